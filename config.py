@@ -1,0 +1,299 @@
+"""How this deployment is set: read from the environment and ``.env``, checked as a whole.
+
+:data:`KEYS` is the complete list; ``.env.example`` and the README's table are held to it by a
+test. :func:`load` answers with what Flask and its extensions read from ``app.config``.
+"""
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from sqlalchemy.engine import URL
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENTS = ("development", "testing", "production")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+#: What a person may write for an engine, and the driver that requirements.txt brings for it.
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+
+
+class ConfigError(Exception):
+    """The environment does not describe a deployment that can run.
+
+    :param faults: one sentence a fault, each naming the key, what is wrong and the cure
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("the configuration cannot be used:\n" + "\n".join(f"  - {f}" for f in faults))
+
+
+def _boolean(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("write true or false")
+    return words[text.lower()]
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        for word in words:
+            if text.lower() == word.lower():
+                return word
+        raise ValueError(f"write one of {', '.join(words)}")
+
+    return parse
+
+
+def _list(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One variable of the environment.
+
+    :param default: the value, or one for each environment, used where the variable is not set
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    doc: str
+
+    def value(self, text: str | None, environment: str) -> Any:
+        if text is not None:
+            return self.parse(text)
+        if isinstance(self.default, dict):
+            return self.default.get(environment)
+        return self.default
+
+
+#: Names under which a developer's machine answers. In development no other host is served, so a
+#: deployment that forgot to set APP_ENV says so at its first request instead of running unsafely.
+LOOPBACK = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+
+KEYS = (
+    Key("APP_ENV", _one_of(*ENVIRONMENTS), "development", "`development`, `testing` or `production`"),
+    Key(
+        "SECRET_KEY",
+        str,
+        None,
+        "signs sessions and form tokens; needed in production (at least 32 characters), "
+        "made and kept in `instance/` elsewhere",
+    ),
+    Key("SECRET_KEY_FALLBACKS", _list, [], "earlier secrets, comma-separated, still accepted while they are rotated out"),
+    Key(
+        "DATABASE_URL",
+        str,
+        None,
+        "`postgresql://…`, `mariadb://…` or `sqlite:///…`; without it and without `POSTGRES_HOST`, "
+        "`instance/andamio.db` (SQLite)",
+    ),
+    Key("POSTGRES_HOST", str, None, "instead of `DATABASE_URL`: the server's name"),
+    Key("POSTGRES_PORT", _integer(1, 65535), 5432, "its port"),
+    Key("POSTGRES_USER", str, "postgres", "its user"),
+    Key("POSTGRES_PASSWORD", str, "", "the user's password, as it is (no URL quoting)"),
+    Key("POSTGRES_DB", str, "andamio", "the database's name"),
+    Key("DATABASE_POOL_SIZE", _integer(1, 1000), 5, "connections that each process keeps open"),
+    Key("DATABASE_POOL_OVERFLOW", _integer(0, 1000), 10, "connections above that, closed again after use"),
+    Key("DATABASE_TIMEOUT_SECONDS", _integer(1, 600), 5, "how long to wait for a connection or a lock, in seconds"),
+    Key("TRUSTED_HOSTS", _list, {"development": LOOPBACK, "testing": LOOPBACK}, "host names that are answered, comma-separated; `.example.org` takes its subdomains too; loopback only in development, any in production"),
+    Key("HTTPS", _boolean, {"development": False, "testing": False, "production": True}, "whether the site is reached by https: cookies then travel by https only; true in production"),
+    Key("MAX_BODY_BYTES", _integer(1024, 10**10), 1024 * 1024, "largest request body, in bytes"),
+    Key("LOG_LEVEL", _one_of(*LOG_LEVELS), "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`"),
+    Key("LOG_FORMAT", _one_of("text", "json"), {"development": "text", "testing": "text", "production": "json"}, "`text` for a terminal or `json`, one object a line; json in production"),
+    Key("HOST", str, "127.0.0.1", "address of the development server"),
+    Key("PORT", _integer(1, 65535), 5000, "port of the development server"),
+)
+
+
+def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Give the checked configuration of this deployment.
+
+    :param environ: the variables; by default the process's, with ``.env`` beneath them. ``.env``
+        is not read in testing, so that a developer's database is out of a test's reach.
+    :raises ConfigError: naming every fault at once
+    """
+    if environ is None:
+        environ = os.environ
+        if environ.get("APP_ENV") != "testing":
+            environ = {**_dotenv(), **environ}
+    faults: list[str] = []
+    values = _parse(environ, faults)
+    url = _database(values, faults)
+    if values["APP_ENV"] == "production":
+        faults += _production_faults(values, environ, url)
+    if values["APP_ENV"] == "testing" and url is not None and not _is_disposable(url):
+        faults.append(
+            f"DATABASE_URL names {url.database!r}: tests only touch a database called test_… or "
+            "…_test, or a SQLite file in the system's temporary folder"
+        )
+    if faults or url is None:
+        raise ConfigError(faults)
+    return _for_flask(values, url)
+
+
+def _dotenv() -> dict[str, str]:
+    return {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None}
+
+
+def _parse(environ: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    # An empty variable counts as not set: that is how compose files and .env.example leave one open.
+    environment = environ.get("APP_ENV") or "development"
+    values: dict[str, Any] = {}
+    for key in KEYS:
+        try:
+            values[key.name] = key.value(environ.get(key.name) or None, environment.lower())
+        except ValueError as error:
+            faults.append(f"{key.name} is {environ[key.name]!r}: {error}")
+            values[key.name] = key.value(None, environment)
+    return values
+
+
+def _database(values: Mapping[str, Any], faults: list[str]) -> URL | None:
+    text = values["DATABASE_URL"]
+    if text is None and values["POSTGRES_HOST"]:
+        return URL.create(
+            DRIVERS["postgresql"],
+            username=values["POSTGRES_USER"],
+            password=values["POSTGRES_PASSWORD"] or None,
+            host=values["POSTGRES_HOST"],
+            port=values["POSTGRES_PORT"],
+            database=values["POSTGRES_DB"],
+        )
+    try:
+        url = make_url(text or f"sqlite:///{ROOT / 'instance' / 'andamio.db'}")
+    except (ArgumentError, ValueError):
+        # The value may hold a password: it is not repeated.
+        faults.append("DATABASE_URL cannot be read: write ENGINE://USER:PASSWORD@HOST:PORT/NAME, special characters percent-encoded")
+        return None
+    url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    if url.get_backend_name() not in {"postgresql", "mysql", "mariadb", "sqlite"}:
+        faults.append(f"DATABASE_URL is for {url.drivername!r}: use postgresql, mariadb, mysql or sqlite")
+        return None
+    return _absolute(url)
+
+
+def _absolute(url: URL) -> URL:
+    """Hold a relative SQLite path to the project, so that it does not follow the current folder."""
+    if url.get_backend_name() != "sqlite" or _is_memory(url) or str(url.database).startswith("file:"):
+        return url
+    return url.set(database=str(ROOT / str(url.database)))
+
+
+def _is_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:")
+
+
+def _is_disposable(url: URL) -> bool:
+    name = url.database or ""
+    if url.get_backend_name() == "sqlite":
+        temporary = Path(tempfile.gettempdir()).resolve()
+        return _is_memory(url) or Path(name).resolve().is_relative_to(temporary)
+    return name.startswith("test_") or name.endswith("_test") or name == "test"
+
+
+def _production_faults(values: Mapping[str, Any], environ: Mapping[str, str], url: URL | None) -> list[str]:
+    faults = []
+    for number, secret in enumerate([values["SECRET_KEY"], *values["SECRET_KEY_FALLBACKS"]]):
+        name = "SECRET_KEY_FALLBACKS" if number else "SECRET_KEY"
+        if not secret:
+            faults.append(f"{name} is missing: set it to what `{MAKE_SECRET}` prints")
+        elif len(secret) < 32 or len(set(secret)) < 10:
+            faults.append(f"{name} is weak (under 32 characters, or few different ones): set it to what `{MAKE_SECRET}` prints")
+    if environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        faults.append("FLASK_DEBUG is on: it shows the code to visitors; unset it, or set APP_ENV=development")
+    if url is not None and url.get_backend_name() == "sqlite" and not _is_memory(url):
+        fault = _unwritable(Path(str(url.database)))
+        if fault:
+            faults.append(f"DATABASE_URL: {fault}; give its folder to the user that runs the application")
+    return faults
+
+
+MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+
+
+def _unwritable(path: Path) -> str | None:
+    for place in (path, path.parent):
+        if place.exists() and not os.access(place, os.W_OK):
+            return f"{place} cannot be written by this user"
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist"
+    return None
+
+
+def _for_flask(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
+    """Translate our keys into those that Flask and its extensions read."""
+    return {
+        **{name: values[name] for name in ("APP_ENV", "SECRET_KEY_FALLBACKS", "TRUSTED_HOSTS", "HTTPS")},
+        **{name: values[name] for name in ("LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT")},
+        "SECRET_KEY": values["SECRET_KEY"] or _local_secret(),
+        "MAX_CONTENT_LENGTH": values["MAX_BODY_BYTES"],
+        "MAX_FORM_MEMORY_SIZE": values["MAX_BODY_BYTES"],
+        "PREFERRED_URL_SCHEME": "https" if values["HTTPS"] else "http",
+        "SESSION_COOKIE_SECURE": values["HTTPS"],
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SEND_FILE_MAX_AGE_DEFAULT": 3600 if values["APP_ENV"] == "production" else None,
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(values, url),
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
+
+
+def _engine_options(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
+    seconds = values["DATABASE_TIMEOUT_SECONDS"]
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": seconds}}
+    options: dict[str, Any] = {
+        "pool_size": values["DATABASE_POOL_SIZE"],
+        "max_overflow": values["DATABASE_POOL_OVERFLOW"],
+        "pool_timeout": seconds,
+        "connect_args": {"connect_timeout": seconds},
+    }
+    if url.get_backend_name() in ("mysql", "mariadb"):
+        options["connect_args"]["charset"] = "utf8mb4"
+        options["pool_recycle"] = 1800
+    return options
+
+
+def _local_secret() -> str:
+    """Make a random secret once and keep it, so that sessions outlive a restart on one machine."""
+    path = ROOT / "instance" / "secret_key"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    except OSError:
+        return secrets.token_urlsafe(48)
+    # A file that another process is just writing may still be empty.
+    return path.read_text() or secrets.token_urlsafe(48)

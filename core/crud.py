@@ -1,0 +1,239 @@
+"""The verbs over a model: list, get, create, update, delete. No HTTP.
+
+A module writes ``class Products(Crud)`` with a ``model`` and what its list understands, makes one
+object of it, and every face (REST, pages, RPC) calls that. The verbs write into the session and
+flush; the face commits, so that a request is one transaction. A seventh need is met by overriding
+a seam (:meth:`Crud.select`, :meth:`Crud.check`) or by writing the verb out.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from typing import ClassVar
+
+import sqlalchemy as sa
+from marshmallow import ValidationError
+from sqlalchemy.exc import DataError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+import settings
+from services import db
+
+from . import integrity
+from . import signals
+from .exceptions import Invalid
+from .exceptions import NotFound
+from .exceptions import Stale
+from .fields import from_text
+from .listing import Listing
+from .listing import Query
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a list and where they stand in it.
+
+    :param items: the rows, in order
+    :param previous: cursor of the page before, if there is one
+    :param next: cursor of the page behind, if there is one
+    :param total: how many rows the whole list has, if that was asked for
+    """
+
+    items: list[Any]
+    query: Query
+    previous: str | None
+    next: str | None
+    total: int | None = None
+
+
+class Crud:
+    """What a module does with the rows of one model."""
+
+    model: ClassVar[type[Any]]
+    #: Columns in which ``q`` is looked for.
+    search: ClassVar[Sequence[str]] = ()
+    #: Columns to filter by, each with its operators: ``{"price": ("eq", "gte", "lte")}``.
+    filters: ClassVar[Mapping[str, Iterable[str]]] = {}
+    #: Columns that ``sort`` may name.
+    sorts: ClassVar[Sequence[str]] = ()
+    #: The order where none is asked for; the key is added, so that it is total.
+    order: ClassVar[Sequence[str]] = ()
+    #: Rows a page, where the caller does not say.
+    page_size: ClassVar[int] = settings.PAGE_SIZE
+
+    def __init__(self) -> None:
+        self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size)
+        mapper = sa.inspect(self.model)
+        self.key = mapper.primary_key[0]
+        self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
+
+    # --- seams ---
+
+    def select(self) -> sa.Select[Any]:
+        """Choose the rows that exist for this caller; every verb starts from here."""
+        return sa.select(self.model)
+
+    def check(self, item: Any) -> None:
+        """Check rules beyond single columns, before a row is written.
+
+        :raises Invalid: naming the fields
+        """
+
+    def fold(self, text: str) -> str:
+        """Bring the words of a search into the form in which the columns hold them."""
+        return text
+
+    # --- verbs ---
+
+    def list(self, query: Query) -> Page:
+        """Give one page of the rows.
+
+        :raises NotFound: if the page is past the end
+        """
+        select = self.listing.window(self.listing.where(self.select(), query), query)
+        items = list(db.session.scalars(select, self.values(query)).unique())
+        return self.page(query, items, [getattr(self.model, name.removeprefix("-")).key for name in query.sort])
+
+    def get(self, key: object) -> Any:
+        """Give one row.
+
+        :param key: its primary key, as a value or as text
+        :raises NotFound: if no row has this key
+        """
+        found = db.session.scalars(self.select().where(self.key == self.parse_key(key))).unique().one_or_none()
+        if found is None:
+            raise NotFound(f"There is no {self.noun} {key}.")
+        return found
+
+    def create(self, data: Mapping[str, Any]) -> Any:
+        """Add a row.
+
+        :param data: attribute to value, already validated by a schema or a form
+        :raises Invalid: if it breaks a rule of the database, such as a unique name
+        """
+        item = self.model()
+        self._assign(item, data)
+        db.session.add(item)
+        self._flush(data)
+        signals.row_created.send(self.model, item=item)
+        return item
+
+    def update(self, item: Any, data: Mapping[str, Any], version: int | None = None) -> Any:
+        """Change a row.
+
+        :param version: the one that the caller has seen
+        :raises Stale: if the row has another version by now
+        :raises Invalid: as for :meth:`create`
+        """
+        self._refuse_stale(item, version)
+        self._assign(item, data)
+        self._flush(data, item)
+        signals.row_updated.send(self.model, item=item)
+        return item
+
+    def delete(self, item: Any, version: int | None = None) -> None:
+        """Remove a row.
+
+        :raises Stale: if the row has another version by now
+        :raises InUse: if other rows point to it
+        """
+        self._refuse_stale(item, version)
+        db.session.delete(item)
+        self._flush({}, item, deleting=True)
+        signals.row_deleted.send(self.model, item=item)
+
+    def count(self, query: Query, limit: int | None = None) -> int:
+        """Count the rows that the query matches.
+
+        :param limit: stop there, so that a long list costs no more than a short one
+        """
+        rows = self.listing.where(self.select(), query).with_only_columns(sa.literal(1)).order_by(None)
+        if limit is not None:
+            rows = rows.limit(limit)
+        values = self.values(query)
+        return db.session.scalar(sa.select(sa.func.count()).select_from(rows.subquery()), values) or 0
+
+    # --- what the faces share ---
+
+    @property
+    def noun(self) -> str:
+        """The model in words: ``product``."""
+        return integrity.words(self.model.__name__)
+
+    def values(self, query: Query) -> dict[str, Any]:
+        """Give the parameters of the statement for a query."""
+        values = self.listing.values(query)
+        if query.q:
+            values["q"] = self.listing.pattern(self.fold(query.q))
+        return values
+
+    def parse_key(self, key: object) -> Any:
+        """Read a primary key from a URL.
+
+        :raises NotFound: if the text can be no row's key
+        """
+        if not isinstance(key, str):
+            return key
+        try:
+            return from_text(self.listing.fields[self.listing.key], key)
+        except ValidationError:
+            raise NotFound(f"There is no {self.noun} {key}.") from None
+
+    def version(self, item: Any) -> int | None:
+        """Give the version of a row; ``None`` if the model has none."""
+        return getattr(item, self.version_key) if self.version_key else None
+
+    def page(self, query: Query, rows: "list[Any]", names: Sequence[str] | Sequence[int]) -> Page:
+        """Cut what was read to one page and find its neighbours.
+
+        :param rows: at most one more than the page holds
+        :param names: where a row has its sort values: attributes, or positions in a tuple
+        """
+        more = len(rows) > query.limit
+        rows = rows[: query.limit]
+        back = query.cursor is not None and query.cursor.back
+        if back:
+            rows.reverse()
+        if query.page is not None and query.page > 1 and not rows:
+            raise NotFound(f"Page {query.page} is past the end.")
+        has_next = back or more
+        has_previous = more if back else query.cursor is not None or (query.page or 1) > 1
+        return Page(
+            items=rows,
+            query=query,
+            next=self._cursor(query, rows[-1], names, back=False) if rows and has_next else None,
+            previous=self._cursor(query, rows[0], names, back=True) if rows and has_previous else None,
+            total=self.count(query) if query.count else None,
+        )
+
+    def _cursor(self, query: Query, row: Any, names: Sequence[Any], *, back: bool) -> str:
+        values = [row[name] if isinstance(name, int) else getattr(row, name) for name in names]
+        return self.listing.cursor_text(query.sort, values, back=back)
+
+    def _assign(self, item: Any, data: Mapping[str, Any]) -> None:
+        # Setting an equal value would be no change for the columns, but one for relationships.
+        for name, value in data.items():
+            if getattr(item, name, None) != value or sa.inspect(item).transient:
+                setattr(item, name, value)
+        self.check(item)
+
+    def _refuse_stale(self, item: Any, version: int | None) -> None:
+        if version is not None and version != self.version(item):
+            raise Stale(item)
+
+    def _flush(self, data: Mapping[str, Any], item: Any = None, *, deleting: bool = False) -> None:
+        key = sa.inspect(item).identity if item is not None else None
+        try:
+            db.session.flush()
+        except StaleDataError:
+            db.session.rollback()
+            raise Stale(db.session.get(self.model, key) if key else None) from None
+        except IntegrityError as error:
+            db.session.rollback()
+            raise integrity.explain(error, self.model, data, deleting=deleting) from error
+        except DataError as error:
+            db.session.rollback()
+            raise Invalid({"": ["A value does not fit its column."]}) from error

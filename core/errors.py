@@ -1,0 +1,248 @@
+"""One contract of errors: a problem document (RFC 9457) for programs, a page for people.
+
+Which of the two is decided by the path: below an API's prefix it is always a problem document,
+also for what the router refuses. Elsewhere it is a page, unless the caller asks for JSON.
+Nothing internal is ever shown: what the answer leaves out is in the log, under the same id.
+"""
+
+import logging
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy.exc
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+from flask import abort
+from flask import current_app
+from flask import render_template
+from flask import request
+from flask.blueprints import BlueprintSetupState
+from flask_restful import Resource
+from flask_wtf.csrf import CSRFError
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import InternalServerError
+from werkzeug.http import HTTP_STATUS_CODES
+
+from services import csrf
+from services import db
+from services import request_id
+
+from . import exceptions
+from .json import dump_bytes
+from .problems import BY_STATUS
+from .problems import KINDS
+from .problems import Kind
+
+log = logging.getLogger(__name__)
+
+#: After so many seconds a caller may come back when the database was away.
+RETRY_AFTER_SECONDS = 2
+
+#: Engine codes of a statement that lost a race and would succeed if tried again.
+_TRANSIENT_STATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"}
+_TRANSIENT_NUMBERS = {1040, 1205, 1213, 2002, 2003, 2006, 2013}
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of this application, raised by a view or by the router."""
+    app.extensions["api_prefixes"] = set()
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(CSRFError, answer_csrf)
+    app.register_error_handler(exceptions.VerbError, answer_verb)
+    app.register_error_handler(ValidationError, answer_validation)
+    app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, answer_database)
+    app.register_error_handler(InternalServerError, answer_internal)
+    app.add_url_rule("/problems/<name>", "problem", show_kind)
+
+
+def mark_api(blueprint: Blueprint) -> None:
+    """Make everything below the blueprint's prefix answer errors as problem documents.
+
+    Its views are also exempt from the CSRF check of forms: they take JSON, which a form on
+    another site cannot send.
+    """
+    csrf.exempt(blueprint)
+    blueprint.record(_add_prefix)
+
+
+def _add_prefix(state: BlueprintSetupState) -> None:
+    if state.url_prefix and state.url_prefix != "/":
+        state.app.extensions["api_prefixes"].add(state.url_prefix.rstrip("/"))
+
+
+def take_back(app: Flask) -> None:
+    """Undo what plain Flask-RESTful ``Api`` objects did to the application's error handling.
+
+    They wrap ``handle_exception`` and ``handle_user_exception``, so that an error in a Resource
+    no longer reaches the application's handlers (flask-restful issue 796). Their resources get
+    the same contract as ours.
+    """
+    for name in ("handle_exception", "handle_user_exception"):
+        vars(app).pop(name, None)
+    paths: dict[str, list[str]] = {}
+    for rule in app.url_map.iter_rules():
+        view_class = getattr(app.view_functions[rule.endpoint], "view_class", None)
+        if isinstance(view_class, type) and issubclass(view_class, Resource):
+            static = rule.rule.partition("<")[0].rstrip("/")
+            paths.setdefault(rule.endpoint.rpartition(".")[0], []).append(static)
+    for name, found in paths.items():
+        prefix = posixpath.commonpath(found)
+        if prefix not in ("", "/") and not is_api_path(app, prefix):
+            app.extensions["api_prefixes"].add(prefix)
+        if name:
+            csrf.exempt(app.blueprints[name])
+
+
+def is_api_path(app: Flask, path: str) -> bool:
+    """Tell whether a path lies below an API's prefix."""
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in app.extensions["api_prefixes"])
+
+
+def wants_problem() -> bool:
+    """Tell whether this request's errors are problem documents rather than pages."""
+    if is_api_path(current_app, request.path):
+        return True
+    accepted = request.accept_mimetypes
+    best = accepted.best_match(["text/html", "application/problem+json", "application/json"])
+    return best is not None and best != "text/html" and accepted[best] > accepted["text/html"]
+
+
+# --- from an exception to an answer -------------------------------------------------------------
+
+
+def answer_http(error: HTTPException) -> Any:
+    """Answer what ``abort`` and the router raise; redirects and ready responses pass through."""
+    if error.response is not None or error.code is None or error.code < 400:
+        return error
+    kind = BY_STATUS.get(error.code)
+    headers = {name: value for name, value in error.get_headers() if not name.startswith("Content-")}
+    # Flask-RESTful's abort(422, message=...) keeps its words in `data`.
+    data = getattr(error, "data", None)
+    detail = data.get("message") if isinstance(data, Mapping) else error.description
+    if kind is None:
+        title = HTTP_STATUS_CODES.get(error.code, "Error")
+        kind = Kind("about:blank", error.code, title, "")
+    return answer(kind, str(detail or kind.title), headers=headers)
+
+
+def answer_csrf(error: CSRFError) -> Any:
+    """Answer a form without a valid token."""
+    return answer(KINDS["csrf"], f"{error.description} Load the page again and send the form once more.")
+
+
+def answer_verb(error: exceptions.VerbError) -> Any:
+    """Answer what a verb raised."""
+    match error:
+        case exceptions.NotFound():
+            return answer(KINDS["not-found"], str(error) or "There is nothing at this address.")
+        case exceptions.BadQuery():
+            return answer(KINDS["bad-query"], "See the errors.", errors=error.errors)
+        case exceptions.Invalid():
+            return answer(KINDS["invalid"], "See the errors.", errors=error.errors)
+        case exceptions.InUse():
+            return answer(KINDS["in-use"], str(error))
+        case exceptions.Stale():
+            return answer(KINDS["stale"], "Somebody else has changed it since it was read.")
+    raise error
+
+
+def answer_validation(error: ValidationError) -> Any:
+    """Answer marshmallow's refusal, raised by any view."""
+    return answer(KINDS["invalid"], "See the errors.", errors=flatten(error.normalized_messages()))
+
+
+def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
+    """Answer 503 while the database is away or busy; other database errors are ours: 500."""
+    db.session.rollback()
+    if not is_transient(error):
+        raise error
+    log.warning("the database did not answer: %s", str(getattr(error, "orig", error)).splitlines()[0])
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return answer(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
+
+
+def answer_internal(error: InternalServerError) -> Any:
+    """Answer what nobody foresaw; Flask has logged it."""
+    return answer(KINDS["internal"], KINDS["internal"].cure)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the same statement may well succeed a moment later."""
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return True
+    if not isinstance(error, sqlalchemy.exc.DBAPIError):
+        return False
+    if error.connection_invalidated or (
+        isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None
+    ):
+        return True
+    cause = error.orig
+    number = cause.args[0] if cause is not None and cause.args else None
+    return (
+        getattr(cause, "sqlstate", None) in _TRANSIENT_STATES
+        or number in _TRANSIENT_NUMBERS
+        or "database is locked" in str(cause)
+    )
+
+
+# --- the answer itself --------------------------------------------------------------------------
+
+
+def answer(
+    kind: Kind,
+    detail: str,
+    *,
+    errors: Mapping[str, list[str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Make the response for one problem, in the form that this request is to get."""
+    make = _problem if wants_problem() else _page
+    response = make(kind, detail, errors or {})
+    response.status_code = kind.status
+    response.headers.extend(dict(headers or {}))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _problem(kind: Kind, detail: str, errors: Mapping[str, list[str]]) -> Response:
+    document: dict[str, Any] = {
+        "type": kind.name if kind.name == "about:blank" else f"{request.script_root}/problems/{kind.name}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "request_id": request_id(),
+    }
+    if errors:
+        document["errors"] = [
+            {"field": name, "message": message} for name, messages in errors.items() for message in messages
+        ]
+    return Response(dump_bytes(document), mimetype="application/problem+json")
+
+
+def _page(kind: Kind, detail: str, errors: Mapping[str, list[str]]) -> Response:
+    try:
+        return Response(render_template("error.html", kind=kind, detail=detail, errors=errors))
+    except Exception:
+        # The layout itself may be what is broken: the answer must not depend on it.
+        log.exception("the error page could not be rendered")
+        return Response(f"{kind.status} {kind.title}\n", mimetype="text/plain")
+
+
+def flatten(messages: Mapping[Any, Any], prefix: str = "") -> dict[str, list[str]]:
+    """Bring marshmallow's nested messages into ``{"lines.0.name": [message]}``."""
+    found: dict[str, list[str]] = {}
+    for key, value in messages.items():
+        name = prefix if key == "_schema" else f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, Mapping):
+            found |= flatten(value, name)
+        else:
+            found[name] = [str(text) for text in (value if isinstance(value, list) else [value])]
+    return found
+
+
+def show_kind(name: str) -> str:
+    """Show what a problem's ``type`` means."""
+    return render_template("problem.html", kind=KINDS.get(name) or abort(404))

@@ -1,0 +1,41 @@
+"""What the verbs raise. None of it knows HTTP: :mod:`core.errors` gives each its answer."""
+
+from typing import Any
+
+
+class VerbError(Exception):
+    """A verb could not do what it was asked."""
+
+
+class NotFound(VerbError):
+    """There is no such row, or none that the caller may see."""
+
+
+class Invalid(VerbError):
+    """The data breaks the rules of its fields.
+
+    :param errors: field name to its messages; the name ``""`` stands for the whole
+    """
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
+
+
+class BadQuery(Invalid):
+    """A list was asked for in words that it does not understand."""
+
+
+class InUse(VerbError):
+    """The row cannot be deleted while others point to it."""
+
+
+class Stale(VerbError):
+    """The row has changed since the caller read it.
+
+    :param current: the row as it stands now
+    """
+
+    def __init__(self, current: Any = None) -> None:
+        self.current = current
+        super().__init__("the row has changed since it was read")

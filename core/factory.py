@@ -1,0 +1,48 @@
+"""Make the application: configuration, services, errors, modules, and nothing else."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask
+
+import config as deployment
+import services
+import settings
+
+from . import cli
+from . import errors
+from . import modules
+from . import pages
+from . import request
+from .json import StrictJSONProvider
+
+
+class Application(Flask):
+    """Flask with our request and our JSON."""
+
+    request_class = request.Request
+    json_provider_class = StrictJSONProvider
+
+
+def create_app(
+    config: Mapping[str, Any] | None = None, installed_apps: Sequence[str] | None = None
+) -> Flask:
+    """Make an application of the installed modules.
+
+    :param config: what ``app.config`` shall hold; by default what the environment says
+    :param installed_apps: dotted names of modules; by default those of ``settings.py``
+    :raises config.ConfigError: if the environment does not describe a deployment that can run
+    :raises core.modules.ModuleError: if a module cannot be used
+    """
+    app = Application("app")
+    app.config.from_mapping(deployment.load() if config is None else config)
+    app.before_request(request.refuse_broken_text)
+    services.init_app(app)
+    errors.init_app(app)
+    pages.init_app(app)
+    loaded = modules.load(settings.INSTALLED_APPS if installed_apps is None else installed_apps)
+    modules.register(app, loaded)
+    errors.take_back(app)
+    cli.init_app(app)
+    return app

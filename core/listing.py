@@ -1,0 +1,382 @@
+"""What a list may be asked: search, filters, sort, page or cursor; read, checked, made into SQL.
+
+A list is declared by the names it understands; anything else in the query string is refused with
+the names of all parameters at fault. Each question has a shape (which filters, which order) and
+values; the SQL depends on the shape only, so that it can be prepared once and used again.
+
+A cursor names the last row seen by its sort values, so that the cost of a page does not grow with
+its depth, and rows that come or go in between shift nothing.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from marshmallow import ValidationError
+from sqlalchemy.sql.elements import ColumnElement
+
+import settings
+
+from .exceptions import BadQuery
+from .fields import from_text
+from .fields import make_field
+from .json import default_value
+
+#: Operator to the ending of its parameter: ``population__gte=100000``.
+OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull")
+
+#: Parameters that are not filters.
+RESERVED = ("q", "sort", "limit", "page", "cursor", "count")
+
+MAX_CURSOR = 2000
+MAX_IN = 100
+MAX_SEARCH = 200
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One condition: ``column operator value``."""
+
+    name: str
+    operator: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place between two rows.
+
+    :param values: of the sort keys of the row it stands next to
+    :param back: whether the rows before it are meant
+    """
+
+    values: tuple[Any, ...]
+    back: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question to a list, checked.
+
+    :param sort: names of columns, with ``-`` in front for descending; always ends with the key
+    :param page: a page by number, or ``None`` where the cursor says the place
+    :param count: whether the total is wanted
+    """
+
+    sort: tuple[str, ...]
+    limit: int
+    q: str = ""
+    filters: tuple[Filter, ...] = ()
+    page: int | None = None
+    cursor: Cursor | None = None
+    count: bool = False
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """What the SQL depends on."""
+        operators = tuple(
+            (f.name, f.operator, len(f.value) if f.operator == "in" else f.value if f.operator == "isnull" else None)
+            for f in self.filters
+        )
+        cursor = self.cursor and (self.cursor.back, tuple(value is None for value in self.cursor.values))
+        return (bool(self.q), operators, self.sort, cursor, self.page is None)
+
+
+@dataclass(frozen=True)
+class SortKey:
+    """One column of an order, as it runs for this question. NULL is last, or first going back."""
+
+    column: Any
+    descending: bool
+    back: bool
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Give what to sort by; engines disagree on the place of NULL, so it is said."""
+        by = self.column.desc() if self.descending else self.column
+        if not self.column.nullable:
+            return (by,)
+        flag = self.column.is_(None)
+        return (flag.desc() if self.back else flag, by)
+
+    def equal(self, mark: Any, value: Any) -> ColumnElement[bool]:
+        """Give the condition for rows that stand at the same place by this column."""
+        return self.column.is_(None) if value is None else self.column == mark  # type: ignore[no-any-return]
+
+    def beyond(self, mark: Any, value: Any) -> ColumnElement[bool] | None:
+        """Give the condition for rows that stand further by this column; ``None`` if none do."""
+        if value is None:
+            return self.column.is_not(None) if self.back else None
+        after: ColumnElement[bool] = self.column < mark if self.descending else self.column > mark
+        return sa.or_(after, self.column.is_(None)) if self.column.nullable and not self.back else after
+
+
+@dataclass
+class Listing:
+    """How the rows of one model may be listed.
+
+    :param search: columns in which ``q`` is looked for
+    :param filters: columns, or a mapping from column to its operators
+    :param sorts: columns that ``sort`` may name
+    :param order: the order where none is asked for, in the words of ``sort``
+    """
+
+    model: type[Any]
+    search: Sequence[str] = ()
+    filters: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    sorts: Sequence[str] = ()
+    order: Sequence[str] = ()
+    page_size: int = settings.PAGE_SIZE
+
+    def __post_init__(self) -> None:
+        mapper = sa.inspect(self.model)
+        if len(mapper.primary_key) != 1:
+            raise TypeError(f"{self.model.__name__} has a key of several columns: lists need one")
+        self.key = mapper.get_property_by_column(mapper.primary_key[0]).key
+        self.columns = {prop.key: prop.columns[0] for prop in mapper.column_attrs}
+        named = [*self.search, *self.filters, *self.sorts, *(name.lstrip("-") for name in self.order)]
+        unknown = sorted(set(named) - set(self.columns))
+        if unknown:
+            raise TypeError(f"{self.model.__name__} has no column {', '.join(unknown)}")
+        self.order = self._with_key(self.order)
+        self.fields = {
+            name: make_field(self.columns[name])
+            for name in {*self.filters, *self.sorts, *(name.lstrip("-") for name in self.order)}
+        }
+
+    # --- reading the question ---
+
+    def parse(self, args: Mapping[str, str], *, by_page: bool = False) -> Query:
+        """Read a query string.
+
+        :param args: parameter to text; empty texts are the same as none, as forms send them
+        :param by_page: whether pages are meant where neither ``page`` nor ``cursor`` is given
+        :raises BadQuery: naming every parameter that is unknown or malformed
+        """
+        errors: dict[str, list[str]] = {}
+        given = {name: text for name, text in args.items() if text != ""}
+        query = Query(
+            sort=self._read(errors, "sort", self._sort, given.get("sort"), tuple(self.order)),
+            limit=self._read(errors, "limit", _limit, given.get("limit"), self.page_size),
+            q=self._read(errors, "q", _search, given.get("q"), ""),
+            filters=self._filters(given, errors),
+            page=self._read(errors, "page", _page, given.get("page"), 1 if by_page else None),
+            count=self._read(errors, "count", _yes, given.get("count"), False),
+        )
+        if "q" in given and not self.search:
+            errors["q"] = ["This list cannot be searched."]
+        if "page" in given and "cursor" in given:
+            errors["cursor"] = ["Use either page or cursor."]
+        elif "cursor" in given and not errors:
+            cursor = self._read(errors, "cursor", lambda text: self._cursor(text, query.sort), given["cursor"], None)
+            query = replace(query, cursor=cursor, page=None)
+        if query.page and (query.page - 1) * query.limit > settings.MAX_OFFSET:
+            errors["page"] = [f"Pages reach {settings.MAX_OFFSET} rows deep; follow the cursor to go on."]
+        if errors:
+            raise BadQuery(errors)
+        return query
+
+    def _read(self, errors: dict[str, list[str]], name: str, read: Any, text: str | None, default: Any) -> Any:
+        if text is None:
+            return default
+        try:
+            return read(text)
+        except ValidationError as error:
+            errors[name] = [str(message) for message in error.messages]
+            return default
+
+    def _filters(self, given: Mapping[str, str], errors: dict[str, list[str]]) -> tuple[Filter, ...]:
+        found = []
+        for parameter, text in given.items():
+            if parameter in RESERVED:
+                continue
+            name, _, operator = parameter.partition("__")
+            operator = operator or "eq"
+            if name not in self.filters or operator not in self.filters[name]:
+                errors[parameter] = ["Unknown parameter. " + self._known()]
+                continue
+            value = self._read(errors, parameter, lambda text, n=name, o=operator: self._operand(n, o, text), text, None)
+            found.append(Filter(name, operator, value))
+        # The order of parameters does not matter to SQL: one shape, one statement.
+        return tuple(sorted(found, key=lambda f: (f.name, f.operator)))
+
+    def _known(self) -> str:
+        names = [
+            name if operator == "eq" else f"{name}__{operator}"
+            for name, operators in self.filters.items()
+            for operator in operators
+        ]
+        return f"This list knows {', '.join([*(['q'] if self.search else []), *RESERVED[1:], *names])}."
+
+    def _operand(self, name: str, operator: str, text: str) -> Any:
+        if operator == "isnull":
+            return _yes(text)
+        if operator == "in":
+            words = text.split(",")
+            if len(words) > MAX_IN:
+                raise ValidationError(f"At most {MAX_IN} values.")
+            return tuple(from_text(self.fields[name], word) for word in words)
+        return from_text(self.fields[name], text)
+
+    def _sort(self, text: str) -> tuple[str, ...]:
+        names = text.split(",")
+        plain = [name.removeprefix("-") for name in names]
+        unknown = [name for name in plain if name not in self.sorts]
+        if unknown or len(set(plain)) < len(plain):
+            raise ValidationError(f"Sort by one or more of {', '.join(self.sorts)}, with - in front for descending.")
+        return self._with_key(names)
+
+    def _with_key(self, names: Sequence[str]) -> tuple[str, ...]:
+        """End with the key, in the direction of the last name, so that the order is total."""
+        if any(name.removeprefix("-") == self.key for name in names):
+            return tuple(names)
+        descending = bool(names) and names[-1].startswith("-")
+        return (*names, f"-{self.key}" if descending else self.key)
+
+    # --- cursors ---
+
+    def cursor_text(self, sort: tuple[str, ...], values: Sequence[Any], *, back: bool) -> str:
+        """Write the cursor next to a row, as a word for a URL.
+
+        :param values: the row's values of the columns of ``sort``
+        """
+        raw = orjson.dumps([",".join(sort), back, *values], default_value)
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    def _cursor(self, text: str, sort: tuple[str, ...]) -> Cursor:
+        try:
+            if len(text) > MAX_CURSOR:
+                raise ValueError
+            made_for, back, *values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if made_for != ",".join(sort) or not isinstance(back, bool) or len(values) != len(sort):
+                raise ValueError
+            return Cursor(tuple(self._cursor_value(name, value) for name, value in zip(sort, values, strict=True)), back)
+        except (ValueError, TypeError, binascii.Error, ValidationError):
+            raise ValidationError("Not a cursor of this list in this order: take it from a link of an answer.") from None
+
+    def _cursor_value(self, name: str, value: Any) -> Any:
+        column = self.columns[name.removeprefix("-")]
+        if value is None and column.nullable:
+            return None
+        return self.fields[name.removeprefix("-")].deserialize(value)
+
+    # --- making SQL ---
+
+    def where(self, select: sa.Select[Any], query: Query) -> sa.Select[Any]:
+        """Add the search and the filters, as parameters to be given by :meth:`values`."""
+        if query.q:
+            pattern = sa.bindparam("q", type_=sa.String)
+            select = select.where(sa.or_(*(self.columns[name].ilike(pattern, escape="/") for name in self.search)))
+        for number, item in enumerate(query.filters):
+            select = select.where(self._condition(item, f"f{number}"))
+        return select
+
+    def _condition(self, item: Filter, name: str) -> ColumnElement[bool]:
+        column = self.columns[item.name]
+        if item.operator == "isnull":
+            return column.is_(None) if item.value else column.is_not(None)
+        if item.operator == "in":
+            return column.in_([sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(item.value))])
+        if item.operator == "startswith":
+            return column.like(sa.bindparam(name, type_=sa.String), escape="/")
+        value = sa.bindparam(name, type_=column.type)
+        operations = {
+            "eq": column == value, "ne": column != value, "gt": column > value,
+            "gte": column >= value, "lt": column < value, "lte": column <= value,
+        }  # fmt: skip
+        return operations[item.operator]
+
+    def window(self, select: sa.Select[Any], query: Query) -> sa.Select[Any]:
+        """Add the order, the place and the limit: one row more than asked for tells if more follow."""
+        back = query.cursor is not None and query.cursor.back
+        keys = [self._sort_key(name, back) for name in query.sort]
+        if query.cursor is not None:
+            select = select.where(_behind(keys, query.cursor.values))
+        select = select.order_by(*(part for key in keys for part in key.order))
+        select = select.limit(sa.bindparam("limit", type_=sa.Integer))
+        if query.page is not None:
+            select = select.offset(sa.bindparam("offset", type_=sa.Integer))
+        return select
+
+    def _sort_key(self, name: str, back: bool) -> SortKey:
+        return SortKey(self.columns[name.removeprefix("-")], name.startswith("-") != back, back)
+
+    def pattern(self, text: str) -> str:
+        """Give the LIKE pattern for a search."""
+        return f"%{_escape(text)}%"
+
+    def values(self, query: Query) -> dict[str, Any]:
+        """Give the values for the parameters of :meth:`where` and :meth:`window`."""
+        values: dict[str, Any] = {"limit": query.limit + 1}
+        if query.page is not None:
+            values["offset"] = (query.page - 1) * query.limit
+        if query.q:
+            values["q"] = self.pattern(query.q)
+        for number, item in enumerate(query.filters):
+            if item.operator == "in":
+                values |= {f"f{number}_{i}": value for i, value in enumerate(item.value)}
+            elif item.operator == "startswith":
+                values[f"f{number}"] = f"{_escape(item.value)}%"
+            elif item.operator != "isnull":
+                values[f"f{number}"] = item.value
+        for number, value in enumerate(query.cursor.values if query.cursor else ()):
+            if value is not None:
+                values[f"c{number}"] = value
+        return values
+
+
+def _behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Give the condition for the rows behind a place.
+
+    Where all columns run the same way it is one row comparison, which an index serves; else it is
+    spelled out: further in the first, or equal in the first and further in the second, …
+    """
+    marks = [sa.bindparam(f"c{number}", type_=key.column.type) for number, key in enumerate(keys)]
+    if not any(key.column.nullable for key in keys) and len({key.descending for key in keys}) == 1:
+        left, right = sa.tuple_(*(key.column for key in keys)), sa.tuple_(*marks)
+        return left < right if keys[0].descending else left > right
+    alternatives = []
+    for number, key in enumerate(keys):
+        beyond = key.beyond(marks[number], values[number])
+        if beyond is not None:
+            equal = [keys[i].equal(marks[i], values[i]) for i in range(number)]
+            alternatives.append(sa.and_(*equal, beyond))
+    return sa.or_(*alternatives)
+
+
+def _escape(text: str) -> str:
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or not low <= int(text) <= high:
+        raise ValidationError(f"A whole number from {low} to {high}.")
+    return int(text)
+
+
+def _limit(text: str) -> int:
+    return _whole(text, 1, settings.MAX_PAGE_SIZE)
+
+
+def _page(text: str) -> int:
+    return _whole(text, 1, settings.MAX_OFFSET + 1)
+
+
+def _search(text: str) -> str:
+    if len(text) > MAX_SEARCH:
+        raise ValidationError(f"At most {MAX_SEARCH} characters.")
+    return text
+
+
+def _yes(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValidationError("Write true or false.")
+    return text == "true"

@@ -1,0 +1,96 @@
+"""What models share: columns that mean the same on every engine, and two mixins."""
+
+from datetime import UTC
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import declared_attr
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware on the way in, UTC on the way out, to the microsecond.
+
+    PostgreSQL keeps the zone; SQLite and MariaDB have none, there the value is stored in UTC.
+    """
+
+    impl = sa.DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no zone: use datetime.now(UTC)")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """An exact amount, ``Numeric(precision, scale)``.
+
+    SQLite has no decimals: there it is a float, which holds 15 digits exactly, and comes back
+    rounded to its scale. A precision above 15 is refused.
+    """
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def __init__(self, precision: int = 12, scale: int = 2) -> None:
+        if precision > 15:
+            raise ValueError(f"Money({precision}) is not exact on SQLite: use at most 15 digits")
+        self.precision = precision
+        self.scale = scale
+        super().__init__(precision, scale)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        exact = dialect.name != "sqlite"
+        return dialect.type_descriptor(sa.Numeric(self.precision, self.scale, asdecimal=exact))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        return float(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        if value is None or dialect.name != "sqlite":
+            return value  # type: ignore[no-any-return]
+        return Decimal(f"{value:.{self.scale}f}")
+
+
+def now() -> datetime:
+    """Give this moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Timestamped:
+    """Adds ``created_at`` and ``updated_at``, kept by the application."""
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, info={"read_only": True})
+    updated_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, default=now, onupdate=now, info={"read_only": True}
+    )
+
+
+class Versioned:
+    """Adds ``version``, counted up at every change.
+
+    The row's ETag and the token in its forms; an update from an older one raises
+    :exc:`core.exceptions.Stale`, so that of two editors neither loses a change unseen.
+    """
+
+    version: Mapped[int] = mapped_column(info={"read_only": True})
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version}

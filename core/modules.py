@@ -1,0 +1,186 @@
+"""Load the installed modules and find what they offer.
+
+A module is a package with a Blueprint. Everything else that it brings is found by the name of
+its file: ``models`` by the ORM and alembic, ``cli`` and ``menu`` by the core, other offers by the
+feature modules that collect them with :func:`offers`.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from flask import Blueprint
+from flask import Flask
+from flask import current_app
+from sqlalchemy import MetaData
+from sqlalchemy import Table
+from sqlalchemy.exc import InvalidRequestError
+
+
+class ModuleError(Exception):
+    """An installed module cannot be used; the message says which, why and what to do."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One entry of ``INSTALLED_APPS``.
+
+    :param name: as listed, ``app.example``
+    :param label: its last part, ``example``: the prefix of its tables, the name of its templates
+    """
+
+    name: str
+    package: ModuleType
+
+    @property
+    def label(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    def file(self, name: str) -> ModuleType | None:
+        """Import ``<module>.<name>``; ``None`` if there is no such file.
+
+        An error inside the file is not swallowed: a broken file is not a missing one.
+        """
+        full = f"{self.name}.{name}"
+        if not hasattr(self.package, "__path__") or importlib.util.find_spec(full) is None:
+            return None
+        return importlib.import_module(full)
+
+
+def load(names: Sequence[str]) -> list[Module]:
+    """Import every package, then every ``models``: a relationship may name any module's model.
+
+    :raises ModuleError: if one cannot be imported, or two share a label or a table
+    """
+    modules = [Module(name, _import(name)) for name in names]
+    seen: dict[str, str] = {}
+    for module in modules:
+        if module.label in seen:
+            raise ModuleError(
+                f"Modules {seen[module.label]!r} and {module.name!r} have the same label "
+                f"{module.label!r}: rename one of the packages, or list only one."
+            )
+        seen[module.label] = module.name
+    tables: dict[str, tuple[str, MetaData]] = {}
+    for module in modules:
+        for metadata in metadatas(module):
+            _claim_tables(module, metadata, tables)
+    return modules
+
+
+def register(app: Flask, modules: Sequence[Module]) -> None:
+    """Register the blueprints of every module, in order.
+
+    :raises ModuleError: if a module has none, or two have the same name
+    """
+    owners: dict[str, str] = {}
+    for module in modules:
+        for blueprint in blueprints(module):
+            if blueprint.name in owners:
+                raise ModuleError(
+                    f"Modules {owners[blueprint.name]!r} and {module.name!r} both have a Blueprint "
+                    f"named {blueprint.name!r}: give one of them another name."
+                )
+            owners[blueprint.name] = module.name
+            app.register_blueprint(blueprint)
+    app.extensions["modules"] = list(modules)
+
+
+def installed(app: Flask | None = None) -> list[Module]:
+    """Give the modules of this application, by default the current one, in order."""
+    found: list[Module] = (app or current_app).extensions["modules"]
+    return found
+
+
+def offers(app: Flask, name: str) -> Iterator[tuple[Module, ModuleType]]:
+    """Give ``(module, its file)`` for every installed module with a file of this name."""
+    for module in installed(app):
+        file = module.file(name)
+        if file is not None:
+            yield module, file
+
+
+def blueprints(module: Module) -> list[Blueprint]:
+    """Give the blueprints that this module defines, without those nested in another.
+
+    :raises ModuleError: if there is none
+    """
+    own = {
+        id(value): value
+        for value in vars(module.package).values()
+        if isinstance(value, Blueprint) and _is_within(value.import_name, module.name)
+    }
+    # Flask has no public way to ask a blueprint for those registered on it.
+    nested = {id(child) for parent in own.values() for child, _ in parent._blueprints}
+    found = [blueprint for key, blueprint in own.items() if key not in nested]
+    if not found:
+        raise ModuleError(
+            f"Module {module.name!r} has no Blueprint: make one in "
+            f"{module.name.replace('.', '/')}/__init__.py, `bp = Blueprint({module.label!r}, __name__)`."
+        )
+    return found
+
+
+def metadatas(module: Module) -> list[MetaData]:
+    """Give the MetaData that the module's ``models`` bring: the shared one or its own Base's."""
+    models = _models(module)
+    found: dict[int, MetaData] = {}
+    for value in vars(models).values() if models else ():
+        metadata = value if isinstance(value, MetaData) else getattr(value, "metadata", None)
+        if isinstance(metadata, MetaData) and (isinstance(value, type | Table | MetaData)):
+            found[id(metadata)] = metadata
+    return list(found.values())
+
+
+def _is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and _is_within(name, error.name):
+            raise ModuleError(
+                f"Module {name!r} in INSTALLED_APPS cannot be found: correct the name in "
+                "settings.py, or install the package that has it."
+            ) from error
+        raise ModuleError(
+            f"Module {name!r} cannot be imported, it needs {error.name!r}: install that, "
+            "or correct the import."
+        ) from error
+    except InvalidRequestError as error:
+        raise ModuleError(_sqlalchemy_fault(name, error)) from error
+    except Exception as error:
+        raise ModuleError(f"Module {name!r} cannot be imported: {error!r}.") from error
+
+
+def _models(module: Module) -> ModuleType | None:
+    try:
+        return module.file("models")
+    except InvalidRequestError as error:
+        raise ModuleError(_sqlalchemy_fault(f"{module.name}.models", error)) from error
+    except Exception as error:
+        raise ModuleError(f"Module {module.name!r}: its models cannot be imported: {error!r}.") from error
+
+
+def _sqlalchemy_fault(name: str, error: InvalidRequestError) -> str:
+    if "already defined" in str(error):
+        return (
+            f"Module {name!r} defines a table that another module has defined: {error} "
+            "Name tables <module>_<noun>."
+        )
+    return f"Module {name!r} cannot be imported: {error}"
+
+
+def _claim_tables(module: Module, metadata: MetaData, tables: dict[str, tuple[str, MetaData]]) -> None:
+    for name in metadata.tables:
+        owner, known = tables.setdefault(name, (module.name, metadata))
+        if known is not metadata:
+            raise ModuleError(
+                f"Modules {owner!r} and {module.name!r} both define the table {name!r}: "
+                "name tables <module>_<noun>."
+            )

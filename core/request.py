@@ -1,0 +1,65 @@
+"""The request as our views see it: text that is text, JSON that is JSON, bodies that end."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import flask
+from gunicorn.http.errors import NoMoreData
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import UnsupportedMediaType
+
+_BEYOND_ASCII_OR_NUL = re.compile(r"[\x00\x80-\xff]")
+
+
+class Request(flask.Request):
+    """Flask's request, refusing with 400 or 415 what it would replace, drop or fail on."""
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Say what is wrong with the body, in production too: it is the caller's own text."""
+        if e is None:
+            raise UnsupportedMediaType("The body must be JSON: send it as application/json.")
+        raise BadRequest(f"The body is not valid JSON: {e}.")
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the body; one that breaks off or is wrongly chunked is the caller's fault."""
+        return _read(super().get_data, *args, **kwargs)
+
+    def _load_form_data(self) -> None:
+        _read(super()._load_form_data)
+
+
+def _read(read: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    # gunicorn raises its own errors while the body is read; werkzeug's server an OSError.
+    try:
+        return read(*args, **kwargs)
+    except (ParseException, NoMoreData, OSError) as error:
+        raise BadRequest("The body is incomplete or wrongly encoded.") from error
+
+
+def refuse_broken_text() -> None:
+    """Answer 400 where werkzeug would silently put U+FFFD for bytes that are not UTF-8.
+
+    NUL is refused as well: PostgreSQL stores none, and no path, query or form means one.
+    """
+    environ = flask.request.environ
+    query = environ.get("QUERY_STRING", "")
+    if "%" in query or not query.isascii():
+        _check("query string", unquote_to_bytes(query.encode("latin-1")))
+    path = environ.get("PATH_INFO", "")
+    if _BEYOND_ASCII_OR_NUL.search(path):
+        _check("path", path.encode("latin-1"))
+    cookies = environ.get("HTTP_COOKIE", "")
+    if _BEYOND_ASCII_OR_NUL.search(cookies):
+        _check("Cookie header", cookies.encode("latin-1"))
+
+
+def _check(place: str, text: bytes) -> None:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        raise BadRequest(f"The {place} is not valid UTF-8.") from None
+    if b"\0" in text:
+        raise BadRequest(f"The {place} has a NUL character.")

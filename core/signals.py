@@ -1,0 +1,24 @@
+"""What the platform announces; connect with ``@row_created.connect`` in a module's ``signals.py``.
+
+The row signals are sent by the verbs inside the transaction, after the row was written and before
+it is committed: a receiver that raises undoes the change. Their sender is the model's class.
+"""
+
+from blinker import Namespace
+
+_namespace = Namespace()
+
+#: All modules are loaded. Sender: the application.
+app_ready = _namespace.signal("app-ready")
+
+#: ``item``: the new row.
+row_created = _namespace.signal("row-created")
+
+#: ``item``: the row with its new values.
+row_updated = _namespace.signal("row-updated")
+
+#: ``item``: the row that is gone.
+row_deleted = _namespace.signal("row-deleted")
+
+#: ``revisions``: ids that ``alembic upgrade`` or ``downgrade`` has just run. Sender: ``None``.
+migrated = _namespace.signal("migrated")

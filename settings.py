@@ -1,0 +1,23 @@
+"""What the platform is made of: constants, the same in every deployment."""
+
+#: The modules, each below what it may import: a module may use only those listed above it.
+INSTALLED_APPS = [
+    "app.home",
+    "app.example",
+    "app.api",
+]
+
+#: The name in the navigation bar and in page titles.
+SITE_NAME = "Andamio"
+
+#: Rows on a page of a list, unless the view says otherwise.
+PAGE_SIZE = 20
+
+#: Rows that a list may be asked for at once.
+MAX_PAGE_SIZE = 100
+
+#: Rows that may be skipped by page number; what lies deeper is reached by cursor.
+MAX_OFFSET = 10_000
+
+#: Rows counted for "page 3 of 12"; a longer list says "over 10,000" instead of reading on.
+MAX_COUNT = 10_000
