@@ -14,19 +14,19 @@ import weakref
 from typing import Any
 
 from flask import Flask
-from flask import Response
 from flask import g
 from flask import has_app_context
 from flask import has_request_context
 from flask import request
+from flask import Response
 from flask_bootstrap import Bootstrap5
 from flask_marshmallow import Marshmallow
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from pythonjsonlogger.json import JsonFormatter
 from sqlalchemy import Engine
-from sqlalchemy import MetaData
 from sqlalchemy import event
+from sqlalchemy import MetaData
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase
 

@@ -1,1 +1,68 @@
-def init_app(app): pass
+"""Commands: the modules' own, ``prepare``, and a shell that knows the models.
+
+A module's ``cli.py`` holds click commands; each is ``flask --app run <module> <command>``, run in
+the application's context. The file is imported only when one of its commands is looked for.
+"""
+
+import click
+from flask import current_app
+from flask import Flask
+from flask.cli import with_appcontext
+
+import services
+
+from . import migrations
+from .modules import Module
+from .modules import offers
+
+
+class ModuleGroup(click.Group):
+    """The commands of one module."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(module.label, help=f"Commands of {module.name}.")
+        self.module = module
+
+    def _found(self) -> dict[str, click.Command]:
+        file = self.module.file("cli")
+        values = vars(file).values() if file else ()
+        return {value.name: value for value in values if isinstance(value, click.Command) and value.name}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names of the module's commands."""
+        return sorted(self._found())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command, and run it in the application's context."""
+        command = self._found().get(cmd_name)
+        if command is not None and command.callback is not None:
+            command.callback = with_appcontext(command.callback)
+        return command
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands and fill the shell."""
+    app.cli.add_command(prepare)
+    for module in app.extensions["modules"]:
+        if module.has("cli"):
+            app.cli.add_command(ModuleGroup(module))
+    app.shell_context_processor(shell_names)
+
+
+def shell_names() -> dict[str, object]:
+    """Give ``flask shell`` the database and every model by its name."""
+    models = {mapper.class_.__name__: mapper.class_ for mapper in services.Base.registry.mappers}
+    return {"db": services.db, **models}
+
+
+@click.command()
+@with_appcontext
+def prepare() -> None:
+    """Bring the database to head and, in development, load the demo data."""
+    migrations.upgrade(services.db.engine.url)
+    if current_app.config["APP_ENV"] != "development":
+        return
+    for module, file in offers(current_app, "demo"):
+        added = file.load()
+        if added:
+            click.echo(f"{module.name}: loaded {added:,} rows of demo data.")

@@ -18,6 +18,7 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.sql.base import ExecutableOption
 
 import settings
 from services import db
@@ -88,22 +89,25 @@ class Crud:
 
     # --- verbs ---
 
-    def list(self, query: Query) -> Page:
+    def list(self, query: Query, options: Sequence[ExecutableOption] = ()) -> Page:
         """Give one page of the rows.
 
+        :param options: what else to read at once, ``joinedload(Product.category)``
         :raises NotFound: if the page is past the end
         """
-        select = self.listing.window(self.listing.where(self.select(), query), query)
+        select = self.listing.window(self.listing.where(self.select(), query), query).options(*options)
         items = list(db.session.scalars(select, self.values(query)).unique())
-        return self.page(query, items, [getattr(self.model, name.removeprefix("-")).key for name in query.sort])
+        return self.page(query, items, [name.removeprefix("-") for name in query.sort])
 
-    def get(self, key: object) -> Any:
+    def get(self, key: object, options: Sequence[ExecutableOption] = ()) -> Any:
         """Give one row.
 
         :param key: its primary key, as a value or as text
+        :param options: as for :meth:`list`
         :raises NotFound: if no row has this key
         """
-        found = db.session.scalars(self.select().where(self.key == self.parse_key(key))).unique().one_or_none()
+        select = self.select().where(self.key == self.parse_key(key)).options(*options)
+        found = db.session.scalars(select).unique().one_or_none()
         if found is None:
             raise NotFound(f"There is no {self.noun} {key}.")
         return found
@@ -210,7 +214,7 @@ class Crud:
         )
 
     def _cursor(self, query: Query, row: Any, names: Sequence[Any], *, back: bool) -> str:
-        values = [row[name] if isinstance(name, int) else getattr(row, name) for name in names]
+        values = [row[name] if isinstance(name, int) else _follow(row, name) for name in names]
         return self.listing.cursor_text(query.sort, values, back=back)
 
     def _assign(self, item: Any, data: Mapping[str, Any]) -> None:
@@ -218,7 +222,8 @@ class Crud:
         for name, value in data.items():
             if getattr(item, name, None) != value or sa.inspect(item).transient:
                 setattr(item, name, value)
-        self.check(item)
+        with db.session.no_autoflush:
+            self.check(item)
 
     def _refuse_stale(self, item: Any, version: int | None) -> None:
         if version is not None and version != self.version(item):
@@ -237,3 +242,10 @@ class Crud:
         except DataError as error:
             db.session.rollback()
             raise Invalid({"": ["A value does not fit its column."]}) from error
+
+
+def _follow(item: Any, path: str) -> Any:
+    """Read ``category.name``; ``None`` where there is no category."""
+    for name in path.split("."):
+        item = None if item is None else getattr(item, name)
+    return item

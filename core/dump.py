@@ -14,15 +14,19 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from marshmallow import Schema
 from marshmallow import fields
 from marshmallow import missing
+from marshmallow import Schema
 from marshmallow.schema import POST_DUMP
 from marshmallow.schema import PRE_DUMP
 from sqlalchemy.engine import Dialect
 
 from .fields import Exact
 from .fields import Json
+
+#: PostgreSQL's numbers for its types of numbers (``SELECT oid FROM pg_type``).
+_FLOAT8 = 701
+_NUMERIC = 1700
 
 #: A row as the driver gave it, to what JSON shows of it.
 RowDump = Callable[[Sequence[Any]], dict[str, Any]]
@@ -103,7 +107,7 @@ def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
     parts = []
     for number, (key, column, field) in enumerate(zip(what.keys, what.columns, what.schema_fields, strict=True)):
         value = f"r[{number}]"
-        process = column.type.dialect_impl(dialect).result_processor(dialect, None)
+        process = column.type.dialect_impl(dialect).result_processor(dialect, _driver_type(column))
         if process is not None:
             names[f"_p{number}"] = process
             value = f"_p{number}({value})"
@@ -112,6 +116,14 @@ def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
     exec(compile(source, "<compiled dump>", "exec"), names)  # noqa: S102 - made of names and numbers only
     dump: RowDump = names["dump"]
     return dump
+
+
+def _driver_type(column: sa.Column[Any]) -> int | None:
+    """Give what PostgreSQL's driver calls the type of a number, which its processor asks for; others do not."""
+    type_ = column.type.impl if isinstance(column.type, sa.types.TypeDecorator) else column.type
+    if isinstance(type_, sa.Float):
+        return _FLOAT8
+    return _NUMERIC if isinstance(type_, sa.Numeric) else None
 
 
 def _written(field: fields.Field[Any], value: str) -> str:

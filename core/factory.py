@@ -11,10 +11,13 @@ import services
 import settings
 
 from . import cli
+from . import development
 from . import errors
+from . import layout
+from . import menu
 from . import modules
-from . import pages
 from . import request
+from . import signals
 from .json import StrictJSONProvider
 
 
@@ -40,9 +43,13 @@ def create_app(
     app.before_request(request.refuse_broken_text)
     services.init_app(app)
     errors.init_app(app)
-    pages.init_app(app)
+    layout.init_app(app)
+    if app.config["APP_ENV"] == "development":
+        development.init_app(app)
     loaded = modules.load(settings.INSTALLED_APPS if installed_apps is None else installed_apps)
     modules.register(app, loaded)
     errors.take_back(app)
+    menu.init_app(app)
     cli.init_app(app)
+    signals.app_ready.send(app)
     return app

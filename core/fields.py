@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from marshmallow import ValidationError
 from marshmallow import fields
 from marshmallow import validate
+from marshmallow import ValidationError
 
 #: Integers by the column's type: (lowest, highest).
 _RANGES: dict[type, tuple[int, int]] = {

@@ -16,11 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from operator import eq
+from operator import ge
+from operator import gt
+from operator import le
+from operator import lt
+from operator import ne
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from marshmallow import ValidationError
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 import settings
@@ -97,12 +104,13 @@ class SortKey:
     column: Any
     descending: bool
     back: bool
+    nullable: bool
 
     @property
     def order(self) -> tuple[Any, ...]:
         """Give what to sort by; engines disagree on the place of NULL, so it is said."""
         by = self.column.desc() if self.descending else self.column
-        if not self.column.nullable:
+        if not self.nullable:
             return (by,)
         flag = self.column.is_(None)
         return (flag.desc() if self.back else flag, by)
@@ -116,15 +124,31 @@ class SortKey:
         if value is None:
             return self.column.is_not(None) if self.back else None
         after: ColumnElement[bool] = self.column < mark if self.descending else self.column > mark
-        return sa.or_(after, self.column.is_(None)) if self.column.nullable and not self.back else after
+        return sa.or_(after, self.column.is_(None)) if self.nullable and not self.back else after
+
+
+@dataclass(frozen=True)
+class Path:
+    """A column that a list is asked about: of the model, or of one that it points to.
+
+    :param relation: the attribute of the model that leads there; ``None`` for a column of its own
+    :param target: the model or, where rows are joined for sorting, its alias
+    """
+
+    column: Any
+    relation: Any = None
+    target: Any = None
 
 
 @dataclass
 class Listing:
     """How the rows of one model may be listed.
 
+    A name is a column's, or ``category.name`` for one of a related row. Search and filters ask
+    whether there is such a related row, sorting needs a relation to one.
+
     :param search: columns in which ``q`` is looked for
-    :param filters: columns, or a mapping from column to its operators
+    :param filters: columns, each with its operators
     :param sorts: columns that ``sort`` may name
     :param order: the order where none is asked for, in the words of ``sort``
     """
@@ -141,16 +165,25 @@ class Listing:
         if len(mapper.primary_key) != 1:
             raise TypeError(f"{self.model.__name__} has a key of several columns: lists need one")
         self.key = mapper.get_property_by_column(mapper.primary_key[0]).key
-        self.columns = {prop.key: prop.columns[0] for prop in mapper.column_attrs}
-        named = [*self.search, *self.filters, *self.sorts, *(name.lstrip("-") for name in self.order)]
-        unknown = sorted(set(named) - set(self.columns))
-        if unknown:
-            raise TypeError(f"{self.model.__name__} has no column {', '.join(unknown)}")
         self.order = self._with_key(self.order)
-        self.fields = {
-            name: make_field(self.columns[name])
-            for name in {*self.filters, *self.sorts, *(name.lstrip("-") for name in self.order)}
-        }
+        ordered = {name.removeprefix("-") for name in (*self.sorts, *self.order)}
+        self.paths = {name: self._path(name) for name in {*self.search, *self.filters, *ordered, self.key}}
+        for name in ordered:
+            if self.paths[name].relation is not None and self.paths[name].relation.property.uselist:
+                raise TypeError(f"{self.model.__name__} cannot be sorted by {name}: it has several")
+        self.fields = {name: make_field(self.paths[name].column) for name in {*self.filters, *ordered}}
+
+    def _path(self, name: str) -> Path:
+        relation, _, column = name.rpartition(".")
+        mapper = sa.inspect(self.model)
+        if not relation:
+            if name not in mapper.column_attrs:
+                raise TypeError(f"{self.model.__name__} has no column {name}")
+            return Path(mapper.columns[name])
+        if relation not in mapper.relationships:
+            raise TypeError(f"{self.model.__name__} has no relationship {relation}, named in {name}")
+        target = aliased(mapper.relationships[relation].entity.class_)
+        return Path(sa.inspect(target).selectable.c[column], getattr(self.model, relation), target)
 
     # --- reading the question ---
 
@@ -263,8 +296,7 @@ class Listing:
             raise ValidationError("Not a cursor of this list in this order: take it from a link of an answer.") from None
 
     def _cursor_value(self, name: str, value: Any) -> Any:
-        column = self.columns[name.removeprefix("-")]
-        if value is None and column.nullable:
+        if value is None and self._sort_key(name, back=False).nullable:
             return None
         return self.fields[name.removeprefix("-")].deserialize(value)
 
@@ -274,30 +306,28 @@ class Listing:
         """Add the search and the filters, as parameters to be given by :meth:`values`."""
         if query.q:
             pattern = sa.bindparam("q", type_=sa.String)
-            select = select.where(sa.or_(*(self.columns[name].ilike(pattern, escape="/") for name in self.search)))
+            found = {name: self.paths[name].column.ilike(pattern, escape="/") for name in self.search}
+            select = select.where(sa.or_(*(self._related(name, like) for name, like in found.items())))
         for number, item in enumerate(query.filters):
-            select = select.where(self._condition(item, f"f{number}"))
+            condition = _condition(self.paths[item.name].column, item, f"f{number}")
+            select = select.where(self._related(item.name, condition))
         return select
 
-    def _condition(self, item: Filter, name: str) -> ColumnElement[bool]:
-        column = self.columns[item.name]
-        if item.operator == "isnull":
-            return column.is_(None) if item.value else column.is_not(None)
-        if item.operator == "in":
-            return column.in_([sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(item.value))])
-        if item.operator == "startswith":
-            return column.like(sa.bindparam(name, type_=sa.String), escape="/")
-        value = sa.bindparam(name, type_=column.type)
-        operations = {
-            "eq": column == value, "ne": column != value, "gt": column > value,
-            "gte": column >= value, "lt": column < value, "lte": column <= value,
-        }  # fmt: skip
-        return operations[item.operator]
+    def _related(self, name: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Turn a condition on a related row into: there is one of which it is true."""
+        path = self.paths[name]
+        if path.relation is None:
+            return condition
+        relation = path.relation.of_type(path.target)
+        return relation.any(condition) if path.relation.property.uselist else relation.has(condition)  # type: ignore[no-any-return]
 
     def window(self, select: sa.Select[Any], query: Query) -> sa.Select[Any]:
         """Add the order, the place and the limit: one row more than asked for tells if more follow."""
         back = query.cursor is not None and query.cursor.back
         keys = [self._sort_key(name, back) for name in query.sort]
+        for path in (self.paths[name.removeprefix("-")] for name in query.sort):
+            if path.relation is not None:
+                select = select.join(path.relation.of_type(path.target), isouter=True)
         if query.cursor is not None:
             select = select.where(_behind(keys, query.cursor.values))
         select = select.order_by(*(part for key in keys for part in key.order))
@@ -307,7 +337,10 @@ class Listing:
         return select
 
     def _sort_key(self, name: str, back: bool) -> SortKey:
-        return SortKey(self.columns[name.removeprefix("-")], name.startswith("-") != back, back)
+        path = self.paths[name.removeprefix("-")]
+        # A related row may be missing, and with it all its columns.
+        missing = path.relation is not None and any(c.nullable for c in path.relation.property.local_columns)
+        return SortKey(path.column, name.startswith("-") != back, back, path.column.nullable or missing)
 
     def pattern(self, text: str) -> str:
         """Give the LIKE pattern for a search."""
@@ -333,6 +366,20 @@ class Listing:
         return values
 
 
+def _condition(column: Any, item: Filter, name: str) -> ColumnElement[bool]:
+    if item.operator == "isnull":
+        return column.is_(None) if item.value else column.is_not(None)  # type: ignore[no-any-return]
+    if item.operator == "in":
+        return column.in_([sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(item.value))])  # type: ignore[no-any-return]
+    if item.operator == "startswith":
+        return column.like(sa.bindparam(name, type_=sa.String), escape="/")  # type: ignore[no-any-return]
+    value = sa.bindparam(name, type_=column.type)
+    return _COMPARISONS[item.operator](column, value)  # type: ignore[no-any-return]
+
+
+_COMPARISONS = {"eq": eq, "ne": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+
+
 def _behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
     """Give the condition for the rows behind a place.
 
@@ -340,7 +387,7 @@ def _behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[boo
     spelled out: further in the first, or equal in the first and further in the second, …
     """
     marks = [sa.bindparam(f"c{number}", type_=key.column.type) for number, key in enumerate(keys)]
-    if not any(key.column.nullable for key in keys) and len({key.descending for key in keys}) == 1:
+    if not any(key.nullable for key in keys) and len({key.descending for key in keys}) == 1:
         left, right = sa.tuple_(*(key.column for key in keys)), sa.tuple_(*marks)
         return left < right if keys[0].descending else left > right
     alternatives = []

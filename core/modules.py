@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from flask import Blueprint
-from flask import Flask
 from flask import current_app
+from flask import Flask
 from sqlalchemy import MetaData
 from sqlalchemy import Table
 from sqlalchemy.exc import InvalidRequestError
@@ -44,10 +44,11 @@ class Module:
 
         An error inside the file is not swallowed: a broken file is not a missing one.
         """
-        full = f"{self.name}.{name}"
-        if not hasattr(self.package, "__path__") or importlib.util.find_spec(full) is None:
-            return None
-        return importlib.import_module(full)
+        return importlib.import_module(f"{self.name}.{name}") if self.has(name) else None
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a file of this name, without importing it."""
+        return hasattr(self.package, "__path__") and importlib.util.find_spec(f"{self.name}.{name}") is not None
 
 
 def load(names: Sequence[str]) -> list[Module]:

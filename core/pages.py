@@ -1,1 +1,287 @@
-def init_app(app): pass
+"""The HTML face of the verbs: a list, a page for each row, and forms to create, edit and delete.
+
+``class ProductPages(Pages)`` with ``verbs``, ``form`` and ``columns``, and
+``ProductPages.register(bp, "/products")``. Its templates are ``crud/*.html``; a module replaces one
+by its own ``<module>/<noun>_list.html`` (``_detail``, ``_form``, ``_delete``, ``_conflict``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from typing import ClassVar
+
+import sqlalchemy as sa
+from flask import Blueprint
+from flask import flash
+from flask import redirect
+from flask import render_template
+from flask import request
+from flask import url_for
+from flask.blueprints import BlueprintSetupState
+from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import with_parent
+from sqlalchemy.orm.interfaces import ONETOMANY
+from sqlalchemy.sql.base import ExecutableOption
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+import settings
+from services import db
+
+from .controls import controls
+from .crud import Crud
+from .crud import Page
+from .exceptions import BadQuery
+from .exceptions import InUse
+from .exceptions import Invalid
+from .exceptions import Stale
+from .forms import ModelForm
+from .links import query_url
+from .links import single_args
+from .listing import Query
+
+Answer = str | Response | tuple[str, int]
+
+#: Names in a form that are not the model's.
+_OWN_NAMES = {"csrf_token", "version"}
+
+#: How many rows that belong to a row are shown on its page.
+RELATED = 10
+
+
+class Pages:
+    """The pages of one model."""
+
+    verbs: ClassVar[Crud]
+    form: ClassVar[type[ModelForm]]
+    #: What the list shows: attributes, relationships among them.
+    columns: ClassVar[Sequence[str]]
+    #: What the page of a row shows; by default all that the form has, and the times.
+    details: ClassVar[Sequence[str]] = ()
+    #: What the list is called; by default the noun with an s.
+    plural: ClassVar[str] = ""
+    #: What may be done: any of list, get, create, update, delete.
+    allow: ClassVar[Sequence[str]] = ("list", "get", "create", "update", "delete")
+
+    @classmethod
+    def register(cls, blueprint: Blueprint, url: str) -> None:
+        """Add the pages below ``url``, as ``<noun>_list``, ``_detail``, ``_create``, ``_edit`` and ``_delete``."""
+        pages = cls()
+        item = f"{url}/<key>"
+        rules = (
+            ("list", "list", url, pages.list, ["GET"]),
+            ("get", "detail", item, pages.detail, ["GET"]),
+            ("create", "create", f"{url}/new", pages.create, ["GET", "POST"]),
+            ("update", "edit", f"{item}/edit", pages.edit, ["GET", "POST"]),
+            ("delete", "delete", f"{item}/delete", pages.delete, ["GET", "POST"]),
+        )
+        for verb, name, rule, view, methods in rules:
+            if verb in cls.allow:
+                blueprint.add_url_rule(rule, f"{pages.name}_{name}", view, methods=methods)
+        if "get" in cls.allow:
+            blueprint.record(pages.announce)
+
+    def __init__(self) -> None:
+        self.noun = self.verbs.noun
+        self.name = self.noun.replace(" ", "_")
+        self.title = self.plural or f"{self.noun}s".capitalize()
+        relations = sa.inspect(self.verbs.model).relationships
+        shown = [name for name in self.columns if name in relations]
+        self.loads: list[ExecutableOption] = [selectinload(getattr(self.verbs.model, name)) for name in shown]
+        self.children = [relation.key for relation in relations if relation.direction is ONETOMANY]
+
+    def announce(self, state: BlueprintSetupState) -> None:
+        """Make :func:`core.display.page_of` know the pages of this model."""
+        endpoint = ".".join(filter(None, (state.name_prefix, state.name, f"{self.name}_detail")))
+        state.app.extensions["pages"][self.verbs.model] = endpoint
+
+    # --- views ---
+
+    def list(self) -> Answer:
+        """Show one page of the list; with 400 and its form if the question is wrong."""
+        args = single_args()
+        try:
+            query = self.verbs.listing.parse(args, by_page=True)
+        except BadQuery as error:
+            return self.render("list", 400, page=None, controls=controls(self.verbs, args, error.errors), errors=error.errors)
+        page = self.verbs.list(query, self.loads)
+        total = self.verbs.count(query, settings.MAX_COUNT + 1)
+        numbers = number_pages(query, page, total)
+        return self.render("list", page=page, pages=numbers, controls=controls(self.verbs, args, {}), errors={})
+
+    def detail(self, key: str) -> Answer:
+        """Show one row."""
+        item = self.verbs.get(key)
+        related = [self._related(item, name) for name in self.children]
+        return self.render("detail", item=item, names=self.details or self._written(), related=related)
+
+    def create(self) -> Answer:
+        """Show the empty form, or add a row from it."""
+        form = self.form()
+        if request.method == "POST":
+            self._refuse_unknown(form)
+            if form.validate():
+                try:
+                    item = self.verbs.create(form.values())
+                    return self._done(item, f"Created {self.noun} “{item}”.")
+                except Invalid as error:
+                    form.add_errors(error.errors)
+        return self.render("form", 422 if form.errors else 200, form=form, item=None)
+
+    def edit(self, key: str) -> Answer:
+        """Show the form of a row, or change the row from it."""
+        item = self.verbs.get(key)
+        form = self.form(obj=item)
+        if request.method == "POST":
+            self._refuse_unknown(form)
+            version = self._version()
+            if form.validate():
+                try:
+                    item = self.verbs.update(item, form.values(item), version)
+                    return self._done(item, f"Saved {self.noun} “{item}”.")
+                except Invalid as error:
+                    form.add_errors(error.errors)
+                    item = self.verbs.get(key)
+                except Stale:
+                    return self._conflict(key, form)
+            elif version != self.verbs.version(item):
+                return self._conflict(key, form)
+        return self.render("form", 422 if form.errors else 200, form=form, item=item)
+
+    def delete(self, key: str) -> Answer:
+        """Ask whether a row shall go, or delete it."""
+        item = self.verbs.get(key)
+        name = str(item)
+        if request.method == "POST":
+            try:
+                self.verbs.delete(item, self._version())
+                db.session.commit()
+                flash(f"Deleted {self.noun} “{name}”.", "success")
+                return redirect(self.url("list") if "list" in self.allow else "/", 303)
+            except InUse as error:
+                return self.render("delete", 409, item=self.verbs.get(key), problem=str(error))
+            except Stale:
+                problem = f"Somebody has changed this {self.noun} since you opened the page. This is what it is now."
+                return self.render("delete", 409, item=self.verbs.get(key), problem=problem)
+        return self.render("delete", item=item, problem=None)
+
+    # --- parts ---
+
+    def render(self, template: str, status: int = 200, **context: Any) -> Answer:
+        """Render a template of this model: the module's own, or the common one."""
+        module = request.blueprints[-1]
+        names = [f"{module}/{self.name}_{template}.html", f"crud/{template}.html"]
+        return render_template(names, here=self, verbs=self.verbs, model=self.verbs.model, **context), status
+
+    def url(self, name: str, item: Any = None) -> str:
+        """Give the URL of one of these pages: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""
+        values = {} if item is None else {"key": getattr(item, self.verbs.listing.key)}
+        return url_for(f".{self.name}_{name}", **values)
+
+    def sort_url(self, name: str, query: Query) -> str | None:
+        """Give the URL of the list sorted by a column, or the other way round if it is already so."""
+        column = self.sorts_by(name)
+        if column is None:
+            return None
+        return query_url(sort=f"-{column}" if query.sort[0] == column else column, page=None)
+
+    def sorts_by(self, name: str) -> str | None:
+        """Give what the list is sorted by when the heading of this column is chosen."""
+        return next((word for word in self.verbs.sorts if word == name or word.startswith(f"{name}.")), None)
+
+    def _written(self) -> Sequence[str]:
+        return [name for name in vars(self.form()) if name in sa.inspect(self.verbs.model).attrs] + [
+            name for name in ("created_at", "updated_at") if hasattr(self.verbs.model, name)
+        ]
+
+    def _related(self, item: Any, name: str) -> "Related":
+        model = sa.inspect(self.verbs.model).relationships[name].mapper.class_
+        belongs = with_parent(item, getattr(self.verbs.model, name))
+        rows = list(db.session.scalars(sa.select(model).where(belongs).limit(RELATED + 1)))
+        return Related(name, sorted(rows[:RELATED], key=str), len(rows) > RELATED)
+
+    def _done(self, item: Any, message: str) -> Response:
+        target = self.url("detail", item) if "get" in self.allow else self.url("list")
+        db.session.commit()
+        flash(message, "success")
+        return redirect(target, 303)
+
+    def _conflict(self, key: str, form: ModelForm) -> Answer:
+        """Show what the row is now beside what was entered; saving again decides for the latter."""
+        item = self.verbs.get(key)
+        current = self.form(formdata=None, obj=item)
+        fields = [(field, current[field.short_name]) for field in form if field.short_name in current]
+        differing = [(mine, now) for mine, now in fields if mine.data != now.data and mine.type != "CSRFTokenField"]
+        return self.render("conflict", 409, form=form, item=item, differing=differing)
+
+    def _refuse_unknown(self, form: ModelForm) -> None:
+        unknown = sorted(set(request.form) - {field.name for field in form} - _OWN_NAMES)
+        if unknown:
+            raise BadRequest(f"The form has no field {', '.join(unknown)}.")
+
+    def _version(self) -> int | None:
+        """Read which version of the row the form was made from."""
+        if self.verbs.version_key is None:
+            return None
+        text = request.form.get("version", "")
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise BadRequest("The form does not say which version of the row it was made from: load it again.")
+        return int(text)
+
+
+@dataclass(frozen=True)
+class Related:
+    """Rows that belong to another, for its page.
+
+    :param name: of the relationship
+    :param more: whether there are others besides these
+    """
+
+    name: str
+    items: Sequence[Any]
+    more: bool
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The pages of a list, for links.
+
+    :param numbers: (number, URL) of some pages, ``None`` for a gap
+    :param total_text: how many rows there are, in words
+    """
+
+    current: int
+    total: int
+    total_text: str
+    previous: str | None
+    next: str | None
+    first: str | None
+    last: str | None
+    numbers: list[tuple[int, str] | None]
+
+
+def number_pages(query: Query, page: Page, total: int) -> Numbers:
+    """Number the pages around the current one.
+
+    :param total: rows of the list, counted up to ``settings.MAX_COUNT`` and one more
+    """
+    current = query.page or 1
+    over = total > settings.MAX_COUNT
+    last = max(1, -(-min(total, settings.MAX_COUNT) // query.limit))
+    near = [number for number in range(1, last + 1) if number in (1, last) or abs(number - current) <= 2]
+    numbers: list[tuple[int, str] | None] = []
+    for before, number in zip([0, *near], near, strict=False):
+        if number - before > 1:
+            numbers.append(None)
+        numbers.append((number, query_url(page=number)))
+    return Numbers(
+        current=current,
+        total=last,
+        total_text=f"over {settings.MAX_COUNT:,} rows" if over else f"{total:,} row{'s' * (total != 1)}",
+        # The numbers lead there already.
+        first=None,
+        last=None,
+        previous=query_url(page=current - 1) if current > 1 else None,
+        next=query_url(page=current + 1) if page.next else None,
+        numbers=numbers,
+    )

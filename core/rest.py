@@ -8,12 +8,11 @@ it answers when something is wrong is in :mod:`core.errors`.
 from collections.abc import Mapping
 from typing import Any
 from typing import ClassVar
-from urllib.parse import urlencode
 
 from flask import Blueprint
-from flask import Response
 from flask import current_app
 from flask import request
+from flask import Response
 from flask_restful import Api as RestfulApi
 from flask_restful import Resource
 from marshmallow import Schema
@@ -30,6 +29,8 @@ from .crud import Page
 from .exceptions import Invalid
 from .exceptions import Stale
 from .json import dump_bytes
+from .links import query_url
+from .links import single_args
 from .rows import RowReader
 
 
@@ -223,31 +224,13 @@ def check_acceptable() -> None:
         raise NotAcceptable("This resource is served as application/json only.")
 
 
-def single_args() -> dict[str, str]:
-    """Give the query string; a parameter must not stand twice.
-
-    :raises Invalid: if one does
-    """
-    args = request.args
-    found = args.to_dict()
-    if args and sum(len(values) for _, values in args.lists()) > len(found):
-        twice = {name: ["Give it once."] for name, values in args.lists() if len(values) > 1}
-        raise errors.exceptions.BadQuery(twice)
-    return found
-
-
 def page_links(page: Page) -> dict[str, str]:
     """Give the URLs of the neighbouring pages (relation to URL), for the body and ``Link``."""
     if page.query.page is not None:
         links = {"next": page.query.page + 1 if page.next else 0, "prev": page.query.page - 1}
-        return {name: _url("page", str(number)) for name, number in links.items() if number > 0}
+        return {name: query_url(page=number) for name, number in links.items() if number > 0}
     cursors = {"next": page.next, "prev": page.previous}
-    return {name: _url("cursor", text) for name, text in cursors.items() if text}
-
-
-def _url(name: str, value: str) -> str:
-    args = {key: text for key, text in request.args.items() if key != name}
-    return f"{request.script_root}{request.path}?{urlencode({**args, name: value})}"
+    return {name: query_url(cursor=text) for name, text in cursors.items() if text}
 
 
 def defaults(schema: Schema, model: type[Any]) -> dict[str, Any]:

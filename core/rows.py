@@ -34,6 +34,7 @@ class Prepared:
     """A statement as the driver takes it, and what its rows become.
 
     :param names: its parameters: in order for drivers that count, else a mapping is passed
+    :param constants: parameters that SQLAlchemy adds of its own (SQLite's LIMIT needs an OFFSET)
     :param binds: what SQLAlchemy does to a value on the way in, by parameter
     :param sort: where a row has the values of the sort keys
     :param version: where a row has its version
@@ -41,6 +42,7 @@ class Prepared:
 
     sql: str
     names: tuple[str, ...] | None
+    constants: Mapping[str, Any]
     binds: Mapping[str, Callable[[Any], Any]]
     dump: dump.RowDump
     sort: tuple[int, ...]
@@ -48,7 +50,8 @@ class Prepared:
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Bring values into the form that the driver takes."""
-        ready = {name: self.binds[name](value) if name in self.binds else value for name, value in values.items()}
+        given = {**self.constants, **values}
+        ready = {name: self.binds[name](value) if name in self.binds else value for name, value in given.items()}
         return ready if self.names is None else tuple(ready[name] for name in self.names)
 
 
@@ -104,9 +107,9 @@ class RowReader:
     def _prepare(self, key: Any, engine: Engine, select: sa.Select[Any], sort: Sequence[str]) -> Prepared:
         assert self.plan is not None
         columns = list(self.plan.columns)
-        wanted = [self.verbs.listing.columns[name.removeprefix("-")] for name in sort]
+        wanted = [self.verbs.listing.paths[name.removeprefix("-")].column for name in sort]
         if self.verbs.version_key:
-            wanted.append(self.verbs.listing.columns[self.verbs.version_key])
+            wanted.append(sa.inspect(self.verbs.model).columns[self.verbs.version_key])
         columns += [column for column in wanted if column not in set(columns)]
         places = [next(i for i, c in enumerate(columns) if c is column) for column in wanted]
         compiled = select.with_only_columns(*columns).compile(dialect=engine.dialect)
@@ -118,6 +121,7 @@ class RowReader:
         prepared = Prepared(
             sql=str(compiled),
             names=tuple(compiled.positiontup) if compiled.positional and compiled.positiontup is not None else None,
+            constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
             binds=binds,
             dump=dump.compile_rows(self.plan, engine.dialect),
             sort=tuple(places[: len(sort)]),
@@ -156,7 +160,7 @@ def _read(engine: Engine, sql: str, parameters: Any) -> list[Any]:
             driver.autocommit = True
         cursor = driver.cursor()
         cursor.execute(sql, parameters)
-        rows = cursor.fetchall()
+        rows = list(cursor.fetchall())  # PyMySQL gives a tuple
         cursor.close()
         if autocommit:
             driver.autocommit = False

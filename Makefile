@@ -1,0 +1,48 @@
+# `make` lists what there is. All of it works in .venv, which is made or brought up to date as needed.
+
+# `python -m TOOL`, not .venv/bin/TOOL: those scripts break when the folder is moved.
+python = .venv/bin/python
+platform = @scripts/install requirements.txt
+tools = @scripts/install tests/requirements.txt
+ARGS =
+
+.PHONY: help run test check migrate shell bench lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run:  ## serve http://127.0.0.1:5000 with a database and data (PORT=8000 moves it)
+	$(platform)
+	@$(python) -m flask --app run prepare
+	@exec $(python) run.py
+
+test:  ## run all tests on all cores (ARGS="-k word" chooses)
+	$(tools)
+	@$(python) -m pytest --numprocesses auto $(ARGS)
+
+check:  ## hold style, types and boundaries
+	$(tools)
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check .
+	@$(python) -m mypy
+	@$(python) -m pytest --quiet tests/test_boundaries.py
+
+migrate:  ## bring the database to the newest revision
+	$(platform)
+	@$(python) -m alembic upgrade head
+
+shell:  ## open a Python shell with the application
+	$(platform)
+	@exec $(python) -m flask --app run shell
+
+bench:  ## measure (ARGS are those of benchmarks/run.py)
+	$(tools)
+	@$(python) benchmarks/run.py $(ARGS)
+
+lock:  ## pin what the *.in files ask for, with hashes (ARGS=--upgrade for the newest)
+	$(platform)
+	@scripts/lock $(ARGS)
+
+clean:  ## remove .venv and what the tools left; the data in instance/ stay
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,38 @@
+"""The places as JSON, under ``/api/v1``."""
+
+from flask import Blueprint
+from flask import url_for
+
+from core.rest import Api
+from core.rest import ModelResource
+
+from . import places
+from . import schemas
+
+v1 = Blueprint("v1", __name__, url_prefix="/v1")
+api = Api(v1)
+
+
+class Countries(ModelResource):
+    """Reference data: read only."""
+
+    verbs = places.countries
+    schema = schemas.CountrySchema
+    allow = ("list", "get")
+
+
+class Cities(ModelResource):
+    """The cities: all verbs."""
+
+    verbs = places.cities
+    schema = schemas.CitySchema
+
+
+api.add_model(Countries, "/countries")
+api.add_model(Cities, "/cities")
+
+
+@v1.get("/")
+def index() -> dict[str, str]:
+    """Say which collections there are."""
+    return {"countries": url_for(".countries"), "cities": url_for(".cities")}

@@ -1,0 +1,8 @@
+"""The module's place in the navigation bar."""
+
+from core.menu import Link
+
+
+def entries() -> list[Link]:
+    """Give the links, in order."""
+    return [Link("Places", "api.index")]

@@ -1,0 +1,58 @@
+"""What may be done with countries and cities. No HTTP."""
+
+import unicodedata
+
+from core.crud import Crud
+
+from .models import City
+from .models import Country
+
+#: Letters whose mark is part of them, so that Unicode does not take it off.
+_PLAIN = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "đ": "d", "ħ": "h", "ı": "i", "ł": "l", "þ": "th", "ə": "e"}
+    | dict.fromkeys("‘’ʻʼ", "'")
+)
+
+
+def fold(text: str) -> str:
+    """Bring a name into the form in which it is searched: ``São Paulo`` to ``sao paulo``."""
+    apart = unicodedata.normalize("NFKD", text)
+    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return plain.casefold().translate(_PLAIN) or text
+
+
+class Countries(Crud):
+    """The countries, by name."""
+
+    model = Country
+    search = ("name",)
+    filters = {"code": ("eq", "in"), "continent": ("eq", "in"), "population": ("gte", "lte")}
+    sorts = ("name", "population", "area_km2", "code")
+    order = ("name",)
+
+
+class Cities(Crud):
+    """The cities, the largest first."""
+
+    model = City
+    search = ("search_name",)
+    filters = {
+        "name": ("eq", "startswith"),
+        "country_code": ("eq", "in"),
+        "population": ("gte", "lte"),
+    }
+    sorts = ("name", "population")
+    order = ("-population",)
+
+    def check(self, item: City) -> None:
+        """Keep the form in which the city is searched with its name."""
+        # The fold of a few letters is longer than they are; nobody searches that far.
+        item.search_name = fold(item.name)[:200]
+
+    def fold(self, text: str) -> str:
+        """Search as the column holds it."""
+        return fold(text)
+
+
+countries = Countries()
+cities = Cities()

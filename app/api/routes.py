@@ -1,0 +1,19 @@
+"""The page that presents the API to people."""
+
+from flask import render_template
+from flask import url_for
+
+#: What the page shows to try: a sentence and the query string of the list of cities.
+SAMPLES = (
+    ("The largest cities", ""),
+    ("Cities of Spain with more than half a million people", "country_code=ES&population__gte=500000"),
+    ("Search without accents", "q=sao paulo"),
+    ("By name, five at a time, with the total", "sort=name&limit=5&count=true"),
+)
+
+
+def index() -> str:
+    """Show what the API is, what to try, and whose data it is."""
+    cities = url_for("api.v1.cities", _external=True)
+    samples = [(label, f"{cities}?{query.replace(' ', '%20')}" if query else cities) for label, query in SAMPLES]
+    return render_template("api/index.html", samples=samples)

@@ -1,0 +1,21 @@
+"""What of the places is shown and taken in."""
+
+from core.schemas import ModelSchema
+
+from .models import City
+from .models import Country
+
+
+class CountrySchema(ModelSchema):
+    """A country."""
+
+    class Meta:
+        model = Country
+
+
+class CitySchema(ModelSchema):
+    """A city."""
+
+    class Meta:
+        model = City
+        exclude = ("search_name",)

@@ -1,0 +1,7 @@
+"""The monolithic way: a catalogue with pages made on the server from the models' declarations."""
+
+from flask import Blueprint
+
+bp = Blueprint("example", __name__, url_prefix="/example", template_folder="templates")
+
+from . import routes  # noqa: E402, F401 - the routes need the blueprint

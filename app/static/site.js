@@ -1,0 +1,68 @@
+// The theme: as the system says, until the visitor chooses. Every page works without this file.
+(() => {
+  "use strict";
+
+  const root = document.documentElement;
+  const order = ["auto", "light", "dark"];
+  const words = { auto: "as the system", light: "light", dark: "dark" };
+
+  function stored() {
+    // Storage may be forbidden; then the choice lasts for the page.
+    try {
+      const choice = localStorage.getItem("theme");
+      return order.includes(choice) ? choice : "auto";
+    } catch {
+      return "auto";
+    }
+  }
+
+  function store(choice) {
+    try {
+      localStorage.setItem("theme", choice);
+    } catch {
+      // See above.
+    }
+  }
+
+  function apply(choice) {
+    root.dataset.theme = choice;
+    if (choice === "auto") {
+      delete root.dataset.bsTheme;
+    } else {
+      root.dataset.bsTheme = choice;
+    }
+  }
+
+  function label(button) {
+    button.setAttribute("aria-label", `Theme: ${words[root.dataset.theme]}`);
+    button.title = `Theme: ${words[root.dataset.theme]}`;
+  }
+
+  function showThemeButton() {
+    const button = document.querySelector(".theme-button");
+    if (!button) {
+      return;
+    }
+    label(button);
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const next = order[(order.indexOf(root.dataset.theme) + 1) % order.length];
+      store(next);
+      apply(next);
+      label(button);
+    });
+    // Another tab has changed it.
+    addEventListener("storage", () => {
+      apply(stored());
+      label(button);
+    });
+  }
+
+  apply(stored());
+  addEventListener("beforeprint", () => apply("light"));
+  addEventListener("afterprint", () => apply(stored()));
+  document.addEventListener("DOMContentLoaded", () => {
+    showThemeButton();
+    document.querySelector(".error-summary")?.focus();
+  });
+})();

@@ -1,0 +1,248 @@
+"""What ``alembic revision --autogenerate`` may touch, and how a revision is written down.
+
+It may touch the tables of installed modules and no others. A revision is written in plain
+SQLAlchemy: it imports nothing of ours, and runs on every engine whichever it was made on.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+from typing import Literal
+
+import sqlalchemy as sa
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.rewriter import Rewriter
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData
+from sqlalchemy.sql import elements
+from sqlalchemy.sql import functions
+from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeEngine
+
+from alembic import context
+from services import Base
+from services import db
+from services import NAMING_CONVENTION
+
+from . import modules
+from .modules import Module
+
+DIALECTS = [sa.make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql", "mysql", "mariadb")]
+
+logger = logging.getLogger("core.migrations")
+
+
+class Autogenerate:
+    """The tables of the installed modules, as alembic wants to hear about them.
+
+    :param history: the earlier revisions; each notes the module of the tables that it makes
+    """
+
+    def __init__(self, installed: Sequence[Module], history: ScriptDirectory) -> None:
+        self.installed = installed
+        self.history = history
+        self.labels = {module.label for module in installed}
+        self.left_alone: set[str] = set()
+        self.metadata = self._merge()
+
+    def options(self) -> dict[str, Any]:
+        """Give the arguments for ``context.configure``."""
+        return {
+            "target_metadata": self.metadata,
+            "include_name": self.include_name,
+            "include_object": include_object,
+            "render_item": render_item,
+            "compare_type": True,
+            "compare_server_default": compare_server_default,
+            "render_as_batch": True,
+            "process_revision_directives": self.finish,
+        }
+
+    def include_name(self, name: str | None, kind: str, parents: Any) -> bool:
+        """Say whether this table of the database is ours to compare; note it if not."""
+        if kind != "table" or name is None or name in self.metadata.tables:
+            return True
+        ours = self._former_owner(name) in self.labels
+        if not ours:
+            self.left_alone.add(name)
+        return ours
+
+    def finish(self, migration: MigrationContext, revision: Any, directives: list[ops.MigrationScript]) -> None:
+        """Name what was left alone, and write no revision if there is nothing to do."""
+        if self.left_alone:
+            logger.warning("Left alone, because no installed module has them: %s", ", ".join(sorted(self.left_alone)))
+        script = directives[0]
+        self._rewriter(migration, revision, directives)
+        migration.opts["template_args"]["tables"] = self._made_by(script)
+        if script.upgrade_ops is not None and script.upgrade_ops.is_empty() and not _is_check(script):
+            context.config.print_stdout("No changes in the models: no revision is written.")
+            directives.clear()
+
+    # --- the tables -----------------------------------------------------------------------------
+
+    def _merge(self) -> MetaData:
+        """Copy the tables of all modules into one MetaData.
+
+        There a foreign key to another base's table is found by its name, and tables are sorted
+        by what they need.
+        """
+        merged = MetaData(naming_convention=NAMING_CONVENTION)
+        found = {id(db.metadata): db.metadata}
+        for module in self.installed:
+            found |= {id(metadata): metadata for metadata in modules.metadatas(module)}
+        for metadata in found.values():
+            if metadata.info.get("bind_key") is not None:
+                continue  # lies in another database
+            for table in metadata.tables.values():
+                if table.name in self.owners:
+                    _make_plain(table.to_metadata(merged))
+                else:
+                    self.left_alone.add(table.name)
+        return merged
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The label of the installed module that declares each table."""
+        owners: dict[str, str] = {}
+        for module in self.installed:
+            for metadata in modules.metadatas(module):
+                if metadata is not db.metadata:
+                    owners |= dict.fromkeys((table.name for table in metadata.tables.values()), module.label)
+        strangers = set()
+        for mapper in Base.registry.mappers:
+            table, home = mapper.local_table, mapper.class_.__module__
+            homes = [module for module in self.installed if f"{home}.".startswith(f"{module.name}.")]
+            if not isinstance(table, sa.Table):
+                continue
+            if homes:
+                owners[table.name] = max(homes, key=lambda module: len(module.name)).label
+            else:
+                strangers.add(table.name)
+        for table in db.metadata.tables.values():
+            label = longest_prefix(table.name, self.labels)
+            if label and table.name not in strangers:
+                owners.setdefault(table.name, label)
+        return owners
+
+    @cached_property
+    def recorded(self) -> dict[str, str]:
+        """The label of the module of each table that a revision ever made."""
+        found: dict[str, str] = {}
+        for script in reversed(list(self.history.walk_revisions())):
+            found |= getattr(script.module, "tables", {})
+        return found
+
+    def _former_owner(self, table: str) -> str | None:
+        """Find whose table this was, which no installed module declares.
+
+        Modules that are not installed are known from the revisions: without them ``api`` would
+        seem to be the owner of ``api_keys_token``.
+        """
+        if table in self.recorded:
+            return self.recorded[table]
+        return longest_prefix(table, self.labels | set(self.recorded.values()))
+
+    def _made_by(self, script: ops.MigrationScript) -> dict[str, str]:
+        made = script.upgrade_ops.ops if script.upgrade_ops is not None else []
+        names = [op.table_name for op in made if isinstance(op, ops.CreateTableOp)]
+        return {name: self.owners[name] for name in names}
+
+    # --- how a revision is written --------------------------------------------------------------
+
+    @cached_property
+    def _rewriter(self) -> Rewriter:
+        rewriter = Rewriter()
+
+        @rewriter.rewrites(ops.AlterColumnOp)
+        def describe_as_declared(_: MigrationContext, revision: Any, op: ops.AlterColumnOp) -> ops.AlterColumnOp:
+            # What stays as it is would be written as this engine reflects it, and MariaDB repeats
+            # the whole column in every ALTER.
+            column = self.metadata.tables[op.table_name].columns[op.column_name]
+            if op.modify_type is None:
+                op.existing_type = column.type
+            if op.modify_server_default is False:
+                op.existing_server_default = column.server_default or False
+            return op
+
+        return rewriter
+
+
+def longest_prefix(table: str, labels: set[str]) -> str | None:
+    """Give the label that ``<label>_<noun>`` begins with; of ``api`` and ``api_keys`` the longer."""
+    return max((label for label in labels if table.startswith(f"{label}_")), key=len, default=None)
+
+
+def _is_check(script: ops.MigrationScript) -> bool:
+    """Tell ``alembic check``, which reads the empty revision, from one that would be written."""
+    return script.message is None and not getattr(context.config.cmd_opts, "autogenerate", False)
+
+
+def _make_plain(table: sa.Table) -> None:
+    for column in table.columns:
+        column.type = plain(column.type)
+
+
+def plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Give the SQLAlchemy type that makes the same column on every engine as this decorator of ours."""
+    if not isinstance(type_, TypeDecorator) or type(type_).__module__.startswith("sqlalchemy."):
+        return type_
+    found = plain(type_.impl_instance)
+    for dialect in DIALECTS:
+        if type_.compile(dialect) != found.compile(dialect):
+            found = found.with_variant(plain(type_.load_dialect_impl(dialect)), dialect.name)
+    return found
+
+
+def include_object(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Take an index over an expression for unchanged: only PostgreSQL tells what it is made of."""
+    if kind != "index" or reflected or compare_to is None:
+        return True
+    plain_columns = all(isinstance(expression, sa.Column) for expression in item.expressions)
+    return plain_columns or context.get_context().dialect.name == "postgresql"
+
+
+def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:
+    """Write server defaults as they were declared, not as this engine spells them."""
+    value = getattr(item, "arg", None) if kind == "server_default" else None
+    if isinstance(value, elements.True_):
+        return "sa.true()"
+    if isinstance(value, elements.False_):
+        return "sa.false()"
+    if isinstance(value, functions.now | functions.current_timestamp):
+        return "sa.func.now()"
+    if isinstance(value, elements.TextClause):
+        return f"sa.text({value.text!r})"
+    return False
+
+
+def compare_server_default(
+    migration: MigrationContext,
+    inspected: sa.Column[Any],
+    declared: sa.Column[Any],
+    inspected_default: str | None,
+    default: Any,
+    rendered_default: str | None,
+) -> bool | None:
+    """Compare where alembic would err.
+
+    It does not double the quotes in a text, takes an empty one on SQLite for a change, and asks
+    PostgreSQL for a ``=`` that its ``json`` does not have.
+    """
+    if not isinstance(declared.server_default, sa.DefaultClause) or inspected_default is None:
+        return None
+    value = declared.server_default.arg
+    if isinstance(value, str) and value == _literal(inspected_default):
+        return False
+    if isinstance(declared.type, sa.String | sa.JSON) and isinstance(value, str | elements.TextClause):
+        return _literal(inspected_default) != _literal(str(rendered_default))
+    return None
+
+
+def _literal(default: str) -> str:
+    """Give the text of ``'it''s'`` or of PostgreSQL's ``'it''s'::character varying``."""
+    found = re.fullmatch(r"\(?'(.*)'(?:::[\w ]+)?\)?", default, re.DOTALL)
+    return found[1].replace("''", "'") if found else default

@@ -1,0 +1,262 @@
+"""Forms made from models: one field for each column that a person may write.
+
+``class ProductForm(make_form(Product))`` takes over labels, lengths, ranges and choices from the
+columns and their ``info``, and checks each value by the same rules as the model's schema does. What
+WTForms-SQLAlchemy has no field for, or the wrong one, is put right by :class:`Converter`.
+"""
+
+import uuid
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from flask_wtf import FlaskForm
+from wtforms import Field
+from wtforms import fields
+from wtforms import validators
+from wtforms.fields import SelectChoice
+from wtforms_sqlalchemy.orm import converts
+from wtforms_sqlalchemy.orm import model_fields
+from wtforms_sqlalchemy.orm import ModelConverter
+
+from services import db
+
+from . import schemas
+from .inputs import FitsColumn
+from .inputs import JSONField
+from .inputs import Required
+from .inputs import RowCheckboxes
+from .inputs import RowSelect
+from .inputs import UTCField
+from .integrity import words
+
+#: Texts longer than this many characters get a text area.
+LONG_TEXT = 255
+
+
+class ModelForm(FlaskForm):  # type: ignore[misc]
+    """The base of the forms of models."""
+
+    def values(self, item: Any = None) -> dict[str, Any]:
+        """Give what was entered: attribute to value, for the verbs.
+
+        :param item: the row that is edited; a time that was left as it was shown stays exact
+        """
+        own = {field.short_name: field for field in self if field.type != "CSRFTokenField"}
+        return {name: _value(field, getattr(item, name, None)) for name, field in own.items()}
+
+    def add_errors(self, errors: Mapping[str, Sequence[str]]) -> None:
+        """Put what a verb refused beside the fields; what has none stands at the top.
+
+        :param errors: as :exc:`core.exceptions.Invalid` has them
+        """
+        for name, messages in errors.items():
+            field = self._fields.get(name) or self._fields.get(name.removesuffix("_id"))
+            if field is None:
+                self.form_errors.extend(messages)
+            else:
+                field.errors = [*field.errors, *messages]
+
+
+def make_form(
+    model: type[Any], *, only: Sequence[str] | None = None, exclude: Sequence[str] | None = None
+) -> type[ModelForm]:
+    """Make the form of a model.
+
+    :param only: names of the attributes to be shown; by default all that may be written
+    :param exclude: names of those to be left out
+    """
+    found = model_fields(model, db.session, only=only, exclude=exclude, converter=Converter())
+    if only is not None:
+        found = {name: found[name] for name in only}
+    return type(f"{model.__name__}Form", (ModelForm,), found)
+
+
+class Converter(ModelConverter):  # type: ignore[misc]
+    """WTForms-SQLAlchemy's converter with the types that it lacks or gets wrong.
+
+    Its release 0.4.2 refuses an unchecked box, asks for what has a default, does not preselect the
+    stored choice, stores '' where NULL is meant, and has no field for Float, Time, JSON and Uuid.
+    """
+
+    def convert(self, model: Any, mapper: Any, prop: Any, field_args: Any, db_session: Any = None) -> Any:
+        """Make the field of one attribute; ``None`` if a person does not write it."""
+        if hasattr(prop, "direction"):
+            return self.converters[prop.direction.name](prop, _arguments(prop.info, prop.key, field_args))
+        if not hasattr(prop, "columns") or not _is_written(mapper, prop):
+            return None
+        column = prop.columns[0]
+        arguments = _arguments(column.info, prop.key, field_args)
+        arguments["validators"] += [_presence(column), FitsColumn(column)]
+        if column.default is not None and column.default.is_scalar:
+            arguments["default"] = column.default.arg
+        return self.get_converter(column)(column, arguments)
+
+    @converts("String")
+    def conv_String(self, column: Any, arguments: Any) -> Any:
+        if column.nullable:
+            arguments["filters"].append(_none_if_empty)
+        if column.type.length is None or column.type.length > LONG_TEXT:
+            return fields.TextAreaField(**arguments)
+        return fields.StringField(**arguments)
+
+    @converts("Text")
+    def conv_Text(self, column: Any, arguments: Any) -> Any:
+        return self.conv_String(column, arguments)
+
+    @converts("Boolean")
+    def conv_Boolean(self, column: Any, arguments: Any) -> Any:
+        if not column.nullable:
+            # An empty box is an answer: nothing is required.
+            return fields.BooleanField(**{**arguments, "validators": []})
+        answers = {"": None, "yes": True, "no": False}
+        shown = {None: "", True: "yes", False: "no"}
+        choices = [SelectChoice("", "—"), SelectChoice("yes", "Yes"), SelectChoice("no", "No")]
+        return _select(arguments, choices, answers, shown)
+
+    @converts("Enum")
+    def conv_Enum(self, column: Any, arguments: Any) -> Any:
+        members = list(column.type.enum_class or column.type.enums)
+        answers = {getattr(member, "name", member): member for member in members}
+        choices = [SelectChoice(name, choice_label(member)) for name, member in answers.items()]
+        if column.nullable:
+            choices.insert(0, SelectChoice("", "—"))
+            answers[""] = None
+        return _select(arguments, choices, answers, {member: name for name, member in answers.items()})
+
+    @converts("Integer")
+    def handle_integer_types(self, column: Any, arguments: Any) -> Any:
+        return fields.IntegerField(**arguments)
+
+    @converts("Numeric")
+    def handle_decimal_types(self, column: Any, arguments: Any) -> Any:
+        step = 10 ** -(column.type.scale or 0)
+        return fields.DecimalField(places=None, render_kw={"step": f"{step:f}" if step < 1 else "1"}, **arguments)
+
+    @converts("Float")
+    def conv_Float(self, column: Any, arguments: Any) -> Any:
+        return fields.FloatField(render_kw={"step": "any"}, **arguments)
+
+    @converts("Date")
+    def conv_Date(self, column: Any, arguments: Any) -> Any:
+        return fields.DateField(**arguments)
+
+    @converts("DateTime")
+    def conv_DateTime(self, column: Any, arguments: Any) -> Any:
+        if getattr(column.type, "timezone", True):
+            return UTCField(**arguments)
+        return fields.DateTimeLocalField(format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **arguments)
+
+    @converts("Time")
+    def conv_Time(self, column: Any, arguments: Any) -> Any:
+        return fields.TimeField(format=["%H:%M:%S", "%H:%M"], **arguments)
+
+    @converts("JSON")
+    def conv_JSON(self, column: Any, arguments: Any) -> Any:
+        return JSONField(**arguments)
+
+    @converts("Uuid")
+    def conv_PGUuid(self, column: Any, arguments: Any) -> Any:
+        arguments["filters"] += [_none_if_empty, _uuid]
+        return fields.StringField(**arguments)
+
+    @converts("MANYTOONE")
+    def conv_ManyToOne(self, prop: Any, arguments: Any) -> Any:
+        optional = all(column.nullable for column in prop.local_columns)
+        arguments["validators"].append(validators.Optional() if optional else Required())
+        return RowSelect(
+            query_factory=_rows_of(prop.mapper.class_),
+            allow_blank=True,
+            blank_value="",
+            blank_text="—" if optional else "Choose…",
+            **arguments,
+        )
+
+    @converts("MANYTOMANY")
+    def conv_ManyToMany(self, prop: Any, arguments: Any) -> Any:
+        return RowCheckboxes(query_factory=_rows_of(prop.mapper.class_), **arguments)
+
+    @converts("ONETOMANY")
+    def conv_OneToMany(self, prop: Any, arguments: Any) -> Any:
+        """Leave the children to forms of their own: choosing here would take them from others."""
+        return None
+
+    def get_converter(self, column: sa.Column[Any]) -> Callable[..., Any]:
+        """Find the converter of a column, also behind a TypeDecorator."""
+        type_ = column.type
+        if isinstance(type_, sa.types.TypeDecorator):
+            column = sa.Column(column.name, type_.impl_instance)
+        found: Callable[..., Any] = super().get_converter(column)
+        return found
+
+
+def choice_label(member: Any) -> str:
+    """Give the word that people read for a choice: its ``label``, or its name in words."""
+    name = getattr(member, "name", member)
+    return str(getattr(member, "label", None) or name.replace("_", " ").capitalize())
+
+
+def _is_written(mapper: Any, prop: Any) -> bool:
+    column = prop.columns[0]
+    if schemas.is_read_only(column) or column is mapper.version_id_col:
+        return False
+    # A foreign key is written by choosing the row that it points to.
+    return not any(column in relation.local_columns for relation in mapper.relationships)
+
+
+def _arguments(info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]:
+    arguments = {
+        "label": info.get("label") or words(name).replace("_", " ").capitalize(),
+        "description": info.get("description", ""),
+        **(given or {}),
+    }
+    arguments["validators"] = [*arguments.get("validators", ())]
+    arguments["filters"] = [*arguments.get("filters", ())]
+    return arguments
+
+
+def _presence(column: sa.Column[Any]) -> Any:
+    if column.nullable or column.default is not None or column.server_default is not None:
+        return validators.Optional()
+    return Required()
+
+
+def _select(arguments: Any, choices: list[SelectChoice], answers: Mapping[str, Any], shown: Mapping[Any, str]) -> Any:
+    """Make a drop-down whose data are the values themselves, preselected when one is edited."""
+
+    def coerce(value: Any) -> Any:
+        if isinstance(value, str) and value in answers:
+            return answers[value]
+        if value in shown:
+            return value
+        raise ValueError("Choose one of the list.")
+
+    return fields.SelectField(choices=choices, coerce=coerce, **arguments)
+
+
+def _rows_of(model: type[Any]) -> Callable[[], list[Any]]:
+    def rows() -> list[Any]:
+        return sorted(db.session.scalars(sa.select(model)), key=str)
+
+    return rows
+
+
+def _none_if_empty(value: Any) -> Any:
+    return value or None
+
+
+def _uuid(value: Any) -> Any:
+    try:
+        return uuid.UUID(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _value(field: Field, before: Any) -> Any:
+    if isinstance(before, datetime) and isinstance(field.data, datetime):
+        # The field shows seconds; what was not touched keeps its fractions.
+        return before if before.replace(microsecond=0) == field.data else field.data
+    return field.data

@@ -1,0 +1,117 @@
+"""The form fields and validators that WTForms and WTForms-SQLAlchemy lack."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+import marshmallow
+import sqlalchemy as sa
+from marshmallow import validate
+from wtforms import Field
+from wtforms import fields
+from wtforms import validators
+from wtforms.fields import Choice
+from wtforms_sqlalchemy.fields import QueryCheckboxField
+from wtforms_sqlalchemy.fields import QuerySelectField
+
+from . import schemas
+from .fields import from_text
+
+
+class FitsColumn:
+    """Checks a value by the rules of its column, the same as in the schema."""
+
+    def __init__(self, column: sa.Column[Any]) -> None:
+        self.rule = schemas.Converter().column2field(column)
+        self.field_flags = _flags(self.rule)
+
+    def __call__(self, form: Any, field: Field) -> None:
+        text = field.raw_data[0].strip() if field.raw_data else ""
+        try:
+            if isinstance(field, fields.DecimalField | fields.IntegerField | fields.FloatField):
+                from_text(self.rule, text)
+            elif isinstance(field, fields.DateField):
+                self.rule.deserialize(field.data.isoformat())
+            elif isinstance(field, fields.StringField):
+                self.rule.deserialize(field.data)
+        except marshmallow.ValidationError as error:
+            raise validators.ValidationError(" ".join(map(str, error.messages))) from None
+
+
+class Required(validators.InputRequired):  # type: ignore[misc]
+    """Wants an answer, and more than white space."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        if not field.raw_data or not str(field.raw_data[0]).strip():
+            raise validators.StopValidation("This field is required.")
+
+
+class JSONField(fields.TextAreaField):  # type: ignore[misc]
+    """Any JSON value, written as text."""
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else json.dumps(self.data, indent=2, ensure_ascii=False)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the text.
+
+        :raises ValueError: if it is no JSON
+        """
+        self.data = None
+        if valuelist and valuelist[0].strip():
+            try:
+                self.data = json.loads(valuelist[0], parse_constant=_refuse_constant)
+            except ValueError as error:
+                raise ValueError(f"Not valid JSON: {error}.") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+class UTCField(fields.DateTimeLocalField):  # type: ignore[misc]
+    """A moment, shown and read in UTC."""
+
+    def __init__(self, label: str | None = None, validators: Any = None, **kwargs: Any) -> None:
+        super().__init__(label, validators, format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **kwargs)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the time as one in UTC."""
+        super().process_formdata(valuelist)
+        if self.data is not None:
+            self.data = self.data.replace(tzinfo=UTC)
+
+
+class RowSelect(QuerySelectField):  # type: ignore[misc]
+    """One row of a table, by its ``str()``."""
+
+    def iter_choices(self) -> Iterator[Choice]:
+        """Give the choices; the original's tuples are deprecated by WTForms 3.3."""
+        return map(_choice, super().iter_choices())
+
+
+class RowCheckboxes(QueryCheckboxField):  # type: ignore[misc]
+    """Any number of rows of a table, each a box to check."""
+
+    def iter_choices(self) -> Iterator[Choice]:
+        """Give the choices; the original's tuples are deprecated by WTForms 3.3."""
+        return map(_choice, super().iter_choices())
+
+
+def _choice(parts: tuple[Any, ...]) -> Choice:
+    value, label, selected, render_kw = parts
+    return Choice(value=value, label=str(label), selected=selected, render_kw=render_kw)
+
+
+def _flags(rule: marshmallow.fields.Field[Any]) -> dict[str, Any]:
+    """Tell the browser the limits, for its keyboard and its own checks."""
+    flags: dict[str, Any] = {}
+    for check in rule.validators:
+        if isinstance(check, validate.Length) and check.max is not None:
+            flags["maxlength"] = check.max
+        if isinstance(check, validate.Range):
+            flags |= {name: value for name, value in (("min", check.min), ("max", check.max)) if value is not None}
+    return flags

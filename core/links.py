@@ -1,0 +1,28 @@
+"""The query string of a list: read from this request, written into the links to its neighbours."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+
+from .exceptions import BadQuery
+
+
+def single_args() -> dict[str, str]:
+    """Give the query string; a parameter must not stand twice.
+
+    :raises BadQuery: if one does
+    """
+    args = request.args
+    found = args.to_dict()
+    if args and sum(len(values) for _, values in args.lists()) > len(found):
+        raise BadQuery({name: ["Give it once."] for name, values in args.lists() if len(values) > 1})
+    return found
+
+
+def query_url(**changes: Any) -> str:
+    """Give this request's URL with some parameters changed; ``None`` leaves one out."""
+    args = {**request.args.to_dict(), **changes}
+    kept = {name: value for name, value in args.items() if value not in (None, "")}
+    path = f"{request.script_root}{request.path}"
+    return f"{path}?{urlencode(kept)}" if kept else path

@@ -1,0 +1,63 @@
+"""The navigation bar, made of what the modules offer in their ``menu.py``.
+
+A module that is taken out of ``INSTALLED_APPS`` takes its entries with it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import replace
+
+from flask import current_app
+from flask import Flask
+from flask import request
+from flask import url_for
+from flask.globals import request_ctx
+
+from .modules import offers
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a module's ``menu.entries()`` gives for each entry.
+
+    :param endpoint: of a view without arguments, ``example.product_list``
+    """
+
+    label: str
+    endpoint: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A link as the layout shows it on this page.
+
+    :param active: whether the page belongs to the part of the site that the link leads to
+    """
+
+    label: str
+    url: str
+    active: bool = False
+
+
+def init_app(app: Flask) -> None:
+    """Collect the entries of the installed modules."""
+    app.extensions["menu"] = {module.name: file.entries for module, file in offers(app, "menu")}
+    app.jinja_env.globals["menu"] = menu
+
+
+def menu() -> list[Entry]:
+    """Give the entries for this request; none where no address can be made (an untrusted host)."""
+    if request_ctx.url_adapter is None:
+        return []
+    here = f"{request.script_root}{request.path}"
+    found = [entry for module in current_app.extensions["menu"] for entry in entries(module)]
+    # Of several that lie above this page, the nearest.
+    nearest = max((entry.url for entry in found if here.startswith(entry.url)), key=len, default=None)
+    return [replace(entry, active=entry.url == nearest) for entry in found]
+
+
+def entries(module: str) -> list[Entry]:
+    """Give the entries of one module."""
+    collected: dict[str, Callable[[], list[Link]]] = current_app.extensions["menu"]
+    links = collected[module]() if module in collected else []
+    return [Entry(link.label, url_for(link.endpoint)) for link in links]

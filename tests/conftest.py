@@ -1,0 +1,384 @@
+"""What the tests stand on: databases on three engines, applications, live servers, a browser.
+
+Servers are found or started by ``tests/servers.py``, once a session; databases are called
+``test_andamio_<session>_<worker>_<number>``, and no other is ever created or dropped.
+"""
+
+import os
+
+# First of all: whatever is imported, and whatever process a test starts, is for tests.
+os.environ["APP_ENV"] = "testing"
+
+import fcntl
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser
+from playwright.sync_api import ConsoleMessage
+from playwright.sync_api import Page
+from playwright.sync_api import Request
+from playwright.sync_api import sync_playwright
+from sqlalchemy import create_engine
+from sqlalchemy import inspect
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+from werkzeug.serving import make_server
+
+import config as deployment
+from core import create_app
+from core import migrations
+from services import db
+from tests import servers
+
+# A test sees the configuration that it sets, never that of the developer's shell.
+for _key in deployment.KEYS[1:]:
+    os.environ.pop(_key.name, None)
+os.environ.pop("FLASK_DEBUG", None)
+
+ENGINES = ("sqlite", "postgresql", "mariadb")
+PREFIX = "test_andamio_"
+SECRET_KEY = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
+
+
+# --- the session: its number, its servers -------------------------------------------------------
+
+#: Engine → (address, ""), or ("", what is missing); and "prefix" of this session's databases.
+Session = dict[str, Any]
+SESSION = pytest.StashKey[Session]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take a number for this session, or what the controller of pytest-xdist hands to its worker."""
+    if hasattr(config, "workerinput"):
+        config.stash[SESSION] = config.workerinput["session"]
+    else:
+        config.stash[SESSION] = {"prefix": f"{PREFIX}{_session_number(config)}_"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the servers to a worker of pytest-xdist: they are found, or started, once for all."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda engine_name: _address(node.config, engine_name), ENGINES[1:]))
+    node.workerinput["session"] = node.config.stash[SESSION]
+
+
+def _session_number(config: pytest.Config) -> int:
+    """Give the lowest number that no other session on this machine has: two may run at once.
+
+    The lock goes with the process, so that the number of a killed session, and with it the
+    databases that it left, come to the next one.
+    """
+    for number in range(1000):
+        try:
+            file = open(Path(tempfile.gettempdir()) / f"{PREFIX}{number}.lock", "w")  # noqa: SIM115
+        except PermissionError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        config.add_cleanup(file.close)
+        return number
+    raise pytest.UsageError("a thousand test sessions run on this machine already")
+
+
+def _address(config: pytest.Config, engine_name: str) -> tuple[str, str]:
+    session = config.stash[SESSION]
+    if engine_name not in session:
+        try:
+            server = servers.find(engine_name)
+        except servers.Missing as missing:
+            session[engine_name] = ("", str(missing))
+        else:
+            config.add_cleanup(server.stop)
+            _drop_leftovers(server.url, session["prefix"])
+            session[engine_name] = (server.url.render_as_string(hide_password=False), "")
+    address: tuple[str, str] = session[engine_name]
+    return address
+
+
+def require(found: object, missing: str) -> None:
+    """Skip the test when something is not installed; in CI, where all must be there, fail it."""
+    if not found and os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(missing)
+    if not found:
+        pytest.skip(missing)
+
+
+# --- databases ----------------------------------------------------------------------------------
+
+
+class Databases:
+    """Makes and drops the databases of one worker."""
+
+    def __init__(self, config: pytest.Config, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        self.prefix = f"{config.stash[SESSION]['prefix']}{worker}_"
+        self.number = 0
+
+    def make(self, engine_name: str) -> URL:
+        self.number += 1
+        name = f"{self.prefix}{self.number}"
+        if engine_name == "sqlite":
+            return URL.create("sqlite", database=str(self.folder / f"{name}.db"))
+        address, missing = _address(self.config, engine_name)
+        require(address, missing)
+        server = make_url(address)
+        _execute(server, _CREATE[engine_name].format(name=_guarded(name)))
+        return server.set(database=name)
+
+    def drop(self, url: URL) -> None:
+        if url.get_backend_name() == "sqlite":
+            for path in self.folder.glob(f"{Path(str(url.database)).name}*"):
+                path.unlink()
+            return
+        engine_name = "postgresql" if url.get_backend_name() == "postgresql" else "mariadb"
+        server = make_url(_address(self.config, engine_name)[0])
+        _execute(server, _DROP[engine_name].format(name=_guarded(str(url.database))))
+
+
+_CREATE = {
+    "postgresql": "CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0",
+    "mariadb": "CREATE DATABASE {name} CHARACTER SET utf8mb4",
+}
+_DROP = {"postgresql": "DROP DATABASE IF EXISTS {name} WITH (FORCE)", "mariadb": "DROP DATABASE IF EXISTS {name}"}
+_LIST = {"postgresql": "SELECT datname FROM pg_database", "mariadb": "SHOW DATABASES"}
+
+
+def _guarded(name: str) -> str:
+    if not name.startswith(PREFIX):
+        raise ValueError(f"{name!r} is no database of these tests: its name must start with {PREFIX!r}")
+    return name
+
+
+def _execute(server: URL, statement: str) -> list[str]:
+    engine = create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        result = connection.execute(text(statement))
+        return list(result.scalars()) if result.returns_rows else []
+
+
+def _drop_leftovers(server: URL, prefix: str) -> None:
+    """Drop what a killed session of the same number left."""
+    engine_name = "postgresql" if server.get_backend_name() == "postgresql" else "mariadb"
+    for name in _execute(server, _LIST[engine_name]):
+        if name.startswith(prefix):
+            _execute(server, _DROP[engine_name].format(name=_guarded(name)))
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Give the databases of this worker."""
+    return Databases(request.config, tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Run the test on each engine."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def new_database(databases: Databases) -> Iterator[Callable[[str], URL]]:
+    """Make fresh, empty databases: ``new_database("postgresql")`` gives a URL."""
+    made: list[URL] = []
+
+    def make(engine_name: str) -> URL:
+        made.append(databases.make(engine_name))
+        return made[-1]
+
+    yield make
+    for url in made:
+        databases.drop(url)
+
+
+class Platform:
+    """The database of the whole application on one engine: migrated once, emptied after each test."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        migrations.upgrade(url=url)
+        self.engine = create_engine(url)
+        # Children before their parents.
+        tables = reversed(inspect(self.engine).get_sorted_table_and_fkc_names())
+        self.tables = [name for name, _ in tables if name and name != "alembic_version"]
+
+    def empty(self) -> None:
+        quote = self.engine.dialect.identifier_preparer.quote
+        with self.engine.begin() as connection:
+            for statement in _BEFORE_EMPTYING.get(self.engine.dialect.name, ()):
+                connection.execute(text(statement))
+            for table in self.tables:
+                connection.execute(text(f"DELETE FROM {quote(table)}"))
+
+
+#: A test that left a transaction open shall fail here, not hang. MariaDB checks a row that refers to
+#: its own table one by one.
+_BEFORE_EMPTYING = {
+    "postgresql": ["SET lock_timeout = '5s'"],
+    "mysql": ["SET innodb_lock_wait_timeout = 5, foreign_key_checks = 0"],
+}
+
+
+@pytest.fixture(scope="session")
+def platforms(databases: Databases) -> Iterator[dict[str, Platform]]:
+    """Keep the platform's database of each engine that was used."""
+    made: dict[str, Platform] = {}
+    yield made
+    for platform in made.values():
+        platform.engine.dispose()
+        databases.drop(platform.url)
+
+
+@pytest.fixture
+def platform(platforms: dict[str, Platform], databases: Databases) -> Iterator[Callable[[str], URL]]:
+    """Give the URL of the platform's database on an engine; what the test wrote is deleted after it."""
+    used: set[str] = set()
+
+    def url(engine_name: str) -> URL:
+        if engine_name not in platforms:
+            platforms[engine_name] = Platform(databases.make(engine_name))
+        used.add(engine_name)
+        return platforms[engine_name].url
+
+    yield url
+    for engine_name in used:
+        platforms[engine_name].empty()
+
+
+# --- applications -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_app(platform: Callable[[str], URL]) -> Iterator[Callable[..., Flask]]:
+    """Make applications: ``make_app(url, installed_apps, KEY=value)``.
+
+    Without a URL it is on the platform's SQLite database, without modules it is the whole
+    platform. TESTING stays off: tests run what production runs.
+    """
+    made: list[Flask] = []
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def make(url: URL | None = None, installed_apps: list[str] | None = None, **overrides: Any) -> Flask:
+        address = (url or platform("sqlite")).render_as_string(hide_password=False)
+        environ = {"APP_ENV": "testing", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": address}
+        app = create_app({**deployment.load(environ), **overrides}, installed_apps)
+        # pytest's own handlers, which configure_logging has taken away: caplog needs them.
+        root.handlers += [handler for handler in handlers if handler not in root.handlers]
+        made.append(app)
+        return app
+
+    yield make
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for app in made:
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask], platform: Callable[[str], URL], engine_name: str) -> Flask:
+    """Give the whole application on an empty database, on each engine."""
+    return make_app(platform(engine_name))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Give a client of ``app``."""
+    return app.test_client()
+
+
+@pytest.fixture
+def site(make_app: Callable[..., Flask]) -> Flask:
+    """Give the whole application on an empty SQLite database, where the engine does not matter."""
+    return make_app()
+
+
+@pytest.fixture
+def visitor(site: Flask) -> FlaskClient:
+    """Give a client of ``site``."""
+    return site.test_client()
+
+
+@pytest.fixture
+def live_server() -> Iterator[Callable[[Flask], str]]:
+    """Serve applications on free ports: ``live_server(app)`` gives ``http://127.0.0.1:…``."""
+    running = []
+
+    def start(app: Flask) -> str:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+# --- the browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give Chromium, without a window and without a way out of this machine."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    require(program, "Chromium is missing: apt install chromium")
+    nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", nowhere]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Give a new page; what goes wrong on it, seen or not, fails the test.
+
+    That is an error in the console, an exception of a script, and a request to another machine.
+    The status of the page itself is the test's business.
+    """
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    faults: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        its_own_status = message.text.startswith("Failed to load resource") and message.location["url"] == page.url
+        if message.type == "error" and not its_own_status:
+            faults.append(f"console: {message.text} ({message.location['url']})")
+
+    def watch(request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and address.hostname not in ("127.0.0.1", "localhost"):
+            faults.append(f"request to another machine: {request.url}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("request", watch)
+    yield page
+    page.close()
+    assert not faults, "\n".join(faults)

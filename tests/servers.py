@@ -1,0 +1,200 @@
+"""Find the database servers that the tests use, or start private ones. No pytest here."""
+
+import getpass
+import glob
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+import config
+
+START_SECONDS = 30
+
+
+class Missing(Exception):
+    """There is no such server, and no program to start one; the message says what to install."""
+
+
+@dataclass
+class Server:
+    """A server that answers.
+
+    :param url: of a connection that may create databases
+    :param stop: ends it, if it was started here
+    """
+
+    url: URL
+    stop: Callable[[], None] = field(default=lambda: None)
+
+
+def find(engine_name: str) -> Server:
+    """Give the server the environment names, else one on this machine's usual port, else a private one.
+
+    :raises Missing: if there is none of these
+    """
+    named = os.environ.get(f"TEST_{engine_name.upper()}_URL")
+    if named:
+        url = make_url(named)
+        return Server(url.set(drivername=config.DRIVERS.get(url.drivername, url.drivername)))
+    for url in _usual(engine_name):
+        if _answers(url):
+            return Server(url)
+    return {"postgresql": _start_postgresql, "mariadb": _start_mariadb}[engine_name]()
+
+
+def _usual(engine_name: str) -> Iterator[URL]:
+    if engine_name == "postgresql":
+        for user in ("postgres", getpass.getuser()):
+            yield _postgresql_url(5432, user)
+        return
+    yield _mariadb_url(3306)
+    for path in ("/run/mysqld/mysqld.sock", "/tmp/mysql.sock"):
+        if os.path.exists(path):
+            yield make_url("mysql+pymysql://root@localhost").update_query_dict({"unix_socket": path})
+
+
+def _postgresql_url(port: int, user: str = "postgres") -> URL:
+    return URL.create("postgresql+psycopg", user, host="127.0.0.1", port=port, database="postgres")
+
+
+def _mariadb_url(port: int) -> URL:
+    return URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port)
+
+
+def _answers(url: URL) -> bool:
+    """Whether this user may connect, and create databases as far as one can ask."""
+    questions = {
+        "postgresql": "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user",
+        "mysql": "SELECT VERSION() LIKE '%MariaDB%'",
+    }
+    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 3})
+    try:
+        with engine.connect() as connection:
+            return bool(connection.scalar(text(questions[url.get_backend_name()])))
+    except DBAPIError:
+        return False
+
+
+# --- private servers ----------------------------------------------------------------------------
+
+
+def _start_postgresql() -> Server:
+    folders = ["", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=_version, reverse=True)]
+    initdb, postgres = _program("initdb", folders), _program("postgres", folders)
+    if not (initdb and postgres):
+        raise Missing("PostgreSQL is missing: apt install postgresql, or set TEST_POSTGRESQL_URL")
+    user = _unprivileged("postgres")
+    folder = _folder("postgresql", user)
+    port = _free_port()
+    data = folder / "data"
+    init = [initdb, "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    # What makes it quick, and unfit for data that one wants to keep.
+    hasty = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", *hasty]
+    serve = [postgres, "-D", data, "-p", str(port), *(word for setting in settings for word in ("-c", setting))]
+    return _start(folder, user, init, serve, _postgresql_url(port))
+
+
+def _start_mariadb() -> Server:
+    install = _program("mariadb-install-db") or _program("mysql_install_db")
+    mariadbd = _program("mariadbd", ["", "/usr/sbin"]) or _program("mysqld", ["", "/usr/sbin"])
+    if not (install and mariadbd):
+        raise Missing("MariaDB is missing: apt install mariadb-server, or set TEST_MARIADB_URL")
+    user = _unprivileged("mysql")
+    folder = _folder("mariadb", user)
+    port = _free_port()
+    place = ["--no-defaults", f"--datadir={folder / 'data'}", *([f"--user={user}"] if user else [])]
+    init = [install, *place, "--auth-root-authentication-method=normal", "--skip-test-db"]
+    hasty = ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--skip-log-bin"]
+    address = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder / 'socket'}"]
+    names = [f"--pid-file={folder / 'pid'}", "--skip-name-resolve", "--character-set-server=utf8mb4"]
+    return _start(folder, user, init, [mariadbd, *place, *address, *names, *hasty], _mariadb_url(port))
+
+
+def _start(folder: Path, user: str | None, init: list[str | Path], serve: list[str | Path], url: URL) -> Server:
+    """Make the data folder, start the server, and wait until it answers."""
+    log = folder / "log"
+    with open(log, "wb") as output:
+        # A session of its own: Ctrl-C is for pytest, which stops the server when the tests are done with it.
+        common = {"cwd": folder, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, **_identity(user)}
+        made = subprocess.run(init, **common).returncode == 0
+        process = subprocess.Popen(serve, start_new_session=True, **common) if made else None
+
+    def stop() -> None:
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    end = time.monotonic() + START_SECONDS
+    while process is not None and process.poll() is None and time.monotonic() < end:
+        if _answers(url):
+            return Server(url, stop)
+        time.sleep(0.05)
+    report = log.read_text(errors="replace")[-2000:]
+    stop()
+    raise Missing(f"{serve[0]} is installed but does not start:\n{report}")
+
+
+def _program(name: str, folders: list[str] | None = None) -> str | None:
+    for folder in folders or [""]:
+        found = shutil.which(os.path.join(folder, name))
+        if found:
+            return found
+    return None
+
+
+def _version(folder: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in Path(folder).parent.name.split(".") if part.isdigit())
+
+
+def _unprivileged(name: str) -> str | None:
+    """Whom to run as: both servers refuse to be root."""
+    if os.geteuid() != 0:
+        return None
+    for user in (name, "nobody"):
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            continue
+        return user
+    raise Missing(f"a server cannot run as root, and there is no user {name!r} nor 'nobody'")
+
+
+def _identity(user: str | None) -> dict[str, Any]:
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+
+
+def _folder(name: str, user: str | None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"andamio-{name}-"))
+    if user:
+        shutil.chown(folder, user)
+    return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
