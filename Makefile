@@ -13,8 +13,7 @@ help:  ## list the targets
 
 run:  ## serve http://127.0.0.1:5000 with a database and data (PORT=8000 moves it)
 	$(platform)
-	@$(python) -m flask --app run prepare
-	@exec $(python) run.py
+	@exec $(python) run.py --prepare
 
 test:  ## run all tests on all cores (ARGS="-k word" chooses)
 	$(tools)

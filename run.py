@@ -1,14 +1,21 @@
-"""The application, for servers and commands as ``run:app``; as a program, the development server."""
+"""The application, for servers and commands as ``run:app``; as a program, the development server.
+
+``python run.py --prepare`` first does what ``flask --app run prepare`` does, in the same process:
+one more would import everything once more, and double the time to the first answer.
+"""
 
 import sys
 
+from click import ClickException
 from flask import Flask
+from werkzeug.serving import is_running_from_reloader
 
 from config import ConfigError
 from core import create_app
+from core.cli import prepare
 from core.modules import ModuleError
 
-# gunicorn stops at 3, "the worker cannot boot"; at any other code it starts the worker again for ever.
+# gunicorn stops at 3, "the worker cannot boot"; at any other code it starts the worker again, for ever.
 EXIT_CODE = 2 if __name__ == "__main__" else 3
 
 
@@ -21,8 +28,21 @@ def make_app() -> Flask:
         sys.exit(EXIT_CODE)
 
 
+def serve() -> None:
+    """Serve for development; with ``--prepare`` bring the database to head before."""
+    # The reloader starts this program again for each change: the first has prepared.
+    if "--prepare" in sys.argv[1:] and not is_running_from_reloader():
+        try:
+            with app.app_context():
+                prepare.main([], standalone_mode=False)
+        except ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+    develops = app.config["APP_ENV"] == "development"
+    app.run(app.config["HOST"], app.config["PORT"], debug=develops, load_dotenv=False)
+
+
 app = make_app()
 
 if __name__ == "__main__":
-    develops = app.config["APP_ENV"] == "development"
-    app.run(app.config["HOST"], app.config["PORT"], debug=develops, load_dotenv=False)
+    serve()

@@ -7,26 +7,29 @@ SQLAlchemy: it imports nothing of ours, and runs on every engine whichever it wa
 import logging
 import re
 from collections.abc import Sequence
+from decimal import Decimal
+from decimal import InvalidOperation
 from functools import cached_property
 from typing import Any
 from typing import Literal
 
 import sqlalchemy as sa
+from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.rewriter import Rewriter
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
+from sqlalchemy.dialects import mysql
 from sqlalchemy.sql import elements
 from sqlalchemy.sql import functions
 from sqlalchemy.types import TypeDecorator
 from sqlalchemy.types import TypeEngine
 
-from alembic import context
+from services import NAMING_CONVENTION
 from services import Base
 from services import db
-from services import NAMING_CONVENTION
 
 from . import modules
 from .modules import Module
@@ -56,7 +59,7 @@ class Autogenerate:
             "include_name": self.include_name,
             "include_object": include_object,
             "render_item": render_item,
-            "compare_type": True,
+            "compare_type": compare_type,
             "compare_server_default": compare_server_default,
             "render_as_batch": True,
             "process_revision_directives": self.finish,
@@ -76,6 +79,8 @@ class Autogenerate:
         if self.left_alone:
             logger.warning("Left alone, because no installed module has them: %s", ", ".join(sorted(self.left_alone)))
         script = directives[0]
+        for steps in (script.upgrade_ops, script.downgrade_ops):
+            _leave_indexes_to_their_table(steps)
         self._rewriter(migration, revision, directives)
         migration.opts["template_args"]["tables"] = self._made_by(script)
         if script.upgrade_ops is not None and script.upgrade_ops.is_empty() and not _is_check(script):
@@ -171,6 +176,19 @@ class Autogenerate:
         return rewriter
 
 
+def _leave_indexes_to_their_table(steps: ops.OpContainer | None) -> None:
+    """Drop no index of a table that is dropped: MariaDB refuses it where a foreign key needs the index."""
+    if steps is None:
+        return
+    dropped = {op.table_name for op in steps.ops if isinstance(op, ops.DropTableOp)}
+    steps.ops = [
+        op
+        for op in steps.ops
+        if not (isinstance(op, ops.ModifyTableOps) and op.table_name in dropped)
+        or not all(isinstance(step, ops.DropIndexOp) for step in op.ops)
+    ]
+
+
 def longest_prefix(table: str, labels: set[str]) -> str | None:
     """Give the label that ``<label>_<noun>`` begins with; of ``api`` and ``api_keys`` the longer."""
     return max((label for label in labels if table.startswith(f"{label}_")), key=len, default=None)
@@ -219,6 +237,19 @@ def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | 
     return False
 
 
+def compare_type(
+    migration: MigrationContext,
+    inspected: sa.Column[Any],
+    declared: sa.Column[Any],
+    inspected_type: TypeEngine[Any],
+    declared_type: TypeEngine[Any],
+) -> bool | None:
+    """Compare where alembic would err: MariaDB makes a FLOAT of over 24 bits a DOUBLE."""
+    if isinstance(declared_type, sa.Float) and isinstance(inspected_type, mysql.DOUBLE):
+        return None if (declared_type.precision or 0) <= 24 else False
+    return None
+
+
 def compare_server_default(
     migration: MigrationContext,
     inspected: sa.Column[Any],
@@ -227,22 +258,34 @@ def compare_server_default(
     default: Any,
     rendered_default: str | None,
 ) -> bool | None:
-    """Compare where alembic would err.
+    """Compare where alembic would err: by what the default means, not by how the engine spells it.
 
-    It does not double the quotes in a text, takes an empty one on SQLite for a change, and asks
-    PostgreSQL for a ``=`` that its ``json`` does not have.
+    Alembic takes MariaDB's ``0.00`` for another number than ``0``, its ``1`` for another truth
+    than ``true``, does not double quotes, and asks PostgreSQL for a ``=`` that ``json`` does not have.
     """
-    if not isinstance(declared.server_default, sa.DefaultClause) or inspected_default is None:
+    if inspected_default is None or rendered_default is None:
         return None
-    value = declared.server_default.arg
-    if isinstance(value, str) and value == _literal(inspected_default):
+    is_literal = isinstance(declared.server_default, sa.DefaultClause) and isinstance(declared.server_default.arg, str)
+    wanted = rendered_default if is_literal else _unquoted(rendered_default)
+    if _meaning(_unquoted(inspected_default), declared.type) == _meaning(wanted, declared.type):
         return False
-    if isinstance(declared.type, sa.String | sa.JSON) and isinstance(value, str | elements.TextClause):
-        return _literal(inspected_default) != _literal(str(rendered_default))
-    return None
+    return True if isinstance(declared.type, sa.String | sa.JSON) else None
 
 
-def _literal(default: str) -> str:
-    """Give the text of ``'it''s'`` or of PostgreSQL's ``'it''s'::character varying``."""
-    found = re.fullmatch(r"\(?'(.*)'(?:::[\w ]+)?\)?", default, re.DOTALL)
-    return found[1].replace("''", "'") if found else default
+def _unquoted(default: str) -> str:
+    """Give the text of ``'it''s'``, of ``(CURRENT_TIMESTAMP)`` or of PostgreSQL's ``'red'::color``."""
+    text = re.sub(r"::[\w \".\[\]]+$", "", re.sub(r"^\((.*)\)$", r"\1", default, flags=re.DOTALL))
+    return text[1:-1].replace("''", "'") if re.fullmatch(r"'.*'", text, re.DOTALL) else text
+
+
+def _meaning(default: str, type_: TypeEngine[Any]) -> object:
+    if isinstance(type_, sa.Boolean):
+        return {"true": True, "1": True, "false": False, "0": False}.get(default.lower(), default)
+    if isinstance(type_, sa.Integer | sa.Numeric | sa.Float):
+        try:
+            return Decimal(default)
+        except InvalidOperation:
+            return default
+    if isinstance(type_, sa.DateTime) and re.fullmatch(r"(now|current_timestamp)(\(\d?\)?)?", default.lower()):
+        return functions.now
+    return default

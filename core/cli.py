@@ -5,13 +5,13 @@ the application's context. The file is imported only when one of its commands is
 """
 
 import click
-from flask import current_app
 from flask import Flask
+from flask import current_app
 from flask.cli import with_appcontext
 
 import services
 
-from . import migrations
+from .lazy import migrations
 from .modules import Module
 from .modules import offers
 

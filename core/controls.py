@@ -12,6 +12,7 @@ from services import db
 
 from .crud import Crud
 from .display import label
+from .fields import plain_type
 from .forms import choice_label
 
 #: What an operator adds to the label of its control.
@@ -64,18 +65,18 @@ def _label(verbs: Crud, name: str) -> str:
 
 
 def _kind(verbs: Crud, name: str, operator: str) -> tuple[str, Sequence[tuple[str, str]]]:
-    column = verbs.listing.paths[name].column
-    if operator == "isnull" or isinstance(column.type, sa.Boolean):
+    type_ = plain_type(verbs.listing.paths[name].column)
+    if operator == "isnull" or isinstance(type_, sa.Boolean):
         return "select", [("true", "Yes"), ("false", "No")]
-    if isinstance(column.type, sa.Enum):
-        members = column.type.enum_class or column.type.enums
+    if isinstance(type_, sa.Enum):
+        members = type_.enum_class or type_.enums
         return "select", [(getattr(member, "name", member), choice_label(member)) for member in members]
     relation = _relation(verbs, name)
     if relation is not None and operator == "eq":
         return "select", _rows(relation)
-    if isinstance(column.type, sa.Integer | sa.Numeric):
+    if isinstance(type_, sa.Integer | sa.Numeric):
         return "number", ()
-    return ("date", ()) if isinstance(column.type, sa.Date) else ("text", ())
+    return ("date", ()) if isinstance(type_, sa.Date) else ("text", ())
 
 
 def _relation(verbs: Crud, name: str) -> RelationshipProperty[Any] | None:

@@ -154,7 +154,7 @@ class Crud:
 
         :param limit: stop there, so that a long list costs no more than a short one
         """
-        rows = self.listing.where(self.select(), query).with_only_columns(sa.literal(1)).order_by(None)
+        rows = self.listing.where(self.select(), query).with_only_columns(self.key).order_by(None)
         if limit is not None:
             rows = rows.limit(limit)
         values = self.values(query)

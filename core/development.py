@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from flask import flash
 from flask import Flask
+from flask import flash
 from flask import redirect
 from flask import render_template
 from sqlalchemy.exc import OperationalError
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from services import db
 
 from . import errors
-from . import migrations
+from .lazy import migrations
 
 
 def init_app(app: Flask) -> None:

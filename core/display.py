@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from flask import current_app
 from flask import Flask
+from flask import current_app
 from flask import url_for
 from markupsafe import Markup
 
+from .fields import plain_type
 from .forms import choice_label
 from .integrity import words
 
@@ -71,7 +72,7 @@ def label(model: type[Any], name: str) -> str:
 def is_number(model: type[Any], name: str) -> bool:
     """Tell whether a column holds numbers, which are set flush right."""
     column = sa.inspect(model).columns.get(name)
-    return column is not None and isinstance(column.type, sa.Numeric | sa.Integer) and not column.foreign_keys
+    return column is not None and isinstance(plain_type(column), sa.Numeric | sa.Integer) and not column.foreign_keys
 
 
 def page_of(item: Any) -> str | None:

@@ -14,15 +14,16 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from marshmallow import Schema
 from marshmallow import fields
 from marshmallow import missing
-from marshmallow import Schema
 from marshmallow.schema import POST_DUMP
 from marshmallow.schema import PRE_DUMP
 from sqlalchemy.engine import Dialect
 
 from .fields import Exact
 from .fields import Json
+from .fields import plain_type
 
 #: PostgreSQL's numbers for its types of numbers (``SELECT oid FROM pg_type``).
 _FLOAT8 = 701
@@ -120,7 +121,7 @@ def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
 
 def _driver_type(column: sa.Column[Any]) -> int | None:
     """Give what PostgreSQL's driver calls the type of a number, which its processor asks for; others do not."""
-    type_ = column.type.impl if isinstance(column.type, sa.types.TypeDecorator) else column.type
+    type_ = plain_type(column)
     if isinstance(type_, sa.Float):
         return _FLOAT8
     return _NUMERIC if isinstance(type_, sa.Numeric) else None

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy.exc
-from flask import abort
 from flask import Blueprint
-from flask import current_app
 from flask import Flask
+from flask import Response
+from flask import abort
+from flask import current_app
 from flask import render_template
 from flask import request
-from flask import Response
 from flask.blueprints import BlueprintSetupState
 from flask_restful import Resource
 from flask_wtf.csrf import CSRFError
@@ -33,8 +33,8 @@ from services import request_id
 from . import exceptions
 from .json import dump_bytes
 from .problems import BY_STATUS
-from .problems import Kind
 from .problems import KINDS
+from .problems import Kind
 
 log = logging.getLogger(__name__)
 

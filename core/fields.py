@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from marshmallow import ValidationError
 from marshmallow import fields
 from marshmallow import validate
-from marshmallow import ValidationError
 
 #: Integers by the column's type: (lowest, highest).
 _RANGES: dict[type, tuple[int, int]] = {
@@ -159,12 +159,17 @@ class Json(fields.Raw):
         return value
 
 
+def plain_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+    """Give the type of a column, without the decorator around it."""
+    return column.type.impl_instance if isinstance(column.type, sa.types.TypeDecorator) else column.type
+
+
 def field_class(column: sa.Column[Any]) -> tuple[type[fields.Field[Any]], dict[str, Any]] | None:
     """Choose the field for a column, with the arguments that its type sets.
 
     :return: ``None`` for a type that marshmallow-sqlalchemy's own choice serves
     """
-    type_ = column.type.impl if isinstance(column.type, sa.types.TypeDecorator) else column.type
+    type_ = plain_type(column)
     match type_:
         case sa.Enum() if type_.enum_class is not None:
             return fields.Enum, {"enum": type_.enum_class}

@@ -18,13 +18,14 @@ from wtforms import Field
 from wtforms import fields
 from wtforms import validators
 from wtforms.fields import SelectChoice
+from wtforms_sqlalchemy.orm import ModelConverter
 from wtforms_sqlalchemy.orm import converts
 from wtforms_sqlalchemy.orm import model_fields
-from wtforms_sqlalchemy.orm import ModelConverter
 
 from services import db
 
 from . import schemas
+from .fields import plain_type
 from .inputs import FitsColumn
 from .inputs import JSONField
 from .inputs import Required
@@ -69,10 +70,26 @@ def make_form(
     :param only: names of the attributes to be shown; by default all that may be written
     :param exclude: names of those to be left out
     """
-    found = model_fields(model, db.session, only=only, exclude=exclude, converter=Converter())
-    if only is not None:
-        found = {name: found[name] for name in only}
+    names = [name for name in only or declared(model) if name not in (exclude or ())]
+    found = model_fields(model, db.session, only=names, converter=Converter())
+    # WTForms orders fields by a counter that is taken when they are made.
+    counters = sorted(field.creation_counter for field in found.values())
+    for name, counter in zip((name for name in names if name in found), counters, strict=True):
+        found[name].creation_counter = counter
     return type(f"{model.__name__}Form", (ModelForm,), found)
+
+
+def declared(model: type[Any]) -> list[str]:
+    """Give the attributes of a model as they are declared, a relationship where its foreign key stands."""
+    mapper = sa.inspect(model)
+    places = {column: place for place, column in enumerate(mapper.local_table.columns)}
+
+    def place(attribute: Any) -> int:
+        columns = attribute.columns if hasattr(attribute, "columns") else attribute.local_columns
+        several = getattr(attribute, "uselist", False)
+        return len(places) if several else min(places.get(column, len(places)) for column in columns)
+
+    return [attribute.key for attribute in sorted(mapper.attrs, key=place)]
 
 
 class Converter(ModelConverter):  # type: ignore[misc]
@@ -133,7 +150,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, arguments: Any) -> Any:
-        step = 10 ** -(column.type.scale or 0)
+        step = 10 ** -(plain_type(column).scale or 0)
         return fields.DecimalField(places=None, render_kw={"step": f"{step:f}" if step < 1 else "1"}, **arguments)
 
     @converts("Float")
@@ -146,7 +163,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     @converts("DateTime")
     def conv_DateTime(self, column: Any, arguments: Any) -> Any:
-        if getattr(column.type, "timezone", True):
+        if plain_type(column).timezone:
             return UTCField(**arguments)
         return fields.DateTimeLocalField(format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **arguments)
 
@@ -186,10 +203,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     def get_converter(self, column: sa.Column[Any]) -> Callable[..., Any]:
         """Find the converter of a column, also behind a TypeDecorator."""
-        type_ = column.type
-        if isinstance(type_, sa.types.TypeDecorator):
-            column = sa.Column(column.name, type_.impl_instance)
-        found: Callable[..., Any] = super().get_converter(column)
+        found: Callable[..., Any] = super().get_converter(sa.Column(column.name, plain_type(column)))
         return found
 
 

@@ -4,10 +4,10 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from flask import current_app
 from flask import Flask
-from flask import request
 from flask import Response
+from flask import current_app
+from flask import request
 
 import settings
 from services import bootstrap

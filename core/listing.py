@@ -384,19 +384,27 @@ def _behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[boo
     """Give the condition for the rows behind a place.
 
     Where all columns run the same way it is one row comparison, which an index serves; else it is
-    spelled out: further in the first, or equal in the first and further in the second, …
+    spelled out: further in the first, or equal in the first and further in the second, … The bound
+    of the first column, which both imply, is said as well: without it MariaDB reads the index from
+    its beginning (30 ms at row 34,000, 1 ms with it), and PostgreSQL does for what is spelled out.
     """
     marks = [sa.bindparam(f"c{number}", type_=key.column.type) for number, key in enumerate(keys)]
     if not any(key.nullable for key in keys) and len({key.descending for key in keys}) == 1:
         left, right = sa.tuple_(*(key.column for key in keys)), sa.tuple_(*marks)
-        return left < right if keys[0].descending else left > right
+        return sa.and_(_bound(keys[0], marks[0]), left < right if keys[0].descending else left > right)
     alternatives = []
     for number, key in enumerate(keys):
         beyond = key.beyond(marks[number], values[number])
         if beyond is not None:
             equal = [keys[i].equal(marks[i], values[i]) for i in range(number)]
             alternatives.append(sa.and_(*equal, beyond))
-    return sa.or_(*alternatives)
+    found = sa.or_(*alternatives)
+    return found if keys[0].nullable else sa.and_(_bound(keys[0], marks[0]), found)
+
+
+def _bound(key: SortKey, mark: Any) -> ColumnElement[bool]:
+    bound: ColumnElement[bool] = key.column <= mark if key.descending else key.column >= mark
+    return bound
 
 
 def _escape(text: str) -> str:

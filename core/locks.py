@@ -10,8 +10,8 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,7 @@ _KEY = 0x616E64616D696F
 
 _TAKE_TURN = {
     "postgresql": f"SELECT pg_try_advisory_lock({_KEY})",
-    "mysql": "SELECT GET_LOCK(CONCAT('migrations.', SHA1(DATABASE())), 0)",
-}
-
-_LIMIT_WAITING = {
-    "postgresql": f"SET lock_timeout = '{LOCK_SECONDS}s'",
-    "mysql": f"SET lock_wait_timeout = {LOCK_SECONDS}, innodb_lock_wait_timeout = {LOCK_SECONDS}",
+    **dict.fromkeys(("mysql", "mariadb"), "SELECT GET_LOCK(CONCAT('migrations.', SHA1(DATABASE())), 0)"),
 }
 
 logger = logging.getLogger(__name__)
@@ -53,19 +48,14 @@ def exclusive(engine: Engine) -> Iterator[Connection]:
 
     :raises alembic.util.CommandError: if the turn does not come within :data:`TURN_SECONDS`
     """
-    kind = "postgresql" if engine.dialect.name == "postgresql" else "mysql"
     with ExitStack() as stack:
         if engine.dialect.name == "sqlite":
             stack.enter_context(_file_lock(f"{engine.url.database}.lock"))
-            yield stack.enter_context(engine.connect())
-            return
-        # The lock is the session's: it ends with the connection, also when this process is killed.
-        connection = stack.enter_context(engine.connect())
-        _wait_for_turn(lambda: _ask(connection, _TAKE_TURN[kind]))
-        connection.exec_driver_sql(_LIMIT_WAITING[kind])
-        connection.commit()
-        if kind == "mysql":
-            _repeat_statements(connection)
+        connection = stack.enter_context(_connect(engine))
+        if engine.dialect.name != "sqlite":
+            # The lock is the session's: it ends with the connection, also when this process is killed.
+            _wait_for_turn(lambda: _ask(connection, _TAKE_TURN[engine.dialect.name]))
+            _limit_waiting(connection)
         yield connection
 
 
@@ -85,6 +75,24 @@ def patiently(connection: Connection, action: Callable[[], None]) -> None:
                 raise
             connection.rollback()
             _pause_or_give_up(pause, error)
+
+
+def _connect(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except sa.exc.OperationalError as error:
+        raise CommandError(
+            f"The database does not answer: {error.orig}\nCheck DATABASE_URL, and that the server runs."
+        ) from error
+
+
+def _limit_waiting(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+    else:
+        connection.exec_driver_sql(f"SET lock_wait_timeout = {LOCK_SECONDS}, innodb_lock_wait_timeout = {LOCK_SECONDS}")
+        _repeat_statements(connection)
+    connection.commit()
 
 
 def _repeat_statements(connection: Connection) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 
-from flask import current_app
 from flask import Flask
+from flask import current_app
 from flask import request
 from flask import url_for
 from flask.globals import request_ctx

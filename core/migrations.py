@@ -6,26 +6,28 @@ migrations keep out of each other's way in :mod:`core.locks`.
 """
 
 import functools
+from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from alembic import command
+from alembic import context
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
+from alembic.script import Script
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy import URL
 from sqlalchemy import Connection
 from sqlalchemy import Engine
-from sqlalchemy import URL
 from sqlalchemy.pool import NullPool
 
 import config as deployment
 import services
 import settings
-from alembic import command
-from alembic import context
 
 from . import enums
 from . import locks
@@ -77,8 +79,18 @@ def pending(connection: Connection) -> list[str]:
     applied = _applied(connection)
     if applied == set(history.get_heads()):
         return []
-    done = {script.revision for script in history.iterate_revisions(tuple(applied), "base")} if applied else set()
+    done = {script.revision for script in _until(history, applied)}
     return [script.revision for script in history.walk_revisions() if script.revision not in done][::-1]
+
+
+def _until(history: ScriptDirectory, applied: set[str]) -> Iterator[Script]:
+    try:
+        yield from history.iterate_revisions(tuple(applied), "base")
+    except CommandError as error:
+        raise CommandError(
+            f"The database is at revision {', '.join(sorted(applied))}, which alembic/versions does not have: "
+            "run the code that brought it there, or take the database back with that code first."
+        ) from error
 
 
 @functools.lru_cache(maxsize=1)

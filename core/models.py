@@ -1,15 +1,15 @@
 """What models share: columns that mean the same on every engine, and two mixins."""
 
-from datetime import datetime
 from datetime import UTC
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import declared_attr
 from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import declared_attr
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.types import TypeDecorator
 from sqlalchemy.types import TypeEngine

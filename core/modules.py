@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from flask import Blueprint
-from flask import current_app
 from flask import Flask
+from flask import current_app
 from sqlalchemy import MetaData
 from sqlalchemy import Table
 from sqlalchemy.exc import InvalidRequestError

@@ -10,9 +10,9 @@ from typing import Any
 from typing import ClassVar
 
 from flask import Blueprint
+from flask import Response
 from flask import current_app
 from flask import request
-from flask import Response
 from flask_restful import Api as RestfulApi
 from flask_restful import Resource
 from marshmallow import Schema
@@ -21,6 +21,7 @@ from werkzeug.exceptions import PreconditionFailed
 from werkzeug.exceptions import PreconditionRequired
 from werkzeug.exceptions import UnsupportedMediaType
 
+import settings
 from services import db
 
 from . import errors
@@ -219,18 +220,23 @@ def check_acceptable() -> None:
 
     :raises NotAcceptable: 406
     """
-    accept = request.environ.get("HTTP_ACCEPT", "*/*")
-    if accept not in ("*/*", "application/json") and not request.accept_mimetypes.accept_json:
+    accept = request.environ.get("HTTP_ACCEPT") or "*/*"
+    if accept not in ("*/*", "application/json") and not request.accept_mimetypes.quality("application/json"):
         raise NotAcceptable("This resource is served as application/json only.")
 
 
 def page_links(page: Page) -> dict[str, str]:
     """Give the URLs of the neighbouring pages (relation to URL), for the body and ``Link``."""
-    if page.query.page is not None:
-        links = {"next": page.query.page + 1 if page.next else 0, "prev": page.query.page - 1}
-        return {name: query_url(page=number) for name, number in links.items() if number > 0}
     cursors = {"next": page.next, "prev": page.previous}
-    return {name: query_url(cursor=text) for name, text in cursors.items() if text}
+    links = {name: query_url(page=None, cursor=text) for name, text in cursors.items() if text}
+    number = page.query.page
+    if number is not None:
+        if page.next and number * page.query.limit <= settings.MAX_OFFSET:
+            # Deeper than that it stays the cursor: the page would be refused.
+            links["next"] = query_url(page=number + 1)
+        if number > 1:
+            links["prev"] = query_url(page=number - 1)
+    return links
 
 
 def defaults(schema: Schema, model: type[Any]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _read(engine: Engine, sql: str, parameters: Any) -> list[Any]:
         cursor.close()
         if autocommit:
             driver.autocommit = False
-        return rows  # type: ignore[no-any-return]
+        return rows
     except engine.dialect.loaded_dbapi.Error as error:
         gone = engine.dialect.is_disconnect(error, driver, None)
         # Whatever state it is in: the next request gets a fresh one.

@@ -18,7 +18,6 @@ ICONS = (
     "box-arrow-in-right",
     "box-arrow-right",
     "box-arrow-up-right",
-    "bricks",
     "check-circle-fill",
     "chevron-double-left",
     "chevron-double-right",

@@ -1,4 +1,4 @@
-"""Countries and cities of the world as a REST API: the decoupled way to write a module."""
+"""The decoupled way: countries and cities of the world as a REST API."""
 
 from flask import Blueprint
 

@@ -47,13 +47,17 @@ class City(Versioned, db.Model):
         sa.Index(None, "country_code", "population", "id"),
         sa.Index(None, "name", "id"),
         sa.Index(None, "country_code", "name", "id"),
+        # Or SQLite gives the id of a city that was deleted to the next one, whose ETag is the same.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(exact(200))
     search_name: Mapped[str] = mapped_column(exact(200), info={"read_only": True})
     country_code: Mapped[str] = mapped_column(exact(2), sa.ForeignKey("api_country.code"))
-    admin1_code: Mapped[str | None] = mapped_column(sa.String(20), info={"description": "the region, as GeoNames codes it"})
+    admin1_code: Mapped[str | None] = mapped_column(
+        sa.String(20), info={"description": "the region, as GeoNames codes it"}
+    )
     latitude: Mapped[float] = mapped_column(sa.Double, info={"min": -90, "max": 90})
     longitude: Mapped[float] = mapped_column(sa.Double, info={"min": -180, "max": 180})
     population: Mapped[int] = mapped_column(default=0, info={"min": 0})

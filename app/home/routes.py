@@ -32,9 +32,9 @@ def index() -> str:
 
 
 def card(module: Module) -> Card:
-    """Describe a module by the first line of its docstring and its entries of the menu."""
-    text = (module.package.__doc__ or "").strip().partition("\n")[0]
-    return Card(module.label.capitalize(), text, module.name, entries(module.name))
+    """Describe a module by its entries of the menu and its docstring's first line, ``title: text``."""
+    title, _, text = (module.package.__doc__ or "").strip().partition("\n")[0].rpartition(": ")
+    return Card(title or module.label.capitalize(), text[:1].upper() + text[1:], module.name, entries(module.name))
 
 
 @csrf.exempt

@@ -1,0 +1,577 @@
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.util import CommandError
+from sqlalchemy.engine import URL
+
+import alembic
+from config import ROOT
+from core import locks
+from core import migrations
+from core import signals
+
+ENGINES = ("sqlite", "postgresql", "mariadb")
+
+EVERY_TYPE = """
+import enum
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from core.models import Money, Timestamped, UtcDateTime, Versioned
+from services import NAMING_CONVENTION
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+class Color(enum.Enum):
+    RED = "red"
+    GREEN = "green"
+
+class Maker(Base):
+    __tablename__ = "LABEL_maker"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(50), unique=True)
+
+class Thing(Timestamped, Versioned, Base):
+    __tablename__ = "LABEL_thing"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    maker_id = mapped_column(sa.ForeignKey("LABEL_maker.id", ondelete="CASCADE"), index=True)
+    string = mapped_column(sa.String(80), server_default="it's")
+    empty = mapped_column(sa.String(80), server_default="")
+    unicode_ = mapped_column(sa.Unicode(80))
+    text = mapped_column(sa.Text)
+    integer = mapped_column(sa.Integer, server_default="7")
+    integer_text = mapped_column(sa.Integer, server_default=sa.text("12"))
+    big = mapped_column(sa.BigInteger, server_default="0")
+    small = mapped_column(sa.SmallInteger)
+    boolean: Mapped[bool]
+    yes = mapped_column(sa.Boolean, server_default=sa.true())
+    no = mapped_column(sa.Boolean, server_default=sa.false())
+    no_as_text = mapped_column(sa.Boolean, server_default="0")
+    exact = mapped_column(sa.Numeric(10, 4), server_default="1.5")
+    bare = mapped_column(sa.Numeric)
+    money = mapped_column(Money, server_default="0")
+    more_money = mapped_column(Money(15, 4))
+    real = mapped_column(sa.Float)
+    precise = mapped_column(sa.Float(53))
+    double = mapped_column(sa.Double, server_default="2.5")
+    day = mapped_column(sa.Date, server_default=sa.text("'2024-01-01'"))
+    hour = mapped_column(sa.Time)
+    naive = mapped_column(sa.DateTime)
+    aware = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+    moment = mapped_column(UtcDateTime, server_default=sa.func.now())
+    current = mapped_column(sa.DateTime, server_default=sa.func.current_timestamp())
+    interval = mapped_column(sa.Interval)
+    color = mapped_column(sa.Enum(Color, name="LABEL_color"), server_default="RED")
+    color_text = mapped_column(sa.Enum(Color, name="LABEL_color_text", native_enum=False))
+    color_checked = mapped_column(sa.Enum(Color, name="color_checked", native_enum=False, create_constraint=True))
+    uid = mapped_column(sa.Uuid, unique=True)
+    data = mapped_column(sa.JSON, server_default="{}")
+    blob = mapped_column(sa.LargeBinary)
+    pickled = mapped_column(sa.PickleType)
+    explained = mapped_column(sa.Integer, comment="how many")
+    __table_args__ = (sa.CheckConstraint("big >= 0", name="big"), sa.Index("ix_LABEL_two", "string", "integer"))
+"""
+
+SHARED = """
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+from services import db
+
+class Item(db.Model):
+    __tablename__ = "{label}_item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(50))
+"""
+
+OWN_BASE = """
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Item(Base):
+    __tablename__ = "{label}_item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(50))
+"""
+
+REVISION = """
+import time
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = {down!r}
+
+def upgrade():
+    {upgrade}
+
+def downgrade():
+    {downgrade}
+"""
+
+#: Starts like the alembic command, but waits for a line before it goes to work.
+GATE = """
+import sys
+from alembic.config import main
+from core import migrations
+print("ready", flush=True)
+sys.stdin.readline()
+main(sys.argv[1:])
+"""
+
+
+class Project:
+    """A folder like the platform's, with modules and a history of its own."""
+
+    def __init__(self, folder: Path, serial: str) -> None:
+        self.folder = folder
+        self.serial = serial
+        self.versions = folder / "alembic" / "versions"
+        self.versions.mkdir(parents=True)
+        shutil.copy(ROOT / "alembic.ini", folder)
+        for name in ("env.py", "script.py.mako"):
+            shutil.copy(ROOT / "alembic" / name, folder / "alembic")
+        self.installed: list[str] = []
+
+    def module(self, label: str, models: str) -> str:
+        """Write a module; its label is made unique, so that tests share no name in one process."""
+        label = f"{label}{self.serial}"
+        package = self.folder / label
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").write_text(f"from flask import Blueprint\n\nbp = Blueprint({label!r}, __name__)\n")
+        (package / "models.py").write_text(models.replace("{label}", label).replace("LABEL", label))
+        shutil.rmtree(package / "__pycache__", ignore_errors=True)
+        self.installed = [*(name for name in self.installed if name != label), label]
+        return label
+
+    def revision(self, revision: str, upgrade: str, downgrade: str = "pass", down: str | None = None) -> None:
+        text = REVISION.format(revision=revision, down=down, upgrade=upgrade, downgrade=downgrade)
+        (self.versions / f"{revision}.py").write_text(text)
+
+    def written(self) -> list[Path]:
+        return sorted(self.versions.glob("*.py"))
+
+    def autogenerate(self, url: URL, message: str = "change") -> str:
+        before = set(self.written())
+        command.revision(self.config(url), message, autogenerate=True)
+        (path,) = set(self.written()) - before
+        return path.read_text()
+
+    def config(self, url: URL) -> "alembic.config.Config":
+        return migrations.make_config(url, self.installed)
+
+    def environ(self, url: URL) -> dict[str, str]:
+        settings = (ROOT / "settings.py").read_text() + f"\nINSTALLED_APPS = {self.installed!r}\n"
+        (self.folder / "settings.py").write_text(settings)
+        shutil.rmtree(self.folder / "__pycache__", ignore_errors=True)
+        address = url.render_as_string(hide_password=False)
+        return {**os.environ, "APP_ENV": "testing", "DATABASE_URL": address, "PYTHONPATH": str(ROOT)}
+
+    def run(self, url: URL, *arguments: str, program: tuple[str, ...] = ("-m", "alembic")) -> tuple[int, str]:
+        """Run the command from a folder that is not the project's; give its status and all it said."""
+        done = subprocess.run(
+            [sys.executable, *program, "-c", str(self.folder / "alembic.ini"), *arguments],
+            env=self.environ(url),
+            cwd=self.folder.parent,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        return done.returncode, done.stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
+    project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
+    monkeypatch.setattr(migrations, "ROOT", project.folder)
+    monkeypatch.syspath_prepend(project.folder)
+    yield project
+    for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
+        del sys.modules[name]
+
+
+@contextmanager
+def connected(url: URL) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def tables(url: URL) -> set[str]:
+    with connected(url) as connection:
+        return set(sa.inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def execute(url: URL, statement: str) -> None:
+    with connected(url) as connection:
+        connection.execute(sa.text(statement))
+        connection.commit()
+
+
+def unreachable(engine_name: str) -> URL:
+    drivers = {"postgresql": "postgresql+psycopg", "mariadb": "mariadb+pymysql"}
+    return URL.create(drivers[engine_name], "me", "hunter2-hunter2", "127.0.0.1", 1, "test_nowhere")
+
+
+# --- the folder and the command -----------------------------------------------------------------
+
+
+def test_alembic_folder_does_not_hide_the_library():
+    assert not list((ROOT / "alembic").rglob("__init__.py"))
+    assert "site-packages" in str(alembic.__file__)
+
+
+@pytest.mark.parametrize("program", [("-m", "alembic"), (str(Path(sys.executable).with_name("alembic")),)])
+def test_command_runs_from_any_folder(project, new_database, program):
+    project.module("shop", SHARED)
+    url = new_database("sqlite")
+    status, output = project.run(url, "revision", "--autogenerate", "-m", "first", program=program)
+    assert status == 0, output
+    status, output = project.run(url, "upgrade", "head", program=program)
+    assert status == 0, output
+    assert "Running upgrade" in output
+    assert len(tables(url)) == 1
+
+
+def test_history_and_sql_need_no_database(project):
+    label = project.module("shop", SHARED)
+    project.revision("one", f"op.create_table('{label}_item', sa.Column('id', sa.Integer(), primary_key=True))")
+    status, output = project.run(unreachable("postgresql"), "history")
+    assert (status, "one" in output) == (0, True), output
+    for engine_name in ("postgresql", "mariadb"):
+        status, output = project.run(unreachable(engine_name), "upgrade", "head", "--sql")
+        assert status == 0, output
+        assert f"CREATE TABLE {label}_item" in output
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_unreachable_database_is_named_without_its_password(project, engine_name):
+    status, output = project.run(unreachable(engine_name), "upgrade", "head")
+    assert status != 0
+    assert "The database does not answer" in output
+    assert "Traceback" not in output
+    assert "hunter2" not in output
+
+
+def test_broken_module_is_named_without_traceback(project, new_database):
+    project.installed = ["no_such_module"]
+    status, output = project.run(new_database("sqlite"), "upgrade", "head")
+    assert status != 0
+    assert "FAILED: Module 'no_such_module' in INSTALLED_APPS cannot be found" in output
+    assert "Traceback" not in output
+
+
+def test_missing_folder_of_sqlite_is_made(project, tmp_path):
+    project.revision("one", "pass")
+    migrations.upgrade(URL.create("sqlite", database=str(tmp_path / "new" / "folder" / "test.db")), installed_apps=[])
+    assert (tmp_path / "new" / "folder" / "test.db").exists()
+
+
+# --- autogenerate -------------------------------------------------------------------------------
+
+
+def test_revision_made_on_one_engine_runs_on_all(project, new_database, engine_name):
+    project.module("every", EVERY_TYPE)
+    text = project.autogenerate(new_database(engine_name))
+    assert "import core" not in text
+    assert "from core" not in text
+    for other in ENGINES:
+        url = new_database(other)
+        command.upgrade(project.config(url), "head")
+        command.check(project.config(url))
+        command.downgrade(project.config(url), "base")
+        assert tables(url) == set()
+        command.upgrade(project.config(url), "head")
+        command.check(project.config(url))
+
+
+def test_revision_is_clean_on_a_mariadb_url(project, new_database):
+    project.module("every", EVERY_TYPE)
+    url = new_database("mariadb").set(drivername="mariadb+pymysql")
+    project.autogenerate(url)
+    command.upgrade(project.config(url), "head")
+    command.check(project.config(url))
+
+
+ALTERED = """
+import sqlalchemy as sa
+metadata = sa.MetaData()
+item = sa.Table(
+    "LABEL_item", metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String({length}), nullable={nullable}, server_default={default!r}),
+    sa.Column("is_open", sa.Boolean, nullable={nullable}, server_default=sa.true()),
+    sa.Column("seen_at", sa.DateTime(timezone=True), nullable={nullable}, server_default=sa.func.now()),
+    {more}
+)
+"""
+
+
+def test_alteration_made_on_one_engine_runs_on_all(project, new_database, engine_name):
+    label = project.module("alter", ALTERED.format(length=20, nullable=True, default="new", more=""))
+    urls = {name: new_database(name) for name in ENGINES}
+    project.autogenerate(urls[engine_name], "first")
+    for url in urls.values():
+        command.upgrade(project.config(url), "head")
+    more = 'sa.Column("size", sa.Enum("S", "L", name="LABEL_size")), sa.Column("cost", sa.Numeric(8, 2), index=True)'
+    for name in (label, f"{label}.models"):
+        del sys.modules[name]
+    project.module("alter", ALTERED.format(length=40, nullable=False, default="fresh", more=more))
+    project.autogenerate(urls[engine_name], "second")
+    for url in urls.values():
+        for act, revision in (("upgrade", "head"), ("downgrade", "-1"), ("upgrade", "head")):
+            getattr(command, act)(project.config(url), revision)
+        command.check(project.config(url))
+
+
+def test_bases_are_one_metadata(project, new_database, engine_name):
+    """A foreign key by string to another base's table, in the order of the tables, in one history."""
+    below = project.module("below", OWN_BASE)
+    extra = f'    below_id: Mapped[int] = mapped_column(sa.ForeignKey("{below}_item.id"), index=True)\n'
+    above = project.module("above", OWN_BASE + extra)
+    url = new_database(engine_name)
+    text = project.autogenerate(url)
+    assert f"op.f('pk_{below}_item')" in text
+    assert f"tables = {{'{below}_item': '{below}', '{above}_item': '{above}'}}" in text
+    command.upgrade(project.config(url), "head")
+    command.check(project.config(url))
+    assert tables(url) == {f"{below}_item", f"{above}_item"}
+    assert len(project.written()) == 1
+
+
+def test_nothing_to_do_writes_no_revision(project, new_database, capsys):
+    project.module("shop", OWN_BASE)
+    url = new_database("sqlite")
+    project.autogenerate(url)
+    command.upgrade(project.config(url), "head")
+    command.revision(project.config(url), "again", autogenerate=True)
+    assert len(project.written()) == 1
+    assert "no revision is written" in capsys.readouterr().out
+
+
+def test_tables_of_others_are_left_alone_and_named(project, new_database, engine_name):
+    kept = project.module("kept", SHARED)
+    gone = project.module("gone", SHARED)
+    url = new_database(engine_name)
+    assert project.run(url, "revision", "--autogenerate", "-m", "first")[0] == 0
+    assert project.run(url, "upgrade", "head")[0] == 0
+    execute(url, "CREATE TABLE stranger (id integer)")
+    project.installed.remove(gone)
+    shutil.rmtree(project.folder / gone)
+    status, output = project.run(url, "check")
+    assert status == 0, output
+    assert output.count("Left alone") == 1
+    assert f"no installed module has them: {gone}_item, stranger" in output
+    assert kept not in output
+
+
+def test_deleted_model_of_installed_module_is_proposed(project, new_database, engine_name):
+    label = project.module("shop", OWN_BASE + OWN_BASE.replace("_item", "_old").replace("Item", "Old"))
+    url = new_database(engine_name)
+    project.autogenerate(url)
+    command.upgrade(project.config(url), "head")
+    for name in (label, f"{label}.models"):
+        del sys.modules[name]
+    project.module("shop", OWN_BASE)
+    text = project.autogenerate(url)
+    assert f"op.drop_table('{label}_old')" in text
+    assert f"{label}_item" not in text
+
+
+def test_table_is_its_makers_though_another_label_is_its_prefix(project, new_database, caplog):
+    """``api`` is installed, ``api_keys`` no longer: ``api_keys_token`` is not a leftover of ``api``."""
+    api = project.module("api", OWN_BASE)
+    keys = f"{api}_keys"
+    package = project.folder / keys
+    shutil.copytree(project.folder / api, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "models.py").write_text((package / "models.py").read_text().replace(f"{api}_item", f"{keys}_token"))
+    project.installed.append(keys)
+    url = new_database("sqlite")
+    text = project.autogenerate(url)
+    assert f"'{keys}_token': '{keys}'" in text
+    command.upgrade(project.config(url), "head")
+    project.installed.remove(keys)
+    command.check(project.config(url))
+    assert f"{keys}_token" in caplog.text
+    for name in (keys, f"{keys}.models"):
+        del sys.modules[name]
+
+
+def test_bind_of_another_database_is_not_migrated(project, new_database):
+    models = 'import sqlalchemy as sa\nmetadata = sa.MetaData(info={"bind_key": "else"})\n'
+    project.module("bound", models + 't = sa.Table("LABEL_t", metadata, sa.Column("id", sa.Integer))\n')
+    url = new_database("sqlite")
+    command.check(project.config(url))
+
+
+# --- locks --------------------------------------------------------------------------------------
+
+
+def test_four_upgrades_at_once_all_succeed(project, new_database, engine_name):
+    # The pause is where those that do not wait for their turn meet.
+    create = "op.create_table('thing', sa.Column('id', sa.Integer(), primary_key=True))"
+    project.revision("one", f"time.sleep(0.5); {create}")
+    project.revision("two", "op.add_column('thing', sa.Column('name', sa.String(20)))", down="one")
+    url = new_database(engine_name)
+    command_line = [sys.executable, "-c", GATE, "-c", str(project.folder / "alembic.ini"), "upgrade", "head"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(command_line, env=project.environ(url), **pipes) for _ in range(4)]
+    for process in running:
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=60)[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, "\n".join(outputs)
+    assert "".join(outputs).count("Running upgrade") == 2
+    with connected(url) as connection:
+        assert {column["name"] for column in sa.inspect(connection).get_columns("thing")} == {"id", "name"}
+
+
+def test_turn_that_does_not_come_is_an_error(project, new_database, engine_name, monkeypatch):
+    monkeypatch.setattr(locks, "TURN_SECONDS", 0.3)
+    project.revision("one", "pass")
+    url = new_database(engine_name)
+    engine = migrations._engine(url)
+    with locks.exclusive(engine), pytest.raises(CommandError, match="wait until it has ended"):
+        migrations.upgrade(url, installed_apps=[])
+    migrations.upgrade(url, installed_apps=[])
+
+
+@contextmanager
+def reading(url: URL, table: str, seconds: float) -> Iterator[None]:
+    """Keep a transaction open that has read this table."""
+    started = threading.Event()
+
+    def read() -> None:
+        with connected(url) as connection:
+            connection.execute(sa.text(f"SELECT * FROM {table}")).all()
+            started.set()
+            time.sleep(seconds)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    started.wait()
+    yield
+    thread.join()
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(locks, "PAUSES", (0.3, 0.3))
+
+
+@pytest.fixture
+def blocked(project, new_database):
+    """Give a database of this engine that has one revision and needs another, of two statements."""
+
+    def make(engine_name: str) -> URL:
+        create = "op.create_table('{0}', sa.Column('id', sa.Integer(), primary_key=True))"
+        project.revision("one", create.format("thing"))
+        column = "op.add_column('thing', sa.Column('name', sa.String(20)))"
+        project.revision("two", f"{create.format('other')}; {column}", down="one")
+        url = new_database(engine_name)
+        migrations.upgrade(url, "one", installed_apps=[])
+        return url
+
+    return make
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_upgrade_tries_again_while_a_reader_holds_the_table(blocked, engine_name, hasty, caplog):
+    url = blocked(engine_name)
+    with reading(url, "thing", 1.8):
+        migrations.upgrade(url, installed_apps=[])
+    assert "A table is locked by others; trying again" in caplog.text
+    assert tables(url) == {"thing", "other"}
+    with connected(url) as connection:
+        assert migrations.pending(connection) == []
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_upgrade_gives_up_on_a_reader_that_stays(blocked, engine_name, hasty):
+    url = blocked(engine_name)
+    with reading(url, "thing", 5), pytest.raises(CommandError, match="not to be had in 3 attempts"):
+        migrations.upgrade(url, installed_apps=[])
+    with connected(url) as connection:
+        assert migrations.pending(connection) == ["two"]
+
+
+# --- what others call ---------------------------------------------------------------------------
+
+
+def test_pending_lists_what_is_missing_oldest_first(project, new_database, engine_name):
+    url = new_database(engine_name)
+    for down, revision in ((None, "c"), ("c", "a"), ("a", "b")):
+        project.revision(revision, "pass", down=down)
+    with connected(url) as connection:
+        assert migrations.pending(connection) == ["c", "a", "b"]
+    migrations.upgrade(url, "c", installed_apps=[])
+    with connected(url) as connection:
+        assert migrations.pending(connection) == ["a", "b"]
+    migrations.upgrade(url, installed_apps=[])
+    with connected(url) as connection:
+        assert migrations.pending(connection) == []
+
+
+def test_pending_names_a_revision_that_the_code_does_not_have(project, new_database):
+    url = new_database("sqlite")
+    project.revision("later", "pass")
+    migrations.upgrade(url, installed_apps=[])
+    (project.versions / "later.py").unlink()
+    project.revision("other", "pass")
+    with connected(url) as connection, pytest.raises(CommandError, match="at revision later, which"):
+        migrations.pending(connection)
+
+
+def test_upgrade_with_nothing_pending_loads_no_module(project, new_database):
+    url = new_database("sqlite")
+    project.revision("one", "pass")
+    migrations.upgrade(url, installed_apps=[])
+    path = list(sys.path)
+    migrations.upgrade(url, installed_apps=["no_such_module"])
+    assert sys.path == path
+
+
+def test_signal_names_the_revisions_that_ran(project, new_database, engine_name):
+    url = new_database(engine_name)
+    project.revision("one", "pass")
+    project.revision("two", "pass", down="one")
+    heard = []
+    receiver = signals.migrated.connect(lambda sender, revisions: heard.append(revisions), weak=False)
+    try:
+        migrations.upgrade(url, installed_apps=[])
+        migrations.upgrade(url, installed_apps=[])
+        migrations.downgrade(url, installed_apps=[])
+        command.stamp(project.config(url), "head")
+    finally:
+        signals.migrated.disconnect(receiver)
+    assert heard == [["one", "two"], ["two"]]
+
+
+def test_sqlite_revision_that_leaves_dangling_rows_is_undone(project, new_database):
+    url = new_database("sqlite")
+    parent = "op.execute('CREATE TABLE parent (id INTEGER PRIMARY KEY)')"
+    child = "op.execute('CREATE TABLE child (parent_id INTEGER REFERENCES parent (id))')"
+    project.revision("one", f"{parent}; {child}; op.execute('INSERT INTO parent VALUES (1)')")
+    project.revision("two", "op.execute('INSERT INTO child VALUES (1), (7)')", down="one")
+    with pytest.raises(CommandError, match="Revision two leaves 1 rows .* from 'child' to 'parent': it was undone"):
+        migrations.upgrade(url, installed_apps=[])
+    with connected(url) as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM child")) == 0
+        assert migrations.pending(connection) == ["two"]
