@@ -19,6 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
 from alembic.script import Script
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy import Connection
@@ -86,7 +87,7 @@ def pending(connection: Connection) -> list[str]:
 def _until(history: ScriptDirectory, applied: set[str]) -> Iterator[Script]:
     try:
         yield from history.iterate_revisions(tuple(applied), "base")
-    except CommandError as error:
+    except ResolutionError as error:
         raise CommandError(
             f"The database is at revision {', '.join(sorted(applied))}, which alembic/versions does not have: "
             "run the code that brought it there, or take the database back with that code first."

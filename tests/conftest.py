@@ -347,10 +347,12 @@ def browser() -> Iterator[Browser]:
     """Give Chromium, without a window and without a way out of this machine."""
     names = ("chromium", "chromium-browser", "google-chrome")
     program = next(filter(None, map(shutil.which, names)), None)
-    require(program, "Chromium is missing: apt install chromium")
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", nowhere]
     with sync_playwright() as playwright:
+        # Where `playwright install chromium` has put one.
+        program = program or shutil.which(playwright.chromium.executable_path)
+        require(program, "Chromium is missing: apt install chromium")
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()

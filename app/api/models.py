@@ -8,6 +8,10 @@ from core.models import Versioned
 from services import db
 
 
+#: Letters in the name of a city.
+LONGEST_NAME = 200
+
+
 def exact(length: int) -> sa.String:
     """Make a text type that compares character by character on every engine.
 
@@ -52,8 +56,8 @@ class City(Versioned, db.Model):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(exact(200))
-    search_name: Mapped[str] = mapped_column(exact(200), info={"read_only": True})
+    name: Mapped[str] = mapped_column(exact(LONGEST_NAME))
+    search_name: Mapped[str] = mapped_column(exact(LONGEST_NAME), info={"read_only": True})
     country_code: Mapped[str] = mapped_column(exact(2), sa.ForeignKey("api_country.code"))
     admin1_code: Mapped[str | None] = mapped_column(
         sa.String(20), info={"description": "the region, as GeoNames codes it"}

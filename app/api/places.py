@@ -4,6 +4,7 @@ import unicodedata
 
 from core.crud import Crud
 
+from .models import LONGEST_NAME
 from .models import City
 from .models import Country
 
@@ -15,10 +16,13 @@ _PLAIN = str.maketrans(
 
 
 def fold(text: str) -> str:
-    """Bring a name into the form in which it is searched: ``São Paulo`` to ``sao paulo``."""
+    """Bring a name into the form in which it is searched: ``São Paulo`` to ``sao paulo``.
+
+    A few letters become several; what is longer than the column then is cut, in names and searches alike.
+    """
     apart = unicodedata.normalize("NFKD", text)
     plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return plain.casefold().translate(_PLAIN) or text
+    return (plain.casefold().translate(_PLAIN) or text)[:LONGEST_NAME]
 
 
 class Countries(Crud):
@@ -46,8 +50,7 @@ class Cities(Crud):
 
     def check(self, item: City) -> None:
         """Keep the form in which the city is searched with its name."""
-        # The fold of a few letters is longer than they are; nobody searches that far.
-        item.search_name = fold(item.name)[:200]
+        item.search_name = fold(item.name)
 
     def fold(self, text: str) -> str:
         """Search as the column holds it."""

@@ -1,0 +1,1 @@
+"""Andamio side by side with bare Flask and Django REST framework; see README.md. Not a test."""

@@ -1,0 +1,320 @@
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import config as deployment
+from config import KEYS
+from config import ROOT
+from config import ConfigError
+from config import Key
+from config import load
+
+STRONG = "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo"
+
+
+def faults(**environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(environ)
+    return caught.value.faults
+
+
+def database(**environ: str):
+    return load({"SECRET_KEY": STRONG, **environ})["SQLALCHEMY_DATABASE_URI"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project folder of its own, for .env and instance/."""
+    monkeypatch.setattr(deployment, "ROOT", tmp_path)
+    monkeypatch.delenv("APP_ENV")
+    return tmp_path
+
+
+# --- production ---------------------------------------------------------------------------------
+
+
+def test_production_names_every_fault_in_one_message(tmp_path):
+    found = faults(
+        APP_ENV="production",
+        SECRET_KEY="short",
+        SECRET_KEY_FALLBACKS=f"{STRONG},old",
+        FLASK_DEBUG="1",
+        PORT="0",
+        HTTPS="maybe",
+        LOG_LEVEL="loud",
+        DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/site.db",
+    )
+
+    keys = [fault.split()[0].rstrip(":") for fault in found]
+    assert sorted(keys) == [
+        "DATABASE_URL",
+        "FLASK_DEBUG",
+        "HTTPS",
+        "LOG_LEVEL",
+        "PORT",
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+    ]
+    message = str(ConfigError(found))
+    assert all(fault in message for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("secret", "fault"),
+    [
+        ("", "SECRET_KEY is missing"),
+        ("0123456789abcdef", "SECRET_KEY is weak"),
+        ("ab" * 20, "SECRET_KEY is weak"),
+    ],
+)
+def test_production_without_a_strong_secret_is_refused(secret, fault):
+    (found,) = faults(APP_ENV="production", SECRET_KEY=secret, DATABASE_URL="postgresql://db/site")
+
+    assert found.startswith(fault)
+    assert "token_urlsafe" in found
+
+
+def test_production_with_a_weak_fallback_is_refused():
+    (found,) = faults(
+        APP_ENV="production",
+        SECRET_KEY=STRONG,
+        SECRET_KEY_FALLBACKS="old",
+        DATABASE_URL="postgresql://db/site",
+    )
+
+    assert found.startswith("SECRET_KEY_FALLBACKS is weak")
+
+
+def test_production_with_the_debugger_is_refused():
+    environ = {"APP_ENV": "production", "SECRET_KEY": STRONG, "DATABASE_URL": "postgresql://db/site"}
+    (found,) = faults(**environ, FLASK_DEBUG="true")
+
+    assert "FLASK_DEBUG is on" in found
+    assert load({**environ, "FLASK_DEBUG": "0"})["APP_ENV"] == "production"
+
+
+def test_production_on_sqlite_without_its_folder_is_refused(tmp_path):
+    (found,) = faults(APP_ENV="production", SECRET_KEY=STRONG, DATABASE_URL=f"sqlite:///{tmp_path}/no/site.db")
+
+    assert f"{tmp_path}/no does not exist" in found
+
+
+def test_production_on_sqlite_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
+    # Asked of the system by a stub: the tests may run as root, who may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    (found,) = faults(APP_ENV="production", SECRET_KEY=STRONG, DATABASE_URL=f"sqlite:///{tmp_path}/site.db")
+
+    assert "cannot be written" in found
+
+
+def test_production_is_safe_by_default():
+    config = load({"APP_ENV": "production", "SECRET_KEY": STRONG, "DATABASE_URL": "postgresql://db/site"})
+
+    assert config["SESSION_COOKIE_SECURE"]
+    assert config["SESSION_COOKIE_HTTPONLY"]
+    assert config["SESSION_COOKIE_SAMESITE"] == "Lax"
+    assert config["PREFERRED_URL_SCHEME"] == "https"
+    assert config["LOG_FORMAT"] == "json"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"DATABASE_URL": "postgresql://site:hunter2@db:port/site"},
+        {"DATABASE_URL": "oracle://site:hunter2@db/site"},
+        {"DATABASE_URL": "://site:hunter2@db"},
+        {"APP_ENV": "testing", "DATABASE_URL": "postgresql://site:hunter2@db/site"},
+        {"APP_ENV": "production", "DATABASE_URL": "postgresql://site:hunter2@db/site", "SECRET_KEY": "hunter2"},
+    ],
+)
+def test_a_fault_repeats_no_password(environ):
+    assert not any("hunter2" in fault for fault in faults(**environ))
+
+
+# --- values -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [
+        ("APP_ENV", "prod", "write one of development, testing, production"),
+        ("PORT", "65536", "write a whole number from 1 to 65535"),
+        ("PORT", "٣٣", "write a whole number from 1 to 65535"),
+        ("PORT", "-1", "write a whole number from 1 to 65535"),
+        ("HTTPS", "2", "write true or false"),
+        ("DATABASE_TIMEOUT_SECONDS", "1.5", "write a whole number from 1 to 600"),
+        ("LOG_FORMAT", "xml", "write one of text, json"),
+    ],
+)
+def test_a_value_that_is_none_is_named_with_its_cure(name, value, cure):
+    (found,) = faults(**{name: value})
+
+    assert found == f"{name} is {value!r}: {cure}"
+
+
+def test_an_empty_variable_counts_as_not_set():
+    assert load({key.name: "" for key in KEYS}) == load({})
+
+
+@pytest.mark.parametrize("value", ["PRODUCTION", "Production"])
+def test_words_may_be_written_in_any_case(value):
+    assert load({"APP_ENV": value, "SECRET_KEY": STRONG, "DATABASE_URL": "postgresql://db/site"})["HTTPS"]
+
+
+def test_lists_are_separated_by_commas():
+    config = load({"SECRET_KEY": STRONG, "TRUSTED_HOSTS": "example.org, .example.com,"})
+
+    assert config["TRUSTED_HOSTS"] == ["example.org", ".example.com"]
+
+
+# --- the database -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "driver"),
+    [
+        ("postgres", "postgresql+psycopg"),
+        ("postgresql", "postgresql+psycopg"),
+        ("postgresql+psycopg", "postgresql+psycopg"),
+        ("mysql", "mysql+pymysql"),
+        ("mariadb", "mariadb+pymysql"),
+        ("mariadb+pymysql", "mariadb+pymysql"),
+    ],
+)
+def test_a_database_url_gets_the_driver_that_is_installed(written, driver):
+    url = database(DATABASE_URL=f"{written}://site:p%40ss@db:99/site")
+
+    assert url.drivername == driver
+    assert (url.username, url.password, url.host, url.port, url.database) == ("site", "p@ss", "db", 99, "site")
+
+
+def test_a_relative_sqlite_path_is_in_the_project():
+    assert database(DATABASE_URL="sqlite:///instance/site.db").database == str(ROOT / "instance" / "site.db")
+    assert database(DATABASE_URL="sqlite:////srv/site.db").database == "/srv/site.db"
+    assert database().database == str(ROOT / "instance" / "andamio.db")
+
+
+def test_postgres_parts_make_the_url():
+    url = database(POSTGRES_HOST="db", POSTGRES_PORT="5433", POSTGRES_USER="site", POSTGRES_PASSWORD="a@b:c/d%41")
+
+    assert (url.drivername, url.host, url.port, url.database) == ("postgresql+psycopg", "db", 5433, "andamio")
+    assert url.password == "a@b:c/d%41"
+
+
+def test_the_database_url_goes_before_the_parts():
+    assert database(DATABASE_URL="mariadb://one/site", POSTGRES_HOST="two").host == "one"
+
+
+def test_the_timeout_reaches_every_engine():
+    assert load({"DATABASE_TIMEOUT_SECONDS": "7"})["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]["timeout"] == 7
+    options = load({"DATABASE_TIMEOUT_SECONDS": "7", "DATABASE_URL": "postgresql://db/x"})["SQLALCHEMY_ENGINE_OPTIONS"]
+    assert options["pool_timeout"] == 7
+    assert options["connect_args"]["connect_timeout"] == 7
+
+
+# --- testing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["site", "andamio", "latest", "my_tests", "testament"])
+def test_testing_refuses_a_database_that_may_be_real(name):
+    (found,) = faults(APP_ENV="testing", DATABASE_URL=f"postgresql://db/{name}")
+
+    assert found.startswith(f"DATABASE_URL names {name!r}")
+
+
+@pytest.mark.parametrize("path", ["instance/andamio.db", "/srv/test_site.db"])
+def test_testing_refuses_a_sqlite_file_outside_of_the_temporary_folder(path):
+    (found,) = faults(APP_ENV="testing", DATABASE_URL=f"sqlite:///{path}")
+
+    assert "DATABASE_URL names" in found
+
+
+def test_testing_refuses_the_default_database():
+    (found,) = faults(APP_ENV="testing")
+
+    assert "andamio.db" in found
+
+
+@pytest.mark.parametrize("url", ["postgresql://db/test_site", "mariadb://db/site_test", "sqlite://"])
+def test_testing_takes_a_disposable_database(url):
+    assert load({"APP_ENV": "testing", "DATABASE_URL": url})["APP_ENV"] == "testing"
+
+
+# --- .env ---------------------------------------------------------------------------------------
+
+
+def test_dotenv_is_beneath_the_environment(project, monkeypatch):
+    (project / ".env").write_text("PORT=5001\nHOST=0.0.0.0\n")
+    monkeypatch.setenv("PORT", "5002")
+
+    config = load()
+
+    assert (config["HOST"], config["PORT"]) == ("0.0.0.0", 5002)
+
+
+def test_dotenv_is_not_read_in_testing(project, monkeypatch):
+    (project / ".env").write_text("PORT=5001\n")
+    monkeypatch.setenv("APP_ENV", "testing")
+    monkeypatch.setenv("DATABASE_URL", "sqlite://")
+
+    assert load()["PORT"] == 5000
+
+
+def test_a_local_secret_is_made_once_and_only_its_owner_reads_it(project):
+    first, second = load()["SECRET_KEY"], load()["SECRET_KEY"]
+
+    assert first == second
+    assert len(first) >= 32
+    assert (project / "instance" / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def written(key: Key) -> str:
+    """The default of a key as one writes it in .env."""
+    value = key.default["development"] if isinstance(key.default, dict) else key.default
+    if isinstance(value, list):
+        return ",".join(value)
+    return str("" if value is None else value).lower() if isinstance(value, bool) else str(value or "")
+
+
+def test_dotenv_example_is_complete():
+    blocks = (ROOT / ".env.example").read_text().strip().split("\n\n")[1:]
+
+    assert blocks == [f"# {key.doc}\n# {key.name}={written(key)}" for key in KEYS]
+
+
+def test_dotenv_example_uncommented_changes_nothing(project):
+    before = load()
+    text = (ROOT / ".env.example").read_text()
+    (project / ".env").write_text(re.sub(r"^# (?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
+
+    assert load() == before
+
+
+# --- run.py -------------------------------------------------------------------------------------
+
+FAULTY = {"APP_ENV": "production", "PORT": "0", "FLASK_SKIP_DOTENV": "1"}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["run.py"], 2),
+        (["run.py", "--prepare"], 2),
+        (["-m", "flask", "--app", "run", "routes"], 3),
+        (["-m", "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", "run:app"], 3),
+    ],
+)
+def test_a_faulty_configuration_ends_the_start_with_its_message(command, code, tmp_path):
+    environ = {**os.environ, **FAULTY, "SECRET_KEY": "hunter2"}
+    answer = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+    )
+
+    assert answer.returncode == code, answer.stderr
+    assert "PORT is '0'" in answer.stderr
+    assert "SECRET_KEY is weak" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert "hunter2" not in answer.stderr + answer.stdout
