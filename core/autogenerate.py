@@ -6,6 +6,7 @@ SQLAlchemy: it imports nothing of ours, and runs on every engine whichever it wa
 
 import logging
 import re
+from collections.abc import Iterator
 from collections.abc import Sequence
 from decimal import Decimal
 from decimal import InvalidOperation
@@ -16,7 +17,7 @@ from typing import Literal
 import sqlalchemy as sa
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.rewriter import Rewriter
+from alembic.autogenerate.render import renderers
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -35,6 +36,8 @@ from . import modules
 from .modules import Module
 
 DIALECTS = [sa.make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql", "mysql", "mariadb")]
+
+_NOW = re.compile(r"(now|current_timestamp)(\(\d?\))?", re.IGNORECASE)
 
 logger = logging.getLogger("core.migrations")
 
@@ -80,8 +83,10 @@ class Autogenerate:
             logger.warning("Left alone, because no installed module has them: %s", ", ".join(sorted(self.left_alone)))
         script = directives[0]
         for steps in (script.upgrade_ops, script.downgrade_ops):
-            _leave_indexes_to_their_table(steps)
-        self._rewriter(migration, revision, directives)
+            if steps is not None:
+                _leave_indexes_to_their_table(steps)
+                self._describe_as_declared(steps)
+                _make_enum_types(steps)
         migration.opts["template_args"]["tables"] = self._made_by(script)
         if script.upgrade_ops is not None and script.upgrade_ops.is_empty() and not _is_check(script):
             context.config.print_stdout("No changes in the models: no revision is written.")
@@ -158,28 +163,51 @@ class Autogenerate:
 
     # --- how a revision is written --------------------------------------------------------------
 
-    @cached_property
-    def _rewriter(self) -> Rewriter:
-        rewriter = Rewriter()
+    def _describe_as_declared(self, steps: ops.OpContainer) -> None:
+        """Say what stays as it is in an altered column: MariaDB repeats the whole column.
 
-        @rewriter.rewrites(ops.AlterColumnOp)
-        def describe_as_declared(_: MigrationContext, revision: Any, op: ops.AlterColumnOp) -> ops.AlterColumnOp:
-            # What stays as it is would be written as this engine reflects it, and MariaDB repeats
-            # the whole column in every ALTER.
-            column = self.metadata.tables[op.table_name].columns[op.column_name]
-            if op.modify_type is None:
-                op.existing_type = column.type
-            if op.modify_server_default is False:
-                op.existing_server_default = column.server_default or False
-            return op
-
-        return rewriter
+        It would be written as this engine reflects it, which another does not understand.
+        """
+        for op in _every(steps):
+            if isinstance(op, ops.AlterColumnOp):
+                column = self.metadata.tables[op.table_name].columns[op.column_name]
+                if op.modify_type is None:
+                    op.existing_type = column.type
+                if op.modify_server_default is False:
+                    op.existing_server_default = column.server_default or False
 
 
-def _leave_indexes_to_their_table(steps: ops.OpContainer | None) -> None:
+class CreateEnumOp(ops.MigrateOperation):
+    """Make PostgreSQL's type for a column that is added: only ``create_table`` does that by itself."""
+
+    def __init__(self, enum: sa.Enum) -> None:
+        self.enum = enum
+
+    def to_diff_tuple(self) -> tuple[str, str | None]:
+        return ("add_enum", self.enum.name)
+
+
+@renderers.dispatch_for(CreateEnumOp)
+def render_create_enum(autogen_context: AutogenContext, op: CreateEnumOp) -> str:
+    arguments = ", ".join([*map(repr, op.enum.enums), f"name={op.enum.name!r}"])
+    return f"sa.Enum({arguments}).create(op.get_bind(), checkfirst=not op.get_context().as_sql)"
+
+
+def _every(steps: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
+    for op in steps.ops:
+        if isinstance(op, ops.OpContainer):
+            yield from _every(op)
+        else:
+            yield op
+
+
+def _make_enum_types(steps: ops.OpContainer) -> None:
+    added = [op.column.type for op in _every(steps) if isinstance(op, ops.AddColumnOp)]
+    steps.ops[:0] = [CreateEnumOp(type_) for type_ in added if isinstance(type_, sa.Enum) and type_.native_enum]
+
+
+def _leave_indexes_to_their_table(steps: ops.OpContainer) -> None:
     """Drop no index of a table that is dropped: MariaDB refuses it where a foreign key needs the index."""
-    if steps is None:
-        return
     dropped = {op.table_name for op in steps.ops if isinstance(op, ops.DropTableOp)}
     steps.ops = [
         op
@@ -233,7 +261,8 @@ def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | 
     if isinstance(value, functions.now | functions.current_timestamp):
         return "sa.func.now()"
     if isinstance(value, elements.TextClause):
-        return f"sa.text({value.text!r})"
+        text = _without_cast(value.text)
+        return "sa.func.now()" if _NOW.fullmatch(_unquoted(text)) else f"sa.text({text!r})"
     return False
 
 
@@ -274,8 +303,12 @@ def compare_server_default(
 
 def _unquoted(default: str) -> str:
     """Give the text of ``'it''s'``, of ``(CURRENT_TIMESTAMP)`` or of PostgreSQL's ``'red'::color``."""
-    text = re.sub(r"::[\w \".\[\]]+$", "", re.sub(r"^\((.*)\)$", r"\1", default, flags=re.DOTALL))
+    text = _without_cast(re.sub(r"^\((.*)\)$", r"\1", default, flags=re.DOTALL))
     return text[1:-1].replace("''", "'") if re.fullmatch(r"'.*'", text, re.DOTALL) else text
+
+
+def _without_cast(default: str) -> str:
+    return re.sub(r"^('.*')::[\w \".\[\]]+$", r"\1", default, flags=re.DOTALL)
 
 
 def _meaning(default: str, type_: TypeEngine[Any]) -> object:
@@ -286,6 +319,6 @@ def _meaning(default: str, type_: TypeEngine[Any]) -> object:
             return Decimal(default)
         except InvalidOperation:
             return default
-    if isinstance(type_, sa.DateTime) and re.fullmatch(r"(now|current_timestamp)(\(\d?\)?)?", default.lower()):
+    if isinstance(type_, sa.DateTime) and _NOW.fullmatch(default):
         return functions.now
     return default

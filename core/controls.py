@@ -14,6 +14,7 @@ from .crud import Crud
 from .display import label
 from .fields import plain_type
 from .forms import choice_label
+from .forms import choices
 
 #: What an operator adds to the label of its control.
 _ENDINGS = {
@@ -69,8 +70,7 @@ def _kind(verbs: Crud, name: str, operator: str) -> tuple[str, Sequence[tuple[st
     if operator == "isnull" or isinstance(type_, sa.Boolean):
         return "select", [("true", "Yes"), ("false", "No")]
     if isinstance(type_, sa.Enum):
-        members = type_.enum_class or type_.enums
-        return "select", [(getattr(member, "name", member), choice_label(member)) for member in members]
+        return "select", [(name, choice_label(member)) for name, member in choices(type_).items()]
     relation = _relation(verbs, name)
     if relation is not None and operator == "eq":
         return "select", _rows(relation)

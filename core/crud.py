@@ -190,14 +190,14 @@ class Crud:
         """Give the version of a row; ``None`` if the model has none."""
         return getattr(item, self.version_key) if self.version_key else None
 
-    def page(self, query: Query, rows: "list[Any]", names: Sequence[str] | Sequence[int]) -> Page:
+    def page(self, query: Query, read: Sequence[Any], names: Sequence[str] | Sequence[int]) -> Page:
         """Cut what was read to one page and find its neighbours.
 
-        :param rows: at most one more than the page holds
+        :param read: the rows, at most one more than the page holds
         :param names: where a row has its sort values: attributes, or positions in a tuple
         """
-        more = len(rows) > query.limit
-        rows = rows[: query.limit]
+        more = len(read) > query.limit
+        rows = [*read[: query.limit]]
         back = query.cursor is not None and query.cursor.back
         if back:
             rows.reverse()

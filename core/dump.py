@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from marshmallow import Schema
 from marshmallow import fields
 from marshmallow import missing
-from marshmallow.schema import POST_DUMP
-from marshmallow.schema import PRE_DUMP
+from marshmallow.decorators import POST_DUMP
+from marshmallow.decorators import PRE_DUMP
 from sqlalchemy.engine import Dialect
 
 from .fields import Exact

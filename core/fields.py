@@ -99,11 +99,11 @@ class Exact(fields.Decimal):
         self.scale = scale
         super().__init__(as_string=True, allow_nan=False, **kwargs)
 
-    def _validated(self, value: Any) -> Decimal | None:
+    def _validated(self, value: Any) -> Decimal:
         if isinstance(value, str) and not re.fullmatch(r"[+-]?\d{1,40}(\.\d{0,40})?", value, re.ASCII):
             raise self.make_error("invalid", input=value)
-        number: Decimal | None = super()._validated(value)
-        if number is None or self.precision is None or self.scale is None:
+        number = super()._validated(value)
+        if self.precision is None or self.scale is None:
             return number
         if -int(number.as_tuple().exponent) > self.scale:
             raise ValidationError(f"At most {self.scale} decimal places.")
@@ -159,7 +159,7 @@ class Json(fields.Raw):
         return value
 
 
-def plain_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+def plain_type(column: sa.Column[Any]) -> Any:
     """Give the type of a column, without the decorator around it."""
     return column.type.impl_instance if isinstance(column.type, sa.types.TypeDecorator) else column.type
 

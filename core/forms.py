@@ -17,7 +17,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field
 from wtforms import fields
 from wtforms import validators
-from wtforms.fields import SelectChoice
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
 from wtforms_sqlalchemy.orm import ModelConverter
 from wtforms_sqlalchemy.orm import converts
 from wtforms_sqlalchemy.orm import model_fields
@@ -136,13 +136,12 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     @converts("Enum")
     def conv_Enum(self, column: Any, arguments: Any) -> Any:
-        members = list(column.type.enum_class or column.type.enums)
-        answers = {getattr(member, "name", member): member for member in members}
-        choices = [SelectChoice(name, choice_label(member)) for name, member in answers.items()]
+        answers = choices(column.type)
+        offered = [SelectChoice(name, choice_label(member)) for name, member in answers.items()]
         if column.nullable:
-            choices.insert(0, SelectChoice("", "—"))
+            offered.insert(0, SelectChoice("", "—"))
             answers[""] = None
-        return _select(arguments, choices, answers, {member: name for name, member in answers.items()})
+        return _select(arguments, offered, answers, {member: name for name, member in answers.items()})
 
     @converts("Integer")
     def handle_integer_types(self, column: Any, arguments: Any) -> Any:
@@ -205,6 +204,11 @@ class Converter(ModelConverter):  # type: ignore[misc]
         """Find the converter of a column, also behind a TypeDecorator."""
         found: Callable[..., Any] = super().get_converter(sa.Column(column.name, plain_type(column)))
         return found
+
+
+def choices(type_: sa.Enum) -> dict[str, Any]:
+    """Give the names of an enum's choices, each with what stands for it in Python."""
+    return {member.name: member for member in type_.enum_class} if type_.enum_class else {name: name for name in type_.enums}
 
 
 def choice_label(member: Any) -> str:

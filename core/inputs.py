@@ -11,7 +11,7 @@ from marshmallow import validate
 from wtforms import Field
 from wtforms import fields
 from wtforms import validators
-from wtforms.fields import Choice
+from wtforms.fields import Choice  # type: ignore[attr-defined]  # new in 3.3
 from wtforms_sqlalchemy.fields import QueryCheckboxField
 from wtforms_sqlalchemy.fields import QuerySelectField
 
@@ -31,7 +31,7 @@ class FitsColumn:
         try:
             if isinstance(field, fields.DecimalField | fields.IntegerField | fields.FloatField):
                 from_text(self.rule, text)
-            elif isinstance(field, fields.DateField):
+            elif isinstance(field, fields.DateField) and field.data is not None:
                 self.rule.deserialize(field.data.isoformat())
             elif isinstance(field, fields.StringField):
                 self.rule.deserialize(field.data)
@@ -39,7 +39,7 @@ class FitsColumn:
             raise validators.ValidationError(" ".join(map(str, error.messages))) from None
 
 
-class Required(validators.InputRequired):  # type: ignore[misc]
+class Required(validators.InputRequired):
     """Wants an answer, and more than white space."""
 
     def __call__(self, form: Any, field: Field) -> None:
@@ -47,7 +47,7 @@ class Required(validators.InputRequired):  # type: ignore[misc]
             raise validators.StopValidation("This field is required.")
 
 
-class JSONField(fields.TextAreaField):  # type: ignore[misc]
+class JSONField(fields.TextAreaField):
     """Any JSON value, written as text."""
 
     def _value(self) -> str:
@@ -72,7 +72,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number in JSON")
 
 
-class UTCField(fields.DateTimeLocalField):  # type: ignore[misc]
+class UTCField(fields.DateTimeLocalField):
     """A moment, shown and read in UTC."""
 
     def __init__(self, label: str | None = None, validators: Any = None, **kwargs: Any) -> None:

@@ -34,7 +34,7 @@ class StrictJSONProvider(JSONProvider):
         """Answer with JSON, indented in debug mode."""
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE if self._app.debug else 0
         body = dump_bytes(self._prepare_response_obj(args, kwargs), options)
-        return self._app.response_class(body, mimetype="application/json")
+        return Response(body, mimetype="application/json")
 
 
 def dump_bytes(obj: Any, options: int = 0) -> bytes:

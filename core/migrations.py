@@ -30,7 +30,6 @@ import config as deployment
 import services
 import settings
 
-from . import enums
 from . import locks
 from . import modules
 from .autogenerate import Autogenerate
@@ -150,7 +149,7 @@ def _run_online(engine: Engine, options: dict[str, Any]) -> None:
             ran.extend(step.up_revision_ids)
 
     with locks.exclusive(engine) as connection:
-        enum_types = enums.EnumTypes(connection)
+        enum_types = _EnumTypes(connection)
         context.configure(connection=connection, on_version_apply=note, **options)
         locks.patiently(connection, context.run_migrations)
     if ran:
@@ -168,6 +167,38 @@ def _check_foreign_keys(ctx: MigrationContext, step: MigrationInfo) -> None:
             f"Revision {step.up_revision_id} leaves {len(broken)} rows whose foreign key points to no row, "
             f"from {places}: it was undone. Repair or delete these rows first (PRAGMA foreign_key_check lists them)."
         )
+
+
+_USED_ENUM_TYPES = sa.text("""
+    SELECT DISTINCT type.oid::regtype::text
+    FROM pg_type type JOIN pg_depend depend ON depend.refobjid IN (type.oid, type.typarray)
+    WHERE type.typtype = 'e' AND type.typnamespace = current_schema()::regnamespace
+    AND depend.refclassid = 'pg_type'::regclass AND depend.deptype = 'n'
+""")
+
+
+class _EnumTypes:
+    """PostgreSQL's enum types that are in use, to drop those that a revision has left without a column.
+
+    Without this the next revision that makes such a column fails: the type exists already.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.used = self._used()
+        connection.rollback()
+
+    def drop_unused(self) -> None:
+        """Drop the types that lost their last use since the last call."""
+        used = self._used()
+        for name in sorted(self.used - used):
+            self.connection.exec_driver_sql(f"DROP TYPE IF EXISTS {name}")
+        self.used = used
+
+    def _used(self) -> set[str]:
+        if self.connection.dialect.name != "postgresql":
+            return set()
+        return set(self.connection.scalars(_USED_ENUM_TYPES))
 
 
 def _engine(url: URL) -> Engine:

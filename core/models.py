@@ -56,8 +56,9 @@ class Money(TypeDecorator[Decimal]):
         super().__init__(precision, scale)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        exact = dialect.name != "sqlite"
-        return dialect.type_descriptor(sa.Numeric(self.precision, self.scale, asdecimal=exact))
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.Numeric(self.precision, self.scale, asdecimal=False))
+        return dialect.type_descriptor(sa.Numeric(self.precision, self.scale))
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         return float(value) if value is not None and dialect.name == "sqlite" else value

@@ -170,8 +170,8 @@ class Pages:
     def render(self, template: str, status: int = 200, **context: Any) -> Answer:
         """Render a template of this model: the module's own, or the common one."""
         module = request.blueprints[-1]
-        names = [f"{module}/{self.name}_{template}.html", f"crud/{template}.html"]
-        return render_template(names, here=self, verbs=self.verbs, model=self.verbs.model, **context), status
+        own, common = f"{module}/{self.name}_{template}.html", f"crud/{template}.html"
+        return render_template([own, common], here=self, verbs=self.verbs, model=self.verbs.model, **context), status
 
     def url(self, name: str, item: Any = None) -> str:
         """Give the URL of one of these pages: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""

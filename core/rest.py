@@ -159,7 +159,9 @@ class ModelResource(Resource):  # type: ignore[misc]
             item = self.verbs.get(key)
             body, version = self.dumper.dump(item), self.verbs.version(item)
         response = self.respond(body, version, 200)
-        return response.make_conditional(request) if "If-None-Match" in request.headers else response
+        if "If-None-Match" in request.headers:
+            response.make_conditional(request)
+        return response
 
     def change(self, key: str, schema: Schema, *, replace: bool) -> Response:
         """Update an item from the body."""
@@ -256,7 +258,7 @@ def defaults(schema: Schema, model: type[Any]) -> dict[str, Any]:
 
 
 def _json_representation(data: Any, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    response = current_app.json.response(data)
+    response = current_app.make_response(current_app.json.response(data))
     response.status_code = status
     response.headers.extend(headers or {})
     return response

@@ -58,7 +58,7 @@ class ModelSchemaOpts(SQLAlchemyAutoSchemaOpts):
     """The defaults of :class:`ModelSchema`: our converter, foreign keys included, dicts loaded."""
 
     def __init__(self, meta: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(meta, *args, **kwargs)
+        super().__init__(meta, *args, **kwargs)  # type: ignore[no-untyped-call]
         self.model_converter = getattr(meta, "model_converter", Converter)
         self.include_fk = getattr(meta, "include_fk", True)
 

@@ -7,7 +7,6 @@ from sqlalchemy.orm import mapped_column
 from core.models import Versioned
 from services import db
 
-
 #: Letters in the name of a city.
 LONGEST_NAME = 200
 

@@ -4,18 +4,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import alembic
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.util import CommandError
 from sqlalchemy.engine import URL
 
-import alembic
 from config import ROOT
 from core import locks
 from core import migrations
@@ -353,18 +352,20 @@ def test_bases_are_one_metadata(project, new_database, engine_name):
     assert len(project.written()) == 1
 
 
-def test_nothing_to_do_writes_no_revision(project, new_database, capsys):
+@pytest.mark.parametrize("message", [(), ("-m", "again")])
+def test_nothing_to_do_writes_no_revision(project, new_database, message):
     project.module("shop", OWN_BASE)
     url = new_database("sqlite")
     project.autogenerate(url)
     command.upgrade(project.config(url), "head")
-    command.revision(project.config(url), "again", autogenerate=True)
+    status, output = project.run(url, "revision", "--autogenerate", *message)
+    assert status == 0, output
+    assert "No changes in the models: no revision is written." in output
     assert len(project.written()) == 1
-    assert "no revision is written" in capsys.readouterr().out
 
 
 def test_tables_of_others_are_left_alone_and_named(project, new_database, engine_name):
-    kept = project.module("kept", SHARED)
+    project.module("kept", SHARED)
     gone = project.module("gone", SHARED)
     url = new_database(engine_name)
     assert project.run(url, "revision", "--autogenerate", "-m", "first")[0] == 0
@@ -375,8 +376,7 @@ def test_tables_of_others_are_left_alone_and_named(project, new_database, engine
     status, output = project.run(url, "check")
     assert status == 0, output
     assert output.count("Left alone") == 1
-    assert f"no installed module has them: {gone}_item, stranger" in output
-    assert kept not in output
+    assert f"no installed module has them: {gone}_item, stranger\n" in output
 
 
 def test_deleted_model_of_installed_module_is_proposed(project, new_database, engine_name):
@@ -570,7 +570,7 @@ def test_sqlite_revision_that_leaves_dangling_rows_is_undone(project, new_databa
     child = "op.execute('CREATE TABLE child (parent_id INTEGER REFERENCES parent (id))')"
     project.revision("one", f"{parent}; {child}; op.execute('INSERT INTO parent VALUES (1)')")
     project.revision("two", "op.execute('INSERT INTO child VALUES (1), (7)')", down="one")
-    with pytest.raises(CommandError, match="Revision two leaves 1 rows .* from 'child' to 'parent': it was undone"):
+    with pytest.raises(CommandError, match=r"Revision two leaves 1 rows .* from 'child' to 'parent': it was undone"):
         migrations.upgrade(url, installed_apps=[])
     with connected(url) as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM child")) == 0

@@ -1,0 +1,419 @@
+"""The layers of the house, held by reading its source: who may import whom, and what files are called.
+
+A rule takes the sources and gives its faults. Each is first shown to find something.
+"""
+
+import ast
+import difflib
+import functools
+import graphlib
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pytest
+
+from config import ROOT
+from settings import INSTALLED_APPS
+
+#: What a module's files may be called besides plural nouns; the offers among them are collected by name.
+KNOWN_FILES = {
+    *("routes", "api", "models", "schemas", "forms", "signals"),
+    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors"),
+}
+NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
+OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: its path from the project's root, and its syntax."""
+
+    path: PurePosixPath
+    tree: ast.Module
+
+    @property
+    def name(self) -> str:
+        parts = self.path.with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    @property
+    def package(self) -> str:
+        return self.name if self.path.stem == "__init__" else self.name.rpartition(".")[0]
+
+
+@dataclass(frozen=True)
+class Import:
+    """``from MODULE import NAME``, the module in full; ``import MODULE`` has no name."""
+
+    where: str
+    source: Source
+    module: str
+    name: str | None
+    is_relative: bool
+
+
+TYPE_ONLY = ast.parse("TYPE_CHECKING", mode="eval").body
+
+
+def sources(texts: dict[str, str]) -> list[Source]:
+    return [Source(PurePosixPath(path), ast.parse(text)) for path, text in texts.items()]
+
+
+@functools.cache
+def project() -> list[Source]:
+    folders = ("core", "app", "alembic", "benchmarks", "scripts")
+    paths = [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
+    return sources({path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(paths)})
+
+
+def imports(found: list[Source], *, running: bool = False) -> Iterator[Import]:
+    """Give every import; when running, without those that are for types only."""
+    for source in found:
+        for node in _nodes(source.tree, running):
+            where = f"{source.path}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Import):
+                yield from (Import(where, source, alias.name, None, False) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                module = _absolute(source, node)
+                yield from (Import(where, source, module, alias.name, node.level > 0) for alias in node.names)
+
+
+def _nodes(node: ast.AST, running: bool) -> Iterator[ast.AST]:
+    if running and isinstance(node, ast.If) and ast.dump(node.test) == ast.dump(TYPE_ONLY):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _nodes(child, running)
+
+
+def _absolute(source: Source, node: ast.ImportFrom) -> str:
+    parts = source.package.split(".")
+    base = parts[: len(parts) - node.level + 1] if node.level else []
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+# --- the rules ----------------------------------------------------------------------------------
+
+
+def layers(found: list[Source]) -> list[str]:
+    """Everything but the modules imports only what lies beneath it."""
+    allowed = {
+        "config": set(),
+        "settings": set(),
+        "services": set(),
+        "core": {"config", "settings", "services", "core"},
+        "run": {"config", "settings", "services", "core"},
+        "alembic": {"core"},
+    }
+    faults = []
+    for one in imports(found):
+        layer, target = one.source.name.partition(".")[0], one.module.partition(".")[0]
+        beneath = set() if one.source.name.startswith("alembic.versions") else allowed.get(layer)
+        if target in OURS and beneath is not None and target not in beneath:
+            faults.append(f"{one.where}: {one.source.name} must not import {target}")
+    return faults
+
+
+def front_doors(found: list[Source], installed: list[str] = INSTALLED_APPS) -> list[str]:
+    """A module imports itself relatively, the core, the services, and front doors of modules above it."""
+    files = {source.name for source in found}
+    faults = []
+    for one in imports(found):
+        owner = _module(one.source.name)
+        if owner is None or one.module.partition(".")[0] not in OURS:
+            continue
+        fault = _door_fault(one, owner, files, installed)
+        if fault:
+            faults.append(f"{one.where}: {fault}")
+    return faults
+
+
+def _door_fault(one: Import, owner: str, files: set[str], installed: list[str]) -> str | None:
+    # `from app import blog` imports the package as much as `import app.blog`.
+    target = f"{one.module}.{one.name}" if one.module == "app" else one.module
+    if not target.startswith("app."):
+        beneath = {"core", "services", "settings"}
+        return None if target.partition(".")[0] in beneath else f"{owner} must not import {target}"
+    other = _module(target) or target
+    if other == owner:
+        return None if one.is_relative else f"{owner} imports itself: write it relative"
+    if target != other or f"{target}.{one.name}" in files:
+        return f"{target} is behind the front door of {other}: import from {other} what its __all__ gives"
+    order = {name: number for number, name in enumerate(installed)}
+    if order.get(other, len(order)) >= order.get(owner, len(order)):
+        return f"{other} is not above {owner} in INSTALLED_APPS"
+    return None
+
+
+def _module(name: str) -> str | None:
+    """Give the module that a dotted name belongs to: ``app.blog`` for ``app.blog.models``."""
+    parts = name.split(".")
+    return ".".join(parts[:2]) if parts[0] == "app" and len(parts) > 1 else None
+
+
+def imports_in_functions(found: list[Source]) -> list[str]:
+    """An import inside a function is a cycle confessed."""
+    faults = set()
+    for source in found:
+        for function in _functions(source):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    faults.add(f"{source.path}:{node.lineno}: an import inside a function: move it to the top")
+    return sorted(faults)
+
+
+def cycles(found: list[Source]) -> list[str]:
+    """No file needs, however indirectly, itself."""
+    files = {source.name for source in found}
+    graph: dict[str, set[str]] = {name: set() for name in files}
+    for one in imports(found, running=True):
+        target = f"{one.module}.{one.name}" if f"{one.module}.{one.name}" in files else one.module
+        # A module's __init__ imports its routes, which import its blueprint: Flask's own pattern.
+        if target in files and target != _module(one.source.name):
+            graph[one.source.name].add(target)
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return [f"a cycle of imports: {' → '.join(reversed(error.args[1]))}"]
+    return []
+
+
+def file_names(found: list[Source]) -> list[str]:
+    """A file is called after what is in it; and some names have a trap."""
+    faults = [f"{source.path}: say what is in it" for source in found if source.path.stem in NAMELESS]
+    for source in found:
+        path = source.path
+        if path.name == "__init__.py" and path.parts[0] in ("alembic", "tests"):
+            faults.append(f"{path}: must not be, or the folder hides the package of that name")
+        if path.parts[0] in ("app", "core") and ("tests" in path.parts or path.stem.startswith(("test_", "conftest"))):
+            faults.append(f"{path}: tests are in tests/{path.parts[1]}/")
+    return faults
+
+
+def near_misses(found: list[Source]) -> list[str]:
+    """An offer whose file is misspelt would silently not be there."""
+    faults = []
+    for source in found:
+        parts, stem = source.path.parts, source.path.stem
+        if parts[0] != "app" or len(parts) != 3 or stem in KNOWN_FILES:
+            continue
+        meant = difflib.get_close_matches(stem, sorted(KNOWN_FILES), n=1, cutoff=0.8)
+        meant += [name for name in KNOWN_FILES if sorted(name) == sorted(stem)]
+        if meant:
+            faults.append(f"{source.path}: is {meant[0]}.py meant?")
+    return faults
+
+
+def unknown_offers(found: list[Source]) -> list[str]:
+    """Whatever is collected by its file's name is in the list that near misses are held against."""
+    faults = []
+    for source in found:
+        for call in ast.walk(source.tree):
+            if not isinstance(call, ast.Call) or not call.args or not isinstance(call.args[-1], ast.Constant):
+                continue
+            function, name = ast.unparse(call.func), call.args[-1].value
+            if function.endswith(("offers", "module.file", "module.has")) and name not in KNOWN_FILES:
+                faults.append(f"{source.path}:{call.lineno}: {name!r} is collected, but not in KNOWN_FILES")
+    return faults
+
+
+def long_functions(found: list[Source]) -> list[str]:
+    """Nine in ten functions are under 40 lines."""
+    lengths = [
+        (function.end_lineno - function.lineno + 1, f"{source.path}:{function.lineno} {function.name}")
+        for source in found
+        if not source.name.startswith("alembic.versions")
+        for function in _functions(source)
+    ]
+    long = [f"{place}: {length} lines" for length, place in sorted(lengths, reverse=True) if length >= 40]
+    return long if len(long) * 10 > len(lengths) else []
+
+
+def _functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+# --- the project keeps them ---------------------------------------------------------------------
+
+RULES: list[Callable[[list[Source]], list[str]]] = [
+    layers,
+    front_doors,
+    imports_in_functions,
+    cycles,
+    file_names,
+    near_misses,
+    unknown_offers,
+    long_functions,
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_project_keeps_the_rule(rule):
+    assert rule(project()) == []
+
+
+def test_tests_are_no_package():
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+    assert not (ROOT / "alembic" / "__init__.py").exists()
+
+
+def test_the_whole_project_is_read():
+    names = {source.name for source in project()}
+
+    assert {"config", "services", "run", "core", "core.factory", "alembic.env", *INSTALLED_APPS} <= names
+
+
+# --- and the rules find what they are for -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("config.py", "import services"),
+        ("config.py", "from core import modules"),
+        ("services.py", "from core.signals import migrated"),
+        ("services.py", "import config"),
+        ("settings.py", "import config"),
+        ("core/menu.py", "from app.blog import bp"),
+        ("core/menu.py", "import app"),
+        ("core/menu.py", "from run import app"),
+        ("core/menu.py", "from tests import servers"),
+        ("core/menu.py", "if TYPE_CHECKING:\n    from app.blog.models import Post"),
+        ("run.py", "from app.blog import bp"),
+        ("alembic/env.py", "import app.blog.models"),
+        ("alembic/versions/0001.py", "from core.models import Money"),
+    ],
+)
+def test_an_import_upwards_is_found(path, text):
+    assert len(layers(sources({path: text}))) == 1
+
+
+INSTALLED = ["app.home", "app.blog", "app.shop"]
+FILES = {f"app/{label}/{file}.py": "" for label in ("home", "blog", "shop") for file in ("__init__", "models")}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("from app.home.models import Page", "behind the front door"),
+        ("import app.home.models", "behind the front door"),
+        ("from app.home import models", "behind the front door"),
+        ("from ..home import models", "behind the front door"),
+        ("from app.shop import cart", "not above"),
+        ("from app import shop", "not above"),
+        ("from .. import shop", "not above"),
+        ("from app.gone import x", "not above"),
+        ("from app.blog.models import Post", "write it relative"),
+        ("import config", "must not import"),
+        ("import run", "must not import"),
+        ("from tests import servers", "must not import"),
+        ("def view():\n    from app.shop import cart", "not above"),
+    ],
+)
+def test_a_way_around_a_front_door_is_found(text, fault):
+    (found,) = front_doors(sources({**FILES, "app/blog/routes.py": text}), INSTALLED)
+
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from app.home import page_url",
+        "import app.home",
+        "from ..home import page_url",
+        "from . import bp",
+        "from .models import Post",
+        "from core.crud import Crud",
+        "from services import db",
+        "from settings import PAGE_SIZE",
+        "from flask import Flask",
+    ],
+)
+def test_what_a_module_may_import_is_no_fault(text):
+    assert front_doors(sources({**FILES, "app/blog/routes.py": text}), INSTALLED) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n    import os",
+        "async def f():\n    from os import path",
+        "class C:\n    def f(self):\n        if self:\n            import os",
+        "def f():\n    def g():\n        import os",
+    ],
+)
+def test_an_import_inside_a_function_is_found(text):
+    assert len(imports_in_functions(sources({"core/x.py": text}))) == 1
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"core/a.py": "from . import b", "core/b.py": "from .a import x"},
+        {"core/a.py": "from core.b import x", "core/b.py": "import core.c", "core/c.py": "from . import a"},
+        {"core/__init__.py": "from .a import x", "core/a.py": "from core import x"},
+        {"app/blog/posts.py": "from . import forms", "app/blog/forms.py": "from .posts import x"},
+    ],
+)
+def test_a_cycle_is_found(texts):
+    (found,) = cycles(sources(texts))
+
+    assert "→" in found
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"core/__init__.py": "from .a import x", "core/a.py": "from . import b", "core/b.py": ""},
+        {"core/a.py": "if TYPE_CHECKING:\n    from .b import x", "core/b.py": "from .a import y"},
+        {"app/blog/__init__.py": "from . import routes", "app/blog/routes.py": "from . import bp"},
+    ],
+)
+def test_what_is_no_cycle_is_no_fault(texts):
+    assert cycles(sources(texts)) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "core/utils.py",
+        "app/blog/helpers.py",
+        "app/blog/common.py",
+        "core/manager.py",
+        "alembic/__init__.py",
+        "tests/blog/__init__.py",
+        "app/blog/test_posts.py",
+        "app/blog/tests/posts.py",
+        "app/blog/conftest.py",
+    ],
+)
+def test_a_bad_file_name_is_found(path):
+    assert len(file_names(sources({path: ""}))) == 1
+
+
+@pytest.mark.parametrize("stem", ["model", "menus", "task", "helth", "route", "admins", "cil", "rcp", "form", "apis"])
+def test_a_misspelt_offer_is_found(stem):
+    assert len(near_misses(sources({f"app/blog/{stem}.py": ""}))) == 1
+
+
+@pytest.mark.parametrize("stem", ["__init__", "posts", "products", "places", "loading", "users", "tags", "catalogue"])
+def test_a_noun_is_no_misspelt_offer(stem):
+    assert near_misses(sources({f"app/blog/{stem}.py": ""})) == []
+
+
+def test_an_offer_that_is_not_known_is_found():
+    (found,) = unknown_offers(sources({"app/health/__init__.py": "offers(app, 'rpc')\noffers(app, 'pulse')"}))
+
+    assert "'pulse'" in found
+
+
+def test_long_functions_are_found():
+    short, long = "def f():\n    pass\n", "def g():\n" + "    pass\n" * 40
+
+    assert len(long_functions(sources({"core/x.py": short * 5 + long}))) == 1
+    assert long_functions(sources({"core/x.py": short * 9 + long})) == []

@@ -1,0 +1,161 @@
+"""The documents are followed as a reader would: files are written, commands run, answers compared.
+
+A block ``python path`` is the file to write, ``settings.py`` the list to put there; a block
+``console`` has commands after ``$`` and what they print, ``…`` standing for anything. A command
+that serves runs on until the document ends.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import config
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/modules.md")]
+BLOCK = re.compile(r"^```(?P<info>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
+SERVES = ("make run", "python run.py")
+
+#: What would run this very test again, or what CI runs anyway, is only looked at.
+INSTEAD = {
+    "make test": 'make test ARGS="tests/home"',
+    'make test ARGS="-k test_status"': 'make --dry-run test ARGS="-k test_status"',
+    "make check": "make --dry-run check",
+}
+
+
+class Reader:
+    """Follows a document in a copy of the project."""
+
+    def __init__(self, folder: Path, *, installed: bool) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns(".venv", ".git", ".env", "instance", "__pycache__", ".*_cache", ".hypothesis")
+        shutil.copytree(ROOT, folder, ignore=ignored)
+        if installed:
+            self._lend_packages()
+        self.port = _free_port()
+        names = [key.name for key in config.KEYS]
+        kept = {name: value for name, value in os.environ.items() if name not in names}
+        path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        self.environ = {**kept, "PATH": path, "PORT": str(self.port)}
+        self.servers: list[subprocess.Popen[str]] = []
+
+    def _lend_packages(self) -> None:
+        """Make a .venv whose packages are those that run this test."""
+        venv = self.folder / ".venv"
+        venv.mkdir()
+        for name in ("bin", "lib", "pyvenv.cfg"):
+            (venv / name).symlink_to(Path(sys.prefix) / name)
+        for name in ("requirements.txt", "tests/requirements.txt"):
+            shutil.copy(self.folder / name, venv / f"installed-{name.replace('/', '-')}")
+
+    def follow(self, text: str) -> None:
+        for block in BLOCK.finditer(text):
+            language, _, path = block["info"].partition(" ")
+            if language == "console":
+                for command, expected in _commands(block["text"]):
+                    self.run(command, expected)
+            elif path == "settings.py":
+                settings = self.folder / path
+                settings.write_text(re.sub(r"INSTALLED_APPS = \[.*?\]\n", block["text"], settings.read_text(), flags=re.S))
+            elif path:
+                file = self.folder / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(block["text"])
+
+    def run(self, command: str, expected: str) -> None:
+        if command in SERVES:
+            self.serve(command)
+            return
+        command = INSTEAD.get(command, command).replace(":5000", f":{self.port}")
+        pattern = re.compile(".*".join(map(re.escape, expected.split("…"))), re.S)
+        for _ in range(100 if command.startswith("curl") else 1):
+            ran = subprocess.run(  # noqa: S602 - a document's own line
+                command, shell=True, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=300
+            )
+            if ran.returncode == 0 and pattern.search(ran.stdout):
+                return
+            # The development server may be starting again to take up a new module.
+            time.sleep(0.2)
+        pytest.fail(f"$ {command}\nexit {ran.returncode}\n{ran.stdout}\n{ran.stderr}\nexpected: {expected}")
+
+    def serve(self, command: str) -> None:
+        with (self.folder / "server.log").open("w") as log:
+            server = subprocess.Popen(
+                command.split(), cwd=self.folder, env=self.environ, stdout=log, stderr=log, text=True, start_new_session=True
+            )
+        self.servers.append(server)
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends and server.poll() is None:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5).close()  # noqa: S310
+                return
+            except OSError:
+                time.sleep(0.2)
+        pytest.fail(f"$ {command}\n{(self.folder / 'server.log').read_text()}")
+
+    def stop(self) -> None:
+        for server in self.servers:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _commands(text: str) -> Iterator[tuple[str, str]]:
+    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+        command, _, expected = part.partition("\n")
+        yield command, expected.strip()
+
+
+def _without(text: str, heading: str) -> str:
+    return re.sub(rf"^## {heading}$.*?(?=^## )", "", text, flags=re.M | re.S)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_document_is_true(path: Path, tmp_path: Path) -> None:
+    text = _without(path.read_text(), "The classic way")
+    reader = Reader(tmp_path / "project", installed=True)
+    try:
+        if ":5000" in text and "$ make run" not in text:
+            reader.serve("make run")
+        reader.follow(text)
+    finally:
+        reader.stop()
+
+
+def test_readme_classic_way_is_true(tmp_path: Path) -> None:
+    found = re.search(r"^## The classic way$(.*?)(?=^## )", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert found
+    reader = Reader(tmp_path / "project", installed=False)
+    try:
+        reader.follow(found[1].replace("$ . .venv/bin/activate\n", ""))
+    finally:
+        reader.stop()
+
+
+def test_readme_names_every_key() -> None:
+    rows = "\n".join(f"| `{key.name}` | {key.doc} |" for key in config.KEYS)
+    table = f"<!-- keys -->\n| variable | what it is |\n|---|---|\n{rows}\n<!-- /keys -->"
+    assert table in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "docs/design.md"], ids=lambda path: path.name)
+def test_document_links_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text())
+    assert [target for target in targets if not (path.parent / target).exists()] == []
