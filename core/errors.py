@@ -122,6 +122,9 @@ def answer_http(error: HTTPException) -> Any:
     # Flask-RESTful's abort(422, message=...) keeps its words in `data`.
     data = getattr(error, "data", None)
     detail = data.get("message") if isinstance(data, Mapping) else error.description
+    if detail == type(error).description:
+        # Werkzeug's own words say less than ours.
+        detail = kind.cure if kind else None
     if kind is None:
         title = HTTP_STATUS_CODES.get(error.code, "Error")
         kind = Kind("about:blank", error.code, title, "")

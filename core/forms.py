@@ -141,6 +141,9 @@ class Converter(ModelConverter):  # type: ignore[misc]
         if column.nullable:
             offered.insert(0, SelectChoice("", "—"))
             answers[""] = None
+        else:
+            # One of them is always chosen.
+            arguments["validators"] = [Required()]
         return _select(arguments, offered, answers, {member: name for name, member in answers.items()})
 
     @converts("Integer")

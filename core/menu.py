@@ -52,7 +52,8 @@ def menu() -> list[Entry]:
     here = f"{request.script_root}{request.path}"
     found = [entry for module in current_app.extensions["menu"] for entry in entries(module)]
     # Of several that lie above this page, the nearest.
-    nearest = max((entry.url for entry in found if here.startswith(entry.url)), key=len, default=None)
+    above = [entry.url for entry in found if f"{here}/".startswith(f"{entry.url.rstrip('/')}/")]
+    nearest = max(above, key=len, default=None)
     return [replace(entry, active=entry.url == nearest) for entry in found]
 
 

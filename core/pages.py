@@ -106,7 +106,7 @@ class Pages:
             return self.render("list", 400, page=None, controls=controls(self.verbs, args, error.errors), errors=error.errors)
         page = self.verbs.list(query, self.loads)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
-        numbers = number_pages(query, page, total)
+        numbers = number_pages(query, page, total, (self.noun, self.title.lower()))
         return self.render("list", page=page, pages=numbers, controls=controls(self.verbs, args, {}), errors={})
 
     def detail(self, key: str) -> Answer:
@@ -260,10 +260,11 @@ class Numbers:
     numbers: list[tuple[int, str] | None]
 
 
-def number_pages(query: Query, page: Page, total: int) -> Numbers:
+def number_pages(query: Query, page: Page, total: int, nouns: tuple[str, str]) -> Numbers:
     """Number the pages around the current one.
 
     :param total: rows of the list, counted up to ``settings.MAX_COUNT`` and one more
+    :param nouns: for one row, for several
     """
     current = query.page or 1
     over = total > settings.MAX_COUNT
@@ -277,7 +278,7 @@ def number_pages(query: Query, page: Page, total: int) -> Numbers:
     return Numbers(
         current=current,
         total=last,
-        total_text=f"over {settings.MAX_COUNT:,} rows" if over else f"{total:,} row{'s' * (total != 1)}",
+        total_text=f"over {settings.MAX_COUNT:,} {nouns[1]}" if over else f"{total:,} {nouns[total != 1]}",
         # The numbers lead there already.
         first=None,
         last=None,

@@ -1,0 +1,130 @@
+"""Applications of a few modules: one of the tests' own, others written for one test."""
+
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+
+from services import Base
+from services import db
+from tests.core import shelf
+
+# --- an application with the module of the tests ------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shelf_urls(databases: Any) -> Iterator[dict[str, URL]]:
+    """Keep the database of the tests' own module, one an engine."""
+    urls: dict[str, URL] = {}
+    yield urls
+    for url in urls.values():
+        databases.drop(url)
+
+
+@pytest.fixture
+def shelf_url(shelf_urls: dict[str, URL], databases: Any) -> Iterator[Callable[[str], URL]]:
+    """Give the URL of the module's database on an engine; it is emptied after the test."""
+    used = set()
+
+    def url(engine_name: str) -> URL:
+        if engine_name not in shelf_urls:
+            shelf_urls[engine_name] = databases.make(engine_name)
+            _execute(shelf_urls[engine_name], shelf.Base.metadata.create_all)
+        used.add(engine_name)
+        return shelf_urls[engine_name]
+
+    yield url
+    for engine_name in used:
+        _execute(shelf_urls[engine_name], _empty)
+
+
+def _execute(url: URL, work: Callable[[sa.Connection], Any]) -> None:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        work(connection)
+
+
+def _empty(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # A test that left a transaction open shall fail here, not hang.
+        connection.execute(sa.text("SET lock_timeout = '5s'"))
+    for table in reversed(shelf.Base.metadata.sorted_tables):
+        connection.execute(table.delete())
+
+
+@pytest.fixture
+def shop(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str) -> Flask:
+    """Give an application of the tests' own module, on each engine."""
+    return make_app(shelf_url(engine_name), [shelf.__name__])
+
+
+@pytest.fixture
+def kiosk(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> Flask:
+    """Give an application of the tests' own module on SQLite, where the engine does not matter."""
+    return make_app(shelf_url("sqlite"), [shelf.__name__])
+
+
+@pytest.fixture
+def buyer(shop: Flask) -> FlaskClient:
+    """Give a client of ``shop``, with a maker in its database."""
+    return _with_maker(shop).test_client()
+
+
+@pytest.fixture
+def passer(kiosk: Flask) -> FlaskClient:
+    """Give a client of ``kiosk``, with a maker in its database."""
+    return _with_maker(kiosk).test_client()
+
+
+def _with_maker(app: Flask) -> Flask:
+    with app.app_context():
+        db.session.add(shelf.Maker(id=1, name="Acme"))
+        db.session.commit()
+    return app
+
+
+# --- modules written for one test ---------------------------------------------------------------
+
+
+@pytest.fixture
+def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Write a package that can be imported until the test ends: ``write_module("a.b", models="…")``.
+
+    The keywords are its files, ``init`` for ``__init__``. Tables that it leaves in the shared
+    metadata are taken out again.
+    """
+    monkeypatch.syspath_prepend(str(tmp_path))
+    known, tables = set(sys.modules), set(Base.metadata.tables)
+
+    def write(name: str, **files: str) -> str:
+        folder = tmp_path.joinpath(*name.split("."))
+        folder.mkdir(parents=True, exist_ok=True)
+        for parent in folder.relative_to(tmp_path).parents:
+            tmp_path.joinpath(parent, "__init__.py").touch()
+        for file, source in {"init": "", **files}.items():
+            path = folder / f"{'__init__' if file == 'init' else file}.py"
+            path.write_text(dedent(source))
+        return name
+
+    yield write
+    own = {name for name in set(sys.modules) - known if _is_below(sys.modules[name], tmp_path)}
+    for name in own:
+        del sys.modules[name]
+    for mapper in list(Base.registry.mappers):
+        if mapper.class_.__module__ in own:
+            Base.registry._dispose_cls(mapper.class_)
+            mapper._set_dispose_flags()
+    for name in set(Base.metadata.tables) - tables:
+        Base.metadata.remove(Base.metadata.tables[name])
+
+
+def _is_below(module: Any, folder: Path) -> bool:
+    return str(getattr(module, "__file__", None) or "").startswith(str(folder))

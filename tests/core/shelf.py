@@ -1,0 +1,194 @@
+"""A module as the tests of the core need one: a model with every type, its verbs, its API.
+
+It has a Base of its own, so that no other test finds its tables in the shared metadata.
+"""
+
+import enum
+import uuid
+from datetime import date
+from datetime import datetime
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
+
+from core.crud import Crud
+from core.exceptions import Invalid
+from core.models import Money
+from core.models import Timestamped
+from core.models import UtcDateTime
+from core.models import Versioned
+from core.rest import Api
+from core.rest import ModelResource
+from core.schemas import ModelSchema
+from services import NAMING_CONVENTION
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+
+class Color(enum.Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+class Maker(Base):
+    """A row that others point to; without a version."""
+
+    __tablename__ = "shelf_maker"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    things: Mapped[list["Thing"]] = relationship(back_populates="maker", foreign_keys="Thing.maker_id")
+
+
+class Thing(Timestamped, Versioned, Base):
+    """A row with a column of every type that is served."""
+
+    __tablename__ = "shelf_thing"
+    __table_args__ = (
+        sa.UniqueConstraint("maker_id", "slot"),
+        sa.CheckConstraint("rank > -100", "rank"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+    code: Mapped[str | None] = mapped_column(sa.String(20), unique=True, index=True)
+    maker_id: Mapped[int] = mapped_column(sa.ForeignKey("shelf_maker.id"))
+    owner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shelf_maker.id"))
+    slot: Mapped[int | None] = mapped_column(sa.SmallInteger)
+    rank: Mapped[int | None]
+    big: Mapped[int | None] = mapped_column(sa.BigInteger)
+    price: Mapped[Decimal] = mapped_column(Money(10, 2), default=Decimal("1.50"), info={"min": 0})
+    weight: Mapped[float | None] = mapped_column(sa.Double)
+    color: Mapped[Color | None]
+    size: Mapped[str | None] = mapped_column(sa.Enum("S", "M", "L", name="shelf_size"))
+    live: Mapped[bool] = mapped_column(default=False)
+    day: Mapped[date | None]
+    clock: Mapped[time | None]
+    local: Mapped[datetime | None]
+    moment: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    uid: Mapped[uuid.UUID | None]
+    data: Mapped[Any | None] = mapped_column(sa.JSON(none_as_null=True))
+    notes: Mapped[str | None] = mapped_column(sa.Text)
+
+    maker: Mapped[Maker] = relationship(back_populates="things", foreign_keys=maker_id)
+    owner: Mapped[Maker | None] = relationship(foreign_keys=owner_id)
+
+
+class Tag(Base):
+    """A row whose key is a text."""
+
+    __tablename__ = "shelf_tag"
+
+    code: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    title: Mapped[str | None] = mapped_column(sa.String(40))
+
+
+class Makers(Crud):
+    model = Maker
+    search = ("name", "things.name")
+    filters = {"things.rank": ("eq",)}
+    sorts = ("name",)
+
+
+class Things(Crud):
+    model = Thing
+    search = ("name", "notes")
+    filters = {
+        "name": ("eq", "ne", "in", "startswith"),
+        "rank": ("eq", "ne", "gt", "gte", "lt", "lte", "in", "isnull"),
+        "big": ("eq",),
+        "price": ("eq", "gte", "lte"),
+        "weight": ("eq", "gt", "lt"),
+        "color": ("eq", "ne", "in", "isnull"),
+        "size": ("eq",),
+        "live": ("eq",),
+        "day": ("eq", "gte"),
+        "clock": ("eq",),
+        "moment": ("eq", "lt"),
+        "uid": ("eq", "in"),
+        "maker_id": ("eq",),
+        "maker.name": ("eq", "startswith"),
+    }
+    sorts = (
+        "id", "name", "rank", "big", "price", "weight", "color", "live", "day", "clock", "moment", "uid",
+        "created_at", "maker.name", "owner.name",
+    )  # fmt: skip
+
+    def check(self, item: Thing) -> None:
+        if item.name == "forbidden":
+            raise Invalid({"name": ["Choose another."]})
+
+
+class Tags(Crud):
+    model = Tag
+    sorts = ("title",)
+
+
+makers = Makers()
+things = Things()
+tags = Tags()
+
+
+class ThingSchema(ModelSchema):
+    class Meta:
+        model = Thing
+
+
+class MakerSchema(ModelSchema):
+    class Meta:
+        model = Maker
+
+
+class TagSchema(ModelSchema):
+    class Meta:
+        model = Tag
+
+
+class ThingResource(ModelResource):
+    verbs = things
+    schema = ThingSchema
+
+
+class MakerResource(ModelResource):
+    verbs = makers
+    schema = MakerSchema
+
+
+class TagResource(ModelResource):
+    verbs = tags
+    schema = TagSchema
+
+
+class ShownThings(ModelResource):
+    """Things that may be looked at only."""
+
+    verbs = things
+    schema = ThingSchema
+    allow = ("list", "get")
+
+
+class NewThings(ModelResource):
+    """Things that may be added only."""
+
+    verbs = things
+    schema = ThingSchema
+    allow = ("create",)
+
+
+bp = Blueprint("shelf", __name__, url_prefix="/shelf")
+api = Api(bp)
+api.add_model(ThingResource, "/things", "things")
+api.add_model(MakerResource, "/makers", "makers")
+api.add_model(TagResource, "/tags", "tags")
+api.add_model(ShownThings, "/shown", "shown")
+api.add_model(NewThings, "/new", "new")

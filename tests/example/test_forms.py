@@ -1,0 +1,479 @@
+"""Creating, changing and deleting by form: what is kept, what is refused, and what it is told."""
+
+import html
+import io
+import re
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.example.models import Category
+from app.example.models import Product
+from app.example.models import Status
+from app.example.models import Tag
+from services import db
+from tests import forms
+
+NEW = "/example/products/new"
+
+
+def edit(key: int) -> str:
+    return f"/example/products/{key}/edit"
+
+
+def delete(key: int) -> str:
+    return f"/example/products/{key}/delete"
+
+
+def summary(answer: TestResponse) -> list[tuple[str, str]]:
+    """Give the lines above the form: (id of the field, what is wrong)."""
+    return [(link, html.unescape(text)) for link, text in re.findall(r'<li><a href="#([\w-]+)">(.*?)</a>', answer.text)]
+
+
+def shown(answer: TestResponse) -> str:
+    """Give the text of a page, without its tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
+
+
+# --- create -------------------------------------------------------------------------------------
+
+
+def test_create_stores_what_was_entered_and_says_so(client: FlaskClient, shop: Any) -> None:
+    category, tag = shop.category(), shop.tag()
+    answer = forms.submit(
+        client, NEW, name="Jörg’s <b>hammer</b> 🔨", sku="HA-1", category=category, tags=[tag], status="DISCONTINUED",
+        price="12.30", stock="7", available_from="2026-02-28", featured="y", notes="one\r\n two ",
+    )  # fmt: skip
+    assert answer.status_code == 303
+    stored = shop.only(Product, sku="HA-1")
+    assert urlsplit(answer.location).path == f"/example/products/{stored['id']}"
+    assert abs((stored.pop("created_at") - stored.pop("updated_at")).total_seconds()) < 1
+    assert stored == {
+        "id": stored["id"], "name": "Jörg’s <b>hammer</b> 🔨", "sku": "HA-1", "category_id": category, "tags": [tag],
+        "status": Status.DISCONTINUED, "price": Decimal("12.30"), "stock": 7, "available_from": date(2026, 2, 28),
+        "featured": True, "notes": "one\n two ", "version": 1,
+    }  # fmt: skip
+    page = client.get(answer.location)
+    assert "Created product “Jörg’s &lt;b&gt;hammer&lt;/b&gt; 🔨”." in page.text
+    assert "<b>hammer" not in page.text
+    assert "Created product" not in client.get(answer.location).text
+
+
+def test_create_takes_the_defaults_of_what_is_left_empty(client: FlaskClient, shop: Any) -> None:
+    category = shop.category()
+    answer = forms.submit(client, NEW, name="Bare", sku="B-1", category=category, price="0", stock="")
+    assert answer.status_code == 303
+    stored = shop.only(Product, sku="B-1")
+    expected = {"status": Status.DRAFT, "stock": 0, "price": 0, "available_from": None, "notes": None, "tags": []}
+    assert {name: stored[name] for name in expected} == expected
+    assert stored["featured"] is False
+
+
+@pytest.mark.parametrize("price", ["0", "0.01", "99999999.99", " 5 ", "+5.00"])
+def test_create_takes_every_price_that_fits(client: FlaskClient, shop: Any, price: str) -> None:
+    assert forms.submit(client, NEW, name="P", sku="P-1", category=shop.category(), price=price).status_code == 303
+    assert shop.only(Product, sku="P-1")["price"] == Decimal(price.strip())
+
+
+#: Field, what is entered, and what is said beside it.
+REFUSED = [
+    ("name", "", "This field is required."),
+    ("name", " \t ", "This field is required."),
+    ("name", "\u3000", "This field is required."),
+    ("name", "x" * 121, "Longer than maximum length 120."),
+    ("name", "a\0b", "NUL characters are not allowed."),
+    ("sku", "x" * 21, "Longer than maximum length 20."),
+    ("sku", None, "This field is required."),
+    ("category", "", "This field is required."),
+    ("category", "999999", "Not a valid choice"),
+    ("category", "abc", "Not a valid choice"),
+    ("category", "1' OR '1'='1", "Not a valid choice"),
+    ("tags", ["abc"], "Not a valid choice"),
+    ("tags", ["-1", str(2**70)], "Not a valid choice"),
+    ("status", "SOLD", "Choose one of the list."),
+    ("status", "Draft", "Choose one of the list."),
+    ("price", "", "This field is required."),
+    ("price", "-0.01", "Must be greater than or equal to 0."),
+    ("price", "1.005", "At most 2 decimal places."),
+    ("price", "100000000", "At most 8 digits before the point."),
+    *(("price", text, "Not a valid") for text in ["abc", "NaN", "Infinity", "-inf", "1e400", "1e2", "1_000", "１２", "1,5", "0x1"]),
+    ("stock", "-1", "Must be greater than or equal to 0"),
+    *(("stock", str(number), "Must be") for number in [2**31, 2**63, 2**70]),
+    *(("stock", text, "Not a valid") for text in ["1.0", "abc", "1_000", "１２", "1e3", "9" * 5000, "NaN"]),
+    *(("available_from", text, "year") for text in ["0001-01-01", "0999-12-31"]),
+    *(("available_from", text, "Not a valid date") for text in ["10000-01-01", "2026-02-31", "31/12/2026", "２０２６-01-01", "soon"]),
+    ("notes", "a\0b", "NUL characters are not allowed."),
+    ("notes", "x" * 1_000_001, "Longer than maximum length"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value", "message"), REFUSED, ids=[f"{f}={str(v)[:20]!r}" for f, v, _ in REFUSED])
+def test_create_refuses_what_does_not_fit_its_column(
+    visitor: FlaskClient, stand: Any, field: str, value: Any, message: str
+) -> None:
+    good = {"name": "Kept name", "sku": "K-1", "category": stand.category(), "price": "2", "notes": "Kept notes"}
+    before = stand.content()
+    answer = forms.submit(visitor, NEW, **{**good, field: value})
+    assert answer.status_code == 422
+    (line,) = summary(answer)
+    assert line[0].removesuffix("-0") == field
+    assert message in line[1]
+    assert f'id="{field}-error"' in answer.text
+    assert "<title>Error: New product" in answer.text
+    assert "Kept n" in answer.text
+    assert stand.content() == before
+
+
+def test_refused_form_keeps_what_was_entered(visitor: FlaskClient, stand: Any) -> None:
+    category, tag = stand.category(), stand.tag()
+    entered = {
+        "name": 'A "quoted" <name>', "sku": "", "category": str(category), "tags": str(tag), "status": "ON_SALE",
+        "price": "-1,5", "stock": "many", "available_from": "2026-02-31", "featured": "y", "notes": "</textarea>\r\n x",
+    }  # fmt: skip
+    answer = forms.submit(visitor, NEW, **entered)
+    assert answer.status_code == 422
+    kept = forms.read(answer.text)
+    assert {name: kept[name] for name in entered} == entered
+    assert [field for field, _ in summary(answer)] == ["sku", "price", "stock", "available_from"]
+
+
+def test_refused_form_names_each_error_with_its_control(visitor: FlaskClient, stand: Any) -> None:
+    answer = forms.submit(visitor, NEW, name="", category=stand.category(), price="1", sku="S")
+    control = re.search(r'<input[^>]*id="name"[^>]*>', answer.text)
+    assert control is not None
+    assert 'aria-invalid="true"' in control[0]
+    assert 'aria-describedby="name-error"' in control[0]
+    assert 'role="alert"' in answer.text
+
+
+def test_second_row_with_a_unique_value_is_refused_at_its_field(client: FlaskClient, shop: Any) -> None:
+    key = shop.product(sku="TWICE")
+    category = shop.read(Product, key)["category_id"]
+    before = shop.content()
+    answer = forms.submit(client, NEW, name="Other", sku="TWICE", category=category, price="1")
+    assert (answer.status_code, summary(answer)) == (422, [("sku", "SKU: Another product has this already.")])
+    assert forms.read(answer.text)["name"] == "Other"
+    assert shop.content() == before
+
+
+def test_edit_to_a_unique_value_of_another_is_refused_at_its_field(client: FlaskClient, shop: Any) -> None:
+    shop.category(name="Taken")
+    key = shop.category(name="Free")
+    before = shop.content()
+    answer = forms.submit(client, f"/example/categories/{key}/edit", name="Taken")
+    assert (answer.status_code, summary(answer)) == (422, [("name", "Name: Another category has this already.")])
+    assert "Edit Free" in answer.text
+    assert shop.content() == before
+
+
+def test_category_that_goes_while_the_form_is_open_is_refused(client: FlaskClient, shop: Any) -> None:
+    fields = forms.open_form(client, NEW)
+    answer = client.post(NEW, data={**fields, "name": "P", "sku": "S", "price": "1", "category": "1"})
+    assert answer.status_code == 422
+
+
+# --- requests that no form sends ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["id", "created_at", "updated_at", "category_id", "colour", "name\0", "tags.id", "__class__"])
+def test_names_that_the_form_does_not_have_are_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
+    key = stand.product()
+    before = stand.content()
+    answer = forms.submit(visitor, edit(key), name="Changed", **{name: "7"})
+    assert answer.status_code == 400
+    assert html.escape(name.rstrip("\0")) in answer.text
+    assert stand.content() == before
+
+
+@pytest.mark.parametrize("version", [None, "", "abc", "-1", "1.0", "9" * 30, "１", "1\0"])
+def test_edit_without_a_version_it_can_read_is_refused(visitor: FlaskClient, stand: Any, version: str | None) -> None:
+    key = stand.product()
+    before = stand.content()
+    assert forms.submit(visitor, edit(key), name="Changed", version=version).status_code == 400
+    assert forms.submit(visitor, delete(key), version=version).status_code == 400
+    assert stand.content() == before
+
+
+@pytest.mark.parametrize("encoding", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_nul_in_a_field_is_refused_in_either_encoding(visitor: FlaskClient, stand: Any, encoding: str) -> None:
+    key = stand.product()
+    before = stand.content()
+    fields = forms.open_form(visitor, edit(key))
+    answer = visitor.post(edit(key), data={**fields, "name": "a\0b"}, content_type=encoding)
+    assert answer.status_code == 422
+    assert stand.content() == before
+
+
+#: Bytes that are no UTF-8: cut short, a lone surrogate, Latin-1.
+BROKEN = [b"\xff", b"a\xc3", b"\xed\xa0\x80", b"\xe9t\xe9"]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("escaped", [True, False])
+def test_urlencoded_form_that_is_no_utf8_is_refused(
+    visitor: FlaskClient, stand: Any, broken: bytes, escaped: bool
+) -> None:
+    key = stand.tag()
+    before = stand.content()
+    fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
+    sent = b"".join(b"%%%02x" % byte for byte in broken) if escaped else broken
+    body = f"csrf_token={fields['csrf_token']}&version={fields['version']}&name=".encode() + sent
+    answer = visitor.post(
+        f"/example/tags/{key}/edit", data=body, content_type="application/x-www-form-urlencoded"
+    )
+    assert answer.status_code == 400
+    assert stand.content() == before
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_multipart_form_that_is_no_utf8_is_refused(visitor: FlaskClient, stand: Any, broken: bytes) -> None:
+    key = stand.tag()
+    before = stand.content()
+    fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
+    parts = {**{name: str(value).encode() for name, value in fields.items()}, "name": broken}
+    line = b"--limit\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n"
+    body = b"".join(line % (name.encode(), value) for name, value in parts.items()) + b"--limit--\r\n"
+    answer = visitor.post(
+        f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit"
+    )
+    assert answer.status_code == 400
+    assert stand.content() == before
+
+
+@pytest.mark.parametrize("name", ["name", "price", "stock", "category", "tags", "available_from", "notes", "new", "version"])
+def test_file_in_the_place_of_a_text_is_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
+    key = stand.product()
+    before = stand.content()
+    answer = forms.submit(visitor, edit(key), **{name: (io.BytesIO(b"1"), "one.txt")})
+    assert answer.status_code == 400
+    assert stand.content() == before
+
+
+def test_body_over_the_limit_is_refused_with_a_page(visitor: FlaskClient, site: Flask, stand: Any) -> None:
+    fields = forms.open_form(visitor, NEW)
+    answer = visitor.post(NEW, data={**fields, "notes": "x" * site.config["MAX_CONTENT_LENGTH"]})
+    assert answer.status_code == 413
+    assert "Error 413" in shown(answer)
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", "\0", "é"])
+def test_form_without_its_token_is_refused_with_a_page(visitor: FlaskClient, stand: Any, token: str | None) -> None:
+    key = stand.product()
+    before = stand.content()
+    for url in (NEW, edit(key), delete(key)):
+        answer = forms.submit(visitor, url, csrf_token=token)
+        assert (answer.status_code, answer.mimetype) == (400, "text/html")
+        assert "The form cannot be trusted" in shown(answer)
+    assert stand.content() == before
+
+
+def test_token_of_another_visitor_is_refused(visitor: FlaskClient, site: Flask, stand: Any) -> None:
+    token = forms.open_form(site.test_client(), NEW)["csrf_token"]
+    assert forms.submit(visitor, NEW, csrf_token=token).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"name": "x"}', "application/json"),
+        (b"name=x", "text/plain"),
+        (b"name=x", ""),
+        (b"no boundary", "multipart/form-data"),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
+        (b"", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_body_that_is_no_form_is_refused(visitor: FlaskClient, stand: Any, body: bytes, content_type: str) -> None:
+    before = stand.content()
+    visitor.get(NEW)
+    assert visitor.post(NEW, data=body, content_type=content_type).status_code == 400
+    assert stand.content() == before
+
+
+# --- edit ---------------------------------------------------------------------------------------
+
+#: Rows whose every value must come back from a form as it was.
+UNTOUCHED: list[dict[str, Any]] = [
+    {},
+    {"status": Status.DISCONTINUED, "price": Decimal("0.10"), "stock": 2**31 - 1, "featured": True, "notes": "A note."},
+    {"status": Status.DRAFT, "price": Decimal("99999999.99"), "stock": 0, "available_from": None, "notes": None},
+    {"available_from": date(1000, 1, 1), "notes": "\n first and last \n\n"},
+    {"available_from": date(9999, 12, 31), "notes": "line\r\nother\rthird\nfourth", "name": "  spaces  ", "sku": "é"},
+    {"notes": "", "name": "two\nlines"},
+    {"notes": "   "},
+]
+
+
+@pytest.mark.parametrize("values", UNTOUCHED)
+def test_edit_of_nothing_changes_nothing(client: FlaskClient, shop: Any, values: dict[str, Any]) -> None:
+    # Names whose order differs between Python and the databases.
+    tags = [shop.tag(name=name) for name in ("b", "A", "Ä", "a1")]
+    key = shop.product(tags=tags, **values)
+    before = shop.content()
+    assert forms.submit(client, edit(key)).status_code == 303
+    assert shop.content() == before
+
+
+def test_edit_stores_every_change_and_counts_the_version(client: FlaskClient, shop: Any) -> None:
+    old, new = shop.tag(), shop.tag()
+    key = shop.product(tags=[old], featured=True, notes="old")
+    before = shop.read(Product, key)
+    other = shop.category()
+    answer = forms.submit(
+        client, edit(key), name="New", sku="NEW", category=other, tags=[new], status="DRAFT", price="1.5", stock="0",
+        available_from="", featured=None, notes="",
+    )  # fmt: skip
+    assert answer.status_code == 303
+    stored = shop.read(Product, key)
+    assert stored.pop("updated_at") > before["updated_at"]
+    assert stored == {
+        "id": key, "name": "New", "sku": "NEW", "category_id": other, "tags": [new], "status": Status.DRAFT,
+        "price": Decimal("1.50"), "stock": 0, "available_from": None, "featured": False, "notes": None,
+        "created_at": before["created_at"], "version": before["version"] + 1,
+    }  # fmt: skip
+
+
+def test_edit_that_empties_what_must_have_a_value_is_refused(client: FlaskClient, shop: Any) -> None:
+    key = shop.product(stock=5)
+    before = shop.content()
+    answer = forms.submit(client, edit(key), stock="")
+    assert (answer.status_code, [field for field, _ in summary(answer)]) == (422, ["stock"])
+    assert shop.content() == before
+
+
+def test_edit_of_the_tags_alone_counts_the_version(client: FlaskClient, shop: Any) -> None:
+    tag, key = shop.tag(), shop.product()
+    before = shop.read(Product, key)
+    assert forms.submit(client, edit(key), tags=[tag]).status_code == 303
+    stored = shop.read(Product, key)
+    assert (stored["tags"], stored["version"]) == ([tag], before["version"] + 1)
+    assert stored["updated_at"] > before["updated_at"]
+
+
+# --- two editors --------------------------------------------------------------------------------
+
+
+def test_second_editor_sees_both_versions_and_can_save_hers(client: FlaskClient, shop: Any) -> None:
+    key = shop.product(name="At first", price=Decimal("1.00"), stock=1)
+    hers = forms.open_form(client, edit(key))
+    assert forms.submit(client, edit(key), name="By the first", stock="11").status_code == 303
+    answer = client.post(edit(key), data={**hers, "name": "By the second", "price": "2.00"})
+    assert answer.status_code == 409
+    text = shown(answer)
+    assert "Name By the first By the second" in text
+    assert "Price 1.00 2.00" in text
+    assert "In stock 11 1" in text
+    assert "SKU SKU" not in text
+    again = forms.read(answer.text)
+    assert (again["name"], again["price"], again["stock"]) == ("By the second", "2.00", "1")
+    assert client.post(edit(key), data=again).status_code == 303
+    stored = shop.read(Product, key)
+    assert (stored["name"], stored["price"], stored["stock"]) == ("By the second", 2, 1)
+    assert stored["version"] == 3
+
+
+def test_second_editor_can_drop_hers(client: FlaskClient, shop: Any) -> None:
+    key = shop.product(name="At first")
+    hers = forms.open_form(client, edit(key))
+    forms.submit(client, edit(key), name="By the first")
+    answer = client.post(edit(key), data={**hers, "name": "By the second"})
+    assert f'href="{edit(key)}"' in answer.text
+    assert forms.open_form(client, edit(key))["name"] == "By the first"
+
+
+def test_second_editor_with_tags_alone_is_told(client: FlaskClient, shop: Any) -> None:
+    one, two = shop.tag(name="One"), shop.tag(name="Two")
+    key = shop.product()
+    hers = forms.open_form(client, edit(key))
+    forms.submit(client, edit(key), tags=[one])
+    answer = client.post(edit(key), data={**hers, "tags": [two]})
+    assert answer.status_code == 409
+    assert "Tags One Two" in shown(answer)
+    assert shop.read(Product, key)["tags"] == [one]
+
+
+def test_second_editor_with_an_error_is_told_both(client: FlaskClient, shop: Any) -> None:
+    key = shop.product()
+    hers = forms.open_form(client, edit(key))
+    forms.submit(client, edit(key), name="By the first")
+    answer = client.post(edit(key), data={**hers, "price": "free"})
+    assert answer.status_code == 409
+    assert [field for field, _ in summary(answer)] == ["price"]
+    again = {**forms.read(answer.text), "price": "3"}
+    assert client.post(edit(key), data=again).status_code == 303
+
+
+def test_second_editor_of_a_deleted_row_gets_404(client: FlaskClient, shop: Any) -> None:
+    key = shop.product()
+    hers = forms.open_form(client, edit(key))
+    assert forms.submit(client, delete(key)).status_code == 303
+    assert client.post(edit(key), data=hers).status_code == 404
+
+
+# --- delete -------------------------------------------------------------------------------------
+
+
+def test_delete_asks_first_and_takes_the_tag_links_along(client: FlaskClient, shop: Any, app: Flask) -> None:
+    tag = shop.tag()
+    key = shop.product(name="Going", tags=[tag])
+    before = shop.content()
+    assert "Delete Going?" in shown(client.get(delete(key)))
+    assert shop.content() == before
+    answer = forms.submit(client, delete(key))
+    assert (answer.status_code, urlsplit(answer.location).path) == (303, "/example/products")
+    assert "Deleted product “Going”." in client.get(answer.location).text
+    assert shop.read(Product, key) is None
+    assert shop.read(Tag, tag) is not None
+    with app.app_context():
+        assert db.session.scalar(sa.text("SELECT count(*) FROM example_product_tag")) == 0
+
+
+def test_delete_of_a_tag_leaves_its_products(client: FlaskClient, shop: Any) -> None:
+    tag = shop.tag()
+    key = shop.product(tags=[tag])
+    assert forms.submit(client, f"/example/tags/{tag}/delete").status_code == 303
+    assert shop.read(Product, key)["tags"] == []
+
+
+def test_delete_of_an_older_version_is_refused(client: FlaskClient, shop: Any) -> None:
+    key = shop.product(name="At first")
+    seen = forms.open_form(client, delete(key))
+    forms.submit(client, edit(key), name="Changed")
+    answer = client.post(delete(key), data=seen)
+    assert answer.status_code == 409
+    assert "Somebody has changed this product" in shown(answer)
+    assert "Delete Changed?" in shown(answer)
+    assert client.post(delete(key), data=forms.read(answer.text)).status_code == 303
+
+
+def test_delete_of_a_category_with_products_is_refused(client: FlaskClient, shop: Any) -> None:
+    key = shop.category(name="Full")
+    shop.product(category=key)
+    before = shop.content()
+    answer = forms.submit(client, f"/example/categories/{key}/delete")
+    assert answer.status_code == 409
+    assert "Other rows point to this category: delete or change them first." in shown(answer)
+    assert "Delete Full?" in shown(answer)
+    assert shop.content() == before
+
+
+def test_delete_of_an_empty_category(client: FlaskClient, shop: Any) -> None:
+    key = shop.category()
+    assert forms.submit(client, f"/example/categories/{key}/delete").status_code == 303
+    assert shop.read(Category, key) is None
+
+
+def test_times_are_kept_to_the_microsecond(client: FlaskClient, shop: Any) -> None:
+    moment = datetime(2026, 2, 28, 23, 59, 59, 123456, UTC)
+    key = shop.category(created_at=moment)
+    assert forms.submit(client, f"/example/categories/{key}/edit", description="New").status_code == 303
+    assert shop.read(Category, key)["created_at"] == moment
