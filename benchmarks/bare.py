@@ -19,26 +19,21 @@ from psycopg import conninfo
 from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import ConnectionPool
 
-COLUMNS = "id, name, country_code, admin1_code, latitude, longitude, population, timezone, version"
-FIRST = f"SELECT {COLUMNS} FROM api_city ORDER BY population DESC, id DESC LIMIT %s"
-NEXT = (
-    f"SELECT {COLUMNS} FROM api_city WHERE population <= %s AND (population, id) < (%s, %s) "
-    "ORDER BY population DESC, id DESC LIMIT %s"
-)
-PREVIOUS = (
-    f"SELECT {COLUMNS} FROM api_city WHERE population >= %s AND (population, id) > (%s, %s) "
-    "ORDER BY population, id LIMIT %s"
-)
-ONE = f"SELECT {COLUMNS} FROM api_city WHERE id = %s"
-INSERT = (
-    "INSERT INTO api_city (name, search_name, country_code, admin1_code, latitude, longitude, population, "
-    f"timezone, version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1) RETURNING {COLUMNS}"
-)
+SELECT = "SELECT id, name, country_code, admin1_code, latitude, longitude, population, timezone, version FROM api_city"
+FIRST = f"{SELECT} ORDER BY population DESC, id DESC LIMIT %s"
+NEXT = f"{SELECT} WHERE population <= %s AND (population, id) < (%s, %s) ORDER BY population DESC, id DESC LIMIT %s"
+PREVIOUS = f"{SELECT} WHERE population >= %s AND (population, id) > (%s, %s) ORDER BY population, id LIMIT %s"
+ONE = f"{SELECT} WHERE id = %s"
+INSERT = """
+    INSERT INTO api_city
+        (name, search_name, country_code, admin1_code, latitude, longitude, population, timezone, version)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1)
+    RETURNING id, name, country_code, admin1_code, latitude, longitude, population, timezone, version
+"""
 ORDER = "-population,-id"
 
-#: Field to (longest text or lowest number, highest number, required, nullable), by kind.
-TEXTS = {"name": (200, True, False), "country_code": (2, True, False), "admin1_code": (20, False, True)}
-TEXTS |= {"timezone": (40, True, False)}
+#: Texts: how long at most, and whether they must be there (else they may be null).
+TEXTS = {"name": (200, True), "country_code": (2, True), "admin1_code": (20, False), "timezone": (40, True)}
 DEGREES = {"latitude": 90, "longitude": 180}
 
 app = Flask(__name__)
@@ -176,8 +171,8 @@ def read_city() -> dict[str, Any]:
         raise Refused("not an object")
     if set(data) - {*TEXTS, *DEGREES, "population"}:
         raise Refused("unknown field")
-    for name, (longest, required, nullable) in TEXTS.items():
-        check_text(name, data, longest, required, nullable)
+    for name, (longest, required) in TEXTS.items():
+        check_text(name, data.get(name), longest, required)
     for name, highest in DEGREES.items():
         value = data.get(name)
         if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > highest:
@@ -188,12 +183,9 @@ def read_city() -> dict[str, Any]:
     return data
 
 
-def check_text(name: str, data: dict[str, Any], longest: int, required: bool, nullable: bool) -> None:
+def check_text(name: str, value: Any, longest: int, required: bool) -> None:
     """Check one text of the body."""
-    if name not in data and not required:
-        return
-    value = data.get(name)
-    if value is None and nullable:
+    if value is None and not required:
         return
     if not isinstance(value, str) or len(value) > longest or "\0" in value or (required and not value.strip()):
         raise Refused(f"{name} must be a text of at most {longest} characters")

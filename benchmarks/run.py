@@ -1,6 +1,6 @@
 """Measure Andamio beside bare Flask and Django REST framework, and its start; print the tables of README.md.
 
-    python -m benchmarks.run [--rounds 5] [--seconds 2] [requests] [start]
+    python -m benchmarks.run [--rounds 12] [--seconds 1] [requests] [start]
 
 All servers run at once, on one core, and are asked in turn, round after round, so that whatever else the
 machine does meets all alike: a ratio is that of one round, and the tables give the middle one of the rounds.
@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from statistics import median
+from statistics import quantiles
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +39,6 @@ from . import start
 ROOT = Path(__file__).resolve().parent.parent
 SERVER_URL = os.environ.get("BENCH_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 DATABASE = "test_andamio_bench"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 #: Requests of one kind; they are sent in turn, so that no answer is that of a cache.
 SAMPLES = 200
@@ -94,12 +94,12 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Read how long the worker has computed so far, for itself and in the kernel."""
-        assert self.process is not None
+        assert self.process is not None  # noqa: S101
         pid = self.process.pid
         worker = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
-        # The name in brackets may hold anything; the fields are counted behind it (proc(5)).
-        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        # In nanoseconds, thread by thread; /proc/<pid>/stat counts in hundredths of a second.
+        threads = Path(f"/proc/{worker}/task").glob("*/schedstat")
+        return sum(int(file.read_text().split()[0]) for file in threads) / 1e9
 
 
 OURS = Server("Andamio", "run:app")
@@ -135,12 +135,12 @@ class Sample:
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2, help="of one measurement")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=int, default=1, help="of one measurement")
     parser.add_argument("what", nargs="*", choices=["requests", "start", []], help="by default both")
     options = parser.parse_args()
-    if not Path("/proc/self/stat").exists():
-        raise SystemExit("The benchmarks read CPU times from /proc: they need Linux.")
+    if not Path("/proc/self/schedstat").exists():
+        raise SystemExit("The benchmarks read CPU times from /proc/<pid>/schedstat: they need Linux.")
     what = options.what or ["requests", "start"]
     with database() as url:
         environ = make_environ(url)
@@ -194,7 +194,8 @@ def describe(url: str) -> str:
     names = ("gunicorn", "flask", "sqlalchemy", "psycopg", "orjson", "django", "djangorestframework")
     packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores, Python {platform.python_version()}, PostgreSQL {version}, {packages}; load by {load.name()}."
+    python = f"Python {platform.python_version()}"
+    return f"{cores} cores, {python}, PostgreSQL {version}, {packages}; load by {load.name()}."
 
 
 def free_port() -> int:
@@ -318,8 +319,8 @@ def pages(server: Server) -> list[str]:
 
 def new_city(number: int) -> bytes:
     """Give the body of a create."""
-    city = {"name": f"Ciudad Nueva n.º {number}", "country_code": "ES", "admin1_code": "51", "latitude": 37.5 + number / 1000}
-    city |= {"longitude": -5.25, "population": number, "timezone": "Europe/Madrid"}
+    where = {"country_code": "ES", "admin1_code": "51", "latitude": 37.5 + number / 1000, "longitude": -5.25}
+    city = {"name": f"Ciudad Nueva n.º {number}", **where, "population": number, "timezone": "Europe/Madrid"}
     return json.dumps(city).encode()
 
 
@@ -351,8 +352,9 @@ def table(cases: Sequence[Case], samples: Mapping[tuple[str, str], Sequence[Samp
 
 
 def ratio(values: Sequence[float]) -> str:
-    """Write the middle of some ratios, and between what they lay."""
-    return f"{median(values):.2f} times ({min(values):.2f} to {max(values):.2f})"
+    """Write the middle of some ratios, and between what half of them lay."""
+    low, middle, high = quantiles(values, n=4)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 if __name__ == "__main__":

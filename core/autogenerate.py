@@ -37,7 +37,7 @@ from .modules import Module
 
 DIALECTS = [sa.make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql", "mysql", "mariadb")]
 
-_NOW = re.compile(r"(now|current_timestamp)(\(\d?\))?", re.IGNORECASE)
+_NOW = re.compile(r"\(?(now|current_timestamp)(\(\d?\))?\)?", re.IGNORECASE)
 
 logger = logging.getLogger("core.migrations")
 
@@ -121,7 +121,7 @@ class Autogenerate:
         for module in self.installed:
             for metadata in modules.metadatas(module):
                 if metadata is not db.metadata:
-                    owners |= dict.fromkeys((table.name for table in metadata.tables.values()), module.label)
+                    owners = dict.fromkeys((table.name for table in metadata.tables.values()), module.label) | owners
         strangers = set()
         for mapper in Base.registry.mappers:
             table, home = mapper.local_table, mapper.class_.__module__
@@ -170,7 +170,8 @@ class Autogenerate:
         """
         for op in _every(steps):
             if isinstance(op, ops.AlterColumnOp):
-                column = self.metadata.tables[op.table_name].columns[op.column_name]
+                table = self.metadata.tables[f"{op.schema}.{op.table_name}" if op.schema else op.table_name]
+                (column,) = (column for column in table.columns if column.name == op.column_name)
                 if op.modify_type is None:
                     op.existing_type = column.type
                 if op.modify_server_default is False:
@@ -203,7 +204,8 @@ def _every(steps: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
 
 def _make_enum_types(steps: ops.OpContainer) -> None:
     added = [op.column.type for op in _every(steps) if isinstance(op, ops.AddColumnOp)]
-    steps.ops[:0] = [CreateEnumOp(type_) for type_ in added if isinstance(type_, sa.Enum) and type_.native_enum]
+    enums = {type_.name: type_ for type_ in added if isinstance(type_, sa.Enum) and type_.native_enum}
+    steps.ops[:0] = map(CreateEnumOp, enums.values())
 
 
 def _leave_indexes_to_their_table(steps: ops.OpContainer) -> None:
@@ -262,7 +264,7 @@ def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | 
         return "sa.func.now()"
     if isinstance(value, elements.TextClause):
         text = _without_cast(value.text)
-        return "sa.func.now()" if _NOW.fullmatch(_unquoted(text)) else f"sa.text({text!r})"
+        return "sa.func.now()" if _NOW.fullmatch(text) else f"sa.text({text!r})"
     return False
 
 

@@ -18,6 +18,7 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.interfaces import MANYTOMANY
 from sqlalchemy.sql.base import ExecutableOption
 
 import settings
@@ -69,6 +70,7 @@ class Crud:
         self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size)
         mapper = sa.inspect(self.model)
         self.key = mapper.primary_key[0]
+        self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
 
     # --- seams ---
@@ -182,9 +184,13 @@ class Crud:
         if not isinstance(key, str):
             return key
         try:
-            return from_text(self.listing.fields[self.listing.key], key)
+            value = from_text(self.listing.fields[self.listing.key], key)
         except ValidationError:
-            raise NotFound(f"There is no {self.noun} {key}.") from None
+            value = None
+        # A row has one address: 007 is not 7.
+        if value is None or isinstance(value, int) and str(value) != key:
+            raise NotFound(f"There is no {self.noun} {key}.")
+        return value
 
     def version(self, item: Any) -> int | None:
         """Give the version of a row; ``None`` if the model has none."""
@@ -218,12 +224,21 @@ class Crud:
         return self.listing.cursor_text(query.sort, values, back=back)
 
     def _assign(self, item: Any, data: Mapping[str, Any]) -> None:
+        new = sa.inspect(item).transient
         # Setting an equal value would be no change for the columns, but one for relationships.
-        for name, value in data.items():
-            if getattr(item, name, None) != value or sa.inspect(item).transient:
-                setattr(item, name, value)
+        changed = [name for name, value in data.items() if new or self._differs(item, name, value)]
+        for name in changed:
+            setattr(item, name, data[name])
+        if not new and self.version_key is not None and any(name in self.linked for name in changed):
+            # What is written to a secondary table alone would count no version.
+            setattr(item, self.version_key, getattr(item, self.version_key) + 1)
         with db.session.no_autoflush:
             self.check(item)
+
+    def _differs(self, item: Any, name: str, value: Any) -> bool:
+        before = getattr(item, name, None)
+        # Rows that are linked by a secondary table have no order of their own.
+        return set(before) != set(value) if name in self.linked else before != value
 
     def _refuse_stale(self, item: Any, version: int | None) -> None:
         if version is not None and version != self.version(item):

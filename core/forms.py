@@ -5,15 +5,20 @@ columns and their ``info``, and checks each value by the same rules as the model
 WTForms-SQLAlchemy has no field for, or the wrong one, is put right by :class:`Converter`.
 """
 
+import re
 import uuid
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from datetime import datetime
+from datetime import time
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from flask_wtf import FlaskForm
+from sqlalchemy.orm import ColumnProperty
+from sqlalchemy.orm.interfaces import MANYTOONE
 from wtforms import Field
 from wtforms import fields
 from wtforms import validators
@@ -26,6 +31,7 @@ from services import db
 
 from . import schemas
 from .fields import plain_type
+from .inputs import ExactField
 from .inputs import FitsColumn
 from .inputs import JSONField
 from .inputs import Required
@@ -44,7 +50,7 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
     def values(self, item: Any = None) -> dict[str, Any]:
         """Give what was entered: attribute to value, for the verbs.
 
-        :param item: the row that is edited; a time that was left as it was shown stays exact
+        :param item: the row that is edited; what was left as it was shown stays as it is stored
         """
         own = {field.short_name: field for field in self if field.type != "CSRFTokenField"}
         return {name: _value(field, getattr(item, name, None)) for name, field in own.items()}
@@ -85,9 +91,10 @@ def declared(model: type[Any]) -> list[str]:
     places = {column: place for place, column in enumerate(mapper.local_table.columns)}
 
     def place(attribute: Any) -> int:
-        columns = attribute.columns if hasattr(attribute, "columns") else attribute.local_columns
+        columns = getattr(attribute, "columns", None) or getattr(attribute, "local_columns", ())
         several = getattr(attribute, "uselist", False)
-        return len(places) if several else min(places.get(column, len(places)) for column in columns)
+        known = [] if several else [places[column] for column in columns if column in places]
+        return min(known, default=len(places))
 
     return [attribute.key for attribute in sorted(mapper.attrs, key=place)]
 
@@ -103,7 +110,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
         """Make the field of one attribute; ``None`` if a person does not write it."""
         if hasattr(prop, "direction"):
             return self.converters[prop.direction.name](prop, _arguments(prop.info, prop.key, field_args))
-        if not hasattr(prop, "columns") or not _is_written(mapper, prop):
+        if not _is_written(mapper, prop):
             return None
         column = prop.columns[0]
         arguments = _arguments(column.info, prop.key, field_args)
@@ -117,6 +124,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
         if column.nullable:
             arguments["filters"].append(_none_if_empty)
         if column.type.length is None or column.type.length > LONG_TEXT:
+            arguments["filters"].append(_unix_lines)
             return fields.TextAreaField(**arguments)
         return fields.StringField(**arguments)
 
@@ -152,8 +160,9 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, arguments: Any) -> Any:
-        step = 10 ** -(plain_type(column).scale or 0)
-        return fields.DecimalField(places=None, render_kw={"step": f"{step:f}" if step < 1 else "1"}, **arguments)
+        scale = plain_type(column).scale
+        step = "any" if scale is None else f"{Decimal(10) ** -scale:f}"
+        return ExactField(render_kw={"step": step}, **arguments)
 
     @converts("Float")
     def conv_Float(self, column: Any, arguments: Any) -> Any:
@@ -221,11 +230,15 @@ def choice_label(member: Any) -> str:
 
 
 def _is_written(mapper: Any, prop: Any) -> bool:
+    if not isinstance(prop, ColumnProperty) or not isinstance(prop.columns[0], sa.Column):
+        # A synonym, a composite of columns that have fields, or something computed.
+        return False
     column = prop.columns[0]
     if schemas.is_read_only(column) or column is mapper.version_id_col:
         return False
     # A foreign key is written by choosing the row that it points to.
-    return not any(column in relation.local_columns for relation in mapper.relationships)
+    pointing = (relation for relation in mapper.relationships if relation.direction is MANYTOONE)
+    return not any(column in relation.local_columns for relation in pointing)
 
 
 def _arguments(info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]:
@@ -241,7 +254,8 @@ def _arguments(info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]
 
 def _presence(column: sa.Column[Any]) -> Any:
     if column.nullable or column.default is not None or column.server_default is not None:
-        return validators.Optional()
+        # White space is a text like another, to be checked; elsewhere it is no answer.
+        return validators.Optional(strip_whitespace=not isinstance(plain_type(column), sa.String))
     return Required()
 
 
@@ -253,9 +267,11 @@ def _select(arguments: Any, choices: list[SelectChoice], answers: Mapping[str, A
             return answers[value]
         if value in shown:
             return value
-        raise ValueError("Choose one of the list.")
+        raise ValueError(f"{value!r} is none of the choices")
 
-    return fields.SelectField(choices=choices, coerce=coerce, **arguments)
+    return fields.SelectField(
+        choices=choices, coerce=coerce, invalid_value_message="Choose one of the list.", **arguments
+    )
 
 
 def _rows_of(model: type[Any]) -> Callable[[], list[Any]]:
@@ -269,6 +285,11 @@ def _none_if_empty(value: Any) -> Any:
     return value or None
 
 
+def _unix_lines(value: Any) -> Any:
+    # Browsers send the line breaks of a text area as CR LF.
+    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
+
+
 def _uuid(value: Any) -> Any:
     try:
         return uuid.UUID(value) if isinstance(value, str) else value
@@ -277,7 +298,12 @@ def _uuid(value: Any) -> Any:
 
 
 def _value(field: Field, before: Any) -> Any:
-    if isinstance(before, datetime) and isinstance(field.data, datetime):
-        # The field shows seconds; what was not touched keeps its fractions.
+    if isinstance(before, datetime | time):
+        # The control shows seconds; what was not touched keeps its fractions.
         return before if before.replace(microsecond=0) == field.data else field.data
+    if isinstance(before, str) and isinstance(field, fields.StringField):
+        # A control has line breaks of one kind, or none, and cannot tell '' from NULL.
+        area = isinstance(field, fields.TextAreaField)
+        seen = _unix_lines(before) if area else re.sub(r"[\r\n]", "", before)
+        return before if seen == (field.data or "") else field.data
     return field.data

@@ -1,6 +1,7 @@
 """The form fields and validators that WTForms and WTForms-SQLAlchemy lack."""
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
@@ -27,11 +28,18 @@ class FitsColumn:
         self.field_flags = _flags(self.rule)
 
     def __call__(self, form: Any, field: Field) -> None:
+        if field.process_errors:
+            # The field has said already that this is no value of its kind.
+            return
         text = field.raw_data[0].strip() if field.raw_data else ""
         try:
-            if isinstance(field, fields.DecimalField | fields.IntegerField | fields.FloatField):
+            if isinstance(field, fields.DecimalField | fields.IntegerField):
                 from_text(self.rule, text)
-            elif isinstance(field, fields.DateField) and field.data is not None:
+            elif isinstance(field, fields.FloatField):
+                _check_digits(text, "Not a valid number.")
+                self.rule.deserialize(field.data)
+            elif isinstance(field, fields.DateTimeLocalField | fields.DateField | fields.TimeField):
+                _check_digits(text, "Write it in plain digits.")
                 self.rule.deserialize(field.data.isoformat())
             elif isinstance(field, fields.StringField):
                 self.rule.deserialize(field.data)
@@ -39,11 +47,19 @@ class FitsColumn:
             raise validators.ValidationError(" ".join(map(str, error.messages))) from None
 
 
+def _check_digits(text: str, message: str) -> None:
+    # Python reads the digits of any script, and 1_000 as a number.
+    if not text.isascii() or "_" in text:
+        raise marshmallow.ValidationError(message)
+
+
 class Required(validators.InputRequired):
     """Wants an answer, and more than white space."""
 
     def __call__(self, form: Any, field: Field) -> None:
         if not field.raw_data or not str(field.raw_data[0]).strip():
+            # That nothing is no number either need not be said.
+            field.errors[:] = []
             raise validators.StopValidation("This field is required.")
 
 
@@ -63,13 +79,31 @@ class JSONField(fields.TextAreaField):
         self.data = None
         if valuelist and valuelist[0].strip():
             try:
-                self.data = json.loads(valuelist[0], parse_constant=_refuse_constant)
+                self.data = json.loads(valuelist[0], parse_constant=_refuse_constant, parse_float=_finite)
             except ValueError as error:
                 raise ValueError(f"Not valid JSON: {error}.") from error
+            except RecursionError:
+                raise ValueError("Not valid JSON: it is nested too deeply.") from None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
+
+
+class ExactField(fields.DecimalField):
+    """A decimal, shown with all its digits and without an exponent."""
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else format(self.data, "f")
 
 
 class UTCField(fields.DateTimeLocalField):

@@ -6,6 +6,7 @@ migrations keep out of each other's way in :mod:`core.locks`.
 """
 
 import functools
+import logging
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
@@ -220,3 +221,5 @@ def _url(config: Config) -> URL:
 def _start_logging() -> None:
     loaded = deployment.load()
     services.configure_logging(loaded["LOG_LEVEL"], loaded["LOG_FORMAT"])
+    # Six lines each time, that say nothing about this database.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)

@@ -92,6 +92,13 @@ class Versioned:
 
     version: Mapped[int] = mapped_column(info={"read_only": True})
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        table = cls.__dict__.get("__table__")
+        if table is not None and table.autoincrement_column is not None:
+            # Else SQLite gives a deleted row's key to the next row, whose first version the old ETag fits.
+            table.kwargs["sqlite_autoincrement"] = True
+
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:
         return {"version_id_col": cls.version}

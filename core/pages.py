@@ -22,8 +22,10 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.orm import with_parent
 from sqlalchemy.orm.interfaces import ONETOMANY
 from sqlalchemy.sql.base import ExecutableOption
+from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
+from wtforms.fields import FileField
 
 import settings
 from services import db
@@ -99,9 +101,9 @@ class Pages:
 
     def list(self) -> Answer:
         """Show one page of the list; with 400 and its form if the question is wrong."""
-        args = single_args()
+        args = request.args.to_dict()
         try:
-            query = self.verbs.listing.parse(args, by_page=True)
+            query = self.verbs.listing.parse(single_args(), by_page=True)
         except BadQuery as error:
             return self.render("list", 400, page=None, controls=controls(self.verbs, args, error.errors), errors=error.errors)
         page = self.verbs.list(query, self.loads)
@@ -117,9 +119,8 @@ class Pages:
 
     def create(self) -> Answer:
         """Show the empty form, or add a row from it."""
-        form = self.form()
+        form = self._open_form()
         if request.method == "POST":
-            self._refuse_unknown(form)
             if form.validate():
                 try:
                     item = self.verbs.create(form.values())
@@ -131,9 +132,8 @@ class Pages:
     def edit(self, key: str) -> Answer:
         """Show the form of a row, or change the row from it."""
         item = self.verbs.get(key)
-        form = self.form(obj=item)
+        form = self._open_form(item)
         if request.method == "POST":
-            self._refuse_unknown(form)
             version = self._version()
             if form.validate():
                 try:
@@ -157,7 +157,7 @@ class Pages:
                 self.verbs.delete(item, self._version())
                 db.session.commit()
                 flash(f"Deleted {self.noun} “{name}”.", "success")
-                return redirect(self.url("list") if "list" in self.allow else "/", 303)
+                return redirect(self.way_out(), 303)
             except InUse as error:
                 return self.render("delete", 409, item=self.verbs.get(key), problem=str(error))
             except Stale:
@@ -178,12 +178,18 @@ class Pages:
         values = {} if item is None else {"key": getattr(item, self.verbs.listing.key)}
         return url_for(f".{self.name}_{name}", **values)
 
+    def way_out(self, item: Any = None) -> str:
+        """Give the URL where one goes from a form: to the row if there is one, to the list, or to the start."""
+        if item is not None and "get" in self.allow:
+            return self.url("detail", item)
+        return self.url("list") if "list" in self.allow else f"{request.script_root}/"
+
     def sort_url(self, name: str, query: Query) -> str | None:
         """Give the URL of the list sorted by a column, or the other way round if it is already so."""
         column = self.sorts_by(name)
         if column is None:
             return None
-        return query_url(sort=f"-{column}" if query.sort[0] == column else column, page=None)
+        return query_url(sort=f"-{column}" if query.sort[0] == column else column, page=None, cursor=None)
 
     def sorts_by(self, name: str) -> str | None:
         """Give what the list is sorted by when the heading of this column is chosen."""
@@ -197,11 +203,12 @@ class Pages:
     def _related(self, item: Any, name: str) -> "Related":
         model = sa.inspect(self.verbs.model).relationships[name].mapper.class_
         belongs = with_parent(item, getattr(self.verbs.model, name))
-        rows = list(db.session.scalars(sa.select(model).where(belongs).limit(RELATED + 1)))
+        select = sa.select(model).where(belongs).order_by(*sa.inspect(model).primary_key).limit(RELATED + 1)
+        rows = list(db.session.scalars(select))
         return Related(name, sorted(rows[:RELATED], key=str), len(rows) > RELATED)
 
     def _done(self, item: Any, message: str) -> Response:
-        target = self.url("detail", item) if "get" in self.allow else self.url("list")
+        target = self.way_out(item)
         db.session.commit()
         flash(message, "success")
         return redirect(target, 303)
@@ -214,8 +221,19 @@ class Pages:
         differing = [(mine, now) for mine, now in fields if mine.data != now.data and mine.type != "CSRFTokenField"]
         return self.render("conflict", 409, form=form, item=item, differing=differing)
 
+    def _open_form(self, item: Any = None) -> ModelForm:
+        """Make the form of a row, filled with what was sent: a form's fields, never JSON."""
+        form = self.form(formdata=None, obj=item)
+        if request.method == "POST":
+            self._refuse_unknown(form)
+            form.process(CombinedMultiDict([request.files, request.form]), obj=item)
+        return form
+
     def _refuse_unknown(self, form: ModelForm) -> None:
-        unknown = sorted(set(request.form) - {field.name for field in form} - _OWN_NAMES)
+        files = {field.name for field in form if isinstance(field, FileField)}
+        texts = {field.name for field in form} - files | _OWN_NAMES
+        # A browser sends the name of an empty file field among the files.
+        unknown = sorted(set(request.form) - texts | set(request.files) - files)
         if unknown:
             raise BadRequest(f"The form has no field {', '.join(unknown)}.")
 
@@ -274,7 +292,7 @@ def number_pages(query: Query, page: Page, total: int, nouns: tuple[str, str]) -
     for before, number in zip([0, *near], near, strict=False):
         if number - before > 1:
             numbers.append(None)
-        numbers.append((number, query_url(page=number)))
+        numbers.append((number, query_url(page=number, cursor=None)))
     return Numbers(
         current=current,
         total=last,
@@ -282,7 +300,7 @@ def number_pages(query: Query, page: Page, total: int, nouns: tuple[str, str]) -
         # The numbers lead there already.
         first=None,
         last=None,
-        previous=query_url(page=current - 1) if current > 1 else None,
-        next=query_url(page=current + 1) if page.next else None,
+        previous=query_url(page=current - 1, cursor=None) if current > 1 else None,
+        next=query_url(page=current + 1, cursor=None) if page.next and current * query.limit <= settings.MAX_OFFSET else None,
         numbers=numbers,
     )

@@ -130,7 +130,9 @@ class ModelResource(Resource):  # type: ignore[misc]
         item = self.verbs.get(key)
         self.verbs.delete(item, self.precondition(item))
         db.session.commit()
-        return Response(status=204)
+        response = Response(status=204)
+        del response.headers["Content-Type"]
+        return response
 
     # --- parts ---
 

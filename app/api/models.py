@@ -50,8 +50,6 @@ class City(Versioned, db.Model):
         sa.Index(None, "country_code", "population", "id"),
         sa.Index(None, "name", "id"),
         sa.Index(None, "country_code", "name", "id"),
-        # Or SQLite gives the id of a city that was deleted to the next one, whose ETag is the same.
-        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

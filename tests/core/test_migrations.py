@@ -41,6 +41,11 @@ class Maker(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(50), unique=True)
 
+class Paint(Base):
+    __tablename__ = "LABEL_paint"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    color = mapped_column(sa.Enum(Color, name="LABEL_color"))
+
 class Thing(Timestamped, Versioned, Base):
     __tablename__ = "LABEL_thing"
     id: Mapped[int] = mapped_column(primary_key=True)

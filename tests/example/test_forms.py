@@ -316,7 +316,7 @@ UNTOUCHED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("values", UNTOUCHED)
 def test_edit_of_nothing_changes_nothing(client: FlaskClient, shop: Any, values: dict[str, Any]) -> None:
     # Names whose order differs between Python and the databases.
-    tags = [shop.tag(name=name) for name in ("b", "A", "Ä", "a1")]
+    tags = [shop.tag(name=name) for name in ("b", "A", "Ö", "a1")]
     key = shop.product(tags=tags, **values)
     before = shop.content()
     assert forms.submit(client, edit(key)).status_code == 303
