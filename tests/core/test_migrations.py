@@ -16,9 +16,11 @@ from alembic.util import CommandError
 from sqlalchemy.engine import URL
 
 from config import ROOT
-from core import locks
 from core import migrations
 from core import signals
+from core.migrations import commands
+from core.migrations import environment
+from core.migrations import locks
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 
@@ -200,7 +202,7 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
     project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
-    monkeypatch.setattr(migrations, "ROOT", project.folder)
+    monkeypatch.setattr(commands, "ROOT", project.folder)
     monkeypatch.syspath_prepend(project.folder)
     yield project
     for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
@@ -451,7 +453,7 @@ def test_turn_that_does_not_come_is_an_error(project, new_database, engine_name,
     monkeypatch.setattr(locks, "TURN_SECONDS", 0.3)
     project.revision("one", "pass")
     url = new_database(engine_name)
-    engine = migrations._engine(url)
+    engine = environment.make_engine(url)
     with locks.exclusive(engine), pytest.raises(CommandError, match="wait until it has ended"):
         migrations.upgrade(url, installed_apps=[])
     migrations.upgrade(url, installed_apps=[])

@@ -1,26 +1,14 @@
-"""Migrations over modules: one history for the project, in ``alembic/versions``.
+"""What ``alembic/env.py`` runs: one command of alembic on one database, safely."""
 
-``alembic/env.py`` runs :func:`run`; the other functions do the same from within Python. What
-autogenerate may touch and how it is written down is in :mod:`core.autogenerate`, how two
-migrations keep out of each other's way in :mod:`core.locks`.
-"""
-
-import functools
 import logging
-from collections.abc import Iterator
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
 from alembic import context
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
-from alembic.script import Script
-from alembic.script import ScriptDirectory
-from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy import Connection
@@ -31,81 +19,10 @@ import config as deployment
 import services
 import settings
 
+from .. import modules
+from ..signals import migrated
 from . import locks
-from . import modules
 from .autogenerate import Autogenerate
-from .signals import migrated
-
-#: The folder with ``alembic.ini`` and ``alembic/``.
-ROOT = deployment.ROOT
-
-
-def make_config(url: URL | str | None = None, installed_apps: Sequence[str] | None = None) -> Config:
-    """Give what ``alembic.command`` needs.
-
-    :param url: the database; by default the deployment's
-    :param installed_apps: dotted names of modules; by default those of ``settings.py``
-    """
-    config = Config(ROOT / "alembic.ini")
-    # It is for the command. Here everything can be imported already, and sys.path would grow each time.
-    config.remove_main_option("prepend_sys_path")
-    if url is not None:
-        config.attributes["url"] = url
-    if installed_apps is not None:
-        config.attributes["installed_apps"] = installed_apps
-    return config
-
-
-def upgrade(url: URL | str | None = None, revision: str = "head", installed_apps: Sequence[str] | None = None) -> None:
-    """Bring the database to this revision; quick if it is there already."""
-    config = make_config(url, installed_apps)
-    if revision in ("head", "heads"):
-        with _engine(_url(config)).connect() as connection:
-            if not pending(connection):
-                return
-    command.upgrade(config, revision)
-
-
-def downgrade(url: URL | str | None = None, revision: str = "-1", installed_apps: Sequence[str] | None = None) -> None:
-    """Take the database back to this revision, by default by one."""
-    command.downgrade(make_config(url, installed_apps), revision)
-
-
-def pending(connection: Connection) -> list[str]:
-    """Give the ids of the revisions that this database still needs, oldest first.
-
-    :raises alembic.util.CommandError: if the database is at a revision that this code does not have
-    """
-    history = _history(ROOT, (ROOT / "alembic" / "versions").stat().st_mtime_ns)
-    applied = _applied(connection)
-    if applied == set(history.get_heads()):
-        return []
-    done = {script.revision for script in _until(history, applied)}
-    return [script.revision for script in history.walk_revisions() if script.revision not in done][::-1]
-
-
-def _until(history: ScriptDirectory, applied: set[str]) -> Iterator[Script]:
-    try:
-        yield from history.iterate_revisions(tuple(applied), "base")
-    except ResolutionError as error:
-        raise CommandError(
-            f"The database is at revision {', '.join(sorted(applied))}, which alembic/versions does not have: "
-            "run the code that brought it there, or take the database back with that code first."
-        ) from error
-
-
-@functools.lru_cache(maxsize=1)
-def _history(root: Path, changed_at: int) -> ScriptDirectory:
-    return ScriptDirectory.from_config(make_config())
-
-
-def _applied(connection: Connection) -> set[str]:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return set()
-    return set(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
-
-
-# --- what alembic/env.py runs -------------------------------------------------------------------
 
 
 def run() -> None:
@@ -115,7 +32,7 @@ def run() -> None:
     """
     config = context.config
     try:
-        url = _url(config)
+        url = find_url(config)
         if config.cmd_opts is not None:
             _start_logging()
         names = config.attributes.get("installed_apps", settings.INSTALLED_APPS)
@@ -131,7 +48,7 @@ def run() -> None:
     if context.is_offline_mode():
         _run_offline(url, options)
     else:
-        _run_online(_engine(url), options)
+        _run_online(make_engine(url), options)
 
 
 def _run_offline(url: URL, options: dict[str, Any]) -> None:
@@ -202,7 +119,8 @@ class _EnumTypes:
         return set(self.connection.scalars(_USED_ENUM_TYPES))
 
 
-def _engine(url: URL) -> Engine:
+def make_engine(url: URL) -> Engine:
+    """Make the engine for one run: no pool, and SQLite's foreign keys off."""
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +131,8 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _url(config: Config) -> URL:
+def find_url(config: Config) -> URL:
+    """Give the database that a configuration of ours is for."""
     url = config.attributes.get("url")
     return sa.make_url(deployment.load()["SQLALCHEMY_DATABASE_URI"] if url is None else url)
 
