@@ -34,9 +34,9 @@ shell:  ## open a Python shell with the application
 	$(platform)
 	@exec $(python) -m flask --app run shell
 
-bench:  ## measure (ARGS are those of benchmarks/run.py)
-	$(tools)
-	@$(python) benchmarks/run.py $(ARGS)
+bench:  ## measure Andamio beside others, about five minutes (ARGS="--only start")
+	@scripts/install benchmarks/requirements.txt
+	@$(python) -m benchmarks.run $(ARGS)
 
 lock:  ## pin what the *.in files ask for, with hashes (ARGS=--upgrade for the newest)
 	$(platform)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from sqlalchemy.engine import make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent
@@ -107,7 +107,9 @@ KEYS = (
         "signs sessions and form tokens; needed in production (at least 32 characters), "
         "made and kept in `instance/` elsewhere",
     ),
-    Key("SECRET_KEY_FALLBACKS", _list, [], "earlier secrets, comma-separated, still accepted while they are rotated out"),
+    Key(
+        "SECRET_KEY_FALLBACKS", _list, [], "earlier secrets, comma-separated, still accepted while they are rotated out"
+    ),
     Key(
         "DATABASE_URL",
         str,
@@ -123,11 +125,27 @@ KEYS = (
     Key("DATABASE_POOL_SIZE", _integer(1, 1000), 5, "connections that each process keeps open"),
     Key("DATABASE_POOL_OVERFLOW", _integer(0, 1000), 10, "connections above that, closed again after use"),
     Key("DATABASE_TIMEOUT_SECONDS", _integer(1, 600), 5, "how long to wait for a connection or a lock, in seconds"),
-    Key("TRUSTED_HOSTS", _list, {"development": LOOPBACK, "testing": LOOPBACK}, "host names that are answered, comma-separated; `.example.org` takes its subdomains too; loopback only in development, any in production"),
-    Key("HTTPS", _boolean, {"development": False, "testing": False, "production": True}, "whether the site is reached by https: cookies then travel by https only; true in production"),
+    Key(
+        "TRUSTED_HOSTS",
+        _list,
+        {"development": LOOPBACK, "testing": LOOPBACK},
+        "host names that are answered, comma-separated; `.example.org` takes its subdomains too; "
+        "loopback only in development, any in production",
+    ),
+    Key(
+        "HTTPS",
+        _boolean,
+        {"development": False, "testing": False, "production": True},
+        "whether the site is reached by https: cookies then travel by https only; true in production",
+    ),
     Key("MAX_BODY_BYTES", _integer(1024, 10**10), 1024 * 1024, "largest request body, in bytes"),
     Key("LOG_LEVEL", _one_of(*LOG_LEVELS), "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`"),
-    Key("LOG_FORMAT", _one_of("text", "json"), {"development": "text", "testing": "text", "production": "json"}, "`text` for a terminal or `json`, one object a line; json in production"),
+    Key(
+        "LOG_FORMAT",
+        _one_of("text", "json"),
+        {"development": "text", "testing": "text", "production": "json"},
+        "`text` for a terminal or `json`, one object a line; json in production",
+    ),
     Key("HOST", str, "127.0.0.1", "address of the development server"),
     Key("PORT", _integer(1, 65535), 5000, "port of the development server"),
 )
@@ -191,7 +209,10 @@ def _database(values: Mapping[str, Any], faults: list[str]) -> URL | None:
         url = make_url(text or f"sqlite:///{ROOT / 'instance' / 'andamio.db'}")
     except (ArgumentError, ValueError):
         # The value may hold a password: it is not repeated.
-        faults.append("DATABASE_URL cannot be read: write ENGINE://USER:PASSWORD@HOST:PORT/NAME, special characters percent-encoded")
+        faults.append(
+            "DATABASE_URL cannot be read: write ENGINE://USER:PASSWORD@HOST:PORT/NAME, "
+            "special characters percent-encoded"
+        )
         return None
     url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() not in {"postgresql", "mysql", "mariadb", "sqlite"}:
@@ -226,7 +247,9 @@ def _production_faults(values: Mapping[str, Any], environ: Mapping[str, str], ur
         if not secret:
             faults.append(f"{name} is missing: set it to what `{MAKE_SECRET}` prints")
         elif len(secret) < 32 or len(set(secret)) < 10:
-            faults.append(f"{name} is weak (under 32 characters, or few different ones): set it to what `{MAKE_SECRET}` prints")
+            faults.append(
+                f"{name} is weak (under 32 characters, or few different ones): set it to what `{MAKE_SECRET}` prints"
+            )
     if environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
         faults.append("FLASK_DEBUG is on: it shows the code to visitors; unset it, or set APP_ENV=development")
     if url is not None and url.get_backend_name() == "sqlite" and not _is_memory(url):

@@ -1,6 +1,6 @@
 """Measure Andamio beside bare Flask and Django REST framework, and its start; print the tables of README.md.
 
-    python -m benchmarks.run [--rounds 12] [--seconds 1] [requests] [start]
+    python -m benchmarks.run [--rounds 12] [--seconds 1] [--only requests|start]
 
 All servers run at once, on one core, and are asked in turn, round after round, so that whatever else the
 machine does meets all alike: a ratio is that of one round, and the tables give the middle one of the rounds.
@@ -137,17 +137,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=int, default=1, help="of one measurement")
-    parser.add_argument("what", nargs="*", choices=["requests", "start", []], help="by default both")
+    parser.add_argument("--only", choices=["requests", "start"], help="by default both")
     options = parser.parse_args()
     if not Path("/proc/self/schedstat").exists():
         raise SystemExit("The benchmarks read CPU times from /proc/<pid>/schedstat: they need Linux.")
-    what = options.what or ["requests", "start"]
     with database() as url:
         environ = make_environ(url)
         print(describe(url), end="\n\n")
-        if "requests" in what:
+        if options.only != "start":
             print(measure_requests(url, environ, options.rounds, options.seconds), end="\n\n")
-        if "start" in what:
+        if options.only != "requests":
             print(start.measure(environ))
 
 
@@ -254,9 +253,15 @@ def turned(servers: Sequence[Server], number: int) -> Sequence[Server]:
 
 
 def measure(server: Server, requests: Sequence[bytes], seconds: float, core: int | None) -> Sample:
-    """Send requests to a server and read what they cost its worker."""
+    """Send requests to a server and read what they cost its worker.
+
+    :raises SystemExit: if not all were answered as they should be
+    """
     before = server.cpu_seconds()
-    done = load.send(server.port, requests, seconds, core)
+    try:
+        done = load.send(server.port, requests, seconds, core)
+    except load.Failed as error:
+        raise SystemExit(f"{server.name}: {error}") from None
     return Sample((server.cpu_seconds() - before) / done.answers * 1_000_000, done.answers / done.seconds)
 
 
@@ -328,7 +333,7 @@ def new_city(number: int) -> bytes:
 
 
 def table(cases: Sequence[Case], samples: Mapping[tuple[str, str], Sequence[Sample]]) -> str:
-    """Write the table: for each request what it costs us, then us against each of the others."""
+    """Write the table: for each request what it costs each server, and how we compare."""
     lines = [
         "| request | server | CPU of a request | requests/s | Andamio does, by CPU | by requests/s |",
         "|---|---|--:|--:|--:|--:|",

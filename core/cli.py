@@ -8,6 +8,7 @@ import click
 from flask import Flask
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy.exc import OperationalError
 
 import services
 
@@ -59,7 +60,10 @@ def shell_names() -> dict[str, object]:
 @with_appcontext
 def prepare() -> None:
     """Bring the database to head and, in development, load the demo data."""
-    migrations.upgrade(services.db.engine.url)
+    try:
+        migrations.upgrade(services.db.engine.url)
+    except (OperationalError, migrations.CommandError) as error:
+        raise click.ClickException(f"The database cannot be brought to head: {error}") from error
     if current_app.config["APP_ENV"] != "development":
         return
     for module, file in offers(current_app, "demo"):

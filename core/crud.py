@@ -6,6 +6,7 @@ flush; the face commits, so that a request is one transaction. A seventh need is
 a seam (:meth:`Crud.select`, :meth:`Crud.check`) or by writing the verb out.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from marshmallow import ValidationError
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.orm.interfaces import MANYTOMANY
 from sqlalchemy.sql.base import ExecutableOption
@@ -99,7 +101,8 @@ class Crud:
         """
         select = self.listing.window(self.listing.where(self.select(), query), query).options(*options)
         items = list(db.session.scalars(select, self.values(query)).unique())
-        return self.page(query, items, [name.removeprefix("-") for name in query.sort])
+        names = [name.removeprefix("-") for name in query.sort]
+        return self.page(query, items, lambda item: [_follow(item, name) for name in names])
 
     def get(self, key: object, options: Sequence[ExecutableOption] = ()) -> Any:
         """Give one row.
@@ -196,11 +199,11 @@ class Crud:
         """Give the version of a row; ``None`` if the model has none."""
         return getattr(item, self.version_key) if self.version_key else None
 
-    def page(self, query: Query, read: Sequence[Any], names: Sequence[str] | Sequence[int]) -> Page:
+    def page(self, query: Query, read: Sequence[Any], sort_values: Callable[[Any], Sequence[Any]]) -> Page:
         """Cut what was read to one page and find its neighbours.
 
         :param read: the rows, at most one more than the page holds
-        :param names: where a row has its sort values: attributes, or positions in a tuple
+        :param sort_values: gives the values of a row by which the list is sorted
         """
         more = len(read) > query.limit
         rows = [*read[: query.limit]]
@@ -214,14 +217,10 @@ class Crud:
         return Page(
             items=rows,
             query=query,
-            next=self._cursor(query, rows[-1], names, back=False) if rows and has_next else None,
-            previous=self._cursor(query, rows[0], names, back=True) if rows and has_previous else None,
+            next=self.listing.cursor_text(query.sort, sort_values(rows[-1]), back=False) if rows and has_next else None,
+            previous=self.listing.cursor_text(query.sort, sort_values(rows[0]), back=True) if rows and has_previous else None,
             total=self.count(query) if query.count else None,
         )
-
-    def _cursor(self, query: Query, row: Any, names: Sequence[Any], *, back: bool) -> str:
-        values = [row[name] if isinstance(name, int) else _follow(row, name) for name in names]
-        return self.listing.cursor_text(query.sort, values, back=back)
 
     def _assign(self, item: Any, data: Mapping[str, Any]) -> None:
         new = sa.inspect(item).transient
@@ -238,7 +237,7 @@ class Crud:
     def _differs(self, item: Any, name: str, value: Any) -> bool:
         before = getattr(item, name, None)
         # Rows that are linked by a secondary table have no order of their own.
-        return set(before) != set(value) if name in self.linked else before != value
+        return set(before or ()) != set(value) if name in self.linked else before != value
 
     def _refuse_stale(self, item: Any, version: int | None) -> None:
         if version is not None and version != self.version(item):
@@ -254,6 +253,11 @@ class Crud:
         except IntegrityError as error:
             db.session.rollback()
             raise integrity.explain(error, self.model, data, deleting=deleting) from error
+        except OperationalError as error:
+            if not integrity.breaks_check(error):
+                raise
+            db.session.rollback()
+            raise integrity.explain(error, self.model, data) from error
         except DataError as error:
             db.session.rollback()
             raise Invalid({"": ["A value does not fit its column."]}) from error

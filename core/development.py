@@ -6,6 +6,7 @@ from flask import Flask
 from flask import flash
 from flask import redirect
 from flask import render_template
+from flask import request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,4 +42,4 @@ def upgrade() -> Response:
     db.session.close()
     migrations.upgrade(db.engine.url)
     flash("The database is at head.", "success")
-    return redirect("/", 303)
+    return redirect(f"{request.script_root}/", 303)

@@ -24,6 +24,8 @@ from sqlalchemy.engine import Dialect
 from .fields import Exact
 from .fields import Json
 from .fields import plain_type
+from .models import Money
+from .models import UtcDateTime
 
 #: PostgreSQL's numbers for its types of numbers (``SELECT oid FROM pg_type``).
 _FLOAT8 = 701
@@ -32,11 +34,24 @@ _NUMERIC = 1700
 #: A row as the driver gave it, to what JSON shows of it.
 RowDump = Callable[[Sequence[Any]], dict[str, Any]]
 
-#: Fields whose values orjson writes just as marshmallow would, given what the database returns.
-_AS_THEY_ARE = (
-    fields.String, fields.Integer, fields.Float, fields.Boolean, fields.UUID, Json,
-    fields.DateTime, fields.Date, fields.Time,
-)  # fmt: skip
+#: Fields, and the columns whose values orjson writes just as they would.
+_AS_THEY_ARE: dict[type, type[sa.types.TypeEngine[Any]]] = {
+    fields.String: sa.String,
+    fields.Integer: sa.Integer,
+    fields.Float: sa.Float,
+    fields.Boolean: sa.Boolean,
+    fields.UUID: sa.Uuid,
+    fields.DateTime: sa.DateTime,
+    fields.Date: sa.Date,
+    fields.Time: sa.Time,
+    Json: sa.JSON,
+}
+
+#: What a schema or a field must not have changed. A method that takes part in writing one field is looked for
+#: between its class and the one that is known.
+_OF_SCHEMAS = ("dump", "get_attribute", "_serialize", "dict_class")
+_OF_FIELDS = ("serialize", "get_value")
+_WRITERS = {"_serialize", "_format_num", "_to_string"}
 
 
 @dataclass(frozen=True)
@@ -55,8 +70,7 @@ class Plan:
 
 def plan(schema: Schema, model: type[Any]) -> Plan | None:
     """Find the columns that a schema shows; ``None`` if it shows more than plain columns."""
-    cls = type(schema)
-    if cls.get_attribute is not Schema.get_attribute or cls._serialize is not Schema._serialize:
+    if any(getattr(type(schema), name) is not getattr(Schema, name) for name in _OF_SCHEMAS):
         return None
     if schema._hooks[PRE_DUMP] or schema._hooks[POST_DUMP]:
         return None
@@ -64,7 +78,7 @@ def plan(schema: Schema, model: type[Any]) -> Plan | None:
     keys, found, shown = [], [], []
     for name, field in schema.dump_fields.items():
         attribute = field.attribute or name
-        if attribute not in columns or not _is_plain(field):
+        if attribute not in columns or not _is_plain(field, columns[attribute]):
             return None
         keys.append(field.data_key or name)
         found.append(columns[attribute])
@@ -72,30 +86,45 @@ def plan(schema: Schema, model: type[Any]) -> Plan | None:
     return Plan(tuple(keys), tuple(found), tuple(shown))
 
 
-def _is_plain(field: fields.Field[Any]) -> bool:
-    cls = type(field)
-    if field.dump_default is not missing or field.load_only:
+def _is_plain(field: fields.Field[Any], column: sa.Column[Any]) -> bool:
+    cls, type_ = type(field), plain_type(column)
+    if field.dump_default is not missing or field.load_only or not _is_known(column.type):
         return False
-    if cls.serialize is not fields.Field.serialize or cls.get_value is not fields.Field.get_value:
+    if any(getattr(cls, name) is not getattr(fields.Field, name) for name in _OF_FIELDS):
         return False
-    if isinstance(field, fields.DateTime | fields.Time) and (field.format or "iso") != "iso":
+    if cls is fields.Enum:
+        return isinstance(type_, sa.Enum) and type_.enum_class is not None and not field.by_value  # type: ignore[attr-defined]
+    if cls is Exact:
+        return isinstance(type_, sa.Numeric) and type_.asdecimal and field.places is None  # type: ignore[attr-defined]
+    known = next((base for base in cls.__mro__ if base in _AS_THEY_ARE), None)
+    if known is None or not isinstance(type_, _AS_THEY_ARE[known]) or _is_odd(type_) or _writes_itself(cls, known):
         return False
-    if isinstance(field, fields.Enum):
-        return cls is fields.Enum and not field.by_value
-    if isinstance(field, Exact):
-        return cls is Exact
-    return cls in _AS_THEY_ARE or (
-        isinstance(field, _AS_THEY_ARE) and "_serialize" not in vars(cls) and _inherits_plain(cls)
-    )
+    return not getattr(field, "as_string", False) and getattr(field, "format", None) in (None, "iso")
 
 
-def _inherits_plain(cls: type) -> bool:
-    for base in cls.__mro__:
-        if base in _AS_THEY_ARE:
-            return True
-        if "_serialize" in vars(base) or "_format_num" in vars(base) or "_to_string" in vars(base):
-            return False
+def _is_known(type_: sa.types.TypeEngine[Any]) -> bool:
+    """Tell whether a column's values are what its plain type says."""
+    if not isinstance(type_, sa.types.TypeDecorator) or isinstance(type_, UtcDateTime | Money):
+        return True
+    return type(type_).process_result_value is sa.types.TypeDecorator.process_result_value
+
+
+def _is_odd(type_: sa.types.TypeEngine[Any]) -> bool:
+    """Tell whether a column is set to give other values than its type usually does."""
+    match type_:
+        case sa.Enum():
+            return type_.enum_class is not None
+        case sa.Float():
+            return type_.asdecimal
+        case sa.Time():
+            return type_.timezone
+        case sa.Uuid():
+            return not type_.as_uuid
     return False
+
+
+def _writes_itself(cls: type, known: type) -> bool:
+    return any(_WRITERS & set(vars(base)) for base in cls.__mro__[: cls.__mro__.index(known)])
 
 
 def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
@@ -108,7 +137,7 @@ def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
     parts = []
     for number, (key, column, field) in enumerate(zip(what.keys, what.columns, what.schema_fields, strict=True)):
         value = f"r[{number}]"
-        process = column.type.dialect_impl(dialect).result_processor(dialect, _driver_type(column))
+        process = processor(column, dialect)
         if process is not None:
             names[f"_p{number}"] = process
             value = f"_p{number}({value})"
@@ -117,6 +146,11 @@ def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
     exec(compile(source, "<compiled dump>", "exec"), names)  # noqa: S102 - made of names and numbers only
     dump: RowDump = names["dump"]
     return dump
+
+
+def processor(column: sa.Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Give what SQLAlchemy does to the driver's values of a column; ``None`` if nothing."""
+    return column.type.dialect_impl(dialect).result_processor(dialect, _driver_type(column))
 
 
 def _driver_type(column: sa.Column[Any]) -> int | None:

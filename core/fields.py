@@ -6,6 +6,8 @@ compared on every engine, and is never changed on the way.
 
 import datetime as dt
 import re
+import uuid
+from decimal import Context
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +25,12 @@ _RANGES: dict[type, tuple[int, int]] = {
 
 #: PostgreSQL's largest size of one value is 1 GB; nobody means to send a name of that length.
 LONGEST_TEXT = 1_000_000
+
+#: Levels of a JSON value: MariaDB takes no more.
+DEEPEST = 31
+
+#: More digits than any column has, so that nothing is rounded.
+_EXACTLY = Context(prec=200)
 
 
 def check_text(value: str) -> None:
@@ -45,16 +53,20 @@ def require_visible(value: str) -> None:
         raise ValidationError("This field is required.")
 
 
-def _check_nested(value: Any) -> None:
+def _check_nested(value: Any, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise ValidationError(f"At most {DEEPEST} levels deep.")
     if isinstance(value, str):
         check_text(value)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValidationError("Integers are of 64 bits.")
     elif isinstance(value, dict):
         for name, item in value.items():
             check_text(name)
-            _check_nested(item)
+            _check_nested(item, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _check_nested(item)
+            _check_nested(item, depth + 1)
 
 
 class Text(fields.String):
@@ -109,7 +121,8 @@ class Exact(fields.Decimal):
             raise ValidationError(f"At most {self.scale} decimal places.")
         if abs(number) >= 10 ** (self.precision - self.scale):
             raise ValidationError(f"At most {self.precision - self.scale} digits before the point.")
-        return number
+        # As the column will give it back: 2 is 2.00, and there is no -0.
+        return (number + 0).quantize(Decimal(1).scaleb(-self.scale), context=_EXACTLY)
 
 
 class Real(fields.Float):
@@ -118,7 +131,9 @@ class Real(fields.Float):
     def _validated(self, value: Any) -> Any:
         if isinstance(value, str):
             raise self.make_error("invalid", input=value)
-        return super()._validated(value)
+        number = super()._validated(value)
+        # SQLite and MariaDB know no -0.0.
+        return number if number is None else number + 0.0
 
 
 class Moment(fields.AwareDateTime):
@@ -136,6 +151,15 @@ class Moment(fields.AwareDateTime):
         return moment
 
 
+class Local(fields.NaiveDateTime):
+    """A date and time without a zone, in ISO 8601."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dt.datetime:
+        moment: dt.datetime = super()._deserialize(value, attr, data, **kwargs)
+        _check_year(moment.year)
+        return moment
+
+
 class Day(fields.Date):
     """A date in ISO 8601, ``2026-01-31``."""
 
@@ -149,6 +173,19 @@ def _check_year(year: int) -> None:
     # MariaDB's dates begin with the year 1000.
     if not 1000 <= year <= 9999:
         raise ValidationError("The year must be from 1000 to 9999.")
+
+
+class UniqueId(fields.UUID):
+    """A UUID that every engine takes.
+
+    MariaDB refuses, as of 10.11, what has a version from 8 on and not the variant of RFC 9562.
+    """
+
+    def _validated(self, value: Any) -> uuid.UUID:
+        number: uuid.UUID = super()._validated(value)
+        if number.bytes[6] >= 0x80 and number.bytes[8] <= 0x80:
+            raise self.make_error("invalid_uuid")
+        return number
 
 
 class Json(fields.Raw):
@@ -187,18 +224,20 @@ def field_class(column: sa.Column[Any]) -> tuple[type[fields.Field[Any]], dict[s
         case sa.Numeric():
             return Exact, {"precision": type_.precision, "scale": type_.scale}
         case sa.DateTime():
-            return (Moment if type_.timezone else fields.NaiveDateTime), {}
+            return (Moment if type_.timezone else Local), {}
         case sa.Date():
             return Day, {}
         case sa.JSON():
             return Json, {}
+        case sa.Uuid() if type_.as_uuid:
+            return UniqueId, {}
     return None
 
 
 def make_field(column: sa.Column[Any]) -> fields.Field[Any]:
     """Make the field that reads and writes the values of a column outside of any schema."""
     chosen = field_class(column)
-    if chosen is not None:
+    if chosen is not None and chosen[0] is not Json:
         cls, arguments = chosen
         return cls(**arguments, allow_none=False)
     match column.type:

@@ -14,6 +14,7 @@ from datetime import datetime
 from datetime import time
 from decimal import Decimal
 from typing import Any
+from typing import ClassVar
 
 import sqlalchemy as sa
 from flask_wtf import FlaskForm
@@ -23,6 +24,7 @@ from wtforms import Field
 from wtforms import fields
 from wtforms import validators
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
+from wtforms_sqlalchemy.orm import ModelConversionError
 from wtforms_sqlalchemy.orm import ModelConverter
 from wtforms_sqlalchemy.orm import converts
 from wtforms_sqlalchemy.orm import model_fields
@@ -47,6 +49,9 @@ LONG_TEXT = 255
 class ModelForm(FlaskForm):  # type: ignore[misc]
     """The base of the forms of models."""
 
+    #: Foreign keys, each with the relationship that is chosen in its place.
+    pointers: ClassVar[Mapping[str, str]] = {}
+
     def values(self, item: Any = None) -> dict[str, Any]:
         """Give what was entered: attribute to value, for the verbs.
 
@@ -61,7 +66,7 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
         :param errors: as :exc:`core.exceptions.Invalid` has them
         """
         for name, messages in errors.items():
-            field = self._fields.get(name) or self._fields.get(name.removesuffix("_id"))
+            field = self._fields.get(name) or self._fields.get(self.pointers.get(name, name))
             if field is None:
                 self.form_errors.extend(messages)
             else:
@@ -82,7 +87,7 @@ def make_form(
     counters = sorted(field.creation_counter for field in found.values())
     for name, counter in zip((name for name in names if name in found), counters, strict=True):
         found[name].creation_counter = counter
-    return type(f"{model.__name__}Form", (ModelForm,), found)
+    return type(f"{model.__name__}Form", (ModelForm,), {**found, "pointers": _pointers(sa.inspect(model))})
 
 
 def declared(model: type[Any]) -> list[str]:
@@ -91,7 +96,7 @@ def declared(model: type[Any]) -> list[str]:
     places = {column: place for place, column in enumerate(mapper.local_table.columns)}
 
     def place(attribute: Any) -> int:
-        columns = getattr(attribute, "columns", None) or getattr(attribute, "local_columns", ())
+        columns: Any = getattr(attribute, "columns", None) or getattr(attribute, "local_columns", ())
         several = getattr(attribute, "uselist", False)
         known = [] if several else [places[column] for column in columns if column in places]
         return min(known, default=len(places))
@@ -213,7 +218,15 @@ class Converter(ModelConverter):  # type: ignore[misc]
         return None
 
     def get_converter(self, column: sa.Column[Any]) -> Callable[..., Any]:
-        """Find the converter of a column, also behind a TypeDecorator."""
+        """Find the converter of a column, also behind a TypeDecorator.
+
+        :raises ModelConversionError: for a type whose values no control can write
+        """
+        if isinstance(column.type, sa.Interval | sa.LargeBinary | sa.PickleType):
+            raise ModelConversionError(
+                f"There is no control for the column {column.name!r} of type {column.type!r}: "
+                "leave it out with exclude=, or write a field for it in a subclass of the form."
+            )
         found: Callable[..., Any] = super().get_converter(sa.Column(column.name, plain_type(column)))
         return found
 
@@ -229,6 +242,15 @@ def choice_label(member: Any) -> str:
     return str(getattr(member, "label", None) or name.replace("_", " ").capitalize())
 
 
+def _pointers(mapper: Any) -> dict[str, str]:
+    return {
+        mapper.get_property_by_column(column).key: relation.key
+        for relation in mapper.relationships
+        if relation.direction is MANYTOONE
+        for column in relation.local_columns
+    }
+
+
 def _is_written(mapper: Any, prop: Any) -> bool:
     if not isinstance(prop, ColumnProperty) or not isinstance(prop.columns[0], sa.Column):
         # A synonym, a composite of columns that have fields, or something computed.
@@ -237,8 +259,7 @@ def _is_written(mapper: Any, prop: Any) -> bool:
     if schemas.is_read_only(column) or column is mapper.version_id_col:
         return False
     # A foreign key is written by choosing the row that it points to.
-    pointing = (relation for relation in mapper.relationships if relation.direction is MANYTOONE)
-    return not any(column in relation.local_columns for relation in pointing)
+    return prop.key not in _pointers(mapper)
 
 
 def _arguments(info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]:
@@ -270,7 +291,10 @@ def _select(arguments: Any, choices: list[SelectChoice], answers: Mapping[str, A
         raise ValueError(f"{value!r} is none of the choices")
 
     return fields.SelectField(
-        choices=choices, coerce=coerce, invalid_value_message="Choose one of the list.", **arguments
+        choices=choices,
+        coerce=coerce,
+        invalid_value_message="Choose one of the list.",  # type: ignore[call-arg]  # new in 3.3
+        **arguments,
     )
 
 

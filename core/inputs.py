@@ -36,21 +36,21 @@ class FitsColumn:
             if isinstance(field, fields.DecimalField | fields.IntegerField):
                 from_text(self.rule, text)
             elif isinstance(field, fields.FloatField):
-                _check_digits(text, "Not a valid number.")
+                _check_digits(text)
                 self.rule.deserialize(field.data)
             elif isinstance(field, fields.DateTimeLocalField | fields.DateField | fields.TimeField):
-                _check_digits(text, "Write it in plain digits.")
-                self.rule.deserialize(field.data.isoformat())
+                _check_digits(text)
+                self.rule.deserialize(field.data and field.data.isoformat())
             elif isinstance(field, fields.StringField):
                 self.rule.deserialize(field.data)
         except marshmallow.ValidationError as error:
             raise validators.ValidationError(" ".join(map(str, error.messages))) from None
 
 
-def _check_digits(text: str, message: str) -> None:
+def _check_digits(text: str) -> None:
     # Python reads the digits of any script, and 1_000 as a number.
     if not text.isascii() or "_" in text:
-        raise marshmallow.ValidationError(message)
+        raise marshmallow.ValidationError("Not a valid value.")
 
 
 class Required(validators.InputRequired):
@@ -59,7 +59,7 @@ class Required(validators.InputRequired):
     def __call__(self, form: Any, field: Field) -> None:
         if not field.raw_data or not str(field.raw_data[0]).strip():
             # That nothing is no number either need not be said.
-            field.errors[:] = []
+            field.errors = []
             raise validators.StopValidation("This field is required.")
 
 
@@ -129,6 +129,11 @@ class RowSelect(QuerySelectField):  # type: ignore[misc]
 
 class RowCheckboxes(QueryCheckboxField):  # type: ignore[misc]
     """Any number of rows of a table, each a box to check."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Refuse what is no row; the original asks whether all were found before it has looked."""
+        self._get_data()
+        super().pre_validate(form)
 
     def iter_choices(self) -> Iterator[Choice]:
         """Give the choices; the original's tuples are deprecated by WTForms 3.3."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import OperationalError
 
 from services import db
 
@@ -16,11 +17,12 @@ from .exceptions import VerbError
 #: What each engine says: PostgreSQL's SQLSTATE, MariaDB's number, the beginning of SQLite's text.
 _UNIQUE = ("23505", 1062, "UNIQUE constraint failed")
 _FOREIGN_KEY = ("23503", 1451, 1452, "FOREIGN KEY constraint failed")
+_CHECK = 4025
 _NOT_NULL = ("23502", 1048, "NOT NULL constraint failed")
 
 
 def explain(
-    error: IntegrityError, model: type[Any], data: Mapping[str, Any], *, deleting: bool = False
+    error: IntegrityError | OperationalError, model: type[Any], data: Mapping[str, Any], *, deleting: bool = False
 ) -> VerbError:
     """Say what the database refused; the session must have been rolled back.
 
@@ -29,13 +31,19 @@ def explain(
     if _is(error, _UNIQUE):
         names = _unique_columns(error, model)
         return Invalid({name: [f"Another {words(model.__name__)} has this already."] for name in names or [""]})
+    if deleting and (_is(error, _FOREIGN_KEY) or _is(error, _NOT_NULL)):
+        # NOT NULL, where the ORM would have taken the row out of those that point to it.
+        return InUse(f"Other rows point to this {words(model.__name__)}: delete or change them first.")
     if _is(error, _FOREIGN_KEY):
-        if deleting:
-            return InUse(f"Other rows point to this {words(model.__name__)}: delete or change them first.")
         return Invalid({name: ["There is no such row."] for name in _dangling(model, data) or [""]})
     if _is(error, _NOT_NULL):
-        return Invalid({name: ["This field is required."] for name in _named_column(error, model)})
+        return Invalid({_named_column(error, model): ["This field is required."]})
     return Invalid({"": ["The data breaks a rule of its table."]})
+
+
+def breaks_check(error: OperationalError) -> bool:
+    """Tell whether a CHECK was broken: PyMySQL calls that an operational error."""
+    return error.orig is not None and error.orig.args[:1] == (_CHECK,)
 
 
 def words(name: str) -> str:
@@ -43,7 +51,7 @@ def words(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
 
 
-def _is(error: IntegrityError, kinds: tuple[str | int, ...]) -> bool:
+def _is(error: IntegrityError | OperationalError, kinds: tuple[str | int, ...]) -> bool:
     cause = error.orig
     state = getattr(cause, "sqlstate", None)
     number = cause.args[0] if cause is not None and cause.args else None
@@ -51,29 +59,46 @@ def _is(error: IntegrityError, kinds: tuple[str | int, ...]) -> bool:
     return state in kinds or number in kinds or any(isinstance(k, str) and text.startswith(k) for k in kinds)
 
 
-def _unique_columns(error: IntegrityError, model: type[Any]) -> list[str]:
+def _unique_columns(error: IntegrityError | OperationalError, model: type[Any]) -> list[str]:
     """Find the constraint by its name (PostgreSQL, MariaDB) or its columns (SQLite)."""
     table = sa.inspect(model).local_table
-    text = str(error.orig)
+    preparer = db.engine.dialect.identifier_preparer
     sets: dict[str, list[sa.Column[Any]]] = {
-        str(constraint.name): list(constraint.columns)
+        # A name that is too long for the engine was cut.
+        str(preparer.format_constraint(constraint)).strip('"`'): list(constraint.columns)
         for constraint in table.constraints
         if isinstance(constraint, sa.UniqueConstraint)
     }
-    sets |= {str(index.name): list(index.columns) for index in table.indexes if index.unique}
+    sets |= {str(preparer.format_index(index)).strip('"`'): list(index.columns) for index in table.indexes if index.unique}
+    key = list(table.primary_key)
+    sets |= {str(preparer.format_constraint(table.primary_key)).strip('"`'): key, "PRIMARY": key}
+    broken = _broken(error)
     for name, columns in sets.items():
         listed = ", ".join(f"{table.name}.{column.name}" for column in columns)
-        if re.search(rf"\b{re.escape(name)}\b", text) or text.endswith(f": {listed}"):
+        if broken in (name, listed):
             return [_attribute(model, column) for column in columns]
-    if "PRIMARY" in text or "pk_" in text or any(f"{table.name}.{c.name}" in text for c in table.primary_key):
-        return [_attribute(model, column) for column in table.primary_key]
     return []
 
 
-def _named_column(error: IntegrityError, model: type[Any]) -> list[str]:
-    text = str(error.orig)
-    found = [c for c in sa.inspect(model).local_table.columns if re.search(rf"\b{re.escape(c.name)}\b", text)]
-    return [_attribute(model, column) for column in found] or [""]
+def _broken(error: IntegrityError | OperationalError) -> str:
+    """Give the name of the broken constraint, or its columns; never a word of the data, which stands beside it."""
+    cause: Any = error.orig
+    if hasattr(cause, "diag"):
+        return cause.diag.constraint_name or ""
+    text = str(cause.args[-1])
+    return text.rpartition("for key ")[2].strip("'") if len(cause.args) > 1 else text.partition(": ")[2]
+
+
+def _named_column(error: IntegrityError | OperationalError, model: type[Any]) -> str:
+    cause: Any = error.orig
+    if hasattr(cause, "diag"):
+        name = cause.diag.column_name
+    elif len(cause.args) > 1:
+        name = str(cause.args[1]).split("'")[1]
+    else:
+        name = str(cause).rpartition(".")[2]
+    columns = sa.inspect(model).local_table.columns
+    return _attribute(model, columns[name]) if name in columns else ""
 
 
 def _dangling(model: type[Any], data: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ def default_value(value: Any) -> Any:
     """Give what orjson should write for a type that it does not know."""
     if isinstance(value, Decimal):
         return format(value, "f")
-    if isinstance(value, Markup) or isinstance(value, str):
+    if isinstance(value, Markup | str):
         return str(value)
     if hasattr(value, "__html__"):
         return str(value.__html__())

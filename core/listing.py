@@ -10,6 +10,7 @@ its depth, and rows that come or go in between shift nothing.
 
 import base64
 import binascii
+import enum
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ import settings
 from .exceptions import BadQuery
 from .fields import from_text
 from .fields import make_field
+from .fields import plain_type
 from .json import default_value
 
 #: Operator to the ending of its parameter: ``population__gte=100000``.
@@ -231,8 +233,8 @@ class Listing:
         for parameter, text in given.items():
             if parameter in RESERVED:
                 continue
-            name, _, operator = parameter.partition("__")
-            operator = operator or "eq"
+            name, mark, operator = parameter.partition("__")
+            operator = operator if mark else "eq"
             if name not in self.filters or operator not in self.filters[name]:
                 errors[parameter] = ["Unknown parameter. " + self._known()]
                 continue
@@ -281,7 +283,9 @@ class Listing:
 
         :param values: the row's values of the columns of ``sort``
         """
-        raw = orjson.dumps([",".join(sort), back, *values], default_value)
+        # orjson would write an enum's value; its field reads the name.
+        plain = [value.name if isinstance(value, enum.Enum) else value for value in values]
+        raw = orjson.dumps([",".join(sort), back, *plain], default_value)
         return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
     def _cursor(self, text: str, sort: tuple[str, ...]) -> Cursor:
@@ -340,7 +344,7 @@ class Listing:
         path = self.paths[name.removeprefix("-")]
         # A related row may be missing, and with it all its columns.
         missing = path.relation is not None and any(c.nullable for c in path.relation.property.local_columns)
-        return SortKey(path.column, name.startswith("-") != back, back, path.column.nullable or missing)
+        return SortKey(_sortable(path.column), name.startswith("-") != back, back, path.column.nullable or missing)
 
     def pattern(self, text: str) -> str:
         """Give the LIKE pattern for a search."""
@@ -364,6 +368,15 @@ class Listing:
             if value is not None:
                 values[f"c{number}"] = value
         return values
+
+
+def _sortable(column: Any) -> Any:
+    """Sort an enum by its names, as text: MariaDB sorts its own type by place, but compares it by name."""
+    type_ = plain_type(column)
+    if not isinstance(type_, sa.Enum) or not type_.native_enum:
+        return column
+    choices = type_.enums if type_.enum_class is None else [type_.enum_class]
+    return sa.cast(column, sa.Enum(*choices, native_enum=False))
 
 
 def _condition(column: Any, item: Filter, name: str) -> ColumnElement[bool]:

@@ -120,13 +120,12 @@ class Pages:
     def create(self) -> Answer:
         """Show the empty form, or add a row from it."""
         form = self._open_form()
-        if request.method == "POST":
-            if form.validate():
-                try:
-                    item = self.verbs.create(form.values())
-                    return self._done(item, f"Created {self.noun} “{item}”.")
-                except Invalid as error:
-                    form.add_errors(error.errors)
+        if request.method == "POST" and form.validate():
+            try:
+                item = self.verbs.create(form.values())
+                return self._done(item, f"Created {self.noun} “{item}”.")
+            except Invalid as error:
+                form.add_errors(error.errors)
         return self.render("form", 422 if form.errors else 200, form=form, item=None)
 
     def edit(self, key: str) -> Answer:
@@ -226,7 +225,8 @@ class Pages:
         form = self.form(formdata=None, obj=item)
         if request.method == "POST":
             self._refuse_unknown(form)
-            form.process(CombinedMultiDict([request.files, request.form]), obj=item)
+            sent: Any = CombinedMultiDict([request.files, request.form])
+            form.process(sent, obj=item)
         return form
 
     def _refuse_unknown(self, form: ModelForm) -> None:
@@ -286,6 +286,7 @@ def number_pages(query: Query, page: Page, total: int, nouns: tuple[str, str]) -
     """
     current = query.page or 1
     over = total > settings.MAX_COUNT
+    in_reach = current * query.limit <= settings.MAX_OFFSET
     last = max(1, -(-min(total, settings.MAX_COUNT) // query.limit))
     near = [number for number in range(1, last + 1) if number in (1, last) or abs(number - current) <= 2]
     numbers: list[tuple[int, str] | None] = []
@@ -301,6 +302,6 @@ def number_pages(query: Query, page: Page, total: int, nouns: tuple[str, str]) -
         first=None,
         last=None,
         previous=query_url(page=current - 1, cursor=None) if current > 1 else None,
-        next=query_url(page=current + 1, cursor=None) if page.next and current * query.limit <= settings.MAX_OFFSET else None,
+        next=query_url(page=current + 1, cursor=None) if page.next and in_reach else None,
         numbers=numbers,
     )

@@ -8,6 +8,7 @@ it answers when something is wrong is in :mod:`core.errors`.
 from collections.abc import Mapping
 from typing import Any
 from typing import ClassVar
+from urllib.parse import quote
 
 from flask import Blueprint
 from flask import Response
@@ -75,7 +76,8 @@ class Api(RestfulApi):  # type: ignore[misc]
         name = endpoint or resource.__name__.lower()
         self.add_resource(resource, url, endpoint=name, methods=resource.served("GET", "POST"))
         methods = resource.served("GET", "PUT", "PATCH", "DELETE")
-        self.add_resource(resource, f"{url}/<key>", endpoint=f"{name}_item", methods=methods)
+        if methods:
+            self.add_resource(resource, f"{url}/<key>", endpoint=f"{name}_item", methods=methods)
 
 
 class ModelResource(Resource):  # type: ignore[misc]
@@ -114,7 +116,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         response = self.respond(self.dumper.dump(item), self.verbs.version(item), 201)
         key = getattr(item, self.verbs.listing.key)
         db.session.commit()
-        response.headers["Location"] = f"{request.script_root}{request.path}/{key}"
+        response.headers["Location"] = f"{request.script_root}{request.path}/{quote(str(key), safe='')}"
         return response
 
     def put(self, key: str) -> Response:
@@ -128,7 +130,11 @@ class ModelResource(Resource):  # type: ignore[misc]
     def delete(self, key: str) -> Response:
         """Delete an item; 204."""
         item = self.verbs.get(key)
-        self.verbs.delete(item, self.precondition(item))
+        version = self.precondition(item)
+        try:
+            self.verbs.delete(item, version)
+        except Stale as error:
+            raise PreconditionFailed("It has changed since you read it.") from error
         db.session.commit()
         response = Response(status=204)
         del response.headers["Content-Type"]

@@ -36,7 +36,7 @@ class Prepared:
     :param names: its parameters: in order for drivers that count, else a mapping is passed
     :param constants: parameters that SQLAlchemy adds of its own (SQLite's LIMIT needs an OFFSET)
     :param binds: what SQLAlchemy does to a value on the way in, by parameter
-    :param sort: where a row has the values of the sort keys
+    :param sort: where a row has the values of the sort keys, and what SQLAlchemy does to them on the way out
     :param version: where a row has its version
     """
 
@@ -45,7 +45,7 @@ class Prepared:
     constants: Mapping[str, Any]
     binds: Mapping[str, Callable[[Any], Any]]
     dump: dump.RowDump
-    sort: tuple[int, ...]
+    sort: tuple[tuple[int, Callable[[Any], Any] | None], ...]
     version: int | None
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
@@ -54,15 +54,19 @@ class Prepared:
         ready = {name: self.binds[name](value) if name in self.binds else value for name, value in given.items()}
         return ready if self.names is None else tuple(ready[name] for name in self.names)
 
+    def sort_values(self, row: Sequence[Any]) -> list[Any]:
+        """Give the values by which a row is sorted."""
+        return [process(row[place]) if process else row[place] for place, process in self.sort]
+
 
 class RowReader:
     """Reads what a schema shows of a model's rows, by the rules of its verbs."""
 
     def __init__(self, verbs: Crud, schema: Schema) -> None:
         self.verbs = verbs
-        # A select of the verbs' own may depend on who asks: it is not prepared.
-        own_select = type(verbs).select is not Crud.select
-        self.plan = None if own_select else dump.plan(schema, verbs.model)
+        # A select of the verbs' own may depend on who asks: it is not prepared. A verb that is written out is called.
+        own = any(getattr(type(verbs), name) is not getattr(Crud, name) for name in ("select", "list", "get"))
+        self.plan = None if own else dump.plan(schema, verbs.model)
         self._prepared: dict[Any, Prepared] = {}
 
     @property
@@ -79,7 +83,7 @@ class RowReader:
         key = (engine.dialect.name, query.shape)
         prepared = self._prepared.get(key) or self._prepare(key, engine, self._list(query), query.sort)
         rows = read(engine, prepared.sql, prepared.parameters(self.verbs.values(query)))
-        page = self.verbs.page(query, rows, prepared.sort)
+        page = self.verbs.page(query, rows, prepared.sort_values)
         page.items[:] = map(prepared.dump, page.items)
         return page
 
@@ -112,6 +116,7 @@ class RowReader:
             wanted.append(sa.inspect(self.verbs.model).columns[self.verbs.version_key])
         columns += [column for column in wanted if column not in set(columns)]
         places = [next(i for i, c in enumerate(columns) if c is column) for column in wanted]
+        processors = [dump.processor(column, engine.dialect) for column in wanted]
         compiled = select.with_only_columns(*columns).compile(dialect=engine.dialect)
         binds = {
             name: process
@@ -124,7 +129,7 @@ class RowReader:
             constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
             binds=binds,
             dump=dump.compile_rows(self.plan, engine.dialect),
-            sort=tuple(places[: len(sort)]),
+            sort=tuple(zip(places, processors, strict=True))[: len(sort)],
             version=places[-1] if self.verbs.version_key else None,
         )
         if len(self._prepared) < 500:
@@ -151,7 +156,7 @@ def read(engine: Engine, sql: str, parameters: Any) -> list[Any]:
 
 
 def _read(engine: Engine, sql: str, parameters: Any) -> list[Any]:
-    connection = engine.raw_connection()
+    connection = _connect(engine)
     driver: Any = connection.driver_connection
     # psycopg sends a BEGIN of its own, which a single SELECT does not need.
     autocommit = engine.dialect.name == "postgresql"
@@ -176,7 +181,15 @@ def _read(engine: Engine, sql: str, parameters: Any) -> list[Any]:
         connection.close()
 
 
-def _wrap(engine: Engine, sql: str, parameters: Any, error: Exception, gone: bool) -> BaseException:
+def _connect(engine: Engine) -> sa.PoolProxiedConnection:
+    # A raw connection's errors are the driver's own, while the pool makes it, too.
+    try:
+        return engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _wrap(engine, None, None, error, False) from error
+
+
+def _wrap(engine: Engine, sql: str | None, parameters: Any, error: Exception, gone: bool) -> BaseException:
     return DBAPIError.instance(
         sql,
         parameters,

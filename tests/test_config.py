@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -226,13 +227,15 @@ def test_testing_refuses_a_database_that_may_be_real(name):
 
 
 @pytest.mark.parametrize("path", ["instance/andamio.db", "/srv/test_site.db"])
-def test_testing_refuses_a_sqlite_file_outside_of_the_temporary_folder(path):
+def test_testing_refuses_a_sqlite_file_outside_of_the_temporary_folder(path, monkeypatch):
+    monkeypatch.setattr(deployment, "ROOT", Path("/srv/project"))
     (found,) = faults(APP_ENV="testing", DATABASE_URL=f"sqlite:///{path}")
 
     assert "DATABASE_URL names" in found
 
 
-def test_testing_refuses_the_default_database():
+def test_testing_refuses_the_default_database(monkeypatch):
+    monkeypatch.setattr(deployment, "ROOT", Path("/srv/project"))
     (found,) = faults(APP_ENV="testing")
 
     assert "andamio.db" in found

@@ -67,7 +67,9 @@ class Reader:
                     self.run(command, expected)
             elif path == "settings.py":
                 settings = self.folder / path
-                settings.write_text(re.sub(r"INSTALLED_APPS = \[.*?\]\n", block["text"], settings.read_text(), flags=re.S))
+                settings.write_text(
+                    re.sub(r"INSTALLED_APPS = \[.*?\]\n", block["text"], settings.read_text(), flags=re.S)
+                )
             elif path:
                 file = self.folder / path
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -92,13 +94,19 @@ class Reader:
     def serve(self, command: str) -> None:
         with (self.folder / "server.log").open("w") as log:
             server = subprocess.Popen(
-                command.split(), cwd=self.folder, env=self.environ, stdout=log, stderr=log, text=True, start_new_session=True
+                command.split(),
+                cwd=self.folder,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                text=True,
+                start_new_session=True,
             )
         self.servers.append(server)
         ends = time.monotonic() + 60
         while time.monotonic() < ends and server.poll() is None:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5).close()  # noqa: S310
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5).close()
                 return
             except OSError:
                 time.sleep(0.2)

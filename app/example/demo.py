@@ -26,7 +26,18 @@ SHELVES = {
     "Kitchen": (("Chef's knife", "Cast-iron pan", "Cutting board", "Kettle", "Storage jar"), 8, 140),
 }
 RANGES = ("Alder", "Basalt", "Cedar", "Delta", "Ember", "Fjord", "Granite", "Heron", "Iris", "Juniper")
-TAGS = ("Bestseller", "Bulky", "Gift idea", "Made in Europe", "New", "Organic", "Recycled", "Repairable", "Sale", "Spare parts")
+TAGS = (
+    "Bestseller",
+    "Bulky",
+    "Gift idea",
+    "Made in Europe",
+    "New",
+    "Organic",
+    "Recycled",
+    "Repairable",
+    "Sale",
+    "Spare parts",
+)
 NOTES = (
     "The supplier delivers on Tuesdays only.",
     "Packaging changes in spring: use up the old boxes first.",

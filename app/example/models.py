@@ -70,7 +70,9 @@ class Product(Timestamped, Versioned, db.Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120), index=True)
     sku: Mapped[str] = mapped_column(
-        String(20), unique=True, info={"label": "SKU", "description": "The number on the shelf; no two products share one."}
+        String(20),
+        unique=True,
+        info={"label": "SKU", "description": "The number on the shelf; no two products share one."},
     )
     category_id: Mapped[int] = mapped_column(ForeignKey("example_category.id"), index=True)
     category: Mapped[Category] = relationship(back_populates="products")
@@ -79,7 +81,9 @@ class Product(Timestamped, Versioned, db.Model):
     price: Mapped[Decimal] = mapped_column(Money(10, 2), info={"min": 0, "description": "In euros."})
     stock: Mapped[int] = mapped_column(default=0, info={"min": 0, "label": "In stock"})
     available_from: Mapped[date | None]
-    featured: Mapped[bool] = mapped_column(default=False, info={"description": "Show it on the first page of the shop."})
+    featured: Mapped[bool] = mapped_column(
+        default=False, info={"description": "Show it on the first page of the shop."}
+    )
     notes: Mapped[str | None] = mapped_column(Text, info={"description": "For colleagues; customers never see them."})
 
     def __str__(self) -> str:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from flask import Response
 from flask import current_app
 from flask import render_template
-from flask import Response
 
-from core.menu import entries
 from core.menu import Entry
-from core.modules import installed
+from core.menu import entries
 from core.modules import Module
+from core.modules import installed
 from services import csrf
 
 from . import bp

@@ -3,10 +3,12 @@
 ``alembic/env.py`` runs :func:`run`; the other functions do the same from within Python.
 """
 
+from alembic.util import CommandError
+
 from .commands import downgrade
 from .commands import make_config
 from .commands import pending
 from .commands import upgrade
 from .environment import run
 
-__all__ = ["downgrade", "make_config", "pending", "run", "upgrade"]
+__all__ = ["CommandError", "downgrade", "make_config", "pending", "run", "upgrade"]

@@ -1,6 +1,5 @@
 """What ``alembic/env.py`` runs: one command of alembic on one database, safely."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -140,5 +139,3 @@ def find_url(config: Config) -> URL:
 def _start_logging() -> None:
     loaded = deployment.load()
     services.configure_logging(loaded["LOG_LEVEL"], loaded["LOG_FORMAT"])
-    # Six lines each time, that say nothing about this database.
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)

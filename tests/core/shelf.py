@@ -61,7 +61,7 @@ class Thing(Timestamped, Versioned, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
-    code: Mapped[str | None] = mapped_column(sa.String(20), unique=True, index=True)
+    code: Mapped[str | None] = mapped_column(sa.String(40), unique=True, index=True)
     maker_id: Mapped[int] = mapped_column(sa.ForeignKey("shelf_maker.id"))
     owner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shelf_maker.id"))
     slot: Mapped[int | None] = mapped_column(sa.SmallInteger)

@@ -177,6 +177,7 @@ def test_empty_parameters_are_none(shop: Flask, names: Any) -> None:
         ("moment=2026-01-01T00:00:00", {"moment"}),
         ("moment=0001-01-01T00:00:00%2B23:00", {"moment"}),
         ("uid=12", {"uid"}),
+        ("uid=00000000-0000-8000-0000-000000000000", {"uid"}),
         ("q=" + "x" * 201, {"q"}),
         ("sort=name,name", {"sort"}),
         ("sort=name,-name", {"sort"}),

@@ -36,7 +36,8 @@ def delete(key: int) -> str:
 
 def summary(answer: TestResponse) -> list[tuple[str, str]]:
     """Give the lines above the form: (id of the field, what is wrong)."""
-    return [(link, html.unescape(text)) for link, text in re.findall(r'<li><a href="#([\w-]+)">(.*?)</a>', answer.text)]
+    lines = re.findall(r'<li><a href="#([\w-]+)">(.*?)</a>', answer.text)
+    return [(link, html.unescape(text)) for link, text in lines]
 
 
 def shown(answer: TestResponse) -> str:
@@ -105,12 +106,14 @@ REFUSED = [
     ("price", "-0.01", "Must be greater than or equal to 0."),
     ("price", "1.005", "At most 2 decimal places."),
     ("price", "100000000", "At most 8 digits before the point."),
-    *(("price", text, "Not a valid") for text in ["abc", "NaN", "Infinity", "-inf", "1e400", "1e2", "1_000", "１２", "1,5", "0x1"]),
+    *(("price", text, "Not a valid") for text in ["abc", "NaN", "Infinity", "-inf", "1e400", "1e2", "1_000"]),
+    *(("price", text, "Not a valid") for text in ["１２", "1,5", "0x1"]),
     ("stock", "-1", "Must be greater than or equal to 0"),
     *(("stock", str(number), "Must be") for number in [2**31, 2**63, 2**70]),
     *(("stock", text, "Not a valid") for text in ["1.0", "abc", "1_000", "１２", "1e3", "9" * 5000, "NaN"]),
     *(("available_from", text, "year") for text in ["0001-01-01", "0999-12-31"]),
-    *(("available_from", text, "Not a valid date") for text in ["10000-01-01", "2026-02-31", "31/12/2026", "２０２６-01-01", "soon"]),
+    *(("available_from", text, "Not a valid") for text in ["10000-01-01", "2026-02-31", "31/12/2026", "soon"]),
+    ("available_from", "２０２６-01-01", "Not a valid"),
     ("notes", "a\0b", "NUL characters are not allowed."),
     ("notes", "x" * 1_000_001, "Longer than maximum length"),
 ]  # fmt: skip
@@ -184,7 +187,11 @@ def test_category_that_goes_while_the_form_is_open_is_refused(client: FlaskClien
 # --- requests that no form sends ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["id", "created_at", "updated_at", "category_id", "colour", "name\0", "tags.id", "__class__"])
+#: What the model has and the form does not, and what nobody has.
+STRAY = ["id", "created_at", "updated_at", "category_id", "colour", "name\0", "tags.id", "__class__"]
+
+
+@pytest.mark.parametrize("name", STRAY)
 def test_names_that_the_form_does_not_have_are_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
     key = stand.product()
     before = stand.content()
@@ -249,7 +256,10 @@ def test_multipart_form_that_is_no_utf8_is_refused(visitor: FlaskClient, stand: 
     assert stand.content() == before
 
 
-@pytest.mark.parametrize("name", ["name", "price", "stock", "category", "tags", "available_from", "notes", "new", "version"])
+FILES = ["name", "price", "stock", "category", "tags", "available_from", "notes", "new", "version"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_file_in_the_place_of_a_text_is_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
     key = stand.product()
     before = stand.content()

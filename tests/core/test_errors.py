@@ -1,0 +1,495 @@
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask import abort
+from flask import jsonify
+from flask import redirect
+from flask import request
+from flask.testing import FlaskClient
+from marshmallow import ValidationError
+from sqlalchemy.engine import URL
+from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import Unauthorized
+from werkzeug.test import TestResponse
+
+from config import ROOT
+from core.problems import KINDS
+from services import csrf
+from services import db
+from tests.core import shelf
+from tests.core.shelf import Maker
+from tests.core.shelf import Thing
+from tests.core.shelf import things
+
+SECRET = "the secret of the house"
+
+
+def explode(kind: str) -> Any:
+    match kind:
+        case "exception":
+            raise RuntimeError(SECRET)
+        case "sql":
+            db.session.execute(sa.text(f"SELECT '{SECRET}' FROM nowhere"))
+        case "http":
+            abort(int(request.args["code"]), description=request.args.get("words"))
+        case "busy":
+            raise TooManyRequests(retry_after=7)
+        case "unauthorized":
+            raise Unauthorized(www_authenticate=None)
+        case "validation":
+            raise ValidationError({"lines": {0: {"name": ["Wrong."]}}, "_schema": ["All wrong."]})
+        case "unknown":
+            raise NotFound
+        case "redirect":
+            return redirect("/elsewhere", 308)
+        case "response":
+            abort(jsonify(own=True))
+        case "body":
+            return jsonify(request.get_json())
+        case "form":
+            return request.form.get("name", "")
+    return "fine"
+
+
+@pytest.fixture
+def house(kiosk: Flask) -> Flask:
+    """The module of the tests, with views that go wrong, on both sides of the contract."""
+    view = csrf.exempt(explode)
+    kiosk.add_url_rule("/explode/<kind>", "page", view, methods=["GET", "POST"])
+    kiosk.add_url_rule("/shelf/explode/<kind>", "api", view, methods=["GET", "POST"])
+    kiosk.add_url_rule("/guarded", "guarded", lambda: "fine", methods=["POST"])
+    return kiosk
+
+
+@pytest.fixture
+def caller(house: Flask) -> FlaskClient:
+    return house.test_client()
+
+
+def problem(answer: TestResponse, status: int, kind: str) -> Any:
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    document = answer.json
+    assert list(document)[:5] == ["type", "title", "status", "detail", "request_id"]
+    assert document["type"] == (kind if kind == "about:blank" else f"/problems/{kind}")
+    assert document["status"] == status
+    assert document["request_id"] == answer.headers["X-Request-ID"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert all(isinstance(document[name], str) and document[name] for name in ("title", "detail"))
+    return document
+
+
+def page(answer: TestResponse, status: int) -> str:
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert answer.headers["X-Request-ID"] in answer.text
+    assert f"{status}" in answer.text
+    return answer.text
+
+
+# --- which of the two ---------------------------------------------------------------------------
+
+
+def test_below_the_prefix_of_an_api_it_is_a_problem_document(caller: FlaskClient) -> None:
+    for path in ("/shelf", "/shelf/", "/shelf/nothing", "/shelf/things/1"):
+        problem(caller.get(path, headers={"Accept": "application/json, text/html"}), 404, "not-found")
+
+
+def test_elsewhere_it_is_a_page(caller: FlaskClient) -> None:
+    for path in ("/nothing", "/shelfish", "/problems/nothing"):
+        page(caller.get(path), 404)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/problem+json", "text/html;q=0.5, application/json"])
+def test_who_prefers_json_gets_a_problem_document(caller: FlaskClient, accept: str) -> None:
+    problem(caller.get("/nothing", headers={"Accept": accept}), 404, "not-found")
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/html, application/json", "text/*", "image/png", "application/json;q=0", ";;,q"])
+def test_who_does_not_prefer_json_gets_a_page(caller: FlaskClient, accept: str) -> None:
+    page(caller.get("/nothing", headers={"Accept": accept}), 404)
+
+
+# --- each kind ----------------------------------------------------------------------------------
+
+
+def test_method_that_is_not_served(caller: FlaskClient) -> None:
+    answer = caller.delete("/shelf/explode/x")
+    problem(answer, 405, "method-not-allowed")
+    assert answer.allow == {"GET", "HEAD", "OPTIONS", "POST"}
+    page(caller.delete("/explode/x"), 405)
+
+
+def test_form_without_a_token(caller: FlaskClient) -> None:
+    assert "Load the page again" in page(caller.post("/guarded"), 400)
+    problem(caller.post("/guarded", headers={"Accept": "application/json"}), 400, "csrf")
+
+
+@pytest.mark.parametrize("prefix", ["", "/shelf"])
+def test_broken_bodies_are_answered_by_a_plain_view_too(caller: FlaskClient, prefix: str) -> None:
+    check = problem if prefix else lambda answer, status, kind: page(answer, status)
+    url = f"{prefix}/explode/body"
+    check(caller.post(url, data="x"), 415, "unsupported-media-type")
+    check(caller.post(url, data="{", content_type="application/json"), 400, "bad-request")
+    check(caller.post(url, data="x" * 2_000_000, content_type="application/json"), 413, "too-large")
+    check(caller.post(f"{prefix}/explode/form", data={"name": "x" * 2_000_000}), 413, "too-large")
+
+
+@pytest.mark.parametrize("kind", ["exception", "sql"])
+def test_nothing_internal_is_shown(caller: FlaskClient, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    for url, check in ((f"/shelf/explode/{kind}", problem), (f"/explode/{kind}", None)):
+        answer = caller.get(url)
+        if check:
+            check(answer, 500, "internal")
+        else:
+            page(answer, 500)
+        for word in (SECRET, "RuntimeError", "SELECT", "nowhere", "Traceback", "sqlite"):
+            assert word not in answer.text
+    assert SECRET in caplog.text
+
+
+def test_too_many_requests_say_when_to_come_back(caller: FlaskClient) -> None:
+    answer = caller.get("/shelf/explode/busy")
+    problem(answer, 429, "too-many-requests")
+    assert answer.headers["Retry-After"] == "7"
+
+
+def test_validation_error_of_any_view_is_flattened(caller: FlaskClient) -> None:
+    document = problem(caller.get("/shelf/explode/validation"), 422, "invalid")
+    assert document["errors"] == [
+        {"field": "lines.0.name", "message": "Wrong."},
+        {"field": "", "message": "All wrong."},
+    ]
+    assert "lines.0.name" in page(caller.get("/explode/validation"), 422)
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503])
+def test_each_status_has_its_kind(caller: FlaskClient, code: int) -> None:
+    answer = caller.get(f"/shelf/explode/http?code={code}")
+    assert answer.json["type"].startswith("/problems/")
+    problem(answer, code, answer.json["type"].removeprefix("/problems/"))
+    page(caller.get(f"/explode/http?code={code}"), code)
+
+
+@pytest.mark.parametrize("code", [410, 411, 414, 418, 423, 451, 501, 502, 504])
+def test_other_status_has_no_kind_of_its_own(caller: FlaskClient, code: int) -> None:
+    problem(caller.get(f"/shelf/explode/http?code={code}"), code, "about:blank")
+    page(caller.get(f"/explode/http?code={code}"), code)
+
+
+def test_words_of_an_abort_are_the_detail_and_are_escaped(caller: FlaskClient) -> None:
+    words = "<b>not</b> & now"
+    assert caller.get("/shelf/explode/http", query_string={"code": 409, "words": words}).json["detail"] == words
+    text = page(caller.get("/explode/http", query_string={"code": 409, "words": words}), 409)
+    assert "&lt;b&gt;not" in text
+    assert "<b>not" not in text
+
+
+def test_address_is_escaped_in_the_page(caller: FlaskClient) -> None:
+    assert "<script>alert" not in page(caller.get("/<script>alert(1)</script>"), 404)
+
+
+@pytest.mark.parametrize("prefix", ["", "/shelf"])
+def test_redirects_and_ready_answers_pass_untouched(caller: FlaskClient, prefix: str) -> None:
+    answer = caller.get(f"{prefix}/explode/redirect")
+    assert (answer.status_code, answer.location) == (308, "/elsewhere")
+    assert caller.get(f"{prefix}/explode/response").json == {"own": True}
+
+
+def test_head_of_an_error_has_no_body(caller: FlaskClient) -> None:
+    answer = caller.head("/shelf/nothing")
+    assert (answer.status_code, answer.data) == (404, b"")
+
+
+def test_request_id_of_the_caller_is_kept_if_it_is_one(caller: FlaskClient) -> None:
+    assert caller.get("/shelf/nothing", headers={"X-Request-ID": "abcd-1234"}).json["request_id"] == "abcd-1234"
+    for sent in ("short", "x" * 65, "<script>alert", "abcd\t1234"):
+        assert caller.get("/shelf/nothing", headers={"X-Request-ID": sent}).json["request_id"] != sent
+
+
+def test_host_that_is_not_ours(caller: FlaskClient) -> None:
+    for path in ("/", "/shelf/things"):
+        answer = caller.get(path, headers={"Host": "evil.example"})
+        assert answer.status_code == 400
+    assert answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_has_a_page(caller: FlaskClient, name: str) -> None:
+    text = caller.get(f"/problems/{name}").text
+    assert KINDS[name].title in text
+    assert f"{KINDS[name].status}" in text
+
+
+def test_prefix_of_the_server_stands_in_the_type(caller: FlaskClient) -> None:
+    answer = caller.get("/shelf/nothing", environ_overrides={"SCRIPT_NAME": "/shop"})
+    assert answer.json["type"] == "/shop/problems/not-found"
+
+
+def test_error_page_does_not_depend_on_the_layout(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    house.jinja_env.globals["menu"] = None
+    answer = house.test_client().get("/nothing")
+    assert (answer.status_code, answer.mimetype, answer.text) == (404, "text/plain", "404 Not found\n")
+    assert "could not be rendered" in caplog.text
+
+
+# --- the database -------------------------------------------------------------------------------
+
+
+class Proxy:
+    """Stands between an application and its database, and can be cut."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.target = target
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.port = 0
+        self.restore()
+
+    def restore(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for pair in self.pairs:
+            for end in pair:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+        self.pairs.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(self.target)
+            self.pairs.append((client, server))
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def proxied(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
+    proxies = []
+
+    def make(engine_name: str) -> tuple[Flask, Proxy]:
+        url = shelf_url(engine_name)
+        proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
+        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [shelf.__name__]), proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.cut()
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_database_that_is_away_is_waited_for(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    with app.app_context():
+        db.session.add(Maker(id=1, name="Acme"))
+        db.session.commit()
+    client = app.test_client()
+    thing = {"name": "pen", "maker_id": 1}
+    assert client.post("/shelf/things", json=thing).status_code == 201
+    assert client.get("/shelf/things").status_code == 200
+    proxy.cut()
+    for answer in (client.get("/shelf/things"), client.post("/shelf/things", json=thing), client.get("/shelf/things/1")):
+        problem(answer, 503, "unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+    proxy.restore()
+    assert client.get("/shelf/things").status_code == 200
+    assert client.post("/shelf/things", json=thing).status_code == 201
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_connection_lost_in_between_is_not_noticed_by_readers(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    client = app.test_client()
+    assert client.get("/shelf/things").status_code == 200
+    proxy.cut()
+    proxy.restore()
+    assert client.get("/shelf/things").status_code == 200
+
+
+def test_lock_that_is_not_given_is_busy(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another transaction holds the row; the wait is set to a second."""
+    monkeypatch.setenv("DATABASE_TIMEOUT_SECONDS", "1")
+    url = shelf_url(engine_name)
+    app = make_app(url, [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=_short(engine_name))
+    with app.app_context():
+        db.session.add(Maker(id=1, name="Acme"))
+        db.session.flush()
+        item = things.create({"name": "pen", "maker_id": 1})
+        db.session.commit()
+        number = item.id
+    other = sa.create_engine(url, poolclass=sa.NullPool)
+    with other.connect() as connection:
+        if engine_name == "sqlite":
+            connection.connection.driver_connection.isolation_level = None
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.execute(sa.update(Thing.__table__).values(name="held"))
+        answer = app.test_client().patch(f"/shelf/things/{number}", json={"rank": 1}, headers={"If-Match": "*"})
+        problem(answer, 503, "unavailable")
+        assert answer.headers["Retry-After"]
+        connection.rollback()
+    answer = app.test_client().patch(f"/shelf/things/{number}", json={"rank": 1}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+
+
+def _short(engine_name: str) -> dict[str, Any]:
+    return {"connect_args": {"timeout": 1}} if engine_name == "sqlite" else {"pool_timeout": 1}
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_deadlock_is_busy_for_one_and_passes_the_other(shop: Flask) -> None:
+    with shop.app_context():
+        db.session.add(Maker(id=1, name="Acme"))
+        db.session.flush()
+        keys = [things.create({"name": "pen", "maker_id": 1}).id for _ in range(2)]
+        db.session.commit()
+    gate = threading.Barrier(2)
+
+    def cross(first: int, second: int) -> str:
+        for number, key in enumerate((first, second)):
+            db.session.execute(sa.update(Thing).where(Thing.id == key).values(rank=1))
+            if number == 0:
+                gate.wait()
+        db.session.commit()
+        return "fine"
+
+    shop.add_url_rule("/shelf/cross/<int:first>/<int:second>", "cross", cross)
+    statuses: list[int] = []
+
+    def call(first: int, second: int) -> None:
+        statuses.append(shop.test_client().get(f"/shelf/cross/{first}/{second}").status_code)
+
+    threads = [threading.Thread(target=call, args=pair) for pair in (keys, keys[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 503]
+
+
+# --- a real server ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """gunicorn with the whole platform, production's way of reading bodies."""
+    folder = tmp_path_factory.mktemp("gunicorn")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {"APP_ENV": "testing", "DATABASE_URL": f"sqlite:///{folder / 'x.db'}", "PATH": "/usr/bin:/bin"}
+    arguments = ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "--workers", "1", "--log-level", "error", "run:app"]
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *arguments], cwd=ROOT, env=environ, stdout=log, stderr=log
+        )
+    for _ in range(200):
+        if _answers(port) or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    assert process.poll() is None, Path(folder / "log").read_text()
+    yield port
+    process.terminate()
+    process.wait(10)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"),
+        (CHUNKED, b"5\r\n{}\r\n0\r\n\r\n"),
+        (CHUNKED, b"-1\r\n{}\r\n0\r\n\r\n"),
+        (CHUNKED, b"10\r\n{"),
+        (CHUNKED, b"2\r\n{}\r\n"),
+        (CHUNKED, b"2\r\n{}XX0\r\n\r\n"),
+        (CHUNKED, b""),
+        ("Content-Length: 50\r\n", b'{"name": "half'),
+    ],
+    ids=["size", "short", "negative", "cut", "no end", "no break", "empty", "length"],
+)
+def test_broken_body_is_a_bad_request(server: int, headers: str, body: bytes) -> None:
+    status, document = _post(server, headers, body)
+    assert (status, document["type"]) == (400, "/problems/bad-request")
+
+
+def test_chunked_body_is_read(server: int) -> None:
+    status, document = _post(server, CHUNKED, b"2\r\n[]\r\n0\r\n\r\n")
+    assert (status, document["errors"][0]["message"]) == (422, "The body must be a JSON object.")
+
+
+def test_chunked_body_that_is_too_large_is_cut_short(server: int) -> None:
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    status, document = _post(server, CHUNKED, chunk * 20 + b"0\r\n\r\n")
+    assert (status, document["type"]) == (413, "/problems/too-large")
+
+
+def test_path_that_is_no_utf8_is_a_bad_request(server: int) -> None:
+    for path in (b"/api/v1/cities/%ff", b"/api/v1/cities/1%00", b"/api/v1/cities?q=%ff", b"/api/v1/cities/\xff"):
+        with socket.create_connection(("127.0.0.1", server), 5) as connection:
+            connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert b" 400 " in _receive(connection).partition(b"\r\n")[0], path
+
+
+def _post(port: int, headers: str, body: bytes) -> tuple[int, Any]:
+    head = f"POST /api/v1/cities HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}Connection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        try:
+            connection.sendall(head.encode() + body)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            # It has answered already, and listens no more.
+            pass
+        answer = _receive(connection)
+    top, _, text = answer.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in top, answer
+    return int(top.split()[1]), json.loads(text)
+
+
+def _receive(connection: socket.socket) -> bytes:
+    received = b""
+    try:
+        while data := connection.recv(65536):
+            received += data
+    except ConnectionResetError:
+        pass
+    return received

@@ -1,0 +1,318 @@
+"""Forms made from models: a field for every type, and a value that comes back as it went in."""
+
+import uuid
+from collections.abc import Callable
+from collections.abc import Iterator
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.engine import URL
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from wtforms_sqlalchemy.orm import ModelConversionError
+
+from core.forms import make_form
+from services import db
+from tests import forms
+from tests.core import desk
+
+NEW = "/desk/sheets/new"
+
+
+@pytest.fixture(scope="module")
+def desk_urls(databases: Any) -> Iterator[dict[str, URL]]:
+    urls: dict[str, URL] = {}
+    yield urls
+    for url in urls.values():
+        databases.drop(url)
+
+
+@pytest.fixture
+def open_desk(
+    make_app: Callable[..., Flask], desk_urls: dict[str, URL], databases: Any
+) -> Iterator[Callable[[str], Flask]]:
+    """Give an application of the desk on an engine, with a drawer and two marks, emptied after the test."""
+    apps = []
+
+    def make(engine_name: str) -> Flask:
+        new = engine_name not in desk_urls
+        url = desk_urls.setdefault(engine_name, databases.make(engine_name)) if new else desk_urls[engine_name]
+        app = make_app(url, [desk.__name__])
+        apps.append(app)
+        with app.app_context():
+            desk.Base.metadata.create_all(db.engine)
+            db.session.add_all([desk.Drawer(code="A"), desk.Mark(id=1, name="one"), desk.Mark(id=2, name="two")])
+            db.session.commit()
+        return app
+
+    yield make
+    for app in apps:
+        with app.app_context():
+            for table in reversed(desk.Base.metadata.sorted_tables):
+                db.session.execute(table.delete())
+            db.session.commit()
+
+
+@pytest.fixture
+def everywhere(open_desk: Callable[[str], Flask], engine_name: str) -> Flask:
+    return open_desk(engine_name)
+
+
+@pytest.fixture
+def here(open_desk: Callable[[str], Flask]) -> Flask:
+    return open_desk("sqlite")
+
+
+def add(app: Flask, **values: Any) -> str:
+    """Add a sheet and give the URL of its form."""
+    with app.app_context():
+        marks = [db.session.get_one(desk.Mark, key) for key in values.pop("marks", ())]
+        sheet = desk.Sheet(**{"title": "T", **values}, marks=marks)
+        db.session.add(sheet)
+        db.session.commit()
+        return f"/desk/sheets/{sheet.id}/edit"
+
+
+def stored(app: Flask) -> dict[str, Any]:
+    """Give the only sheet."""
+    with app.app_context():
+        sheet = db.session.scalars(sa.select(desk.Sheet)).one()
+        found = {column.key: getattr(sheet, column.key) for column in sa.inspect(desk.Sheet).column_attrs}
+        return {**found, "marks": sorted(mark.id for mark in sheet.marks)}
+
+
+# --- there and back -----------------------------------------------------------------------------
+
+FULL: dict[str, Any] = {
+    "title": "Title",
+    "alias": "al",
+    "body": "one\ntwo",
+    "small": -(2**15),
+    "whole": 50_000,
+    "big": 2**63 - 1,
+    "exact": Decimal("1234.0000000001"),
+    "price": Decimal("-9999999999.99"),
+    "ratio": 0.1,
+    "flag": False,
+    "maybe": False,
+    "day": date(2026, 2, 28),
+    "hour": time(23, 59, 59),
+    "local": datetime(2026, 2, 28, 12, 30, 15),
+    "moment": datetime(2026, 2, 28, 12, 30, 15, 123456, UTC),
+    "kind": desk.Kind.LETTER_HOME,
+    "other": desk.Kind.LETTER_HOME,
+    "mood": "wild",
+    "data": {"a": [1, 2.5, None, True, "é <&>"], "z": {}},
+    "token": uuid.UUID(int=7),
+    "drawer_code": "A",
+    "cover_id": 1,
+    "marks": [2, 1],
+}
+STORED = [
+    FULL,
+    {},
+    {"maybe": True, "style": "", "alias": "", "body": "", "whole": 0, "ratio": 0.0, "hour": time(0, 0), "data": []},
+    {"ratio": 1e-07, "exact": Decimal("0.0000000001"), "data": 0, "price": Decimal(0), "small": 0, "big": -(2**63)},
+    {"ratio": 1.7976931348623157e308, "data": "text", "hour": time(1, 2, 3, 4)},
+    {"local": datetime(2026, 1, 1, 0, 0, 0, 5), "data": -0.0},
+    {"ratio": -5e-324, "data": False, "body": "\r\n\r", "alias": "a\r\nb", "moment": datetime(2026, 1, 1, tzinfo=UTC)},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", STORED)
+def test_untouched_edit_changes_nothing(everywhere: Flask, values: dict[str, Any]) -> None:
+    url = add(everywhere, **values)
+    before = stored(everywhere)
+    assert forms.submit(everywhere.test_client(), url).status_code == 303
+    assert stored(everywhere) == before
+    assert stored(everywhere)["version"] == 1
+
+
+def test_every_type_can_be_entered(everywhere: Flask) -> None:
+    answer = forms.submit(
+        everywhere.test_client(), NEW, title="Title", alias="al", body="one\r\ntwo", small="-32768", whole="50000",
+        big="9223372036854775807", exact="1234.0000000001", price="-9999999999.99", ratio="0.1", flag=None, maybe="no",
+        day="2026-02-28", hour="23:59:59", local="2026-02-28T12:30:15", moment="2026-02-28T12:30:15",
+        kind="LETTER_HOME", other="LETTER_HOME", mood="wild", data='{"a": [1, 2.5, null, true, "é <&>"], "z": {}}',
+        token=str(uuid.UUID(int=7)), drawer="A", cover_id="1", marks=["2", "1"],
+    )  # fmt: skip
+    assert answer.status_code == 303
+    found = stored(everywhere)
+    expected = {**FULL, "marks": [1, 2], "moment": FULL["moment"].replace(microsecond=0), "style": "plain"}
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_everything_can_be_emptied(everywhere: Flask) -> None:
+    url = add(everywhere, **FULL)
+    client = everywhere.test_client()
+    fields = forms.open_form(client, url)
+    keep = ("csrf_token", "version", "title", "kind", "style")
+    data = {name: (value if name in keep else "") for name, value in fields.items() if name not in ("flag", "marks")}
+    assert client.post(url, data=data).status_code == 303
+    found = stored(everywhere)
+    nullable = [column.key for column in desk.Sheet.__table__.columns if column.nullable]
+    assert {found[name] for name in nullable} == {None}
+    assert (found["flag"], found["marks"]) == (False, [])
+
+
+ENTERED = [
+    ("flag", "y", True),
+    ("maybe", "yes", True),
+    ("maybe", "", None),
+    ("ratio", "1e5", 100000.0),
+    ("ratio", "-.5", -0.5),
+    ("ratio", "3", 3.0),
+    ("hour", "07:05", time(7, 5)),
+    ("local", "2026-02-28T07:05", datetime(2026, 2, 28, 7, 5)),
+    ("moment", "2026-02-28T07:05", datetime(2026, 2, 28, 7, 5, tzinfo=UTC)),
+    ("token", "00000000000000000000000000000007", uuid.UUID(int=7)),
+    ("data", "null", None),
+    ("data", '"\\ud83d\\ude00"', "😀"),
+    ("data", " ", None),
+    ("whole", " 7 ", 7),
+    ("whole", "-5", -5),
+    ("alias", "  a ", "  a "),
+    ("body", "a\r\n\r\nb\r\n", "a\n\nb\n"),
+    ("style", "", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "value"), ENTERED)
+def test_what_is_entered_is_stored(here: Flask, name: str, text: str, value: Any) -> None:
+    assert forms.submit(here.test_client(), NEW, title="T", **{name: text}).status_code == 303
+    assert stored(here)[name] == value
+    assert type(stored(here)[name]) is type(value)
+
+
+REFUSED = [
+    ("title", "x" * 11),
+    ("alias", " " * 11),
+    ("style", " " * 11),
+    ("small", "32768"),
+    ("small", "-32769"),
+    ("whole", "50001"),
+    ("whole", "-6"),
+    ("big", str(2**63)),
+    ("exact", "0.00000000001"),
+    ("exact", "10000"),
+    ("price", "1.005"),
+    *(("ratio", text) for text in ["nan", "inf", "-Infinity", "1e400", "1_0", "１", "abc", "0x1p3"]),
+    ("maybe", "perhaps"),
+    *(("day", text) for text in ["2026-02-30", "0001-01-01", "today", "２０２６-01-01"]),
+    *(("hour", text) for text in ["24:00", "7", "１２:00", "12:00:00.5"]),
+    *(("local", text) for text in ["2026-02-30T00:00", "2026-02-28", "２０２６-01-01T00:00"]),
+    *(("moment", text) for text in ["0001-01-01T00:00", "2026-02-28T25:00", "2026-02-28T12:00Z"]),
+    ("kind", "NONE"),
+    ("kind", "1"),
+    ("kind", ""),
+    ("other", "note"),
+    ("mood", "Wild"),
+    *(("data", text) for text in ["{", "{'a': 1}", "NaN", "[Infinity]", "1e400", '"\\ud800"', '{"\\u0000": 1}']),
+    ("data", "[" * 100_000),
+    ("data", "1" * 5000),
+    *(("token", text) for text in ["7", "x" * 32, "{" * 40]),
+    ("drawer", "B"),
+    ("cover_id", "99"),
+    ("cover_id", "abc"),
+    ("marks", "99"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), REFUSED, ids=[f"{name}={text[:12]}" for name, text in REFUSED])
+def test_what_does_not_fit_is_refused_at_its_field(here: Flask, name: str, text: str) -> None:
+    url = add(here)
+    before = stored(here)
+    answer = forms.submit(here.test_client(), url, **{name: text})
+    assert answer.status_code == 422
+    assert answer.text.count('class="field-errors"') == 1
+    assert f'id="{name}-error"' in answer.text
+    assert stored(here) == before
+
+
+def test_foreign_key_that_points_nowhere_is_told_at_its_field(everywhere: Flask) -> None:
+    answer = forms.submit(everywhere.test_client(), NEW, title="T", cover_id="99")
+    assert answer.status_code == 422
+    assert 'id="cover_id-error"' in answer.text
+
+
+def test_errors_of_a_verb_stand_at_their_fields_or_at_the_top(here: Flask) -> None:
+    with here.test_request_context():
+        form = make_form(desk.Sheet)(formdata=None)
+        form.add_errors({"drawer_code": ["Gone."], "title": ["Taken."], "version": ["Odd."], "": ["All is lost."]})
+        assert (form.drawer.errors, form.title.errors) == (["Gone."], ["Taken."])
+        assert form.form_errors == ["Odd.", "All is lost."]
+
+
+# --- what the form is made of -------------------------------------------------------------------
+
+
+def names(form: type[Any], app: Flask) -> list[str]:
+    with app.test_request_context():
+        return [field.name for field in form(formdata=None) if field.name != "csrf_token"]
+
+
+def test_form_has_what_a_person_writes_in_the_order_of_the_columns(here: Flask) -> None:
+    assert names(make_form(desk.Sheet), here) == [
+        "title", "alias", "body", "style", "small", "whole", "big", "exact", "price", "ratio", "flag", "maybe", "day",
+        "hour", "local", "moment", "kind", "other", "mood", "data", "token", "drawer", "cover_id", "marks",
+    ]  # fmt: skip
+
+
+def test_key_that_a_person_writes_is_in_the_form(here: Flask) -> None:
+    assert names(make_form(desk.Drawer), here) == ["code"]
+
+
+def test_form_can_be_narrowed(here: Flask) -> None:
+    assert names(make_form(desk.Sheet, only=("marks", "title")), here) == ["marks", "title"]
+    assert "title" not in names(make_form(desk.Sheet, exclude=("title",)), here)
+    assert names(make_form(desk.Sheet, only=("kind", "day"), exclude=("day",)), here) == ["kind"]
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        ("title", {'type="text"', 'maxlength="10"', "required", 'aria-describedby="title-help"'}),
+        ("whole", {'type="number"', 'min="-5"', 'max="50000"'}),
+        ("price", {'type="number"', 'step="0.01"'}),
+        ("exact", {'step="0.0000000001"'}),
+        ("ratio", {'step="any"'}),
+        ("day", {'type="date"'}),
+        ("hour", {'type="time"'}),
+        ("local", {'type="datetime-local"'}),
+        ("flag", {'type="checkbox"', "checked"}),
+    ],
+)
+def test_control_tells_the_browser_the_limits(here: Flask, name: str, attributes: set[str]) -> None:
+    page = here.test_client().get(NEW).text
+    (control,) = (part for part in page.split("<") if f' id="{name}"' in part and part.startswith("input"))
+    assert attributes <= set(control.removesuffix(">").rstrip("> \n").split())
+
+
+def test_form_keeps_the_words_of_the_model(here: Flask) -> None:
+    page = here.test_client().get(NEW).text
+    assert ">Head</label>" in page
+    assert "Short." in page
+    assert ">Letter home</option>" in page
+    assert ">Drawer A</option>" in page
+
+
+@pytest.mark.parametrize("type_", [sa.Interval, sa.LargeBinary, sa.PickleType, sa.ARRAY(sa.String)])
+def test_type_that_no_control_can_write_is_refused_at_the_start(type_: Any) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Odd(Own):
+        __tablename__ = "desk_odd"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        span: Mapped[Any] = mapped_column(type_)
+
+    with pytest.raises(ModelConversionError, match="span"):
+        make_form(Odd)

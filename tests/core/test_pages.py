@@ -1,0 +1,348 @@
+"""The pages of any model: which there are, whose templates they use, and what a developer sees."""
+
+import html
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+
+from services import db
+from tests import forms
+from tests.core import desk
+
+MOMENT = datetime(2026, 2, 28, 23, 59, 59, 5, UTC)
+
+#: A module with one model, its pages to be completed by the test.
+MODEL = """
+    from sqlalchemy import String
+    from sqlalchemy.orm import Mapped, mapped_column
+
+    from services import db
+
+    class OddJob(db.Model):
+        __tablename__ = "jobs_odd_job"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str] = mapped_column(String(80), info={"label": "What"})
+        hours: Mapped[int | None]
+
+        def __str__(self):
+            return self.title
+"""
+PAGES = """
+    from flask import Blueprint
+
+    from core.crud import Crud
+    from core.forms import make_form
+    from core.pages import Pages
+    from .models import OddJob
+
+    bp = Blueprint("jobs", __name__, template_folder="templates")
+
+    class OddJobs(Crud):
+        model = OddJob
+
+    class OddJobPages(Pages):
+        verbs = OddJobs()
+        form = make_form(OddJob)
+        columns = ("title", "hours")
+        {knobs}
+
+    OddJobPages.register(bp, "/jobs")
+"""
+
+
+@pytest.fixture
+def open_jobs(
+    make_app: Callable[..., Flask], write_module: Callable[..., str], new_database: Callable[[str], URL]
+) -> Callable[..., FlaskClient]:
+    """Give a client of a site with one job: ``open_jobs('allow = ("list",)')``."""
+
+    def make(knobs: str = "") -> FlaskClient:
+        app = make_app(new_database("sqlite"), [write_module("jobs", init=PAGES.format(knobs=knobs), models=MODEL)])
+        with app.app_context():
+            db.metadata.tables["jobs_odd_job"].create(db.engine)
+            db.session.execute(sa.text("INSERT INTO jobs_odd_job (id, title) VALUES (1, 'Paint')"))
+            db.session.commit()
+        return app.test_client()
+
+    return make
+
+
+def shown(page: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+# --- the knobs ----------------------------------------------------------------------------------
+
+VERBS = {"list": "/jobs", "get": "/jobs/1", "create": "/jobs/new", "update": "/jobs/1/edit", "delete": "/jobs/1/delete"}
+
+
+ALLOWED = [("list",), ("list", "get"), ("create",), ("update",), ("delete",), ("get", "update"), ("list", "create"), ()]
+
+
+@pytest.mark.parametrize("allow", ALLOWED)
+def test_only_what_is_allowed_has_a_page(open_jobs: Callable[..., FlaskClient], allow: tuple[str, ...]) -> None:
+    client = open_jobs(f"allow = {allow!r}")
+    for verb, path in VERBS.items():
+        # Where rows have pages, "new" is the key of none.
+        assert client.get(path).status_code == (200 if verb in allow else 404)
+        if verb in allow:
+            own = [url for url in re.findall(r'<a [^>]*href="(/jobs[^"]*)"', client.get(path).text) if "?" not in url]
+            assert {client.get(url).status_code for url in own} <= {200}
+
+
+@pytest.mark.parametrize(
+    ("allow", "path", "target"),
+    [
+        ("create", "/jobs/new", "/"),
+        ("create list", "/jobs/new", "/jobs"),
+        ("create list get", "/jobs/new", "/jobs/2"),
+        ("update", "/jobs/1/edit", "/"),
+        ("update get", "/jobs/1/edit", "/jobs/1"),
+        ("delete", "/jobs/1/delete", "/"),
+        ("delete get", "/jobs/1/delete", "/"),
+        ("delete list", "/jobs/1/delete", "/jobs"),
+    ],
+)
+def test_what_is_done_leads_to_a_page_that_exists(
+    open_jobs: Callable[..., FlaskClient], allow: str, path: str, target: str
+) -> None:
+    client = open_jobs(f"allow = {allow.split()!r}")
+    changes = {} if "delete" in allow else {"title": "Sweep"}
+    answer = forms.submit(client, path, **changes)
+    assert (answer.status_code, answer.location) == (303, target)
+
+
+def test_names_come_from_the_model(open_jobs: Callable[..., FlaskClient]) -> None:
+    client = open_jobs()
+    page = client.get("/jobs").text
+    assert "<h1>Odd jobs</h1>" in page
+    assert "New odd job" in shown(page)
+    assert "1 odd job" in shown(page)
+    assert ">What</label>" in client.get("/jobs/new").text
+    answer = forms.submit(client, "/jobs/new", title="Sweep")
+    assert "Created odd job “Sweep”." in client.get(answer.location).text
+
+
+def test_names_and_details_can_be_set(open_jobs: Callable[..., FlaskClient]) -> None:
+    client = open_jobs('plural = "Chores"; details = ("hours",)')
+    assert "<h1>Chores</h1>" in client.get("/jobs").text
+    facts = re.findall(r"<dt>(.*?)</dt>", client.get("/jobs/1").text)
+    assert facts == ["Hours"]
+
+
+def test_model_without_a_version_is_edited_as_well(open_jobs: Callable[..., FlaskClient]) -> None:
+    client = open_jobs()
+    assert forms.submit(client, "/jobs/1/edit", hours="3").status_code == 303
+    assert "3" in re.findall(r"<dd>(.*?)</dd>", client.get("/jobs/1").text)
+    assert forms.submit(client, "/jobs/1/delete").status_code == 303
+    assert client.get("/jobs/1").status_code == 404
+
+
+TEMPLATES = {"list": "/jobs", "detail": "/jobs/1", "form": "/jobs/new", "delete": "/jobs/1/delete"}
+
+
+@pytest.mark.parametrize(("template", "path"), TEMPLATES.items())
+def test_module_replaces_a_template(
+    open_jobs: Callable[..., FlaskClient], tmp_path: Any, template: str, path: str
+) -> None:
+    folder = tmp_path / "jobs" / "templates" / "jobs"
+    folder.mkdir(parents=True)
+    block = '{% extends "crud/' + template + '.html" %}{% block lead %}Our own words.{% endblock %}'
+    (folder / f"odd_job_{template}.html").write_text(block)
+    client = open_jobs()
+    assert "Our own words." in client.get(path).text
+    assert "Our own words." not in client.get("/jobs/1/edit" if template != "form" else "/jobs").text
+
+
+def test_head_says_what_get_would(open_jobs: Callable[..., FlaskClient]) -> None:
+    client = open_jobs()
+    for path in [*VERBS.values(), "/jobs?page=x", "/jobs/99"]:
+        assert client.head(path).status_code == client.get(path).status_code
+
+
+def test_form_sent_as_json_is_no_form(open_jobs: Callable[..., FlaskClient]) -> None:
+    client = open_jobs()
+    token = forms.open_form(client, "/jobs/new")["csrf_token"]
+    for body in ({"title": 5}, ["title"], {"title": "Sweep"}, "title"):
+        answer = client.post("/jobs/new", json=body, headers={"X-CSRFToken": token})
+        assert answer.status_code == 422
+    assert "1 odd job" in shown(client.get("/jobs").text)
+
+
+# --- every type ---------------------------------------------------------------------------------
+
+ROW: dict[str, Any] = {
+    "title": "<Title>", "small": -1, "big": 2**62, "exact": Decimal("0.0000000001"), "price": Decimal("-0.50"),
+    "ratio": 1e-07, "flag": False, "maybe": True, "day": date(2026, 2, 28), "hour": time(7, 5), "moment": MOMENT,
+    "local": datetime(2026, 2, 28, 7, 5), "kind": desk.Kind.LETTER_HOME, "mood": "wild", "data": {"<a>": [1]},
+    "token": uuid.UUID(int=7), "drawer_code": "A",
+}  # fmt: skip
+
+
+def test_row_of_every_type_is_shown(desk_client: FlaskClient) -> None:
+    text = shown(desk_client.get("/desk/sheets/1").text)
+    for expected in (
+        "<Title>", "-1", str(2**62), "0.0000000001", "-0.50", "1e-07", "Exact", "No", "Yes", "2026-02-28", "07:05",
+        "2026-02-28 23:59 UTC", "2026-02-28 07:05", "Letter home", "{'<a>': [1]}", str(uuid.UUID(int=7)), "Drawer A",
+    ):  # fmt: skip
+        assert expected in text
+    assert "<Title>" in shown(desk_client.get("/desk/sheets").text)
+
+
+#: Parameter of a filter: what finds the row, what finds none, what is no value.
+FILTERS = {
+    "title__startswith": ("<T", "T", None),
+    "kind": ("LETTER_HOME", "NOTE", "2"),
+    "mood": ("wild", "calm", "Wild"),
+    "maybe": ("true", "false", "2"),
+    "maybe__isnull": ("false", "true", "no"),
+    "day__gte": ("2026-02-28", "2026-03-01", "tomorrow"),
+    "day__lte": ("2026-02-28", "2026-02-27", "2026-02-30"),
+    "moment__gte": ("2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z", "2026-02-28"),
+    "ratio__lt": ("0.5", "0", "1e400"),
+    "big__gt": ("1", str(2**62), "1.0"),
+    "price__ne": ("1", "-0.50", "NaN"),
+    "drawer_code": ("A", "B", None),
+    "marks.id": ("1", "2", "one"),
+    "token": (str(uuid.UUID(int=7)), str(uuid.UUID(int=8)), "seven"),
+}
+
+
+@pytest.mark.parametrize("parameter", FILTERS)
+def test_filter_of_every_type_has_its_control(desk_client: FlaskClient, parameter: str) -> None:
+    found, none, wrong = FILTERS[parameter]
+    answer = desk_client.get("/desk/sheets", query_string={parameter: found})
+    assert answer.status_code == 200
+    assert "1 sheet" in shown(answer.text)
+    control = re.search(rf'<(?:input|select)[^>]*name="{re.escape(parameter)}"[^>]*>', answer.text)
+    assert control is not None
+    assert f'value="{html.escape(found)}"' in answer.text[control.start() :].partition("</div>")[0]
+    assert "No sheet matches." in shown(desk_client.get("/desk/sheets", query_string={parameter: none}).text)
+    if wrong is not None:
+        answer = desk_client.get("/desk/sheets", query_string={parameter: wrong})
+        assert answer.status_code == 400
+        assert f'aria-describedby="filter-{parameter}-error"' in answer.text
+
+
+@pytest.fixture
+def desk_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
+    """Give a client of the desk with one sheet that has a value of every type."""
+    app = make_app(new_database("sqlite"), [desk.__name__])
+    with app.app_context():
+        desk.Base.metadata.create_all(db.engine)
+        marks = [desk.Mark(id=1, name="one")]
+        db.session.add_all([desk.Drawer(code="A"), desk.Drawer(code="B"), desk.Mark(id=2, name="two")])
+        db.session.add(desk.Sheet(**ROW, marks=marks))
+        db.session.commit()
+    return app.test_client()
+
+
+# --- a row that changes while it is saved -------------------------------------------------------
+
+
+@pytest.fixture
+def sheets(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
+    """Give a client of the desk on PostgreSQL, with one sheet."""
+    app = make_app(new_database("postgresql"), [desk.__name__])
+    with app.app_context():
+        desk.Base.metadata.create_all(db.engine)
+        db.session.add(desk.Sheet(title="At first"))
+        db.session.commit()
+    return app.test_client()
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
+    """Let somebody else commit a statement between our read of the row and our write."""
+
+    def check(self: Any, item: Any) -> None:
+        with db.engine.begin() as connection:
+            connection.execute(sa.text(statement))
+        monkeypatch.undo()
+
+    monkeypatch.setattr(desk.Sheets, "check", check)
+
+
+def test_row_changed_between_read_and_write_is_a_conflict(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = forms.open_form(sheets, "/desk/sheets/1/edit")
+    _meanwhile(monkeypatch, "UPDATE desk_sheet SET title = 'Theirs', version = version + 1")
+    answer = sheets.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"})
+    assert answer.status_code == 409
+    assert "Head Theirs Ours" in shown(answer.text)
+    assert sheets.post("/desk/sheets/1/edit", data=forms.read(answer.text)).status_code == 303
+
+
+def test_row_deleted_between_read_and_write_is_not_found(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = forms.open_form(sheets, "/desk/sheets/1/edit")
+    _meanwhile(monkeypatch, "DELETE FROM desk_sheet")
+    assert sheets.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"}).status_code == 404
+
+
+# --- in development -----------------------------------------------------------------------------
+
+
+def test_database_behind_shows_a_button_that_works(
+    make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
+) -> None:
+    client = make_app(new_database(engine_name), None, APP_ENV="development").test_client()
+    answer = client.get("/example/products")
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "The database is behind" in shown(answer.text)
+    assert client.post("/_development/upgrade").status_code == 400
+    prefix = {"SCRIPT_NAME": "/shop"}
+    done = client.post("/_development/upgrade", data=forms.read(answer.text), environ_overrides=prefix)
+    assert (done.status_code, done.location) == (303, "/shop/")
+    assert "The database is at head." in client.get("/").text
+    assert client.get("/example/products").status_code == 200
+
+
+def test_database_behind_is_a_problem_for_programs(
+    make_app: Callable[..., Flask], new_database: Callable[[str], URL]
+) -> None:
+    client = make_app(new_database("sqlite"), None, APP_ENV="development").test_client()
+    answer = client.get("/api/v1/cities")
+    assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
+
+
+def test_database_behind_is_nobodys_business_elsewhere(
+    make_app: Callable[..., Flask], new_database: Callable[[str], URL]
+) -> None:
+    client = make_app(new_database("sqlite")).test_client()
+    answer = client.get("/example/products")
+    assert answer.status_code == 500
+    assert "Something went wrong here" in answer.text
+    assert "example_product" not in answer.text
+    assert client.post("/_development/upgrade").status_code == 404
+
+
+def test_fault_of_a_statement_is_no_missing_migration(
+    make_app: Callable[..., Flask], write_module: Callable[..., str]
+) -> None:
+    init = """
+        import sqlalchemy as sa
+        from flask import Blueprint
+        from services import db
+
+        bp = Blueprint("broken", __name__)
+
+        @bp.get("/broken")
+        def broken():
+            db.session.execute(sa.text("SELEKT 1"))
+    """
+    client = make_app(None, [write_module("broken", init=init)], APP_ENV="development").test_client()
+    answer = client.get("/broken")
+    assert answer.status_code == 500
+    assert "behind" not in answer.text
+    assert "SELEKT" not in answer.text

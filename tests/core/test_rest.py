@@ -1,0 +1,534 @@
+import json
+import threading
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Blueprint
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from core.crud import Crud
+from core.fields import DEEPEST
+from core.rest import Api
+from core.rest import ModelResource
+from core.rows import RowReader
+from services import db
+from tests.core.shelf import Thing
+from tests.core.shelf import Things
+from tests.core.shelf import ThingSchema
+
+PEN = {"name": "pen", "maker_id": 1}
+THINGS = "/shelf/things"
+
+
+def create(client: FlaskClient, **values: Any) -> TestResponse:
+    answer = client.post(THINGS, json={**PEN, **values})
+    assert answer.status_code == 201, answer.text
+    return answer
+
+
+def send(client: FlaskClient, body: bytes | str, method: str = "POST", url: str = THINGS, **options: Any) -> TestResponse:
+    return client.open(url, method=method, data=body, content_type="application/json", **options)
+
+
+def problem(answer: TestResponse, status: int) -> Any:
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["status"] == status
+    assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+    return answer.json
+
+
+def faults(answer: TestResponse) -> set[str]:
+    document = problem(answer, 422)
+    assert document["type"] == "/problems/invalid"
+    return {error["field"] for error in document["errors"]}
+
+
+# --- the methods --------------------------------------------------------------------------------
+
+
+def test_created_item_is_found_at_its_location(buyer: FlaskClient) -> None:
+    answer = create(buyer, price="2.00", color="RED", moment="2026-01-31T13:00:00+01:00", data={"a": [1, None]})
+    found = buyer.get(answer.headers["Location"])
+    assert found.json == answer.json
+    assert found.headers["ETag"] == answer.headers["ETag"] == '"1"'
+    assert found.json | {"price": "2.00", "color": "RED", "moment": "2026-01-31T12:00:00+00:00"} == found.json
+    assert (found.json["live"], found.json["data"], found.json["day"]) == (False, {"a": [1, None]}, None)
+
+
+def test_created_item_is_shown_as_it_is_stored(buyer: FlaskClient) -> None:
+    values = {"price": "2", "weight": 3, "clock": "12:30", "uid": "12345678123456781234567812345678", "code": "å"}
+    values |= {"local": "2026-01-31T12:30", "day": "2026-01-31", "big": -(2**63), "size": "L"}
+    answer = create(buyer, **values)
+    assert buyer.get(answer.headers["Location"]).data == answer.data
+
+
+def test_location_can_be_followed_whatever_the_key(passer: FlaskClient) -> None:
+    for code in ("a b", "ü", "a?b", "a#b", "100%", "%41", "a;b&c=d"):
+        answer = passer.post("/shelf/tags", json={"code": code})
+        assert answer.status_code == 201
+        found = passer.get(answer.headers["Location"])
+        assert found.status_code == 200, answer.headers["Location"]
+        assert found.json["code"] == code
+
+
+def test_put_resets_what_the_body_leaves_out(buyer: FlaskClient) -> None:
+    made = create(buyer, rank=3, price="9.00", live=True, notes="x", color="RED")
+    answer = buyer.put(made.headers["Location"], json={**PEN, "name": "pencil"}, headers={"If-Match": '"1"'})
+    assert answer.status_code == 200
+    kept = {name: made.json[name] for name in ("id", "created_at")}
+    expected = {"name": "pencil", "rank": None, "price": "1.50", "live": False, "notes": None, "color": None, "version": 2}
+    assert answer.json | expected | kept == answer.json
+    assert answer.headers["ETag"] == '"2"'
+
+
+def test_put_wants_the_required_fields(passer: FlaskClient) -> None:
+    made = create(passer)
+    assert faults(passer.put(made.headers["Location"], json={"rank": 1}, headers={"If-Match": '"1"'})) == {"name", "maker_id"}
+
+
+def test_patch_changes_what_it_names(buyer: FlaskClient) -> None:
+    made = create(buyer, rank=3, price="9.00")
+    answer = buyer.patch(made.headers["Location"], json={"rank": None}, headers={"If-Match": made.headers["ETag"]})
+    changed = {name for name in made.json if made.json[name] != answer.json[name]}
+    assert changed == {"rank", "version", "updated_at"}
+
+
+def test_empty_patch_changes_nothing(passer: FlaskClient) -> None:
+    made = create(passer)
+    answer = passer.patch(made.headers["Location"], json={}, headers={"If-Match": '"1"'})
+    assert answer.json == made.json
+
+
+def test_merge_patch_is_understood(passer: FlaskClient) -> None:
+    url = create(passer).headers["Location"]
+    answer = passer.patch(url, data='{"rank": 1}', content_type="application/merge-patch+json", headers={"If-Match": "*"})
+    assert answer.json["rank"] == 1
+
+
+def test_deleted_item_is_gone(buyer: FlaskClient) -> None:
+    url = create(buyer).headers["Location"]
+    answer = buyer.delete(url, headers={"If-Match": '"1"'})
+    assert (answer.status_code, answer.data) == (204, b"")
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        problem(buyer.open(url, method=method, json=PEN, headers={"If-Match": '"1"'}), 404)
+
+
+def test_item_that_others_point_to_is_in_use(buyer: FlaskClient) -> None:
+    create(buyer)
+    assert problem(buyer.delete("/shelf/makers/1"), 409)["type"] == "/problems/in-use"
+
+
+def test_head_is_get_without_the_body(passer: FlaskClient) -> None:
+    url = create(passer).headers["Location"]
+    for place in (url, THINGS):
+        get, head = passer.get(place), passer.head(place)
+        assert (head.status_code, head.data) == (200, b"")
+        assert head.headers["Content-Length"] == get.headers["Content-Length"]
+        assert head.headers.get("ETag") == get.headers.get("ETag")
+
+
+def test_options_names_the_methods(passer: FlaskClient) -> None:
+    assert passer.options(THINGS).allow == {"GET", "HEAD", "OPTIONS", "POST"}
+    assert passer.options(f"{THINGS}/1").allow == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "allowed"),
+    [
+        ("POST", "/shelf/shown", {"GET", "HEAD", "OPTIONS"}),
+        ("PATCH", "/shelf/shown/1", {"GET", "HEAD", "OPTIONS"}),
+        ("GET", "/shelf/new", {"POST", "OPTIONS"}),
+        ("PUT", "/shelf/things", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("BREW", "/shelf/things", {"GET", "HEAD", "OPTIONS", "POST"}),
+    ],
+)
+def test_method_that_is_not_allowed(passer: FlaskClient, method: str, url: str, allowed: set[str]) -> None:
+    answer = passer.open(url, method=method, json=PEN)
+    problem(answer, 405)
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_items_that_nothing_may_be_done_with_have_no_address(passer: FlaskClient) -> None:
+    problem(passer.get("/shelf/new/1"), 404)
+
+
+# --- conditions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", ['"1"', 'W/"1"', "*", '"7", "1"', '"7",W/"1"'])
+def test_item_that_the_caller_has_is_not_sent_again(passer: FlaskClient, tag: str) -> None:
+    url = create(passer).headers["Location"]
+    answer = passer.get(url, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert answer.headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize("tag", ['"2"', "1", '"', '"1', '""', '"11"'])
+def test_item_that_the_caller_has_not_is_sent(passer: FlaskClient, tag: str) -> None:
+    url = create(passer).headers["Location"]
+    expected = 304 if tag == "1" else 200
+    assert passer.get(url, headers={"If-None-Match": tag}).status_code == expected
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 428),
+        ({"If-Match": '"2"'}, 412),
+        ({"If-Match": ""}, 412),
+        ({"If-Match": 'W/"1"'}, 412),
+        ({"If-Match": '"2", "3"'}, 412),
+        ({"If-Match": '"01"'}, 412),
+        ({"If-Match": '"1 "'}, 412),
+        ({"If-Match": '"ü"'}, 412),
+    ],
+)
+def test_change_without_the_right_condition(passer: FlaskClient, method: str, headers: dict[str, str], status: int) -> None:
+    made = create(passer)
+    url = made.headers["Location"]
+    problem(passer.open(url, method=method, json={**PEN, "name": "pencil"}, headers=headers), status)
+    assert passer.get(url).json == made.json
+
+
+@pytest.mark.parametrize("tag", ['"1"', "*", '"7", "1"', '"7","1","8"'])
+def test_change_with_the_right_condition(passer: FlaskClient, tag: str) -> None:
+    url = create(passer).headers["Location"]
+    assert passer.patch(url, json={"rank": 1}, headers={"If-Match": tag}).status_code == 200
+
+
+def test_item_without_a_version_needs_no_condition(passer: FlaskClient) -> None:
+    url = passer.post("/shelf/tags", json={"code": "a"}).headers["Location"]
+    answer = passer.patch(url, json={"title": "A"})
+    assert answer.status_code == 200
+    assert "ETag" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_of_changes_at_once_one_wins(shop: Flask, buyer: FlaskClient, method: str) -> None:
+    url = create(buyer, rank=0).headers["Location"]
+    gate = threading.Barrier(6)
+    statuses: list[int] = []
+
+    def change(number: int) -> None:
+        client = shop.test_client()
+        gate.wait()
+        statuses.append(client.open(url, method=method, json={"rank": number}, headers={"If-Match": '"1"'}).status_code)
+
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(1, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lost = {412} if method == "PATCH" else {412, 404}
+    assert sorted(statuses)[0] == (200 if method == "PATCH" else 204)
+    assert set(sorted(statuses)[1:]) <= lost
+    if method == "PATCH":
+        assert buyer.get(url).json["version"] == 2
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_change_that_lost_the_race_is_a_failed_condition(
+    kiosk: Flask, passer: FlaskClient, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another request commits between the check of If-Match and the statement."""
+    url = create(passer).headers["Location"]
+
+    def precondition(self: ModelResource, item: Thing) -> int:
+        sa.orm.attributes.set_committed_value(item, "version", 0)
+        return 0
+
+    monkeypatch.setattr(ModelResource, "precondition", precondition)
+    answer = passer.open(url, method=method, json={**PEN, "name": "x"}, headers={"If-Match": '"0"'})
+    assert problem(answer, 412)["type"] == "/problems/precondition-failed"
+
+
+# --- representations ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml, text/*;q=0.5", "application/json;q=0"])
+def test_caller_who_cannot_read_json(passer: FlaskClient, accept: str) -> None:
+    for method, url in (("GET", THINGS), ("GET", f"{THINGS}/1"), ("POST", THINGS), ("PUT", f"{THINGS}/1")):
+        problem(passer.open(url, method=method, json=PEN, headers={"Accept": accept}), 406)
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "application/*", "text/html, application/json;q=0.1", "application/json"])
+def test_caller_who_can_read_json(passer: FlaskClient, accept: str) -> None:
+    answer = passer.get(THINGS, headers={"Accept": accept})
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+
+
+# --- bodies -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
+def test_body_of_another_kind(passer: FlaskClient, kind: str) -> None:
+    document = problem(passer.post(THINGS, data=json.dumps(PEN), content_type=kind), 415)
+    assert document["type"] == "/problems/unsupported-media-type"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"{'name': 'pen'}",
+        b'{"name": "pen",}',
+        b'{"rank": NaN}',
+        b'{"rank": Infinity}',
+        b'{"weight": 1e999}',
+        b'{"rank": 1' + b"0" * 400 + b"}",
+        b'{"name": "a", "name": "b"}',
+        b'{"data": {"x": 1, "x": 1}}',
+        b'{"name": "\xff"}',
+        b'{"name": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'\xef\xbb\xbf{"name": "pen"}',
+        '{"name": "pen"}'.encode("utf-16"),
+        b"[" * 100_000,
+        b'{"data":' * 100_000,
+        b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"rank": 1' + b"0" * 5000 + b"}",
+        b'{"name": "a\0b"}',
+        b'{"name": "a\nb"}',
+        b"nul",
+        b'{"name": "pen"} {"name": "pen"}',
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_body_that_is_no_json(passer: FlaskClient, body: bytes) -> None:
+    assert problem(send(passer, body), 400)["type"] == "/problems/bad-request"
+
+
+@pytest.mark.parametrize("body", ["[]", '"text"', "1", "null", "true", '[{"name": "pen"}]'])
+def test_body_that_is_no_object(passer: FlaskClient, body: str) -> None:
+    assert problem(send(passer, body), 422)["errors"] == [{"field": "", "message": "The body must be a JSON object."}]
+
+
+def test_body_that_is_too_large(passer: FlaskClient) -> None:
+    document = problem(send(passer, json.dumps({**PEN, "notes": "x" * 10_000_000})), 413)
+    assert document["type"] == "/problems/too-large"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("colour", "RED"),
+        ("id", 5),
+        ("version", 5),
+        ("created_at", "2026-01-01T00:00:00Z"),
+        ("updated_at", None),
+        ("__class__", "x"),
+        ("maker", {"id": 1}),
+        ("name", None),
+        ("name", 5),
+        ("name", ["pen"]),
+        ("name", ""),
+        ("name", " \t"),
+        ("name", "x" * 41),
+        ("name", "a\0b"),
+        ("notes", "a\0b"),
+        ("notes", "x" * 1_000_001),
+        ("rank", "12"),
+        ("rank", 12.0),
+        ("rank", 12.5),
+        ("rank", True),
+        ("rank", 2**31),
+        ("rank", -(2**31) - 1),
+        ("rank", [1]),
+        ("rank", {}),
+        ("slot", 2**15),
+        ("big", 2**63),
+        ("big", -(2**63) - 1),
+        ("price", "1.005"),
+        ("price", "100000000.00"),
+        ("price", "NaN"),
+        ("price", "Infinity"),
+        ("price", "1e2"),
+        ("price", "-0.01"),
+        ("price", ""),
+        ("price", True),
+        ("price", None),
+        ("price", [1]),
+        ("price", "1_000"),
+        ("price", "١"),
+        ("weight", "0.5"),
+        ("weight", True),
+        ("color", "red"),
+        ("color", "BLUE"),
+        ("color", 1),
+        ("color", ["RED"]),
+        ("color", "__class__"),
+        ("size", "XL"),
+        ("size", 1),
+        ("live", "true"),
+        ("live", 1),
+        ("live", None),
+        ("day", "2026-02-30"),
+        ("day", "0999-12-31"),
+        ("day", "2026-01-31T00:00:00"),
+        ("day", 20260131),
+        ("clock", "24:30"),
+        ("clock", 5),
+        ("local", "2026-01-31T00:00:00Z"),
+        ("local", "0001-01-01T00:00:00"),
+        ("moment", "2026-01-31T00:00:00"),
+        ("moment", "9999-12-31T23:59:59-01:00"),
+        ("moment", "0001-01-01T00:00:00+01:00"),
+        ("moment", 1767225600),
+        ("uid", "x"),
+        ("uid", 12),
+        ("uid", "00000000-0000-8000-0000-000000000000"),
+        ("data", {"a": ["b\0"]}),
+        ("data", {"a\0": 1}),
+        ("data", [2**64]),
+        ("data", {"a": -(2**63) - 1}),
+        ("maker_id", 99),
+        ("maker_id", "1"),
+        ("maker_id", None),
+        ("rank", -100),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_value_that_is_refused(passer: FlaskClient, field: str, value: Any) -> None:
+    answer = send(passer, json.dumps({**PEN, field: value}))
+    assert faults(answer) == ({""} if (field, value) == ("rank", -100) else {field})
+    assert passer.get(THINGS).json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rank", 2**31 - 1),
+        ("big", -(2**63)),
+        ("price", "99999999.99"),
+        ("price", "0"),
+        ("price", 1.5),
+        ("price", 3),
+        ("weight", 5e-324),
+        ("weight", 1.7976931348623157e308),
+        ("weight", 3),
+        ("weight", -0.0),
+        ("name", "x" * 40),
+        ("name", "😀" * 40),
+        ("notes", ""),
+        ("day", "9999-12-31"),
+        ("day", "1000-01-01"),
+        ("moment", "9999-12-31T22:59:59.999999-01:00"),
+        ("moment", "1970-01-01T00:00:00Z"),
+        ("clock", "23:59:59"),
+        ("data", {"a": [1, 2.5, "x", True, None, {"b": {}}], "": "ü\u2028"}),
+        ("data", [2**64 - 1, -(2**63)]),
+        ("uid", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+        ("uid", "00000000-0000-0000-0000-000000000000"),
+        ("uid", "{01890A5D-AC96-774B-BCCE-B302099A8057}"),
+        ("data", False),
+        ("data", "text"),
+        ("data", 0),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_value_at_the_edge_is_stored_on_each_engine(buyer: FlaskClient, field: str, value: Any) -> None:
+    made = create(buyer, **{field: value})
+    found = buyer.get(made.headers["Location"])
+    assert found.data == made.data
+    assert float(found.json[field]) == float(value) if field == "price" else found.json[field] is not None
+
+
+def test_deepest_json_is_stored_on_each_engine(buyer: FlaskClient) -> None:
+    value: Any = 1
+    for level in range(DEEPEST):
+        value = {"a": value} if level % 2 else [value]
+    made = create(buyer, data=value)
+    assert buyer.get(made.headers["Location"]).json["data"] == value
+
+
+@pytest.mark.parametrize("depth", [DEEPEST + 2, 260, 800])
+def test_json_too_deep_to_be_stored_is_refused(passer: FlaskClient, depth: int) -> None:
+    body = json.dumps({**PEN, "data": 0})[:-2] + "[" * depth + "]" * depth + "}"
+    assert faults(send(passer, body)) == {"data"}
+
+
+def test_all_faults_are_told_at_once(passer: FlaskClient) -> None:
+    body = {"name": 5, "maker_id": "x", "rank": "1", "colour": 1, "id": 1}
+    assert faults(send(passer, json.dumps(body))) == set(body)
+
+
+def test_unique_value_that_exists_is_named(buyer: FlaskClient) -> None:
+    create(buyer, code="a1")
+    assert faults(buyer.post(THINGS, json={**PEN, "code": "a1"})) == {"code"}
+
+
+# --- ids ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "key", ["x", "-1", "0", "1.0", "1e3", "9223372036854775808", str(2**70), "9" * 5000, "%20", "%D9%A1", "nan", "true", "1;x=1"]
+)
+def test_id_of_no_item(buyer: FlaskClient, key: str) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        document = problem(buyer.open(f"{THINGS}/{key}", method=method, json={}, headers={"If-Match": '"1"'}), 404)
+        assert document["type"] == "/problems/not-found"
+
+
+@pytest.mark.parametrize("key", ["1\0", "\xff", "\0", "1\xc0\x80", "\xed\xa0\x80"])
+def test_id_that_is_no_text(passer: FlaskClient, key: str) -> None:
+    """The client of the tests would replace what is no UTF-8; a server does not."""
+    problem(passer.get(THINGS, environ_overrides={"PATH_INFO": f"{THINGS}/{key}"}), 400)
+
+
+@pytest.mark.parametrize("path", [f"{THINGS}/1/2", f"{THINGS}/", "/shelf/nothing", f"{THINGS}/../../shelf/x"])
+def test_address_of_nothing(passer: FlaskClient, path: str) -> None:
+    problem(passer.get(path), 404)
+
+
+# --- rows or entities ---------------------------------------------------------------------------
+
+
+class LoudThings(Things):
+    """Writes its verbs out: what reads rows past them would show what they hide."""
+
+    def get(self, key: object, options: Any = ()) -> Any:
+        item = super().get(key, options)
+        item.name = item.name.upper()
+        return item
+
+
+class HiddenThings(Things):
+    def select(self) -> sa.Select[Any]:
+        return super().select().where(Thing.live)
+
+
+@pytest.mark.parametrize(("verbs", "serves"), [(Things, True), (LoudThings, False), (HiddenThings, False)])
+def test_rows_are_read_only_past_verbs_as_they_were(verbs: type[Crud], serves: bool) -> None:
+    assert RowReader(verbs(), ThingSchema()).serves is serves
+
+
+def test_verbs_written_out_are_what_is_served(kiosk: Flask, passer: FlaskClient) -> None:
+    class Resource(ModelResource):
+        verbs = LoudThings()
+        schema = ThingSchema
+
+    bp = Blueprint("loud", __name__, url_prefix="/loud")
+    Api(bp).add_model(Resource, "/things")
+    kiosk.register_blueprint(bp)
+    number = create(passer).json["id"]
+    assert passer.get(f"/loud/things/{number}").json["name"] == "PEN"
+    assert [item["name"] for item in passer.get("/loud/things").json["items"]] == ["pen"]
+
+
+def test_statements_are_shown_to_who_listens(kiosk: Flask, passer: FlaskClient) -> None:
+    create(passer)
+    plain = passer.get(THINGS).data
+    seen: list[str] = []
+    with kiosk.app_context():
+        listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: E731
+        sa.event.listen(db.engine, "before_cursor_execute", listener)
+        assert passer.get(THINGS).data == plain
+        sa.event.remove(db.engine, "before_cursor_execute", listener)
+    assert [statement.split()[0] for statement in seen] == ["BEGIN", "SELECT"]

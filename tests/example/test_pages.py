@@ -1,0 +1,391 @@
+"""The pages of the catalogue that only read: lists, rows, and the addresses that lead nowhere."""
+
+import html
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+import settings
+from app.example import demo
+from app.example.catalogue import products
+from app.example.models import Product
+from app.example.models import Status
+from services import db
+
+LIST = "/example/products"
+
+
+def names(answer: TestResponse) -> list[str]:
+    """Give the first column of a list."""
+    assert answer.status_code == 200, answer.text
+    return [html.unescape(name) for name in re.findall(r'<th scope="row">\s*<a [^>]*>(.*?)</a>', answer.text)]
+
+
+def shown(answer: TestResponse) -> str:
+    """Give the text of a page, without its tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
+
+
+def links(answer: TestResponse) -> list[str]:
+    return [html.unescape(url) for url in re.findall(r'<a [^>]*href="([^"]*)"', answer.text)]
+
+
+@pytest.fixture
+def shelf(shop: Any) -> Any:
+    """Give a catalogue of six products that differ in what lists are asked about."""
+    shop.tools, shop.garden = shop.category(name="Tools"), shop.category(name="Garden")
+    shop.sale, shop.gift = shop.tag(name="Sale"), shop.tag(name="Gift idea")
+    rows = (
+        ("Axe", "T-1", shop.tools, [shop.sale], Status.ON_SALE, "30.00", 5, date(2026, 1, 1), True, None),
+        ("Bucket", "G-1", shop.garden, [], Status.ON_SALE, "8.50", 0, date(2026, 3, 1), False, "fifty % off_"),
+        ("Chisel", "T-2", shop.tools, [shop.gift, shop.sale], Status.DRAFT, "8.50", 12, None, False, None),
+        ("Drill", "T-3", shop.tools, [shop.gift], Status.DISCONTINUED, "120.00", 0, date(2026, 2, 1), False, None),
+        ("Edger", "G-2", shop.garden, [shop.gift], Status.DRAFT, "0.00", 7, None, True, "Sharp."),
+        ("Fork", "G-3", shop.garden, [], Status.ON_SALE, "15.99", 3, date(2025, 12, 31), False, None),
+    )
+    fields = ("name", "sku", "category", "tags", "status", "price", "stock", "available_from", "featured", "notes")
+    for row in rows:
+        values = dict(zip(fields, row, strict=True))
+        shop.product(**{**values, "price": Decimal(values["price"])})
+    return shop
+
+
+# --- lists --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "ABCDEF"),
+        ("q=chis", "C"),
+        ("q=CHIS", "C"),
+        ("q=t-", "ACD"),
+        ("q=tools", "ACD"),
+        ("q=gift", "CDE"),
+        ("q=sharp", "E"),
+        ("q=%25", "B"),
+        ("q=off_", "B"),
+        ("q=_", "B"),
+        ("q=+chisel", ""),
+        ("q=nothing", ""),
+        ("q='+OR+1=1--", ""),
+        ("category_id={garden}", "BEF"),
+        ("tags.id={sale}", "AC"),
+        ("status=ON_SALE", "ABF"),
+        ("status__in=DRAFT,DISCONTINUED", "CDE"),
+        ("price__gte=15.99", "ADF"),
+        ("price__lte=8.50", "BCE"),
+        ("price__gte=8.5&price__lte=30", "ABCF"),
+        ("featured=true", "AE"),
+        ("featured=false", "BCDF"),
+        ("category_id={tools}&tags.id={gift}&status=DRAFT&q=c", "C"),
+        ("q=&category_id=&tags.id=&status=&price__gte=&price__lte=&featured=", "ABCDEF"),
+        ("category_id=999999", ""),
+        ("tags.id=999999", ""),
+    ],
+)
+def test_list_finds_what_was_asked(client: FlaskClient, shelf: Any, query: str, expected: str) -> None:
+    asked = query.format(tools=shelf.tools, garden=shelf.garden, sale=shelf.sale, gift=shelf.gift)
+    assert "".join(name[0] for name in names(client.get(f"{LIST}?{asked}"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("name", "ABCDEF"),
+        ("-name", "FEDCBA"),
+        ("sku", "BEFACD"),
+        ("-sku", "DCAFEB"),
+        # Equal ones follow each other in the order of their keys, the other way round going down.
+        ("category.name", "BEFACD"),
+        ("-category.name", "DCAFEB"),
+        ("price", "EBCFAD"),
+        ("-price", "DAFCBE"),
+        ("stock", "BDFAEC"),
+        ("-stock", "CEAFDB"),
+        # What has no date is last, both ways.
+        ("available_from", "FADBCE"),
+        ("-available_from", "BDAFEC"),
+        ("created_at", "ABCDEF"),
+        ("price,-stock", "ECBFAD"),
+    ],
+)
+def test_list_is_sorted_both_ways(client: FlaskClient, shelf: Any, sort: str, expected: str) -> None:
+    assert "".join(name[0] for name in names(client.get(f"{LIST}?sort={sort}"))) == expected
+
+
+@pytest.mark.parametrize("heading", ["Name", "SKU", "Category", "Price", "In stock"])
+def test_heading_sorts_up_and_then_down(client: FlaskClient, shelf: Any, heading: str) -> None:
+    def follow(answer: TestResponse) -> TestResponse:
+        cells = re.findall(r'<th scope="col"[^>]*>.*?</th>', answer.text, re.DOTALL)
+        (cell,) = (cell for cell in cells if re.search(rf">\s*{heading}\b", cell))
+        return client.get(html.unescape(re.findall(r'href="([^"]*)"', cell)[0]))
+
+    start = client.get(f"{LIST}?q=e&page=1&sort=-created_at")
+    up = follow(start)
+    down = follow(up)
+    assert sorted(names(start)) == sorted(names(up))
+    assert names(up) == names(down)[::-1]
+    assert 'aria-sort="ascending"' in up.text
+    assert 'aria-sort="descending"' in down.text
+    assert parse_qs(urlsplit(down.request.full_path).query)["q"] == ["e"]
+
+
+def test_list_asks_the_database_as_often_for_many_rows_as_for_few(visitor: FlaskClient, stand: Any) -> None:
+    def statements() -> int:
+        with stand.app.app_context():
+            engine = db.engine
+        seen: list[str] = []
+
+        def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            seen.append(statement)
+
+        event.listen(engine, "before_cursor_execute", note)
+        assert visitor.get(LIST).status_code == 200
+        event.remove(engine, "before_cursor_execute", note)
+        return sum(statement.startswith("SELECT") for statement in seen)
+
+    tags = [stand.tag(), stand.tag()]
+    stand.product(tags=tags)
+    few = statements()
+    for _ in range(15):
+        stand.product(tags=tags)
+    assert statements() == few
+
+
+def test_list_without_a_query_has_its_default_order_marked(visitor: FlaskClient, stand: Any) -> None:
+    stand.product()
+    assert visitor.get(LIST).text.count('aria-sort="ascending"') == 1
+
+
+def test_pages_of_a_list_hold_each_row_once(client: FlaskClient, app: Flask) -> None:
+    with app.app_context():
+        demo.load()
+    seen: list[str] = []
+    url: str | None = f"{LIST}?sort=price"
+    visits = 0
+    while url is not None:
+        answer = client.get(url)
+        seen += re.findall(rf'<th scope="row">\s*<a [^>]*href="{LIST}/(\d+)"', answer.text)
+        following = re.search(r'<a [^>]*href="([^"]*)"[^>]*rel="next"', answer.text)
+        url = html.unescape(following[1]) if following else None
+        visits += 1
+    assert (len(seen), len(set(seen)), visits) == (200, 200, 10)
+
+
+def test_list_numbers_its_pages_and_keeps_the_question(visitor: FlaskClient, stand: Any) -> None:
+    category = stand.category()
+    for _ in range(45):
+        stand.product(category=category)
+    answer = visitor.get(f"{LIST}?q=product&page=2&sort=-name")
+    assert names(answer) == sorted(names(visitor.get(f"{LIST}?limit=100&sort=-name")), reverse=True)[20:40]
+    assert "45 products" in shown(answer)
+    pages = [url for url in links(answer) if "page=" in url]
+    assert {parse_qs(urlsplit(url).query)["page"][0] for url in pages} == {"1", "2", "3"}
+    assert all("q=product" in url and "sort=-name" in url for url in pages)
+    assert 'rel="prev"' in answer.text
+    assert 'rel="next"' not in visitor.get(f"{LIST}?page=3").text
+    assert visitor.get(f"{LIST}?page=4").status_code == 404
+
+
+def test_last_page_in_reach_leads_no_further(
+    visitor: FlaskClient, stand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    category = stand.category()
+    for _ in range(8):
+        stand.product(category=category)
+    monkeypatch.setattr(settings, "MAX_OFFSET", 4)
+    monkeypatch.setattr(settings, "MAX_COUNT", 4)
+    answer = visitor.get(f"{LIST}?limit=2&page=3")
+    assert "over 4 products" in shown(answer)
+    assert 'rel="next"' not in answer.text
+    assert all(visitor.get(url).status_code == 200 for url in links(answer) if "page=" in url)
+
+
+def test_list_by_cursor_leads_to_pages_that_exist(visitor: FlaskClient, stand: Any) -> None:
+    category = stand.category()
+    for _ in range(25):
+        stand.product(category=category)
+    with stand.app.app_context():
+        cursor = products.list(products.listing.parse({"limit": "2"})).next
+    answer = visitor.get(f"{LIST}?cursor={cursor}")
+    assert len(names(answer)) == 20
+    inner = [url for url in links(answer) if url.startswith(f"{LIST}?")]
+    assert inner
+    assert [visitor.get(url).status_code for url in inner] == [200] * len(inner)
+
+
+def test_empty_list_offers_to_create_the_first(client: FlaskClient) -> None:
+    text = shown(client.get(LIST))
+    assert "There is no product yet." in text
+    assert "Create the first" in text
+
+
+def test_empty_answer_offers_the_whole_list(visitor: FlaskClient, stand: Any) -> None:
+    stand.product()
+    answer = visitor.get(f"{LIST}?q=nothing&price__lte=3")
+    assert "No product matches." in shown(answer)
+    assert LIST in links(answer)
+    assert 'value="nothing"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("colour=red", ["colour"]),
+        ("name=Axe", ["name"]),
+        ("price__eq=3", ["price__eq"]),
+        ("price__=3", ["price__"]),
+        ("category_id=abc", ["category_id"]),
+        ("category_id=1.0", ["category_id"]),
+        ("category_id=1_0", ["category_id"]),
+        ("category_id=99999999999999999999999", ["category_id"]),
+        ("tags.id=-", ["tags.id"]),
+        ("status=SOLD", ["status"]),
+        ("status__in=DRAFT,SOLD", ["status__in"]),
+        ("price__gte=cheap", ["price__gte"]),
+        ("price__gte=NaN", ["price__gte"]),
+        ("price__lte=1e400", ["price__lte"]),
+        ("price__lte=1.005", ["price__lte"]),
+        ("price__lte=１", ["price__lte"]),
+        ("featured=maybe", ["featured"]),
+        ("sort=notes", ["sort"]),
+        ("sort=name,name", ["sort"]),
+        ("sort=name,", ["sort"]),
+        ("sort=--name", ["sort"]),
+        ("page=0", ["page"]),
+        ("page=-1", ["page"]),
+        ("page=two", ["page"]),
+        ("page=1000000000", ["page"]),
+        ("limit=0", ["limit"]),
+        ("limit=101", ["limit"]),
+        ("cursor=x", ["cursor"]),
+        ("page=1&cursor=x", ["cursor"]),
+        ("q=" + "x" * 201, ["q"]),
+        ("q=a&q=b", ["q"]),
+        ("status=DRAFT&status=DRAFT", ["status"]),
+        ("colour=red&price__gte=cheap&page=0", ["colour", "price__gte", "page"]),
+    ],
+)
+def test_list_refuses_a_wrong_question_and_keeps_it(
+    visitor: FlaskClient, stand: Any, query: str, named: list[str]
+) -> None:
+    answer = visitor.get(f"{LIST}?{query}{'&q=kept' if not query.startswith('q=') else '&price__gte=7'}")
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    told = re.findall(r"<li><code>(.*?)</code>:\s*\S", answer.text)
+    assert sorted(told) == sorted(named)
+    assert ('value="kept"' if not query.startswith("q=") else 'value="7"') in answer.text
+    assert 'role="search"' in answer.text
+
+
+def test_list_writes_what_was_asked_as_text(visitor: FlaskClient) -> None:
+    answer = visitor.get(f"{LIST}?q=%22%3E%3Cscript%3E&%3Cscript%3E=1")
+    assert "<script>" not in answer.text.split("</head>")[1]
+
+
+@pytest.mark.parametrize("query", ["q=%00", "q=%ff", "q=%ed%a0%80", "%c3=1", "page=%EF%BC%91"])
+def test_list_refuses_text_that_is_none(visitor: FlaskClient, query: str) -> None:
+    answer = visitor.get(f"{LIST}?{query}")
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+
+
+@pytest.mark.parametrize(("noun", "count"), [("categories", 9), ("tags", 9)])
+def test_other_lists_search_and_sort(visitor: FlaskClient, stand: Any, noun: str, count: int) -> None:
+    make = stand.category if noun == "categories" else stand.tag
+    for number in range(count):
+        make(name=f"Name {number}")
+    assert names(visitor.get(f"/example/{noun}?q=NAME&sort=-name")) == [f"Name {n}" for n in range(count)][::-1]
+
+
+# --- one row ------------------------------------------------------------------------------------
+
+
+def test_detail_shows_every_value_for_people(client: FlaskClient, shop: Any) -> None:
+    category, tag = shop.category(name="Tools & more"), shop.tag(name="<Sale>")
+    key = shop.product(
+        name="Axe", category=category, tags=[tag], status=Status.DISCONTINUED, price=Decimal("1234.50"), featured=True,
+        available_from=date(2026, 1, 31), notes="<b>bold</b>",
+    )  # fmt: skip
+    answer = client.get(f"{LIST}/{key}")
+    assert answer.status_code == 200
+    text = shown(answer)
+    for expected in ("Tools & more", "<Sale>", "Discontinued", "1234.50", "Yes", "2026-01-31", "<b>bold</b>", "UTC"):
+        assert expected in text
+    assert "<b>bold" not in answer.text
+    assert {f"/example/categories/{category}", f"/example/tags/{tag}", f"{LIST}/{key}/edit"} <= {*links(answer)}
+
+
+def test_detail_of_a_category_shows_its_first_products(client: FlaskClient, shop: Any) -> None:
+    key, other = shop.category(name="Full"), shop.category(name="Other")
+    made = [shop.product(name=f"Item {number:02}", category=key) for number in range(12)]
+    shop.product(name="Stranger", category=other)
+    answer = client.get(f"/example/categories/{key}")
+    text = shown(answer)
+    assert [f"{LIST}/{number}" for number in made[:10]] == [url for url in links(answer) if url.startswith(f"{LIST}/")]
+    assert "These are the first 10." in text
+    assert "Stranger" not in text
+    assert "None yet." in shown(client.get(f"/example/categories/{shop.category()}"))
+
+
+KEYS = ["abc", "-1", "0", *(str(2**bits) for bits in (31, 63, 70)), "9" * 5000, "1.0", "1e0", "１", "%20", "1;--", "é"]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=[key[:24] for key in KEYS])
+def test_key_of_no_row_is_not_found(client: FlaskClient, key: str) -> None:
+    for noun in ("products", "categories", "tags"):
+        for page in ("", "/edit", "/delete"):
+            answer = client.get(f"/example/{noun}/{key}{page}")
+            assert (answer.status_code, answer.mimetype) == (404, "text/html")
+
+
+@pytest.mark.parametrize("key", ["1\0", "\xff", "\xed\xa0\x80", "\xc3"])
+def test_key_that_is_no_text_is_refused(visitor: FlaskClient, key: str) -> None:
+    # As a server hands the bytes over; the client would escape them once more.
+    answer = visitor.get(LIST, environ_overrides={"PATH_INFO": f"{LIST}/{key}"})
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+
+
+def test_index_leads_to_the_products(visitor: FlaskClient) -> None:
+    answer = visitor.get("/example/")
+    assert (answer.status_code, answer.location) == (302, LIST)
+
+
+# --- what every answer has ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+def test_pages_answer_other_safe_methods(visitor: FlaskClient, stand: Any, method: str) -> None:
+    key = stand.product()
+    for url in (LIST, f"{LIST}/new", f"{LIST}/{key}", f"{LIST}/{key}/edit", f"{LIST}/{key}/delete"):
+        answer = visitor.open(url, method=method)
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert ("Allow" in answer.headers) == (method == "OPTIONS")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_pages_refuse_other_methods(visitor: FlaskClient, stand: Any, method: str) -> None:
+    key = stand.product()
+    token = re.findall(r'name="csrf_token"[^>]*value="([^"]*)"', visitor.get(f"{LIST}/new").text)[0]
+    answer = visitor.open(f"{LIST}/{key}", method=method, data={"csrf_token": token})
+    assert (answer.status_code, answer.mimetype) == (405, "text/html")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    assert stand.read(Product, key) is not None
+
+
+def test_demo_is_loaded_once_and_shown(client: FlaskClient, app: Flask) -> None:
+    with app.app_context():
+        assert demo.load() == 218
+        assert demo.load() == 0
+        db.session.remove()
+    answer = client.get(LIST)
+    assert len(names(answer)) == 20
+    assert "200 products" in shown(answer)

@@ -1,0 +1,53 @@
+"""The start page and the status route."""
+
+import html
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+import settings
+
+
+def test_index_shows_what_is_installed(visitor: FlaskClient) -> None:
+    answer = visitor.get("/")
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert re.findall(r"<code>(app\.\w+)</code>", answer.text) == settings.INSTALLED_APPS
+    cards = answer.text.partition("Installed modules")[2]
+    for url in re.findall(r'<a href="([^"]*)"', cards):
+        assert visitor.get(html.unescape(url)).status_code == 200
+
+
+def test_index_answers_head(visitor: FlaskClient) -> None:
+    answer = visitor.head("/")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert answer.mimetype == "text/html"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_status_is_as_its_callers_have_always_had_it(visitor: FlaskClient, method: str) -> None:
+    answer = visitor.open("/status", method=method)
+    assert (answer.status_code, answer.mimetype) == (201, "application/json")
+    assert set(answer.get_json()) == {"server_status", "description"}
+    assert answer.get_json()["server_status"] == "OK"
+    assert answer.text.startswith('{\n  "')
+    assert answer.text.endswith('"\n}\n')
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\x00", b"x" * 2000])
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data", "text/plain"])
+def test_status_does_not_mind_a_body(visitor: FlaskClient, body: bytes, content_type: str) -> None:
+    assert visitor.post("/status", data=body, content_type=content_type).status_code == 201
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_status_refuses_other_methods(visitor: FlaskClient, method: str) -> None:
+    answer = visitor.open("/status", method=method)
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_status_needs_no_database(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.db.session.execute", None)
+    assert site.test_client().get("/status").status_code == 201
