@@ -57,6 +57,12 @@ def answer_refused(error: Refused) -> Response:
     return Response(orjson.dumps({"error": str(error)}), 422, mimetype="application/json")
 
 
+@app.get("/nothing")
+def answer_nothing() -> Response:
+    """Answer with nothing: what is left is the server's own work and Flask's."""
+    return Response()
+
+
 @app.get("/api/v1/cities")
 def list_cities() -> Response:
     """Answer with one page by cursor."""

@@ -308,6 +308,7 @@ def make_cases(ids: Sequence[int]) -> list[Case]:
         Case("one place", {server.name: items for server in SERVERS}),
         Case("create a place", {server.name: creates for server in SERVERS}),
         Case("20 products, HTML", {OURS.name: html}),
+        Case("nothing", {BARE.name: [load.make_request("GET", "/nothing")]}),
     ]
 
 
@@ -339,18 +340,17 @@ def table(cases: Sequence[Case], samples: Mapping[tuple[str, str], Sequence[Samp
         "|---|---|--:|--:|--:|--:|",
     ]
     for case in cases:
-        ours = samples[case.name, OURS.name]
-        for server in SERVERS:
-            theirs = samples.get((case.name, server.name))
-            if theirs is None:
-                continue
+        ours = samples.get((case.name, OURS.name), [])
+        servers = [server for server in SERVERS if server.name in case.requests]
+        for server in servers:
+            theirs = samples[case.name, server.name]
             cells = [
-                case.name if server is OURS else "",
+                case.name if server is servers[0] else "",
                 server.name,
                 f"{median(sample.cpu for sample in theirs):,.0f} µs",
                 f"{median(sample.rate for sample in theirs):,.0f}",
-                "" if server is OURS else ratio([b.cpu / a.cpu for a, b in zip(ours, theirs, strict=True)]),
-                "" if server is OURS else ratio([a.rate / b.rate for a, b in zip(ours, theirs, strict=True)]),
+                "" if server is servers[0] else ratio([b.cpu / a.cpu for a, b in zip(ours, theirs, strict=True)]),
+                "" if server is servers[0] else ratio([a.rate / b.rate for a, b in zip(ours, theirs, strict=True)]),
             ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -4,6 +4,8 @@ A module's ``cli.py`` holds click commands; each is ``flask --app run <module> <
 the application's context. The file is imported only when one of its commands is looked for.
 """
 
+from copy import copy
+
 import click
 from flask import Flask
 from flask import current_app
@@ -26,8 +28,10 @@ class ModuleGroup(click.Group):
 
     def _found(self) -> dict[str, click.Command]:
         file = self.module.file("cli")
-        values = vars(file).values() if file else ()
-        return {value.name: value for value in values if isinstance(value, click.Command) and value.name}
+        values = [value for value in vars(file).values() if isinstance(value, click.Command)] if file else []
+        # What belongs to a group of the module's own is found there.
+        inner = {id(command) for group in values if isinstance(group, click.Group) for command in group.commands.values()}
+        return {value.name: value for value in values if value.name and id(value) not in inner}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Give the names of the module's commands."""
@@ -35,7 +39,7 @@ class ModuleGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command, and run it in the application's context."""
-        command = self._found().get(cmd_name)
+        command = copy(self._found().get(cmd_name))
         if command is not None and command.callback is not None:
             command.callback = with_appcontext(command.callback)
         return command

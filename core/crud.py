@@ -71,7 +71,7 @@ class Crud:
     def __init__(self) -> None:
         self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size)
         mapper = sa.inspect(self.model)
-        self.key = mapper.primary_key[0]
+        self.key = getattr(self.model, self.listing.key)
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
 

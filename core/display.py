@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,8 @@ def init_app(app: Flask) -> None:
 
 def show(value: Any) -> str | Markup:
     """Write a value for people; a row becomes a link if it has a page."""
+    if isinstance(value, str):
+        return value or _NOTHING
     for kind, write in _WRITERS:
         if isinstance(value, kind):
             return write(value)
@@ -69,6 +72,7 @@ def label(model: type[Any], name: str) -> str:
     return str(info.get("label") or words(name).replace("_", " ").capitalize())
 
 
+@lru_cache(maxsize=1000)
 def is_number(model: type[Any], name: str) -> bool:
     """Tell whether a column holds numbers, which are set flush right."""
     column = sa.inspect(model).columns.get(name)

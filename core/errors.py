@@ -83,17 +83,30 @@ def take_back(app: Flask) -> None:
     for name in ("handle_exception", "handle_user_exception"):
         vars(app).pop(name, None)
     paths: dict[str, list[str]] = {}
+    pages: set[str] = set()
     for rule in app.url_map.iter_rules():
-        view_class = getattr(app.view_functions[rule.endpoint], "view_class", None)
+        name, _, endpoint = rule.endpoint.rpartition(".")
+        view = app.view_functions[rule.endpoint]
+        view_class = getattr(view, "view_class", None)
         if isinstance(view_class, type) and issubclass(view_class, Resource):
-            static = rule.rule.partition("<")[0].rstrip("/")
-            paths.setdefault(rule.endpoint.rpartition(".")[0], []).append(static)
+            paths.setdefault(name, []).append(rule.rule.partition("<")[0].rstrip("/") or "/")
+            # Not its blueprint, which may have forms as well.
+            csrf.exempt(view)
+        elif endpoint != "static":
+            pages.add(name)
     for name, found in paths.items():
-        prefix = posixpath.commonpath(found)
-        if prefix not in ("", "/") and not is_api_path(app, prefix):
+        prefix = posixpath.commonpath(found) if name in pages else _declared_prefix(app, name, found)
+        if prefix != "/" and not is_api_path(app, prefix):
             app.extensions["api_prefixes"].add(prefix)
-        if name:
-            csrf.exempt(app.blueprints[name])
+
+
+def _declared_prefix(app: Flask, name: str, paths: list[str]) -> str:
+    """Give the prefix of a blueprint that has resources only, else what its paths have in common."""
+    blueprint = app.blueprints.get(name)
+    declared = (blueprint.url_prefix or "").rstrip("/") if blueprint else ""
+    if declared and all(f"{path}/".startswith(f"{declared}/") for path in paths):
+        return declared
+    return posixpath.commonpath(paths)
 
 
 def is_api_path(app: Flask, path: str) -> bool:

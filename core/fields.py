@@ -198,7 +198,10 @@ class Json(fields.Raw):
 
 def plain_type(column: sa.Column[Any]) -> Any:
     """Give the type of a column, without the decorator around it."""
-    return column.type.impl_instance if isinstance(column.type, sa.types.TypeDecorator) else column.type
+    type_ = column.type
+    # An interval is decorated as well: on engines that have none, it is a time since 1970.
+    decorated = isinstance(type_, sa.types.TypeDecorator) and not isinstance(type_, sa.Interval)
+    return type_.impl_instance if decorated else type_  # type: ignore[attr-defined]
 
 
 def field_class(column: sa.Column[Any]) -> tuple[type[fields.Field[Any]], dict[str, Any]] | None:

@@ -114,6 +114,8 @@ class Converter(ModelConverter):  # type: ignore[misc]
     def convert(self, model: Any, mapper: Any, prop: Any, field_args: Any, db_session: Any = None) -> Any:
         """Make the field of one attribute; ``None`` if a person does not write it."""
         if hasattr(prop, "direction"):
+            if prop.viewonly:
+                return None
             return self.converters[prop.direction.name](prop, _arguments(prop.info, prop.key, field_args))
         if not _is_written(mapper, prop):
             return None
@@ -233,7 +235,9 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
 def choices(type_: sa.Enum) -> dict[str, Any]:
     """Give the names of an enum's choices, each with what stands for it in Python."""
-    return {member.name: member for member in type_.enum_class} if type_.enum_class else {name: name for name in type_.enums}
+    if type_.enum_class is None:
+        return {name: name for name in type_.enums}
+    return {member.name: member for member in type_.enum_class}
 
 
 def choice_label(member: Any) -> str:
@@ -246,7 +250,7 @@ def _pointers(mapper: Any) -> dict[str, str]:
     return {
         mapper.get_property_by_column(column).key: relation.key
         for relation in mapper.relationships
-        if relation.direction is MANYTOONE
+        if relation.direction is MANYTOONE and not relation.viewonly
         for column in relation.local_columns
     }
 
@@ -325,7 +329,7 @@ def _value(field: Field, before: Any) -> Any:
     if isinstance(before, datetime | time):
         # The control shows seconds; what was not touched keeps its fractions.
         return before if before.replace(microsecond=0) == field.data else field.data
-    if isinstance(before, str) and isinstance(field, fields.StringField):
+    if isinstance(before, str) and isinstance(field, fields.StringField) and not isinstance(field, JSONField):
         # A control has line breaks of one kind, or none, and cannot tell '' from NULL.
         area = isinstance(field, fields.TextAreaField)
         seen = _unix_lines(before) if area else re.sub(r"[\r\n]", "", before)

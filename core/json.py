@@ -33,7 +33,7 @@ class StrictJSONProvider(JSONProvider):
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Answer with JSON, indented in debug mode."""
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE if self._app.debug else 0
-        body = dump_bytes(self._prepare_response_obj(args, kwargs), options)
+        body = dump_bytes(self._prepare_response_obj(args, kwargs), options | orjson.OPT_NON_STR_KEYS)
         return Response(body, mimetype="application/json")
 
 
@@ -48,6 +48,8 @@ def default_value(value: Any) -> Any:
         return format(value, "f")
     if isinstance(value, Markup | str):
         return str(value)
+    if isinstance(value, tuple):
+        return list(value)
     if hasattr(value, "__html__"):
         return str(value.__html__())
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,5 +1,6 @@
 """The query string of a list: read from this request, written into the links to its neighbours."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,15 @@ def single_args() -> dict[str, str]:
     if args and sum(len(values) for _, values in args.lists()) > len(found):
         raise BadQuery({name: ["Give it once."] for name, values in args.lists() if len(values) > 1})
     return found
+
+
+def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:
+    """Give this request's URL for each cursor; a cursor needs no quoting."""
+    if not cursors:
+        return {}
+    kept = {name: text for name, text in request.args.items() if text and name not in ("page", "cursor")}
+    base = f"{request.script_root}{request.path}?{urlencode(kept)}{'&' if kept else ''}cursor="
+    return {name: base + text for name, text in cursors.items()}
 
 
 def query_url(**changes: Any) -> str:

@@ -65,10 +65,7 @@ def load(names: Sequence[str]) -> list[Module]:
                 f"{module.label!r}: rename one of the packages, or list only one."
             )
         seen[module.label] = module.name
-    tables: dict[str, tuple[str, MetaData]] = {}
-    for module in modules:
-        for metadata in metadatas(module):
-            _claim_tables(module, metadata, tables)
+    _check_tables(modules)
     return modules
 
 
@@ -177,11 +174,22 @@ def _sqlalchemy_fault(name: str, error: InvalidRequestError) -> str:
     return f"Module {name!r} cannot be imported: {error}"
 
 
-def _claim_tables(module: Module, metadata: MetaData, tables: dict[str, tuple[str, MetaData]]) -> None:
-    for name in metadata.tables:
-        owner, known = tables.setdefault(name, (module.name, metadata))
-        if known is not metadata:
-            raise ModuleError(
-                f"Modules {owner!r} and {module.name!r} both define the table {name!r}: "
-                "name tables <module>_<noun>."
-            )
+def _check_tables(modules: Sequence[Module]) -> None:
+    owners: dict[str, MetaData] = {}
+    for metadata in [metadata for module in modules for metadata in metadatas(module)]:
+        for name in metadata.tables:
+            known = owners.setdefault(name, metadata)
+            if known is not metadata:
+                first, second = (_definer(modules, each.tables[name]) for each in (known, metadata))
+                raise ModuleError(
+                    f"Modules {first!r} and {second!r} both define the table {name!r}: name tables <module>_<noun>."
+                )
+
+
+def _definer(modules: Sequence[Module], table: Table) -> str:
+    """Give the module that a table is from; one MetaData holds the tables of many."""
+    for module in modules:
+        for value in vars(_models(module) or module.package).values():
+            if value is table or getattr(value, "__table__", None) is table and _is_within(value.__module__, module.name):
+                return module.name
+    return next(module.name for module in modules if table.metadata in metadatas(module))

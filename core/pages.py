@@ -105,7 +105,8 @@ class Pages:
         try:
             query = self.verbs.listing.parse(single_args(), by_page=True)
         except BadQuery as error:
-            return self.render("list", 400, page=None, controls=controls(self.verbs, args, error.errors), errors=error.errors)
+            filled = controls(self.verbs, args, error.errors)
+            return self.render("list", 400, page=None, controls=filled, errors=error.errors)
         page = self.verbs.list(query, self.loads)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
         numbers = number_pages(query, page, total, (self.noun, self.title.lower()))

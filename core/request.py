@@ -28,7 +28,7 @@ class Request(flask.Request):
         """Read the body; one that breaks off or is wrongly chunked is the caller's fault."""
         data: bytes = _read(super().get_data, cache, False, parse_form_data)
         limit = self.max_content_length
-        if self.content_length is None and limit is not None and len(data) >= limit:
+        if limit is not None and len(data) >= limit and self.content_length != len(data):
             # Where no length was announced, werkzeug 3.1 stops at the limit and gives what it has.
             raise RequestEntityTooLarge
         return data.decode(errors="replace") if as_text else data
@@ -52,7 +52,7 @@ def refuse_broken_text() -> None:
     """
     environ = flask.request.environ
     query = environ.get("QUERY_STRING", "")
-    if "%" in query or not query.isascii():
+    if "%" in query or _BEYOND_ASCII_OR_NUL.search(query):
         _check("query string", unquote_to_bytes(query.encode("latin-1")))
     path = environ.get("PATH_INFO", "")
     if _BEYOND_ASCII_OR_NUL.search(path):

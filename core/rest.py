@@ -31,6 +31,7 @@ from .crud import Page
 from .exceptions import Invalid
 from .exceptions import Stale
 from .json import dump_bytes
+from .links import cursor_urls
 from .links import query_url
 from .links import single_args
 from .rows import RowReader
@@ -112,7 +113,7 @@ class ModelResource(Resource):  # type: ignore[misc]
     def post(self) -> Response:
         """Create an item; 201 with its place in ``Location``."""
         check_acceptable()
-        item = self.verbs.create(self.load(self.schema()))
+        item = self.verbs.create(self.load(self.dumper))
         response = self.respond(self.dumper.dump(item), self.verbs.version(item), 201)
         key = getattr(item, self.verbs.listing.key)
         db.session.commit()
@@ -121,11 +122,11 @@ class ModelResource(Resource):  # type: ignore[misc]
 
     def put(self, key: str) -> Response:
         """Replace an item: what the body leaves out gets its default."""
-        return self.change(key, self.schema(), replace=True)
+        return self.change(key, replace=True)
 
     def patch(self, key: str) -> Response:
         """Change the fields that the body names (RFC 7396)."""
-        return self.change(key, self.schema(partial=True), replace=False)
+        return self.change(key, replace=False)
 
     def delete(self, key: str) -> Response:
         """Delete an item; 204."""
@@ -171,14 +172,14 @@ class ModelResource(Resource):  # type: ignore[misc]
             response.make_conditional(request)
         return response
 
-    def change(self, key: str, schema: Schema, *, replace: bool) -> Response:
+    def change(self, key: str, *, replace: bool) -> Response:
         """Update an item from the body."""
         check_acceptable()
-        data = self.load(schema)
+        data = self.load(self.dumper, partial=not replace)
         item = self.verbs.get(key)
         version = self.precondition(item)
         if replace:
-            data = {**defaults(schema, self.verbs.model), **data}
+            data = {**defaults(self.dumper, self.verbs.model), **data}
         try:
             item = self.verbs.update(item, data, version)
         except Stale as error:
@@ -187,7 +188,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         db.session.commit()
         return response
 
-    def load(self, schema: Schema) -> Mapping[str, Any]:
+    def load(self, schema: Schema, *, partial: bool = False) -> Mapping[str, Any]:
         """Read and check the body.
 
         :raises UnsupportedMediaType: if it is no JSON by its content type
@@ -198,7 +199,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         body = request.get_json(force=True)
         if not isinstance(body, dict):
             raise Invalid({"": ["The body must be a JSON object."]})
-        loaded: Mapping[str, Any] = schema.load(body)
+        loaded: Mapping[str, Any] = schema.load(body, partial=partial)
         return loaded
 
     def respond(self, body: Any, version: int | None, status: int) -> Response:
@@ -238,7 +239,7 @@ def check_acceptable() -> None:
 def page_links(page: Page) -> dict[str, str]:
     """Give the URLs of the neighbouring pages (relation to URL), for the body and ``Link``."""
     cursors = {"next": page.next, "prev": page.previous}
-    links = {name: query_url(page=None, cursor=text) for name, text in cursors.items() if text}
+    links = cursor_urls({name: text for name, text in cursors.items() if text})
     number = page.query.page
     if number is not None:
         if page.next and number * page.query.limit <= settings.MAX_OFFSET:

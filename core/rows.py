@@ -29,6 +29,10 @@ from .exceptions import NotFound
 from .listing import Query
 
 
+#: Statements that a reader keeps.
+MOST_PREPARED = 500
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A statement as the driver takes it, and what its rows become.
@@ -66,7 +70,9 @@ class RowReader:
         self.verbs = verbs
         # A select of the verbs' own may depend on who asks: it is not prepared. A verb that is written out is called.
         own = any(getattr(type(verbs), name) is not getattr(Crud, name) for name in ("select", "list", "get"))
-        self.plan = None if own else dump.plan(schema, verbs.model)
+        # Which rows of a shared table are the model's, only the ORM knows.
+        inherits = sa.inspect(verbs.model).inherits is not None
+        self.plan = None if own or inherits else dump.plan(schema, verbs.model)
         self._prepared: dict[Any, Prepared] = {}
 
     @property
@@ -132,8 +138,10 @@ class RowReader:
             sort=tuple(zip(places, processors, strict=True))[: len(sort)],
             version=places[-1] if self.verbs.version_key else None,
         )
-        if len(self._prepared) < 500:
-            self._prepared[key] = prepared
+        if len(self._prepared) >= MOST_PREPARED:
+            # Anybody may think out new shapes; those that are asked for again are soon there again.
+            self._prepared.clear()
+        self._prepared[key] = prepared
         return prepared
 
 

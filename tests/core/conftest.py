@@ -118,10 +118,9 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     own = {name for name in set(sys.modules) - known if _is_below(sys.modules[name], tmp_path)}
     for name in own:
         del sys.modules[name]
-    for mapper in list(Base.registry.mappers):
-        if mapper.class_.__module__ in own:
-            Base.registry._dispose_cls(mapper.class_)
-            mapper._set_dispose_flags()
+    for manager in list(Base.registry._managers):
+        if manager.class_.__module__ in own:
+            Base.registry._dispose_cls(manager.class_)
     for name in set(Base.metadata.tables) - tables:
         Base.metadata.remove(Base.metadata.tables[name])
 

@@ -145,7 +145,9 @@ def test_unique_key_is_named() -> None:
     assert list(refused({"code": "a"}, tags)) == ["code"]
 
 
-@pytest.mark.parametrize("code", ["uq_shelf_thing_maker_id_slot", "PRIMARY", "(maker_id, slot)", "pk_shelf_thing", "x' for key 'y"])
+@pytest.mark.parametrize(
+    "code", ["uq_shelf_thing_maker_id_slot", "PRIMARY", "(maker_id, slot)", "pk_shelf_thing", "x' for key 'y"]
+)
 def test_value_that_looks_like_a_constraint_misleads_nobody(code: str) -> None:
     things.create({**PEN, "code": code})
     db.session.commit()
@@ -163,7 +165,9 @@ def test_missing_value_is_named() -> None:
 
 
 def test_missing_value_beside_the_name_of_a_column() -> None:
-    assert refused({"name": None, "maker_id": 1, "notes": "rank", "code": "price"}) == {"name": ["This field is required."]}
+    assert refused({"name": None, "maker_id": 1, "notes": "rank", "code": "price"}) == {
+        "name": ["This field is required."]
+    }
 
 
 def test_check_constraint_is_a_fault_of_the_data() -> None:

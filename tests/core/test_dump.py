@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from datetime import UTC
 from datetime import date
 from datetime import datetime
@@ -36,7 +35,7 @@ from tests.core.shelf import things
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 seconds = st.times().map(lambda value: value.replace(microsecond=0))
 #: MariaDB's DATETIME without a precision has none.
-moments = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001
+moments = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30))
 zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), timezone(-timedelta(hours=11))])
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e15, 1e15) | text,
@@ -72,9 +71,7 @@ def shelf(shop: Flask) -> Any:
         db.session.rollback()
 
 
-@settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, min_size=1, max_size=4, unique_by=lambda row: row.get("slot") or object()))
 def test_rows_are_written_as_marshmallow_would(shelf: None, given: list[dict[str, Any]]) -> None:
     db.session.execute(sa.delete(Thing))
@@ -94,7 +91,7 @@ def test_rows_are_written_as_marshmallow_would(shelf: None, given: list[dict[str
 
 def test_chosen_and_renamed_fields_are_compiled(shelf: None) -> None:
     class Some(ThingSchema):
-        title = Text(attribute="name", data_key="label's \"title\"")
+        title = Text(attribute="name", data_key='label\'s "title"')
         cost = Exact(attribute="price", precision=10, scale=2)
 
     db.session.add(Thing(name="pen", maker_id=1))

@@ -111,12 +111,16 @@ def test_elsewhere_it_is_a_page(caller: FlaskClient) -> None:
         page(caller.get(path), 404)
 
 
-@pytest.mark.parametrize("accept", ["application/json", "application/problem+json", "text/html;q=0.5, application/json"])
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/problem+json", "text/html;q=0.5, application/json"]
+)
 def test_who_prefers_json_gets_a_problem_document(caller: FlaskClient, accept: str) -> None:
     problem(caller.get("/nothing", headers={"Accept": accept}), 404, "not-found")
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", "text/html, application/json", "text/*", "image/png", "application/json;q=0", ";;,q"])
+@pytest.mark.parametrize(
+    "accept", ["", "*/*", "text/html, application/json", "text/*", "image/png", "application/json;q=0", ";;,q"]
+)
 def test_who_does_not_prefer_json_gets_a_page(caller: FlaskClient, accept: str) -> None:
     page(caller.get("/nothing", headers={"Accept": accept}), 404)
 
@@ -292,7 +296,9 @@ class Proxy:
 
 
 @pytest.fixture
-def proxied(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
+def proxied(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
     proxies = []
 
     def make(engine_name: str) -> tuple[Flask, Proxy]:
@@ -316,7 +322,11 @@ def test_database_that_is_away_is_waited_for(proxied: Any, engine_name: str) -> 
     assert client.post("/shelf/things", json=thing).status_code == 201
     assert client.get("/shelf/things").status_code == 200
     proxy.cut()
-    for answer in (client.get("/shelf/things"), client.post("/shelf/things", json=thing), client.get("/shelf/things/1")):
+    for answer in (
+        client.get("/shelf/things"),
+        client.post("/shelf/things", json=thing),
+        client.get("/shelf/things/1"),
+    ):
         problem(answer, 503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
     proxy.restore()
@@ -407,7 +417,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environ = {"APP_ENV": "testing", "DATABASE_URL": f"sqlite:///{folder / 'x.db'}", "PATH": "/usr/bin:/bin"}
-    arguments = ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "--workers", "1", "--log-level", "error", "run:app"]
+    arguments = [
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--no-control-socket",
+        "--workers",
+        "1",
+        "--log-level",
+        "error",
+        "run:app",
+    ]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *arguments], cwd=ROOT, env=environ, stdout=log, stderr=log

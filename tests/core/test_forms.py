@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
 from wtforms_sqlalchemy.orm import ModelConversionError
 
 from core.forms import make_form
@@ -264,6 +265,26 @@ def test_form_has_what_a_person_writes_in_the_order_of_the_columns(here: Flask) 
         "title", "alias", "body", "style", "small", "whole", "big", "exact", "price", "ratio", "flag", "maybe", "day",
         "hour", "local", "moment", "kind", "other", "mood", "data", "token", "drawer", "cover_id", "marks",
     ]  # fmt: skip
+
+
+def test_relationship_that_is_only_read_has_no_field(here: Flask) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Node(Own):
+        __tablename__ = "desk_node"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        above_id: Mapped[int | None] = mapped_column(sa.ForeignKey("desk_node.id"))
+        above: Mapped["Node | None"] = relationship("Node", remote_side=[id], viewonly=True)
+        below: Mapped[list["Node"]] = relationship("Node", viewonly=True)
+
+    assert names(make_form(Node), here) == ["above_id"]
+
+
+def test_json_text_can_be_emptied(here: Flask) -> None:
+    url = add(here, data="")
+    assert forms.submit(here.test_client(), url, data="").status_code == 303
+    assert stored(here)["data"] is None
 
 
 def test_key_that_a_person_writes_is_in_the_form(here: Flask) -> None:

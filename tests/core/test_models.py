@@ -56,7 +56,7 @@ def test_moments_of_different_zones_compare_as_moments(add: Callable[..., Thing]
 
 def test_moment_without_zone_is_refused(add: Callable[..., Thing]) -> None:
     with pytest.raises(StatementError, match="has no zone"):
-        add(moment=datetime(2026, 1, 1))  # noqa: DTZ001
+        add(moment=datetime(2026, 1, 1))
 
 
 @on_each_engine

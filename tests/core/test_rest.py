@@ -29,7 +29,9 @@ def create(client: FlaskClient, **values: Any) -> TestResponse:
     return answer
 
 
-def send(client: FlaskClient, body: bytes | str, method: str = "POST", url: str = THINGS, **options: Any) -> TestResponse:
+def send(
+    client: FlaskClient, body: bytes | str, method: str = "POST", url: str = THINGS, **options: Any
+) -> TestResponse:
     return client.open(url, method=method, data=body, content_type="application/json", **options)
 
 
@@ -80,14 +82,25 @@ def test_put_resets_what_the_body_leaves_out(buyer: FlaskClient) -> None:
     answer = buyer.put(made.headers["Location"], json={**PEN, "name": "pencil"}, headers={"If-Match": '"1"'})
     assert answer.status_code == 200
     kept = {name: made.json[name] for name in ("id", "created_at")}
-    expected = {"name": "pencil", "rank": None, "price": "1.50", "live": False, "notes": None, "color": None, "version": 2}
+    expected = {
+        "name": "pencil",
+        "rank": None,
+        "price": "1.50",
+        "live": False,
+        "notes": None,
+        "color": None,
+        "version": 2,
+    }
     assert answer.json | expected | kept == answer.json
     assert answer.headers["ETag"] == '"2"'
 
 
 def test_put_wants_the_required_fields(passer: FlaskClient) -> None:
     made = create(passer)
-    assert faults(passer.put(made.headers["Location"], json={"rank": 1}, headers={"If-Match": '"1"'})) == {"name", "maker_id"}
+    assert faults(passer.put(made.headers["Location"], json={"rank": 1}, headers={"If-Match": '"1"'})) == {
+        "name",
+        "maker_id",
+    }
 
 
 def test_patch_changes_what_it_names(buyer: FlaskClient) -> None:
@@ -105,7 +118,9 @@ def test_empty_patch_changes_nothing(passer: FlaskClient) -> None:
 
 def test_merge_patch_is_understood(passer: FlaskClient) -> None:
     url = create(passer).headers["Location"]
-    answer = passer.patch(url, data='{"rank": 1}', content_type="application/merge-patch+json", headers={"If-Match": "*"})
+    answer = passer.patch(
+        url, data='{"rank": 1}', content_type="application/merge-patch+json", headers={"If-Match": "*"}
+    )
     assert answer.json["rank"] == 1
 
 
@@ -188,7 +203,9 @@ def test_item_that_the_caller_has_not_is_sent(passer: FlaskClient, tag: str) -> 
         ({"If-Match": '"ü"'}, 412),
     ],
 )
-def test_change_without_the_right_condition(passer: FlaskClient, method: str, headers: dict[str, str], status: int) -> None:
+def test_change_without_the_right_condition(
+    passer: FlaskClient, method: str, headers: dict[str, str], status: int
+) -> None:
     made = create(passer)
     url = made.headers["Location"]
     problem(passer.open(url, method=method, json={**PEN, "name": "pencil"}, headers=headers), status)
@@ -256,7 +273,9 @@ def test_caller_who_cannot_read_json(passer: FlaskClient, accept: str) -> None:
         problem(passer.open(url, method=method, json=PEN, headers={"Accept": accept}), 406)
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", "application/*", "text/html, application/json;q=0.1", "application/json"])
+@pytest.mark.parametrize(
+    "accept", ["", "*/*", "application/*", "text/html, application/json;q=0.1", "application/json"]
+)
 def test_caller_who_can_read_json(passer: FlaskClient, accept: str) -> None:
     answer = passer.get(THINGS, headers={"Accept": accept})
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
@@ -265,7 +284,9 @@ def test_caller_who_can_read_json(passer: FlaskClient, accept: str) -> None:
 # --- bodies -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
 def test_body_of_another_kind(passer: FlaskClient, kind: str) -> None:
     document = problem(passer.post(THINGS, data=json.dumps(PEN), content_type=kind), 415)
     assert document["type"] == "/problems/unsupported-media-type"
@@ -468,7 +489,22 @@ def test_unique_value_that_exists_is_named(buyer: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["x", "-1", "0", "1.0", "1e3", "9223372036854775808", str(2**70), "9" * 5000, "%20", "%D9%A1", "nan", "true", "1;x=1"]
+    "key",
+    [
+        "x",
+        "-1",
+        "0",
+        "1.0",
+        "1e3",
+        "9223372036854775808",
+        str(2**70),
+        "9" * 5000,
+        "%20",
+        "%D9%A1",
+        "nan",
+        "true",
+        "1;x=1",
+    ],
 )
 def test_id_of_no_item(buyer: FlaskClient, key: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):

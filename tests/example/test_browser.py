@@ -286,6 +286,23 @@ def test_page_is_accessible_and_fits_the_screen(page: Page, base: str, state: st
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"wider than {width} px"
 
 
+def test_long_words_do_not_widen_the_page(page: Page, site: Flask, stand: Any, live_server: Any) -> None:
+    category, tag = stand.category(name="C" * 80, description="d" * 400), stand.tag(name="T" * 40)
+    key = stand.product(name="W" * 120, sku="S" * 20, category=category, tags=[tag], notes="n" * 400)
+    base = live_server(site)
+    page.set_viewport_size({"width": 360, "height": 800})
+    row = f"{LIST}/{key}"
+    for path in ("/", LIST, row, f"{row}/edit", f"{row}/delete", f"/example/categories/{category}", "/" + "x" * 300):
+        page.goto(f"{base}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+    page.goto(f"{base}{row}/edit")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.goto(f"{base}{LIST}?{'y' * 300}=1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 #: What axe-core finds: (rule, first element), each once.
 VIOLATIONS = """async () => {
     const found = await axe.run(document, { resultTypes: ["violations"] });

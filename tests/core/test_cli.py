@@ -1,0 +1,149 @@
+import sys
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import inspect
+from sqlalchemy.engine import URL
+
+from core import cli
+from core.cli import shell_names
+from services import db
+
+Write = Callable[..., str]
+Make = Callable[..., Flask]
+
+PLAIN = "from flask import Blueprint\nbp = Blueprint({label!r}, __name__)\n"
+
+COMMANDS = """
+import click
+from flask import current_app
+
+from services import db
+
+
+@click.command()
+@click.argument("name")
+@click.option("--loud", is_flag=True)
+def greet(name, loud):
+    '''Say hello.'''
+    click.echo(f"{current_app.name}: hello {name.upper() if loud else name}")
+
+
+@click.command("other-name")
+def other():
+    click.echo(db.engine.dialect.name)
+
+
+@click.command()
+def broken():
+    raise click.ClickException("it is broken")
+
+
+@click.group()
+def tree():
+    pass
+
+
+@tree.command()
+def leaf():
+    click.echo(current_app.name)
+"""
+
+
+@pytest.fixture
+def app(write_module: Write, make_app: Make) -> Flask:
+    write_module("corner", init=PLAIN.format(label="corner"), cli=COMMANDS)
+    write_module("plain", init=PLAIN.format(label="plain"))
+    return make_app(None, ["corner", "plain"])
+
+
+def run(app: Flask, *words: str) -> tuple[int, str]:
+    result = app.test_cli_runner().invoke(args=list(words))
+    return result.exit_code, result.output
+
+
+def test_command_of_a_module_runs_in_the_applications_context(app: Flask) -> None:
+    assert run(app, "corner", "greet", "Ada", "--loud") == (0, "app: hello ADA\n")
+    assert run(app, "corner", "other-name") == (0, "sqlite\n")
+
+
+def test_command_runs_again(app: Flask) -> None:
+    for _ in range(3):
+        assert run(app, "corner", "greet", "Ada") == (0, "app: hello Ada\n")
+
+
+def test_commands_within_a_group_of_a_module(app: Flask) -> None:
+    assert run(app, "corner", "tree", "leaf") == (0, "app\n")
+
+
+def test_commands_of_a_module_are_listed(app: Flask) -> None:
+    code, output = run(app, "corner", "--help")
+    assert code == 0
+    assert "Commands of corner." in output
+    assert "Say hello." in output
+    listed = [line.split()[0] for line in output.partition("Commands:\n")[2].splitlines()]
+    assert listed == ["broken", "greet", "other-name", "tree"]
+
+
+def test_module_without_commands_has_no_group(app: Flask) -> None:
+    assert "plain" not in app.cli.commands
+    code, output = run(app, "plain")
+    assert code == 2
+    assert "No such command" in output
+
+
+def test_unknown_command(app: Flask) -> None:
+    assert run(app, "corner", "nothing")[0] == 2
+
+
+def test_fault_of_a_command_is_its_own(app: Flask) -> None:
+    assert run(app, "corner", "broken") == (1, "Error: it is broken\n")
+
+
+def test_commands_are_not_imported_before_they_are_looked_for(app: Flask) -> None:
+    assert "corner.cli" not in sys.modules
+    run(app, "--help")
+    assert "corner.cli" not in sys.modules
+    run(app, "corner", "greet", "Ada")
+    assert "corner.cli" in sys.modules
+
+
+def test_broken_commands_are_told(write_module: Write, make_app: Make) -> None:
+    write_module("corner", init=PLAIN.format(label="corner"), cli="import nothing_of_this_name")
+    result = make_app(None, ["corner"]).test_cli_runner().invoke(args=["corner", "x"])
+    assert isinstance(result.exception, ModuleNotFoundError)
+
+
+def test_two_applications_have_their_own_commands(app: Flask, make_app: Make) -> None:
+    other = make_app(None, ["plain"])
+    assert "corner" not in other.cli.commands
+    assert run(app, "corner", "greet", "Ada")[0] == 0
+
+
+def test_shell_knows_the_database_and_the_models(site: Flask) -> None:
+    with site.app_context():
+        names = dict(site.make_shell_context())
+    assert names["db"] is db
+    assert names["app"] is site
+    assert shell_names()["db"] is db
+    assert {"Product", "City"} <= set(names)
+
+
+def test_prepare_brings_the_database_to_head(make_app: Make, new_database: Callable[[str], URL]) -> None:
+    app = make_app(new_database("sqlite"))
+    assert run(app, "prepare")[0] == 0
+    with app.app_context():
+        assert {"alembic_version", "example_product"} <= set(inspect(db.engine).get_table_names())
+    assert run(app, "prepare")[0] == 0
+
+
+def test_prepare_loads_the_demo_in_development_only(
+    write_module: Write, make_app: Make, new_database: Callable[[str], URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_module("corner", init=PLAIN.format(label="corner"), demo="def load():\n    return 1234\n")
+    monkeypatch.setattr(cli.migrations, "upgrade", lambda url: None, raising=False)
+    url = new_database("sqlite")
+    assert "rows" not in run(make_app(url, ["corner"]), "prepare")[1]
+    development = make_app(url, ["corner"], APP_ENV="development")
+    assert "corner: loaded 1,234 rows of demo data." in run(development, "prepare")[1]

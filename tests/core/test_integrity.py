@@ -1,0 +1,116 @@
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+
+from core import integrity
+from core.exceptions import InUse
+from core.exceptions import Invalid
+from core.exceptions import VerbError
+from services import NAMING_CONVENTION
+from services import db
+
+LONG = "a_table_whose_name_is_so_long_that_no_constraint_has_room"
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+
+class Order(Base):
+    """With names that the words of the engines have as well."""
+
+    __tablename__ = "order"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    column: Mapped[str | None] = mapped_column(sa.String(40), unique=True)
+    null: Mapped[str] = mapped_column(sa.String(40))
+    failed: Mapped[int | None]
+    renamed: Mapped[str | None] = mapped_column("old name", sa.String(40), unique=True)
+
+
+class LongNamed(Base):
+    __tablename__ = LONG
+    __table_args__ = (sa.UniqueConstraint("first_of_the_long_names", "second_of_the_long_names"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    first_of_the_long_names: Mapped[int]
+    second_of_the_long_names: Mapped[int]
+
+
+class Line(Base):
+    __tablename__ = "order_line"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int | None] = mapped_column("order", sa.ForeignKey("order.id"))
+
+
+@pytest.fixture(autouse=True)
+def database(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Iterator[None]:
+    app = make_app(new_database(engine_name), [])
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        yield
+        db.session.rollback()
+
+
+def explained(*items: Any, data: dict[str, Any] | None = None) -> VerbError:
+    db.session.add_all(items)
+    with pytest.raises((IntegrityError, OperationalError)) as caught:
+        db.session.flush()
+    db.session.rollback()
+    return integrity.explain(caught.value, type(items[-1]), data or {})
+
+
+def fields(error: VerbError) -> list[str]:
+    assert isinstance(error, Invalid)
+    return list(error.errors)
+
+
+def test_unique_column_with_a_word_of_the_engines() -> None:
+    assert fields(explained(Order(column="x", null="x"), Order(column="x", null="x"))) == ["column"]
+
+
+def test_unique_column_goes_by_its_attribute() -> None:
+    assert fields(explained(Order(renamed="x", null="x"), Order(renamed="x", null="x"))) == ["renamed"]
+
+
+def test_constraint_whose_name_was_cut_is_found() -> None:
+    pair = {"first_of_the_long_names": 1, "second_of_the_long_names": 2}
+    assert fields(explained(LongNamed(**pair), LongNamed(**pair))) == list(pair)
+
+
+def test_missing_value_of_a_column_with_a_word_of_the_engines() -> None:
+    assert fields(explained(Order(column="failed", null=None))) == ["null"]
+
+
+def test_key_that_points_nowhere_goes_by_its_attribute() -> None:
+    assert fields(explained(Line(order_id=99), data={"order_id": 99})) == ["order_id"]
+
+
+def test_key_that_is_not_in_the_data_is_a_fault_of_the_whole() -> None:
+    assert fields(explained(Line(order_id=99))) == [""]
+
+
+def test_row_in_use_is_told_in_words() -> None:
+    db.session.add(Order(id=1, null="x"))
+    db.session.flush()
+    db.session.add(Line(order_id=1))
+    db.session.commit()
+    with pytest.raises(IntegrityError) as caught:
+        db.session.execute(sa.delete(Order))
+    db.session.rollback()
+    error = integrity.explain(caught.value, Order, {}, deleting=True)
+    assert isinstance(error, InUse)
+    assert "this order" in str(error)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("OrderLine", "order line"), ("URLPart", "urlpart"), ("X", "x")])
+def test_words(name: str, expected: str) -> None:
+    assert integrity.words(name) == expected

@@ -1,0 +1,212 @@
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+
+from core import rows
+from core.crud import Crud
+from core.exceptions import NotFound
+from core.rows import RowReader
+from core.schemas import ModelSchema
+from services import db
+from tests.core.shelf import Maker
+from tests.core.shelf import Thing
+from tests.core.shelf import ThingSchema
+from tests.core.shelf import things
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Animal(Base):
+    __tablename__ = "animal"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    name: Mapped[str] = mapped_column(sa.String(20))
+
+
+class Dog(Animal):
+    """In the table of the animals."""
+
+    __mapper_args__ = {"polymorphic_identity": "dog"}
+
+
+class Bird(Animal):
+    """With a table of its own beside it."""
+
+    __tablename__ = "bird"
+    __mapper_args__ = {"polymorphic_identity": "bird"}
+    id: Mapped[int] = mapped_column(sa.ForeignKey("animal.id"), primary_key=True)
+    wings: Mapped[int]
+
+
+class Old(Base):
+    """With names that are not those of the columns."""
+
+    __tablename__ = "old"
+    number: Mapped[int] = mapped_column("ID", primary_key=True)
+    title: Mapped[str] = mapped_column("strange name", sa.String(20))
+
+
+def reader_of(model_: type[Any], **options: Any) -> RowReader:
+    verbs = type("Verbs", (Crud,), {"model": model_, **options})()
+    schema = type("Schema", (ModelSchema,), {"Meta": type("Meta", (), {"model": model_})})()
+    return RowReader(verbs, schema)
+
+
+@pytest.fixture
+def zoo(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Iterator[Flask]:
+    app = make_app(new_database(engine_name), [])
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        db.session.add_all([Dog(name="Rex"), Animal(name="Cat"), Bird(name="Kea", wings=2), Dog(name="Ida")])
+        db.session.add(Old(number=7, title="x"))
+        db.session.commit()
+        yield app
+        db.session.rollback()
+
+
+def names(reader: RowReader, **args: str) -> list[str]:
+    query = reader.verbs.listing.parse({"count": "true", **args})
+    expected = reader.verbs.list(query)
+    if reader.serves:
+        page = reader.page(query)
+        assert [item["name"] for item in page.items] == [item.name for item in expected.items]
+        assert page.total == expected.total
+    assert expected.total == len(expected.items)
+    return [item.name for item in expected.items]
+
+
+def test_rows_of_a_model_that_shares_its_table_are_its_own(zoo: Flask) -> None:
+    dogs = reader_of(Dog, search=("name",), order=("name",))
+    assert names(dogs) == ["Ida", "Rex"]
+    assert names(dogs, q="e") == ["Rex"]
+    cat = db.session.scalar(sa.select(Animal.id).where(Animal.name == "Cat"))
+    with pytest.raises(NotFound):
+        dogs.verbs.get(cat)
+    if dogs.serves:
+        with pytest.raises(NotFound):
+            dogs.one(cat)
+
+
+def test_rows_of_a_model_with_two_tables_are_joined(zoo: Flask) -> None:
+    birds = reader_of(Bird, order=("name",), filters={"wings": ("eq",)})
+    assert names(birds) == ["Kea"]
+    assert names(birds, wings="2") == ["Kea"]
+    kea = birds.verbs.list(birds.verbs.listing.parse({})).items[0]
+    shown = birds.one(kea.id)[0] if birds.serves else {"wings": kea.wings}
+    assert shown["wings"] == 2
+
+
+def test_names_of_attributes_and_columns_may_differ(zoo: Flask) -> None:
+    old = reader_of(Old, sorts=("title",), filters={"title": ("eq",)})
+    assert old.serves
+    assert old.one("7")[0] == {"number": 7, "title": "x"}
+    assert old.page(old.verbs.listing.parse({"sort": "-title", "title": "x"})).items == [{"number": 7, "title": "x"}]
+
+
+# --- the raw way --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reader(shop: Flask) -> Iterator[RowReader]:
+    with shop.app_context():
+        db.session.add(Maker(id=1, name="Acme"))
+        db.session.flush()
+        db.session.add_all([Thing(name=f"n{number}", maker_id=1, rank=number) for number in range(3)])
+        db.session.commit()
+        yield RowReader(things, ThingSchema())
+        db.session.rollback()
+
+
+def test_statement_is_prepared_once_for_each_shape(reader: RowReader) -> None:
+    for text in ("1", "2", "0"):
+        query = things.listing.parse({"rank": text, "limit": text if text != "0" else "9"})
+        assert [item["rank"] for item in reader.page(query).items] == [int(text)]
+    assert len(reader._prepared) == 1
+
+
+def test_strange_questions_do_not_crowd_out_the_others(reader: RowReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_PREPARED", 10)
+    for number in range(1, 30):
+        reader.page(things.listing.parse({"rank__in": ",".join(["1"] * number)}))
+    assert len(reader._prepared) <= rows.MOST_PREPARED
+    known = things.listing.parse({"rank": "1"})
+    assert reader.page(known).items == reader.page(known).items
+
+
+def test_reading_does_not_see_or_end_the_sessions_transaction(reader: RowReader) -> None:
+    maker = Maker(id=9, name="New")
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer, whom a reader does not wait for")
+    db.session.add(maker)
+    db.session.flush()
+    reader.page(things.listing.parse({}))
+    assert maker in db.session
+    db.session.commit()
+    assert db.session.get(Maker, maker.id) is maker
+
+
+def test_connection_goes_back_to_the_pool_as_it_came(reader: RowReader) -> None:
+    db.session.rollback()
+    for _ in range(30):
+        reader.page(things.listing.parse({}))
+        with pytest.raises(NotFound):
+            reader.one(99)
+    with db.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT 1")) == 1
+        assert (
+            not connection.connection.driver_connection.autocommit if db.engine.dialect.name == "postgresql" else True
+        )
+
+
+def test_fault_of_a_statement_is_sqlalchemys(reader: RowReader) -> None:
+    for _ in range(20):
+        with pytest.raises(DBAPIError) as caught:
+            rows.read(db.engine, "SELECT nothing FROM nowhere", ())
+        assert caught.value.statement == "SELECT nothing FROM nowhere"
+        assert not caught.value.connection_invalidated
+    assert len(reader.page(things.listing.parse({})).items) == 3
+
+
+def test_threads_read_at_once(shop: Flask, reader: RowReader) -> None:
+    results: list[int] = []
+
+    def read() -> None:
+        with shop.app_context():
+            for limit in ("1", "2", "3"):
+                results.append(len(reader.page(things.listing.parse({"limit": limit})).items))
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [1] * 8 + [2] * 8 + [3] * 8
+
+
+def test_reader_serves_applications_on_different_engines(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+) -> None:
+    reader = RowReader(things, ThingSchema())
+    for number, engine_name in enumerate(("sqlite", "postgresql", "mariadb", "sqlite")):
+        app = make_app(shelf_url(engine_name), [])
+        with app.app_context():
+            if number < 3:
+                db.session.add(Maker(id=1, name="Acme"))
+                db.session.flush()
+                db.session.add(Thing(name=engine_name, maker_id=1, live=True, price=2))
+                db.session.commit()
+            (item,) = reader.page(things.listing.parse({"live": "true"})).items
+            assert (item["name"], item["price"], item["live"]) == (engine_name, "2.00", True)
