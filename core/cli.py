@@ -30,7 +30,8 @@ class ModuleGroup(click.Group):
         file = self.module.file("cli")
         values = [value for value in vars(file).values() if isinstance(value, click.Command)] if file else []
         # What belongs to a group of the module's own is found there.
-        inner = {id(command) for group in values if isinstance(group, click.Group) for command in group.commands.values()}
+        groups = [value for value in values if isinstance(value, click.Group)]
+        inner = {id(command) for group in groups for command in group.commands.values()}
         return {value.name: value for value in values if value.name and id(value) not in inner}
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -214,11 +214,12 @@ class Crud:
             raise NotFound(f"Page {query.page} is past the end.")
         has_next = back or more
         has_previous = more if back else query.cursor is not None or (query.page or 1) > 1
+        mark = self.listing.cursor_text
         return Page(
             items=rows,
             query=query,
-            next=self.listing.cursor_text(query.sort, sort_values(rows[-1]), back=False) if rows and has_next else None,
-            previous=self.listing.cursor_text(query.sort, sort_values(rows[0]), back=True) if rows and has_previous else None,
+            next=mark(query.sort, sort_values(rows[-1]), back=False) if rows and has_next else None,
+            previous=mark(query.sort, sort_values(rows[0]), back=True) if rows and has_previous else None,
             total=self.count(query) if query.count else None,
         )
 
@@ -237,7 +238,10 @@ class Crud:
     def _differs(self, item: Any, name: str, value: Any) -> bool:
         before = getattr(item, name, None)
         # Rows that are linked by a secondary table have no order of their own.
-        return set(before or ()) != set(value) if name in self.linked else before != value
+        if name in self.linked:
+            return set(before or ()) != set(value)
+        # In JSON 1 is not true, though Python finds them equal.
+        return before != value or type(before) is not type(value)
 
     def _refuse_stale(self, item: Any, version: int | None) -> None:
         if version is not None and version != self.version(item):

@@ -191,9 +191,7 @@ def is_transient(error: BaseException) -> bool:
         return True
     if not isinstance(error, sqlalchemy.exc.DBAPIError):
         return False
-    if error.connection_invalidated or (
-        isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None
-    ):
+    if error.connection_invalidated or (isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None):
         return True
     cause = error.orig
     number = cause.args[0] if cause is not None and cause.args else None

@@ -80,7 +80,11 @@ def make_form(
 
     :param only: names of the attributes to be shown; by default all that may be written
     :param exclude: names of those to be left out
+    :raises TypeError: if the model has no such attribute
     """
+    unknown = sorted({*(only or ()), *(exclude or ())} - set(sa.inspect(model).attrs.keys()))
+    if unknown:
+        raise TypeError(f"{model.__name__} has no attribute {', '.join(unknown)}")
     names = [name for name in only or declared(model) if name not in (exclude or ())]
     found = model_fields(model, db.session, only=names, converter=Converter())
     # WTForms orders fields by a counter that is taken when they are made.

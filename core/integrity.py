@@ -62,22 +62,23 @@ def _is(error: IntegrityError | OperationalError, kinds: tuple[str | int, ...]) 
 def _unique_columns(error: IntegrityError | OperationalError, model: type[Any]) -> list[str]:
     """Find the constraint by its name (PostgreSQL, MariaDB) or its columns (SQLite)."""
     table = sa.inspect(model).local_table
-    preparer = db.engine.dialect.identifier_preparer
-    sets: dict[str, list[sa.Column[Any]]] = {
-        # A name that is too long for the engine was cut.
-        str(preparer.format_constraint(constraint)).strip('"`'): list(constraint.columns)
-        for constraint in table.constraints
-        if isinstance(constraint, sa.UniqueConstraint)
-    }
-    sets |= {str(preparer.format_index(index)).strip('"`'): list(index.columns) for index in table.indexes if index.unique}
-    key = list(table.primary_key)
-    sets |= {str(preparer.format_constraint(table.primary_key)).strip('"`'): key, "PRIMARY": key}
+    key = table.primary_key
+    unique = [each for each in table.constraints if isinstance(each, sa.UniqueConstraint)]
+    sets = {_name(each): list(each.columns) for each in (*unique, key)} | {"PRIMARY": list(key)}
+    sets |= {_name(index): list(index.columns) for index in table.indexes if index.unique}
     broken = _broken(error)
     for name, columns in sets.items():
         listed = ", ".join(f"{table.name}.{column.name}" for column in columns)
         if broken in (name, listed):
             return [_attribute(model, column) for column in columns]
     return []
+
+
+def _name(rule: sa.Constraint | sa.Index) -> str:
+    """Give the name as the engine has it: one that is too long was cut."""
+    preparer = db.engine.dialect.identifier_preparer
+    text = preparer.format_index(rule) if isinstance(rule, sa.Index) else preparer.format_constraint(rule)
+    return str(text).strip('"`')
 
 
 def _broken(error: IntegrityError | OperationalError) -> str:

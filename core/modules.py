@@ -147,8 +147,7 @@ def _import(name: str) -> ModuleType:
                 "settings.py, or install the package that has it."
             ) from error
         raise ModuleError(
-            f"Module {name!r} cannot be imported, it needs {error.name!r}: install that, "
-            "or correct the import."
+            f"Module {name!r} cannot be imported, it needs {error.name!r}: install that, or correct the import."
         ) from error
     except InvalidRequestError as error:
         raise ModuleError(_sqlalchemy_fault(name, error)) from error
@@ -167,10 +166,7 @@ def _models(module: Module) -> ModuleType | None:
 
 def _sqlalchemy_fault(name: str, error: InvalidRequestError) -> str:
     if "already defined" in str(error):
-        return (
-            f"Module {name!r} defines a table that another module has defined: {error} "
-            "Name tables <module>_<noun>."
-        )
+        return f"Module {name!r} defines a table that another module has defined: {error} Name tables <module>_<noun>."
     return f"Module {name!r} cannot be imported: {error}"
 
 
@@ -190,6 +186,7 @@ def _definer(modules: Sequence[Module], table: Table) -> str:
     """Give the module that a table is from; one MetaData holds the tables of many."""
     for module in modules:
         for value in vars(_models(module) or module.package).values():
-            if value is table or getattr(value, "__table__", None) is table and _is_within(value.__module__, module.name):
+            mapped = getattr(value, "__table__", None) is table and _is_within(value.__module__, module.name)
+            if value is table or mapped:
                 return module.name
     return next(module.name for module in modules if table.metadata in metadatas(module))

@@ -26,6 +26,7 @@ from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 from wtforms.fields import FileField
+from wtforms.fields import SelectMultipleField
 
 import settings
 from services import db
@@ -38,6 +39,7 @@ from .exceptions import InUse
 from .exceptions import Invalid
 from .exceptions import Stale
 from .forms import ModelForm
+from .inputs import RowCheckboxes
 from .links import query_url
 from .links import single_args
 from .listing import Query
@@ -237,6 +239,10 @@ class Pages:
         unknown = sorted(set(request.form) - texts | set(request.files) - files)
         if unknown:
             raise BadRequest(f"The form has no field {', '.join(unknown)}.")
+        several = {field.name for field in form if isinstance(field, SelectMultipleField | RowCheckboxes)}
+        twice = sorted(name for name, texts in request.form.lists() if len(texts) > 1 and name not in several)
+        if twice:
+            raise BadRequest(f"The form has {', '.join(twice)} more than once.")
 
     def _version(self) -> int | None:
         """Read which version of the row the form was made from."""

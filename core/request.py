@@ -34,7 +34,15 @@ class Request(flask.Request):
         return data.decode(errors="replace") if as_text else data
 
     def _load_form_data(self) -> None:
+        if "form" in vars(self):
+            return
+        if self.mimetype == "application/x-www-form-urlencoded":
+            # Werkzeug would leave bytes that are not UTF-8 as escapes, and drop a form that has them bare.
+            _check_utf8("body", unquote_to_bytes(self.get_data()))
         _read(super()._load_form_data)
+        # Of the parts of a multipart form it makes U+FFFD, which nobody means.
+        if self.mimetype == "multipart/form-data" and any("\ufffd" in text for _, text in self.form.items(multi=True)):
+            raise BadRequest("The body is not valid UTF-8.")
 
 
 def _read(read: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -62,10 +70,14 @@ def refuse_broken_text() -> None:
         _check("Cookie header", cookies.encode("latin-1"))
 
 
-def _check(place: str, text: bytes) -> None:
+def _check_utf8(place: str, text: bytes) -> None:
     try:
         text.decode()
     except UnicodeDecodeError:
         raise BadRequest(f"The {place} is not valid UTF-8.") from None
+
+
+def _check(place: str, text: bytes) -> None:
+    _check_utf8(place, text)
     if b"\0" in text:
         raise BadRequest(f"The {place} has a NUL character.")

@@ -28,7 +28,6 @@ from .crud import Page
 from .exceptions import NotFound
 from .listing import Query
 
-
 #: Statements that a reader keeps.
 MOST_PREPARED = 500
 

@@ -52,7 +52,10 @@ def is_read_only(column: sa.Column[Any]) -> bool:
     """Tell whether only the application sets this column."""
     if column.info.get("read_only"):
         return True
-    return column.table is not None and column is column.table.autoincrement_column
+    # A key that makes itself: counted by the database, or a UUID by its default.
+    made = column.default is not None or column.server_default is not None
+    counted = column.table is not None and column is column.table.autoincrement_column
+    return counted or (column.primary_key and made)
 
 
 class ModelSchemaOpts(SQLAlchemyAutoSchemaOpts):

@@ -376,6 +376,19 @@ def _short(engine_name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_pool_without_a_free_connection_is_busy(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str
+) -> None:
+    options = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
+    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
+    client = app.test_client()
+    with app.app_context(), db.engine.connect():
+        for answer in (client.get("/shelf/things"), client.post("/shelf/things", json={"name": "x", "maker_id": 1})):
+            problem(answer, 503, "unavailable")
+    assert client.get("/shelf/things").status_code == 200
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 def test_deadlock_is_busy_for_one_and_passes_the_other(shop: Flask) -> None:
     with shop.app_context():
         db.session.add(Maker(id=1, name="Acme"))
@@ -490,7 +503,8 @@ def test_path_that_is_no_utf8_is_a_bad_request(server: int) -> None:
 
 
 def _post(port: int, headers: str, body: bytes) -> tuple[int, Any]:
-    head = f"POST /api/v1/cities HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}Connection: close\r\n\r\n"
+    common = "Host: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    head = f"POST /api/v1/cities HTTP/1.1\r\n{common}{headers}\r\n"
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         try:
             connection.sendall(head.encode() + body)

@@ -287,6 +287,36 @@ def test_json_text_can_be_emptied(here: Flask) -> None:
     assert stored(here)["data"] is None
 
 
+def test_json_one_becomes_true(here: Flask) -> None:
+    url = add(here, data="1")
+    assert forms.submit(here.test_client(), url, data="true").status_code == 303
+    assert stored(here)["data"] is True
+
+
+def test_key_that_makes_itself_has_no_field(here: Flask) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Ticket(Own):
+        __tablename__ = "desk_ticket"
+        id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+        note: Mapped[str]
+
+    assert names(make_form(Ticket), here) == ["note"]
+
+
+@pytest.mark.parametrize("knob", ["only", "exclude"])
+def test_form_of_an_attribute_that_there_is_not_fails_at_start(knob: str) -> None:
+    with pytest.raises(TypeError, match="Sheet has no attribute titel"):
+        make_form(desk.Sheet, **{knob: ("titel",)})
+
+
+def test_field_sent_twice_is_refused(here: Flask) -> None:
+    client = here.test_client()
+    fields = forms.open_form(client, NEW)
+    assert client.post(NEW, data={**fields, "title": ["A", "B"]}).status_code == 400
+
+
 def test_key_that_a_person_writes_is_in_the_form(here: Flask) -> None:
     assert names(make_form(desk.Drawer), here) == ["code"]
 

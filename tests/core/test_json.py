@@ -103,7 +103,7 @@ def test_what_is_no_json_is_a_type_error(value: Any) -> None:
     ids=lambda text: repr(text[:10]),
 )
 def test_text_that_is_no_strict_json_is_a_value_error(text: str | bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         PROVIDER.loads(text)
 
 

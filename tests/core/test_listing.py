@@ -11,8 +11,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
 
 from core.listing import Listing
 from services import db
@@ -411,6 +415,21 @@ def test_cursor_made_by_hand_is_refused(passer: FlaskClient, sort: str, text: st
 def test_wrong_declaration_fails_at_start(declared: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         Listing(Thing, **declared)
+
+
+def test_sorting_by_an_inexact_number_fails_at_start() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Measure(Base):
+        __tablename__ = "measure"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        rough: Mapped[float] = mapped_column(sa.Float)
+        exact: Mapped[float] = mapped_column(sa.Double)
+
+    assert Listing(Measure, sorts=["exact"], filters={"rough": ["gte"]})
+    with pytest.raises(TypeError, match="make it a Double"):
+        Listing(Measure, sorts=["rough"])
 
 
 def test_sorting_by_several_related_rows_fails_at_start() -> None:

@@ -248,6 +248,24 @@ def test_of_changes_at_once_one_wins(shop: Flask, buyer: FlaskClient, method: st
         assert buyer.get(url).json["version"] == 2
 
 
+def test_of_unique_values_at_once_one_is_stored(shop: Flask, buyer: FlaskClient) -> None:
+    gate = threading.Barrier(5)
+    statuses: list[int] = []
+
+    def add() -> None:
+        client = shop.test_client()
+        gate.wait()
+        statuses.append(client.post(THINGS, json={**PEN, "code": "once"}).status_code)
+
+    threads = [threading.Thread(target=add) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [201, 422, 422, 422, 422]
+    assert len(buyer.get(THINGS).json["items"]) == 1
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_change_that_lost_the_race_is_a_failed_condition(
     kiosk: Flask, passer: FlaskClient, method: str, monkeypatch: pytest.MonkeyPatch
