@@ -57,8 +57,10 @@ def init_app(app: Flask) -> None:
 
 def shell_names() -> dict[str, object]:
     """Give ``flask shell`` the database and every model by its name."""
-    models = {mapper.class_.__name__: mapper.class_ for mapper in services.Base.registry.mappers}
-    return {"db": services.db, **models}
+    names: dict[str, object] = {"db": services.db}
+    for _, file in offers(current_app, "models"):
+        names |= {name: value for name, value in vars(file).items() if hasattr(value, "__mapper__")}
+    return names
 
 
 @click.command()

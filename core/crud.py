@@ -138,6 +138,8 @@ class Crud:
         :raises Invalid: as for :meth:`create`
         """
         self._refuse_stale(item, version)
+        if data.get(self.listing.key, key := getattr(item, self.listing.key)) != key:
+            raise Invalid({self.listing.key: ["The key of a row cannot be changed."]})
         self._assign(item, data)
         self._flush(data, item)
         signals.row_updated.send(self.model, item=item)
@@ -191,7 +193,7 @@ class Crud:
         except ValidationError:
             value = None
         # A row has one address: 007 is not 7.
-        if value is None or isinstance(value, int) and str(value) != key:
+        if value is None or (isinstance(value, int) and str(value) != key):
             raise NotFound(f"There is no {self.noun} {key}.")
         return value
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from functools import partial
 from operator import eq
 from operator import ge
 from operator import gt
@@ -45,7 +46,9 @@ OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull")
 #: Parameters that are not filters.
 RESERVED = ("q", "sort", "limit", "page", "cursor", "count")
 
-MAX_CURSOR = 2000
+MAX_CURSOR = 3000
+#: Characters of a text by which a list is sorted: cursors carry it, in the URL.
+LONGEST_SORTED = 255
 MAX_IN = 100
 MAX_SEARCH = 200
 
@@ -171,11 +174,9 @@ class Listing:
         ordered = {name.removeprefix("-") for name in (*self.sorts, *self.order)}
         self.paths = {name: self._path(name) for name in {*self.search, *self.filters, *ordered, self.key}}
         for name in ordered:
-            if self.paths[name].relation is not None and self.paths[name].relation.property.uselist:
-                raise TypeError(f"{self.model.__name__} cannot be sorted by {name}: it has several")
-            if type(plain_type(self.paths[name].column)) is sa.Float:
-                # On MariaDB it has 24 bits and equals no value that is shown of it: a cursor would stand still.
-                raise TypeError(f"{self.model.__name__} cannot be sorted by {name}: make it a Double")
+            fault = _unsortable(self.paths[name])
+            if fault:
+                raise TypeError(f"{self.model.__name__} cannot be sorted by {name}: {fault}")
         self.fields = {name: make_field(self.paths[name].column) for name in {*self.filters, *ordered}}
 
     def _path(self, name: str) -> Path:
@@ -241,7 +242,8 @@ class Listing:
             if name not in self.filters or operator not in self.filters[name]:
                 errors[parameter] = ["Unknown parameter. " + self._known()]
                 continue
-            value = self._read(errors, parameter, lambda text, n=name, o=operator: self._operand(n, o, text), text, None)
+            read = partial(self._operand, name, operator)
+            value = self._read(errors, parameter, read, text, None)
             found.append(Filter(name, operator, value))
         # The order of parameters does not matter to SQL: one shape, one statement.
         return tuple(sorted(found, key=lambda f: (f.name, f.operator)))
@@ -300,7 +302,8 @@ class Listing:
                 raise ValueError
             return Cursor(tuple(map(self._cursor_value, sort, values)), back)
         except (ValueError, TypeError, binascii.Error, ValidationError):
-            raise ValidationError("Not a cursor of this list in this order: take it from a link of an answer.") from None
+            message = "Not a cursor of this list in this order: take it from a link of an answer."
+            raise ValidationError(message) from None
 
     def _cursor_value(self, name: str, value: Any) -> Any:
         if value is None and self._sort_key(name, back=False).nullable:
@@ -380,6 +383,18 @@ def _sortable(column: Any) -> Any:
         return column
     choices = type_.enums if type_.enum_class is None else [type_.enum_class]
     return sa.cast(column, sa.Enum(*choices, native_enum=False))
+
+
+def _unsortable(path: Path) -> str | None:
+    type_ = plain_type(path.column)
+    if path.relation is not None and path.relation.property.uselist:
+        return "it has several"
+    if type(type_) is sa.Float:
+        # On MariaDB it has 24 bits and equals no value that is shown of it: a cursor would stand still.
+        return "make it a Double"
+    if isinstance(type_, sa.String) and not 0 < (type_.length or 0) <= LONGEST_SORTED:
+        return f"a cursor carries texts of at most {LONGEST_SORTED} characters, give it a length"
+    return None
 
 
 def _condition(column: Any, item: Filter, name: str) -> ColumnElement[bool]:

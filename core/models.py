@@ -78,9 +78,7 @@ class Timestamped:
     """Adds ``created_at`` and ``updated_at``, kept by the application."""
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, info={"read_only": True})
-    updated_at: Mapped[datetime] = mapped_column(
-        UtcDateTime, default=now, onupdate=now, info={"read_only": True}
-    )
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, onupdate=now, info={"read_only": True})
 
 
 class Versioned:

@@ -52,19 +52,21 @@ class Module:
 
 
 def load(names: Sequence[str]) -> list[Module]:
-    """Import every package, then every ``models``: a relationship may name any module's model.
+    """Import each package and its ``models``, in order: a relationship may name the models of all modules above.
 
     :raises ModuleError: if one cannot be imported, or two share a label or a table
     """
-    modules = [Module(name, _import(name)) for name in names]
-    seen: dict[str, str] = {}
-    for module in modules:
-        if module.label in seen:
-            raise ModuleError(
-                f"Modules {seen[module.label]!r} and {module.name!r} have the same label "
-                f"{module.label!r}: rename one of the packages, or list only one."
-            )
-        seen[module.label] = module.name
+    modules: list[Module] = []
+    for name in names:
+        module = Module(name, _import(name))
+        for other in modules:
+            if other.label == module.label:
+                raise ModuleError(
+                    f"Modules {other.name!r} and {name!r} have the same label {module.label!r}: "
+                    "rename one of the packages, or list only one."
+                )
+        _models(module)
+        modules.append(module)
     _check_tables(modules)
     return modules
 

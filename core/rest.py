@@ -261,6 +261,8 @@ def defaults(schema: Schema, model: type[Any]) -> dict[str, Any]:
         default = column.default
         if default is not None and default.is_scalar:
             found[column.key] = default.arg
+        elif default is not None and default.is_callable:
+            found[column.key] = default.arg(None)
         elif column.nullable:
             found[column.key] = None
     return found

@@ -114,7 +114,8 @@ class RowReader:
         return self.verbs.select().where(key == sa.bindparam("key", type_=key.type))
 
     def _prepare(self, key: Any, engine: Engine, select: sa.Select[Any], sort: Sequence[str]) -> Prepared:
-        assert self.plan is not None
+        if self.plan is None:
+            raise TypeError(f"the schema of {self.verbs.noun} shows more than columns: read entities")
         columns = list(self.plan.columns)
         wanted = [self.verbs.listing.paths[name.removeprefix("-")].column for name in sort]
         if self.verbs.version_key:

@@ -7,7 +7,6 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 
 from core import cli
-from core.cli import shell_names
 from services import db
 
 Write = Callable[..., str]
@@ -126,7 +125,6 @@ def test_shell_knows_the_database_and_the_models(site: Flask) -> None:
         names = dict(site.make_shell_context())
     assert names["db"] is db
     assert names["app"] is site
-    assert shell_names()["db"] is db
     assert {"Product", "City"} <= set(names)
 
 

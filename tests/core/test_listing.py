@@ -432,6 +432,11 @@ def test_sorting_by_an_inexact_number_fails_at_start() -> None:
         Listing(Measure, sorts=["rough"])
 
 
+def test_sorting_by_a_text_that_no_cursor_can_carry_fails_at_start() -> None:
+    with pytest.raises(TypeError, match="at most 255 characters"):
+        Listing(Thing, sorts=["notes"])
+
+
 def test_sorting_by_several_related_rows_fails_at_start() -> None:
     with pytest.raises(TypeError, match="it has several"):
         Listing(Maker, sorts=["things.name"])

@@ -60,6 +60,34 @@ def refusal(make_app: Make, *names: str) -> str:
     return str(caught.value)
 
 
+def test_face_is_made_at_import_with_a_relationship_to_a_module_above(write_module: Write, make_app: Make) -> None:
+    above = write_module("above", init=plain("above"), models=MODEL.format(name="Above", table="above_thing"))
+    below = write_module(
+        "below",
+        init=plain("below") + "from . import schemas",
+        models="""
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from services import db
+
+class Below(db.Model):
+    __tablename__ = "below_thing"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    above_id: Mapped[int] = mapped_column(sa.ForeignKey("above_thing.id"))
+    above = relationship("Above")
+""",
+        schemas="""
+from core.schemas import ModelSchema
+from .models import Below
+
+class BelowSchema(ModelSchema):
+    class Meta:
+        model = Below
+""",
+    )
+    assert make_app(None, [above, below]).test_client().get("/below/").text == "below"
+
+
 # --- what is a module ---------------------------------------------------------------------------
 
 

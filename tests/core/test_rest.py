@@ -103,6 +103,13 @@ def test_put_wants_the_required_fields(passer: FlaskClient) -> None:
     }
 
 
+def test_key_that_a_caller_gave_cannot_be_changed(buyer: FlaskClient) -> None:
+    place = buyer.post("/shelf/tags", json={"code": "a", "title": "A"}).headers["Location"]
+    answer = buyer.patch(place, json={"code": "b"})
+    assert (answer.status_code, faults(answer)) == (422, {"code"})
+    assert buyer.patch(place, json={"code": "a", "title": "B"}).json == {"code": "a", "title": "B"}
+
+
 def test_patch_changes_what_it_names(buyer: FlaskClient) -> None:
     made = create(buyer, rank=3, price="9.00")
     answer = buyer.patch(made.headers["Location"], json={"rank": None}, headers={"If-Match": made.headers["ETag"]})

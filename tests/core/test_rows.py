@@ -148,8 +148,6 @@ def test_strange_questions_do_not_crowd_out_the_others(reader: RowReader, monkey
 
 def test_reading_does_not_see_or_end_the_sessions_transaction(reader: RowReader) -> None:
     maker = Maker(id=9, name="New")
-    if db.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has one writer, whom a reader does not wait for")
     db.session.add(maker)
     db.session.flush()
     reader.page(things.listing.parse({}))

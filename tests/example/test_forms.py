@@ -236,9 +236,7 @@ def test_urlencoded_form_that_is_no_utf8_is_refused(
     fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
     sent = b"".join(b"%%%02x" % byte for byte in broken) if escaped else broken
     body = f"csrf_token={fields['csrf_token']}&version={fields['version']}&name=".encode() + sent
-    answer = visitor.post(
-        f"/example/tags/{key}/edit", data=body, content_type="application/x-www-form-urlencoded"
-    )
+    answer = visitor.post(f"/example/tags/{key}/edit", data=body, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 400
     assert stand.content() == before
 
@@ -249,11 +247,9 @@ def test_multipart_form_that_is_no_utf8_is_refused(visitor: FlaskClient, stand: 
     before = stand.content()
     fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
     parts = {**{name: str(value).encode() for name, value in fields.items()}, "name": broken}
-    line = b"--limit\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n"
+    line = b'--limit\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
     body = b"".join(line % (name.encode(), value) for name, value in parts.items()) + b"--limit--\r\n"
-    answer = visitor.post(
-        f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit"
-    )
+    answer = visitor.post(f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit")
     assert answer.status_code == 400
     assert stand.content() == before
 

@@ -197,9 +197,7 @@ def test_list_numbers_its_pages_and_keeps_the_question(visitor: FlaskClient, sta
     assert visitor.get(f"{LIST}?page=4").status_code == 404
 
 
-def test_last_page_in_reach_leads_no_further(
-    visitor: FlaskClient, stand: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_last_page_in_reach_leads_no_further(visitor: FlaskClient, stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     category = stand.category()
     for _ in range(8):
         stand.product(category=category)
