@@ -81,7 +81,7 @@ def is_number(model: type[Any], name: str) -> bool:
 
 def page_of(item: Any) -> str | None:
     """Give the URL of a row's own page; ``None`` if no installed module has pages for its model."""
-    endpoint = current_app.extensions["pages"].get(type(item))
-    if endpoint is None:
+    known = current_app.extensions["pages"].get(type(item))
+    if known is None or "get" not in known.pages.allow:
         return None
-    return url_for(endpoint, key=sa.inspect(item).identity[0])
+    return url_for(f"{known.prefix}_detail", key=sa.inspect(item).identity[0])

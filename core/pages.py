@@ -19,8 +19,6 @@ from flask import request
 from flask import url_for
 from flask.blueprints import BlueprintSetupState
 from sqlalchemy.orm import selectinload
-from sqlalchemy.orm import with_parent
-from sqlalchemy.orm.interfaces import ONETOMANY
 from sqlalchemy.sql.base import ExecutableOption
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.exceptions import BadRequest
@@ -43,14 +41,12 @@ from .inputs import RowCheckboxes
 from .links import query_url
 from .links import single_args
 from .listing import Query
+from .related import related
 
 Answer = str | Response | tuple[str, int]
 
 #: Names in a form that are not the model's.
 _OWN_NAMES = {"csrf_token", "version"}
-
-#: How many rows that belong to a row are shown on its page.
-RELATED = 10
 
 
 class Pages:
@@ -82,8 +78,7 @@ class Pages:
         for verb, name, rule, view, methods in rules:
             if verb in cls.allow:
                 blueprint.add_url_rule(rule, f"{pages.name}_{name}", view, methods=methods)
-        if "get" in cls.allow:
-            blueprint.record(pages.announce)
+        blueprint.record(pages.announce)
 
     def __init__(self) -> None:
         self.noun = self.verbs.noun
@@ -92,12 +87,11 @@ class Pages:
         relations = sa.inspect(self.verbs.model).relationships
         shown = [name for name in self.columns if name in relations]
         self.loads: list[ExecutableOption] = [selectinload(getattr(self.verbs.model, name)) for name in shown]
-        self.children = [relation.key for relation in relations if relation.direction is ONETOMANY]
 
     def announce(self, state: BlueprintSetupState) -> None:
-        """Make :func:`core.display.page_of` know the pages of this model."""
-        endpoint = ".".join(filter(None, (state.name_prefix, state.name, f"{self.name}_detail")))
-        state.app.extensions["pages"][self.verbs.model] = endpoint
+        """Let other pages find those of this model, to link to them."""
+        prefix = ".".join(filter(None, (state.name_prefix, state.name, self.name)))
+        state.app.extensions["pages"][self.verbs.model] = Registered(prefix, self)
 
     # --- views ---
 
@@ -117,8 +111,7 @@ class Pages:
     def detail(self, key: str) -> Answer:
         """Show one row."""
         item = self.verbs.get(key)
-        related = [self._related(item, name) for name in self.children]
-        return self.render("detail", item=item, names=self.details or self._written(), related=related)
+        return self.render("detail", item=item, names=self.details or self._written(), related=related(item))
 
     def create(self) -> Answer:
         """Show the empty form, or add a row from it."""
@@ -202,13 +195,6 @@ class Pages:
             name for name in ("created_at", "updated_at") if hasattr(self.verbs.model, name)
         ]
 
-    def _related(self, item: Any, name: str) -> "Related":
-        model = sa.inspect(self.verbs.model).relationships[name].mapper.class_
-        belongs = with_parent(item, getattr(self.verbs.model, name))
-        select = sa.select(model).where(belongs).order_by(*sa.inspect(model).primary_key).limit(RELATED + 1)
-        rows = list(db.session.scalars(select))
-        return Related(name, sorted(rows[:RELATED], key=str), len(rows) > RELATED)
-
     def _done(self, item: Any, message: str) -> Response:
         target = self.way_out(item)
         db.session.commit()
@@ -255,16 +241,14 @@ class Pages:
 
 
 @dataclass(frozen=True)
-class Related:
-    """Rows that belong to another, for its page.
+class Registered:
+    """The pages of a model, as this application has them.
 
-    :param name: of the relationship
-    :param more: whether there are others besides these
+    :param prefix: of their endpoints, ``example.product``
     """
 
-    name: str
-    items: Sequence[Any]
-    more: bool
+    prefix: str
+    pages: Pages
 
 
 @dataclass(frozen=True)

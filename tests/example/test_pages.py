@@ -329,7 +329,8 @@ def test_detail_of_a_category_shows_its_first_products(client: FlaskClient, shop
     answer = client.get(f"/example/categories/{key}")
     text = shown(answer)
     assert [f"{LIST}/{number}" for number in made[:10]] == [url for url in links(answer) if url.startswith(f"{LIST}/")]
-    assert "These are the first 10." in text
+    assert f"{LIST}?category_id={key}" in links(answer)
+    assert "All products of Full" in text
     assert "Stranger" not in text
     assert "None yet." in shown(client.get(f"/example/categories/{shop.category()}"))
 

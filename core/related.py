@@ -1,0 +1,59 @@
+"""The rows that belong to a row, as its page shows them: the first few, and the way to all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import current_app
+from flask import url_for
+from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy.orm import with_parent
+from sqlalchemy.orm.interfaces import ONETOMANY
+
+from services import db
+
+#: How many of them are shown.
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Related:
+    """The rows of one relationship.
+
+    :param name: of the relationship
+    :param more: whether there are others besides these
+    :param url: of the list of all of them; ``None`` if there is no such list
+    """
+
+    name: str
+    items: Sequence[Any]
+    more: bool
+    url: str | None
+
+
+def related(item: Any) -> list[Related]:
+    """Give what belongs to a row, for each of its one-to-many relationships."""
+    return [
+        _read(item, relation) for relation in sa.inspect(type(item)).relationships if relation.direction is ONETOMANY
+    ]
+
+
+def _read(item: Any, relation: RelationshipProperty[Any]) -> Related:
+    model = relation.mapper.class_
+    belongs = with_parent(item, relation.class_attribute)
+    select = sa.select(model).where(belongs).order_by(*relation.mapper.primary_key).limit(SHOWN + 1)
+    rows = list(db.session.scalars(select))
+    return Related(relation.key, sorted(rows[:SHOWN], key=str), len(rows) > SHOWN, _list_url(item, relation))
+
+
+def _list_url(item: Any, relation: RelationshipProperty[Any]) -> str | None:
+    """Give the list of the other model's pages, filtered by its key to this row."""
+    known = current_app.extensions["pages"].get(relation.mapper.class_)
+    if known is None or "list" not in known.pages.allow or len(relation.local_remote_pairs or ()) != 1:
+        return None
+    ((_, column),) = relation.local_remote_pairs or ()
+    filtered = relation.mapper.get_property_by_column(column).key
+    if "eq" not in known.pages.verbs.filters.get(filtered, ()):
+        return None
+    return url_for(f"{known.prefix}_list", **{filtered: sa.inspect(item).identity[0]})
