@@ -1,4 +1,4 @@
-"""Run migrations for the alembic command; how is in ``core/migrations.py``."""
+"""What the alembic command runs; see :mod:`core.migrations`."""
 
 from core import migrations
 

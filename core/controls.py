@@ -12,9 +12,10 @@ from services import db
 
 from .crud import Crud
 from .display import label
+from .fields import is_number
 from .fields import plain_type
-from .forms import choice_label
-from .forms import choices
+from .words import choice_label
+from .words import enum_choices
 
 #: What an operator adds to the label of its control.
 _ENDINGS = {
@@ -70,11 +71,11 @@ def _kind(verbs: Crud, name: str, operator: str) -> tuple[str, Sequence[tuple[st
     if operator == "isnull" or isinstance(type_, sa.Boolean):
         return "select", [("true", "Yes"), ("false", "No")]
     if isinstance(type_, sa.Enum):
-        return "select", [(name, choice_label(member)) for name, member in choices(type_).items()]
+        return "select", [(name, choice_label(member)) for name, member in enum_choices(type_).items()]
     relation = _relation(verbs, name)
     if relation is not None and operator == "eq":
         return "select", _rows(relation)
-    if isinstance(type_, sa.Integer | sa.Numeric):
+    if is_number(verbs.listing.paths[name].column):
         return "number", ()
     return ("date", ()) if isinstance(type_, sa.Date) else ("text", ())
 

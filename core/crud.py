@@ -34,6 +34,7 @@ from .exceptions import Stale
 from .fields import from_text
 from .listing import Listing
 from .listing import Query
+from .words import words
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Crud:
     page_size: ClassVar[int] = settings.PAGE_SIZE
 
     def __init__(self) -> None:
-        self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size)
+        self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size, self.fold)
         mapper = sa.inspect(self.model)
         self.key = getattr(self.model, self.listing.key)
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
@@ -100,7 +101,7 @@ class Crud:
         :raises NotFound: if the page is past the end
         """
         select = self.listing.window(self.listing.where(self.select(), query), query).options(*options)
-        items = list(db.session.scalars(select, self.values(query)).unique())
+        items = list(db.session.scalars(select, self.listing.values(query)).unique())
         names = [name.removeprefix("-") for name in query.sort]
         return self.page(query, items, lambda item: [_follow(item, name) for name in names])
 
@@ -141,7 +142,7 @@ class Crud:
         if data.get(self.listing.key, key := getattr(item, self.listing.key)) != key:
             raise Invalid({self.listing.key: ["The key of a row cannot be changed."]})
         self._assign(item, data)
-        self._flush(data, item)
+        self._flush(data)
         signals.row_updated.send(self.model, item=item)
         return item
 
@@ -153,7 +154,7 @@ class Crud:
         """
         self._refuse_stale(item, version)
         db.session.delete(item)
-        self._flush({}, item, deleting=True)
+        self._flush({}, deleting=True)
         signals.row_deleted.send(self.model, item=item)
 
     def count(self, query: Query, limit: int | None = None) -> int:
@@ -164,7 +165,7 @@ class Crud:
         rows = self.listing.where(self.select(), query).with_only_columns(self.key).order_by(None)
         if limit is not None:
             rows = rows.limit(limit)
-        values = self.values(query)
+        values = self.listing.values(query)
         return db.session.scalar(sa.select(sa.func.count()).select_from(rows.subquery()), values) or 0
 
     # --- what the faces share ---
@@ -172,14 +173,7 @@ class Crud:
     @property
     def noun(self) -> str:
         """The model in words: ``product``."""
-        return integrity.words(self.model.__name__)
-
-    def values(self, query: Query) -> dict[str, Any]:
-        """Give the parameters of the statement for a query."""
-        values = self.listing.values(query)
-        if query.q:
-            values["q"] = self.listing.pattern(self.fold(query.q))
-        return values
+        return words(self.model.__name__)
 
     def parse_key(self, key: object) -> Any:
         """Read a primary key from a URL.
@@ -247,15 +241,14 @@ class Crud:
 
     def _refuse_stale(self, item: Any, version: int | None) -> None:
         if version is not None and version != self.version(item):
-            raise Stale(item)
+            raise Stale
 
-    def _flush(self, data: Mapping[str, Any], item: Any = None, *, deleting: bool = False) -> None:
-        key = sa.inspect(item).identity if item is not None else None
+    def _flush(self, data: Mapping[str, Any], *, deleting: bool = False) -> None:
         try:
             db.session.flush()
         except StaleDataError:
             db.session.rollback()
-            raise Stale(db.session.get(self.model, key) if key else None) from None
+            raise Stale from None
         except IntegrityError as error:
             db.session.rollback()
             raise integrity.explain(error, self.model, data, deleting=deleting) from error

@@ -10,20 +10,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
-from flask import current_app
-from flask import url_for
 from markupsafe import Markup
 
-from .fields import plain_type
-from .forms import choice_label
-from .integrity import words
+from . import fields
+from . import words
+from .model_pages import page_of
+from .words import choice_label
 
 _NOTHING = Markup('<span class="text-body-secondary">—</span>')
 
 
 def init_app(app: Flask) -> None:
     """Give the templates the filter ``show`` and the functions ``label`` and ``page_of``."""
-    app.extensions["pages"] = {}
     app.jinja_env.filters["show"] = show
     app.jinja_env.globals |= {"label": label, "page_of": page_of, "is_number": is_number}
 
@@ -35,7 +33,7 @@ def show(value: Any) -> str | Markup:
     for kind, write in _WRITERS:
         if isinstance(value, kind):
             return write(value)
-    if value is None or value == "":
+    if value is None:
         return _NOTHING
     if isinstance(value, list | tuple | set):
         return Markup(", ").join(map(show, value)) if value else _NOTHING
@@ -69,19 +67,11 @@ def label(model: type[Any], name: str) -> str:
     """Give the name of an attribute as people read it: from its ``info``, or in words."""
     attribute = sa.inspect(model).all_orm_descriptors.get(name)
     info = getattr(attribute, "info", None) or {}
-    return str(info.get("label") or words(name).replace("_", " ").capitalize())
+    return words.label(name, info)
 
 
 @lru_cache(maxsize=1000)
 def is_number(model: type[Any], name: str) -> bool:
-    """Tell whether a column holds numbers, which are set flush right."""
+    """Return whether an attribute holds numbers, which are set flush right."""
     column = sa.inspect(model).columns.get(name)
-    return column is not None and isinstance(plain_type(column), sa.Numeric | sa.Integer) and not column.foreign_keys
-
-
-def page_of(item: Any) -> str | None:
-    """Give the URL of a row's own page; ``None`` if no installed module has pages for its model."""
-    known = current_app.extensions["pages"].get(type(item))
-    if known is None or "get" not in known.pages.allow:
-        return None
-    return url_for(f"{known.prefix}_detail", key=sa.inspect(item).identity[0])
+    return column is not None and fields.is_number(column) and not column.foreign_keys

@@ -6,31 +6,27 @@ Nothing internal is ever shown: what the answer leaves out is in the log, under 
 """
 
 import logging
-import posixpath
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy.exc
-from flask import Blueprint
 from flask import Flask
 from flask import Response
 from flask import abort
 from flask import current_app
 from flask import render_template
 from flask import request
-from flask.blueprints import BlueprintSetupState
-from flask_restful import Resource
 from flask_wtf.csrf import CSRFError
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import InternalServerError
 from werkzeug.http import HTTP_STATUS_CODES
 
-from services import csrf
 from services import db
 from services import request_id
 
 from . import exceptions
+from .apis import is_api_path
 from .json import dump_bytes
 from .problems import BY_STATUS
 from .problems import KINDS
@@ -48,7 +44,6 @@ _TRANSIENT_NUMBERS = {1040, 1205, 1213, 2002, 2003, 2006, 2013}
 
 def init_app(app: Flask) -> None:
     """Answer every error of this application, raised by a view or by the router."""
-    app.extensions["api_prefixes"] = set()
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(CSRFError, answer_csrf)
     app.register_error_handler(exceptions.VerbError, answer_verb)
@@ -56,62 +51,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, answer_database)
     app.register_error_handler(InternalServerError, answer_internal)
     app.add_url_rule("/problems/<name>", "problem", show_kind)
-
-
-def mark_api(blueprint: Blueprint) -> None:
-    """Make everything below the blueprint's prefix answer errors as problem documents.
-
-    Its views are also exempt from the CSRF check of forms: they take JSON, which a form on
-    another site cannot send.
-    """
-    csrf.exempt(blueprint)
-    blueprint.record(_add_prefix)
-
-
-def _add_prefix(state: BlueprintSetupState) -> None:
-    if state.url_prefix and state.url_prefix != "/":
-        state.app.extensions["api_prefixes"].add(state.url_prefix.rstrip("/"))
-
-
-def take_back(app: Flask) -> None:
-    """Undo what plain Flask-RESTful ``Api`` objects did to the application's error handling.
-
-    They wrap ``handle_exception`` and ``handle_user_exception``, so that an error in a Resource
-    no longer reaches the application's handlers (flask-restful issue 796). Their resources get
-    the same contract as ours.
-    """
-    for name in ("handle_exception", "handle_user_exception"):
-        vars(app).pop(name, None)
-    paths: dict[str, list[str]] = {}
-    pages: set[str] = set()
-    for rule in app.url_map.iter_rules():
-        name, _, endpoint = rule.endpoint.rpartition(".")
-        view = app.view_functions[rule.endpoint]
-        view_class = getattr(view, "view_class", None)
-        if isinstance(view_class, type) and issubclass(view_class, Resource):
-            paths.setdefault(name, []).append(rule.rule.partition("<")[0].rstrip("/") or "/")
-            # Not its blueprint, which may have forms as well.
-            csrf.exempt(view)
-        elif endpoint != "static":
-            pages.add(name)
-    for name, found in paths.items():
-        prefix = posixpath.commonpath(found) if name in pages else _declared_prefix(app, name, found)
-        if prefix != "/" and not is_api_path(app, prefix):
-            app.extensions["api_prefixes"].add(prefix)
-
-
-def _declared_prefix(app: Flask, name: str, paths: list[str]) -> str:
-    """Give the prefix of a blueprint that has resources only, else what its paths have in common."""
-    blueprint = app.blueprints.get(name)
-    declared = (blueprint.url_prefix or "").rstrip("/") if blueprint else ""
-    if declared and all(f"{path}/".startswith(f"{declared}/") for path in paths):
-        return declared
-    return posixpath.commonpath(paths)
-
-
-def is_api_path(app: Flask, path: str) -> bool:
-    """Tell whether a path lies below an API's prefix."""
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in app.extensions["api_prefixes"])
 
 
 def wants_problem() -> bool:
@@ -146,7 +85,7 @@ def answer_http(error: HTTPException) -> Any:
 
 def answer_csrf(error: CSRFError) -> Any:
     """Answer a form without a valid token."""
-    return answer(KINDS["csrf"], f"{error.description} Load the page again and send the form once more.")
+    return answer(KINDS["csrf"], str(error.description))
 
 
 def answer_verb(error: exceptions.VerbError) -> Any:
@@ -161,7 +100,8 @@ def answer_verb(error: exceptions.VerbError) -> Any:
         case exceptions.InUse():
             return answer(KINDS["in-use"], str(error))
         case exceptions.Stale():
-            return answer(KINDS["stale"], "Somebody else has changed it since it was read.")
+            kind = KINDS["precondition-failed" if "If-Match" in request.headers else "stale"]
+            return answer(kind, "Somebody else has changed it since it was read.")
     raise error
 
 

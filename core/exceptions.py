@@ -1,7 +1,5 @@
 """What the verbs raise. None of it knows HTTP: :mod:`core.errors` gives each its answer."""
 
-from typing import Any
-
 
 class VerbError(Exception):
     """A verb could not do what it was asked."""
@@ -31,11 +29,4 @@ class InUse(VerbError):
 
 
 class Stale(VerbError):
-    """The row has changed since the caller read it.
-
-    :param current: the row as it stands now
-    """
-
-    def __init__(self, current: Any = None) -> None:
-        self.current = current
-        super().__init__("the row has changed since it was read")
+    """The row has changed since the caller read it."""

@@ -8,39 +8,42 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from flask import request as current_request
+from flask import request
 
 import config as deployment
 import services
 import settings
 
+from . import apis
 from . import cli
 from . import development
 from . import errors
 from . import layout
 from . import menu
+from . import model_pages
 from . import modules
-from . import request
-from . import sessions
 from . import signals
 from .json import StrictJSONProvider
+from .request import Request
+from .request import refuse_broken_text
+from .sessions import SessionInterface
 
 
 class Application(Flask):
     """Flask with our request and our JSON."""
 
-    request_class = request.Request
+    request_class = Request
     json_provider_class = StrictJSONProvider
-    session_interface = sessions.SessionInterface()
+    session_interface = SessionInterface()
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Let browsers keep for a year what is asked for by its fingerprint; see :mod:`core.layout`."""
-        return 31_536_000 if "v" in current_request.args else super().get_send_file_max_age(filename)
+        return 31_536_000 if "v" in request.args else super().get_send_file_max_age(filename)
 
 
 @contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Pause the garbage collector: what is made at start stays, and looking through it takes a fifth of the time."""
+def _garbage_collection_paused() -> Iterator[None]:
+    """Pause the garbage collector: nothing made at start is freed, and scanning it takes a fifth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -50,7 +53,7 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
-@_nothing_collected()
+@_garbage_collection_paused()
 def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence[str] | None = None) -> Flask:
     """Make an application of the installed modules.
 
@@ -61,15 +64,17 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     """
     app = Application("app")
     app.config.from_mapping(deployment.load() if config is None else config)
-    app.before_request(request.refuse_broken_text)
+    app.before_request(refuse_broken_text)
     services.init_app(app)
+    apis.init_app(app)
     errors.init_app(app)
     layout.init_app(app)
+    model_pages.init_app(app)
     if app.config["APP_ENV"] == "development":
         development.init_app(app)
     loaded = modules.load(settings.INSTALLED_APPS if installed_apps is None else installed_apps)
     modules.register(app, loaded)
-    errors.take_back(app)
+    apis.adopt_plain_apis(app)
     menu.init_app(app)
     cli.init_app(app)
     signals.app_ready.send(app)

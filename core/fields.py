@@ -204,6 +204,12 @@ def plain_type(column: sa.Column[Any]) -> Any:
     return type_.impl_instance if decorated else type_  # type: ignore[attr-defined]
 
 
+def is_number(column: sa.Column[Any]) -> bool:
+    """Return whether a column holds numbers."""
+    # A Float is no Numeric in SQLAlchemy 2.1.
+    return isinstance(plain_type(column), sa.Integer | sa.Numeric | sa.Float)
+
+
 def field_class(column: sa.Column[Any]) -> tuple[type[fields.Field[Any]], dict[str, Any]] | None:
     """Choose the field for a column, with the arguments that its type sets.
 
@@ -222,7 +228,7 @@ def field_class(column: sa.Column[Any]) -> tuple[type[fields.Field[Any]], dict[s
         case sa.Integer():
             low, high = next(_RANGES[kind] for kind in type(type_).__mro__ if kind in _RANGES)
             return Whole, {"validate": [validate.Range(low, high)]}
-        case sa.Float() | sa.Double():
+        case sa.Float():
             return Real, {}
         case sa.Numeric():
             return Exact, {"precision": type_.precision, "scale": type_.scale}

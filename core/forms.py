@@ -40,7 +40,9 @@ from .inputs import Required
 from .inputs import RowCheckboxes
 from .inputs import RowSelect
 from .inputs import UTCField
-from .integrity import words
+from .words import choice_label
+from .words import enum_choices
+from .words import label
 
 #: Texts longer than this many characters get a text area.
 LONG_TEXT = 255
@@ -155,7 +157,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     @converts("Enum")
     def conv_Enum(self, column: Any, arguments: Any) -> Any:
-        answers = choices(column.type)
+        answers = enum_choices(column.type)
         offered = [SelectChoice(name, choice_label(member)) for name, member in answers.items()]
         if column.nullable:
             offered.insert(0, SelectChoice("", "—"))
@@ -237,19 +239,6 @@ class Converter(ModelConverter):  # type: ignore[misc]
         return found
 
 
-def choices(type_: sa.Enum) -> dict[str, Any]:
-    """Give the names of an enum's choices, each with what stands for it in Python."""
-    if type_.enum_class is None:
-        return {name: name for name in type_.enums}
-    return {member.name: member for member in type_.enum_class}
-
-
-def choice_label(member: Any) -> str:
-    """Give the word that people read for a choice: its ``label``, or its name in words."""
-    name = getattr(member, "name", member)
-    return str(getattr(member, "label", None) or name.replace("_", " ").capitalize())
-
-
 def _pointers(mapper: Any) -> dict[str, str]:
     return {
         mapper.get_property_by_column(column).key: relation.key
@@ -272,7 +261,7 @@ def _is_written(mapper: Any, prop: Any) -> bool:
 
 def _arguments(info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]:
     arguments = {
-        "label": info.get("label") or words(name).replace("_", " ").capitalize(),
+        "label": label(name, info),
         "description": info.get("description", ""),
         **(given or {}),
     }

@@ -1,6 +1,5 @@
 """What a database's refusal means: which field breaks which rule, in words for a person."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from services import db
 from .exceptions import InUse
 from .exceptions import Invalid
 from .exceptions import VerbError
+from .words import words
 
 #: What each engine says: PostgreSQL's SQLSTATE, MariaDB's number, the beginning of SQLite's text.
 _UNIQUE = ("23505", 1062, "UNIQUE constraint failed")
@@ -44,11 +44,6 @@ def explain(
 def breaks_check(error: OperationalError) -> bool:
     """Tell whether a CHECK was broken: PyMySQL calls that an operational error."""
     return error.orig is not None and error.orig.args[:1] == (_CHECK,)
-
-
-def words(name: str) -> str:
-    """Turn ``OrderLine`` into ``order line``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
 
 
 def _is(error: IntegrityError | OperationalError, kinds: tuple[str | int, ...]) -> bool:

@@ -11,6 +11,7 @@ its depth, and rows that come or go in between shift nothing.
 import base64
 import binascii
 import enum
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -164,6 +165,7 @@ class Listing:
     sorts: Sequence[str] = ()
     order: Sequence[str] = ()
     page_size: int = settings.PAGE_SIZE
+    fold: Callable[[str], str] = str
 
     def __post_init__(self) -> None:
         mapper = sa.inspect(self.model)
@@ -177,6 +179,9 @@ class Listing:
             fault = _unsortable(self.paths[name])
             if fault:
                 raise TypeError(f"{self.model.__name__} cannot be sorted by {name}: {fault}")
+        unknown = sorted({operator for operators in self.filters.values() for operator in operators} - set(OPERATORS))
+        if unknown:
+            raise TypeError(f"{self.model.__name__} has no filter {', '.join(unknown)}: use {', '.join(OPERATORS)}")
         self.fields = {name: make_field(self.paths[name].column) for name in {*self.filters, *ordered}}
 
     def _path(self, name: str) -> Path:
@@ -352,17 +357,13 @@ class Listing:
         missing = path.relation is not None and any(c.nullable for c in path.relation.property.local_columns)
         return SortKey(_sortable(path.column), name.startswith("-") != back, back, path.column.nullable or missing)
 
-    def pattern(self, text: str) -> str:
-        """Give the LIKE pattern for a search."""
-        return f"%{_escape(text)}%"
-
     def values(self, query: Query) -> dict[str, Any]:
         """Give the values for the parameters of :meth:`where` and :meth:`window`."""
         values: dict[str, Any] = {"limit": query.limit + 1}
         if query.page is not None:
             values["offset"] = (query.page - 1) * query.limit
         if query.q:
-            values["q"] = self.pattern(query.q)
+            values["q"] = f"%{_escape(self.fold(query.q))}%"
         for number, item in enumerate(query.filters):
             if item.operator == "in":
                 values |= {f"f{number}_{i}": value for i, value in enumerate(item.value)}

@@ -29,6 +29,7 @@ from wtforms.fields import SelectMultipleField
 import settings
 from services import db
 
+from . import model_pages
 from .controls import controls
 from .crud import Crud
 from .crud import Page
@@ -41,6 +42,7 @@ from .inputs import RowCheckboxes
 from .links import query_url
 from .links import single_args
 from .listing import Query
+from .model_pages import ModelPages
 from .related import related
 
 Answer = str | Response | tuple[str, int]
@@ -91,7 +93,7 @@ class Pages:
     def announce(self, state: BlueprintSetupState) -> None:
         """Let other pages find those of this model, to link to them."""
         prefix = ".".join(filter(None, (state.name_prefix, state.name, self.name)))
-        state.app.extensions["pages"][self.verbs.model] = Registered(prefix, self)
+        model_pages.add(state.app, self.verbs.model, ModelPages(prefix, self.allow, self.verbs.filters))
 
     # --- views ---
 
@@ -238,17 +240,6 @@ class Pages:
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise BadRequest("The form does not say which version of the row it was made from: load it again.")
         return int(text)
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The pages of a model, as this application has them.
-
-    :param prefix: of their endpoints, ``example.product``
-    """
-
-    prefix: str
-    pages: Pages
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from flask import current_app
-from flask import url_for
 from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.orm import with_parent
 from sqlalchemy.orm.interfaces import ONETOMANY
 
 from services import db
+
+from .model_pages import list_of
 
 #: How many of them are shown.
 SHOWN = 10
@@ -48,12 +48,10 @@ def _read(item: Any, relation: RelationshipProperty[Any]) -> Related:
 
 
 def _list_url(item: Any, relation: RelationshipProperty[Any]) -> str | None:
-    """Give the list of the other model's pages, filtered by its key to this row."""
-    known = current_app.extensions["pages"].get(relation.mapper.class_)
-    if known is None or "list" not in known.pages.allow or len(relation.local_remote_pairs or ()) != 1:
+    """Return the list of the other model, filtered by its key to this row."""
+    pairs = relation.local_remote_pairs or ()
+    if len(pairs) != 1:
         return None
-    ((_, column),) = relation.local_remote_pairs or ()
+    ((_, column),) = pairs
     filtered = relation.mapper.get_property_by_column(column).key
-    if "eq" not in known.pages.verbs.filters.get(filtered, ()):
-        return None
-    return url_for(f"{known.prefix}_list", **{filtered: sa.inspect(item).identity[0]})
+    return list_of(relation.mapper.class_, filtered, sa.inspect(item).identity[0])

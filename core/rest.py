@@ -25,16 +25,18 @@ from werkzeug.exceptions import UnsupportedMediaType
 import settings
 from services import db
 
-from . import errors
+from .apis import mark_api
 from .crud import Crud
 from .crud import Page
 from .exceptions import Invalid
-from .exceptions import Stale
 from .json import dump_bytes
 from .links import cursor_urls
 from .links import query_url
 from .links import single_args
-from .rows import RowReader
+from .rows import make_reader
+
+ON_COLLECTION = {"GET": "list", "POST": "create"}
+ON_ITEM = {"GET": "get", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 
 
 class Api(RestfulApi):  # type: ignore[misc]
@@ -49,7 +51,7 @@ class Api(RestfulApi):  # type: ignore[misc]
     def __init__(self, blueprint: Blueprint, **options: Any) -> None:
         super().__init__(**options)
         self.representations["application/json"] = _json_representation
-        errors.mark_api(blueprint)
+        mark_api(blueprint)
         self.init_app(blueprint)
 
     def init_app(self, app: Blueprint) -> None:
@@ -75,10 +77,10 @@ class Api(RestfulApi):  # type: ignore[misc]
         The endpoints are ``<name>`` and ``<name>_item``.
         """
         name = endpoint or resource.__name__.lower()
-        self.add_resource(resource, url, endpoint=name, methods=resource.served("GET", "POST"))
-        methods = resource.served("GET", "PUT", "PATCH", "DELETE")
-        if methods:
-            self.add_resource(resource, f"{url}/<key>", endpoint=f"{name}_item", methods=methods)
+        for address, rule, verbs in ((name, url, ON_COLLECTION), (f"{name}_item", f"{url}/<key>", ON_ITEM)):
+            methods = [method for method, verb in verbs.items() if verb in resource.allow]
+            if methods:
+                self.add_resource(resource, rule, endpoint=address, methods=methods)
 
 
 class ModelResource(Resource):  # type: ignore[misc]
@@ -93,15 +95,7 @@ class ModelResource(Resource):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.dumper = self.schema()
-        self.rows = RowReader(self.verbs, self.dumper)
-
-    @classmethod
-    def served(cls, *methods: str) -> list[str]:
-        """Choose those of the methods that :attr:`allow` serves."""
-        item = "PUT" in methods
-        needs = {"GET": "get" if item else "list", "POST": "create"}
-        needs |= {"PUT": "update", "PATCH": "update", "DELETE": "delete"}
-        return [method for method in methods if needs[method] in cls.allow]
+        self.reader = make_reader(self.verbs, self.dumper)
 
     # --- methods ---
 
@@ -132,10 +126,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         """Delete an item; 204."""
         item = self.verbs.get(key)
         version = self.precondition(item)
-        try:
-            self.verbs.delete(item, version)
-        except Stale as error:
-            raise PreconditionFailed("It has changed since you read it.") from error
+        self.verbs.delete(item, version)
         db.session.commit()
         response = Response(status=204)
         del response.headers["Content-Type"]
@@ -146,7 +137,7 @@ class ModelResource(Resource):  # type: ignore[misc]
     def list(self) -> Response:
         """Answer with one page."""
         query = self.verbs.listing.parse(single_args())
-        page = self.rows.page(query) if self.rows.serves else self._dumped(self.verbs.list(query))
+        page = self.reader.page(query)
         links = page_links(page)
         body: dict[str, Any] = {"items": page.items, "links": links}
         if page.total is not None:
@@ -156,17 +147,9 @@ class ModelResource(Resource):  # type: ignore[misc]
             response.headers["Link"] = ", ".join(f'<{url}>; rel="{name}"' for name, url in links.items())
         return response
 
-    def _dumped(self, page: Page) -> Page:
-        page.items[:] = self.dumper.dump(page.items, many=True)
-        return page
-
     def show(self, key: str) -> Response:
         """Answer with one item, or 304 if the caller has it already."""
-        if self.rows.serves:
-            body, version = self.rows.one(key)
-        else:
-            item = self.verbs.get(key)
-            body, version = self.dumper.dump(item), self.verbs.version(item)
+        body, version = self.reader.one(key)
         response = self.respond(body, version, 200)
         if "If-None-Match" in request.headers:
             response.make_conditional(request)
@@ -180,10 +163,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         version = self.precondition(item)
         if replace:
             data = {**defaults(self.dumper, self.verbs.model), **data}
-        try:
-            item = self.verbs.update(item, data, version)
-        except Stale as error:
-            raise PreconditionFailed("It has changed since you read it.") from error
+        item = self.verbs.update(item, data, version)
         response = self.respond(self.dumper.dump(item), self.verbs.version(item), 200)
         db.session.commit()
         return response

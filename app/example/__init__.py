@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("example", __name__, url_prefix="/example", template_folder="templates")
 
-from . import routes  # noqa: E402, F401 - the routes need the blueprint
+from . import routes

@@ -1,0 +1,59 @@
+"""Which pages each model has in this application, so that others can link to them."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from flask import current_app
+from flask import url_for
+from flask.sansio.app import App
+
+
+@dataclass(frozen=True)
+class ModelPages:
+    """The pages of one model.
+
+    :param prefix: of their endpoints, ``example.product``
+    :param allow: the verbs that they serve
+    :param filters: what their list can be filtered by, with the operators
+    """
+
+    prefix: str
+    allow: Sequence[str]
+    filters: Mapping[str, Iterable[str]]
+
+
+def init_app(app: Flask) -> None:
+    """Start with no pages."""
+    app.extensions["model_pages"] = {}
+
+
+def add(app: App, model: type[Any], pages: ModelPages) -> None:
+    """Make the pages of a model known."""
+    app.extensions["model_pages"][model] = pages
+
+
+def find(model: type[Any]) -> ModelPages | None:
+    """Return the pages of a model; ``None`` if no installed module has any."""
+    known: dict[type[Any], ModelPages] = current_app.extensions["model_pages"]
+    return known.get(model)
+
+
+def page_of(item: Any) -> str | None:
+    """Return the URL of a row's own page; ``None`` if it has none."""
+    pages = find(type(item))
+    if pages is None or "get" not in pages.allow:
+        return None
+    return url_for(f"{pages.prefix}_detail", key=sa.inspect(item).identity[0])
+
+
+def list_of(model: type[Any], filtered: str, value: Any) -> str | None:
+    """Return the URL of the list of a model's rows with this value; ``None`` if there is no such list."""
+    pages = find(model)
+    if pages is None or "list" not in pages.allow or "eq" not in pages.filters.get(filtered, ()):
+        return None
+    return url_for(f"{pages.prefix}_list", **{filtered: value})

@@ -1,0 +1,30 @@
+"""Names as people read them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+
+def words(name: str) -> str:
+    """Return ``order line`` for ``OrderLine`` and for ``order_line``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").lower()
+
+
+def label(name: str, info: Mapping[str, Any]) -> str:
+    """Return what people read for an attribute: the ``label`` of its ``info``, or its name in words."""
+    return str(info.get("label") or words(name).capitalize())
+
+
+def choice_label(member: Any) -> str:
+    """Return what people read for a choice: its ``label``, or its name in words."""
+    name = getattr(member, "name", member)
+    return str(getattr(member, "label", None) or name.replace("_", " ").capitalize())
+
+
+def enum_choices(type_: sa.Enum) -> dict[str, Any]:
+    """Return the names of an enum's choices, each with what stands for it in Python."""
+    if type_.enum_class is None:
+        return {name: name for name in type_.enums}
+    return {member.name: member for member in type_.enum_class}
