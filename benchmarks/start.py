@@ -80,11 +80,11 @@ class Things(Crud):
 things = Things()
 """,
     "forms.py": """
-from core.forms import make_form
+from core.forms import model_form
 
 from .models import {name}
 
-ThingForm = make_form({name})
+ThingForm = model_form({name})
 """,
     "schemas.py": """
 from core.schemas import ModelSchema
@@ -114,7 +114,7 @@ class Things(ModelResource):
     schema = schemas.ThingSchema
 
 
-api.add_model(Things, "/things")
+Things.register(api, "/things")
 """,
     "routes.py": """
 from core.pages import Pages

@@ -36,6 +36,9 @@ from .listing import Listing
 from .listing import Query
 from .words import words
 
+#: What a face may be allowed.
+VERBS = ("list", "get", "create", "update", "delete")
+
 
 @dataclass(frozen=True)
 class Page:
@@ -100,7 +103,7 @@ class Crud:
         :param options: what else to read at once, ``joinedload(Product.category)``
         :raises NotFound: if the page is past the end
         """
-        select = self.listing.window(self.listing.where(self.select(), query), query).options(*options)
+        select = self.statement(query).options(*options)
         items = list(db.session.scalars(select, self.listing.values(query)).unique())
         names = [name.removeprefix("-") for name in query.sort]
         return self.page(query, items, lambda item: [_follow(item, name) for name in names])
@@ -115,7 +118,7 @@ class Crud:
         select = self.select().where(self.key == self.parse_key(key)).options(*options)
         found = db.session.scalars(select).unique().one_or_none()
         if found is None:
-            raise NotFound(f"There is no {self.noun} {key}.")
+            raise self.missing(key)
         return found
 
     def create(self, data: Mapping[str, Any]) -> Any:
@@ -175,6 +178,14 @@ class Crud:
         """The model in words: ``product``."""
         return words(self.model.__name__)
 
+    def statement(self, query: Query) -> sa.Select[Any]:
+        """Return the SELECT of one page, its parameters to be given by ``listing.values(query)``."""
+        return self.listing.paginate(self.listing.where(self.select(), query), query)
+
+    def missing(self, key: object) -> NotFound:
+        """Return what to raise where no row has this key."""
+        return NotFound(f"There is no {self.noun} {key}.")
+
     def parse_key(self, key: object) -> Any:
         """Read a primary key from a URL.
 
@@ -188,7 +199,7 @@ class Crud:
             value = None
         # A row has one address: 007 is not 7.
         if value is None or (isinstance(value, int) and str(value) != key):
-            raise NotFound(f"There is no {self.noun} {key}.")
+            raise self.missing(key)
         return value
 
     def version(self, item: Any) -> int | None:
@@ -267,3 +278,13 @@ def _follow(item: Any, path: str) -> Any:
     for name in path.split("."):
         item = None if item is None else getattr(item, name)
     return item
+
+
+def check_allow(face: Any) -> None:
+    """Check that a face allows verbs only.
+
+    :raises TypeError: naming what is none
+    """
+    unknown = sorted(set(face.allow) - set(VERBS))
+    if unknown:
+        raise TypeError(f"{face.__name__}.allow names {', '.join(unknown)}: use {', '.join(VERBS)}")

@@ -32,7 +32,7 @@ from .problems import BY_STATUS
 from .problems import KINDS
 from .problems import Kind
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 #: After so many seconds a caller may come back when the database was away.
 RETRY_AFTER_SECONDS = 2
@@ -115,7 +115,7 @@ def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
     db.session.rollback()
     if not is_transient(error):
         raise error
-    log.warning("the database did not answer: %s", str(getattr(error, "orig", error)).splitlines()[0])
+    logger.warning("the database did not answer: %s", str(getattr(error, "orig", error)).splitlines()[0])
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return answer(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
 
@@ -181,7 +181,7 @@ def _page(kind: Kind, detail: str, errors: Mapping[str, list[str]]) -> Response:
         return Response(render_template("error.html", kind=kind, detail=detail, errors=errors))
     except Exception:
         # The layout itself may be what is broken: the answer must not depend on it.
-        log.exception("the error page could not be rendered")
+        logger.exception("the error page could not be rendered")
         return Response(f"{kind.status} {kind.title}\n", mimetype="text/plain")
 
 

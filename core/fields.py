@@ -257,9 +257,6 @@ def make_field(column: sa.Column[Any]) -> fields.Field[Any]:
     raise TypeError(f"column {column} of type {column.type!r} can be neither filtered, sorted nor a key")
 
 
-_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
 def from_text(field: fields.Field[Any], text: str) -> Any:
     """Read a value from a query string or a path, where everything is text.
 
@@ -267,7 +264,7 @@ def from_text(field: fields.Field[Any], text: str) -> Any:
     """
     value: Any = text
     if isinstance(field, Flag):
-        value = _WORDS.get(text.lower(), text)
+        value = {"true": True, "false": False}.get(text, text)
     elif isinstance(field, Whole):
         value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,30}", text) else text
     elif isinstance(field, Real):

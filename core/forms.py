@@ -1,6 +1,6 @@
 """Forms made from models: one field for each column that a person may write.
 
-``class ProductForm(make_form(Product))`` takes over labels, lengths, ranges and choices from the
+``class ProductForm(model_form(Product))`` takes over labels, lengths, ranges and choices from the
 columns and their ``info``, and checks each value by the same rules as the model's schema does. What
 WTForms-SQLAlchemy has no field for, or the wrong one, is put right by :class:`Converter`.
 """
@@ -75,7 +75,7 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
                 field.errors = [*field.errors, *messages]
 
 
-def make_form(
+def model_form(
     model: type[Any], *, only: Sequence[str] | None = None, exclude: Sequence[str] | None = None
 ) -> type[ModelForm]:
     """Make the form of a model.

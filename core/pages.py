@@ -6,7 +6,6 @@ by its own ``<module>/<noun>_list.html`` (``_detail``, ``_form``, ``_delete``, `
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from typing import ClassVar
 
@@ -31,8 +30,9 @@ from services import db
 
 from . import model_pages
 from .controls import controls
+from .crud import VERBS
 from .crud import Crud
-from .crud import Page
+from .crud import check_allow
 from .exceptions import BadQuery
 from .exceptions import InUse
 from .exceptions import Invalid
@@ -43,6 +43,7 @@ from .links import query_url
 from .links import single_args
 from .listing import Query
 from .model_pages import ModelPages
+from .pagination import paginate
 from .related import related
 
 Answer = str | Response | tuple[str, int]
@@ -63,11 +64,12 @@ class Pages:
     #: What the list is called; by default the noun with an s.
     plural: ClassVar[str] = ""
     #: What may be done: any of list, get, create, update, delete.
-    allow: ClassVar[Sequence[str]] = ("list", "get", "create", "update", "delete")
+    allow: ClassVar[Sequence[str]] = VERBS
 
     @classmethod
     def register(cls, blueprint: Blueprint, url: str) -> None:
         """Add the pages below ``url``, as ``<noun>_list``, ``_detail``, ``_create``, ``_edit`` and ``_delete``."""
+        check_allow(cls)
         pages = cls()
         item = f"{url}/<key>"
         rules = (
@@ -86,6 +88,11 @@ class Pages:
         self.noun = self.verbs.noun
         self.name = self.noun.replace(" ", "_")
         self.title = self.plural or f"{self.noun}s".capitalize()
+        unknown = [name for name in (*self.columns, *self.details) if not hasattr(self.verbs.model, name)]
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} shows {', '.join(unknown)}: {self.verbs.model.__name__} has no such attribute"
+            )
         relations = sa.inspect(self.verbs.model).relationships
         shown = [name for name in self.columns if name in relations]
         self.loads: list[ExecutableOption] = [selectinload(getattr(self.verbs.model, name)) for name in shown]
@@ -107,8 +114,8 @@ class Pages:
             return self.render("list", 400, page=None, controls=filled, errors=error.errors)
         page = self.verbs.list(query, self.loads)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
-        numbers = number_pages(query, page, total, (self.noun, self.title.lower()))
-        return self.render("list", page=page, pages=numbers, controls=controls(self.verbs, args, {}), errors={})
+        pagination = paginate(query, page, total, (self.noun, self.title.lower()))
+        return self.render("list", page=page, pagination=pagination, controls=controls(self.verbs, args, {}), errors={})
 
     def detail(self, key: str) -> Answer:
         """Show one row."""
@@ -117,7 +124,7 @@ class Pages:
 
     def create(self) -> Answer:
         """Show the empty form, or add a row from it."""
-        form = self._open_form()
+        form = self._make_form()
         if request.method == "POST" and form.validate():
             try:
                 item = self.verbs.create(form.values())
@@ -129,7 +136,7 @@ class Pages:
     def edit(self, key: str) -> Answer:
         """Show the form of a row, or change the row from it."""
         item = self.verbs.get(key)
-        form = self._open_form(item)
+        form = self._make_form(item)
         if request.method == "POST":
             version = self._version()
             if form.validate():
@@ -154,7 +161,7 @@ class Pages:
                 self.verbs.delete(item, self._version())
                 db.session.commit()
                 flash(f"Deleted {self.noun} “{name}”.", "success")
-                return redirect(self.way_out(), 303)
+                return redirect(self.url_after(), 303)
             except InUse as error:
                 return self.render("delete", 409, item=self.verbs.get(key), problem=str(error))
             except Stale:
@@ -168,14 +175,14 @@ class Pages:
         """Render a template of this model: the module's own, or the common one."""
         module = request.blueprints[-1]
         own, common = f"{module}/{self.name}_{template}.html", f"crud/{template}.html"
-        return render_template([own, common], here=self, verbs=self.verbs, model=self.verbs.model, **context), status
+        return render_template([own, common], pages=self, verbs=self.verbs, model=self.verbs.model, **context), status
 
     def url(self, name: str, item: Any = None) -> str:
         """Give the URL of one of these pages: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""
         values = {} if item is None else {"key": getattr(item, self.verbs.listing.key)}
         return url_for(f".{self.name}_{name}", **values)
 
-    def way_out(self, item: Any = None) -> str:
+    def url_after(self, item: Any = None) -> str:
         """Give the URL where one goes from a form: to the row if there is one, to the list, or to the start."""
         if item is not None and "get" in self.allow:
             return self.url("detail", item)
@@ -198,7 +205,7 @@ class Pages:
         ]
 
     def _done(self, item: Any, message: str) -> Response:
-        target = self.way_out(item)
+        target = self.url_after(item)
         db.session.commit()
         flash(message, "success")
         return redirect(target, 303)
@@ -211,7 +218,7 @@ class Pages:
         differing = [(mine, now) for mine, now in fields if mine.data != now.data and mine.type != "CSRFTokenField"]
         return self.render("conflict", 409, form=form, item=item, differing=differing)
 
-    def _open_form(self, item: Any = None) -> ModelForm:
+    def _make_form(self, item: Any = None) -> ModelForm:
         """Make the form of a row, filled with what was sent: a form's fields, never JSON."""
         form = self.form(formdata=None, obj=item)
         if request.method == "POST":
@@ -240,50 +247,3 @@ class Pages:
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise BadRequest("The form does not say which version of the row it was made from: load it again.")
         return int(text)
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The pages of a list, for links.
-
-    :param numbers: (number, URL) of some pages, ``None`` for a gap
-    :param total_text: how many rows there are, in words
-    """
-
-    current: int
-    total: int
-    total_text: str
-    previous: str | None
-    next: str | None
-    first: str | None
-    last: str | None
-    numbers: list[tuple[int, str] | None]
-
-
-def number_pages(query: Query, page: Page, total: int, nouns: tuple[str, str]) -> Numbers:
-    """Number the pages around the current one.
-
-    :param total: rows of the list, counted up to ``settings.MAX_COUNT`` and one more
-    :param nouns: for one row, for several
-    """
-    current = query.page or 1
-    over = total > settings.MAX_COUNT
-    in_reach = current * query.limit <= settings.MAX_OFFSET
-    last = max(1, -(-min(total, settings.MAX_COUNT) // query.limit))
-    near = [number for number in range(1, last + 1) if number in (1, last) or abs(number - current) <= 2]
-    numbers: list[tuple[int, str] | None] = []
-    for before, number in zip([0, *near], near, strict=False):
-        if number - before > 1:
-            numbers.append(None)
-        numbers.append((number, query_url(page=number, cursor=None)))
-    return Numbers(
-        current=current,
-        total=last,
-        total_text=f"over {settings.MAX_COUNT:,} {nouns[1]}" if over else f"{total:,} {nouns[total != 1]}",
-        # The numbers lead there already.
-        first=None,
-        last=None,
-        previous=query_url(page=current - 1, cursor=None) if current > 1 else None,
-        next=query_url(page=current + 1, cursor=None) if page.next and in_reach else None,
-        numbers=numbers,
-    )

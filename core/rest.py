@@ -1,11 +1,12 @@
 """The JSON face of the verbs, on Flask-RESTful.
 
-``class Cities(ModelResource)`` with ``verbs`` and ``schema``, and ``api.add_model(Cities,
-"/cities")``: a collection with GET and POST, and its items with GET, PUT, PATCH and DELETE. What
-it answers when something is wrong is in :mod:`core.errors`.
+``class CityResource(ModelResource)`` with ``verbs`` and ``schema``, and
+``CityResource.register(api, "/cities")``: a collection with GET and POST, and its items with GET,
+PUT, PATCH and DELETE. What it answers when something is wrong is in :mod:`core.errors`.
 """
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 from urllib.parse import quote
@@ -26,8 +27,10 @@ import settings
 from services import db
 
 from .apis import mark_api
+from .crud import VERBS
 from .crud import Crud
 from .crud import Page
+from .crud import check_allow
 from .exceptions import Invalid
 from .json import dump_bytes
 from .links import cursor_urls
@@ -71,17 +74,6 @@ class Api(RestfulApi):  # type: ignore[misc]
         for url in urls:
             app.add_url_rule(self.prefix + url, endpoint=endpoint, view_func=view, **options)
 
-    def add_model(self, resource: "type[ModelResource]", url: str, endpoint: str | None = None) -> None:
-        """Serve a model: its collection at ``url``, each item at ``url/<key>``.
-
-        The endpoints are ``<name>`` and ``<name>_item``.
-        """
-        name = endpoint or resource.__name__.lower()
-        for address, rule, verbs in ((name, url, ON_COLLECTION), (f"{name}_item", f"{url}/<key>", ON_ITEM)):
-            methods = [method for method, verb in verbs.items() if verb in resource.allow]
-            if methods:
-                self.add_resource(resource, rule, endpoint=address, methods=methods)
-
 
 class ModelResource(Resource):  # type: ignore[misc]
     """A collection and its items."""
@@ -91,11 +83,26 @@ class ModelResource(Resource):  # type: ignore[misc]
     verbs: ClassVar[Crud]
     schema: ClassVar[type[Schema]]
     #: What may be done: any of list, get, create, update, delete.
-    allow: ClassVar[tuple[str, ...]] = ("list", "get", "create", "update", "delete")
+    allow: ClassVar[Sequence[str]] = VERBS
+
+    @classmethod
+    def register(cls, api: Api, url: str) -> None:
+        """Serve the collection at ``url`` and each item at ``url/<key>``.
+
+        The endpoints are the last word of ``url``, and that with ``_item``.
+
+        :raises TypeError: if :attr:`allow` names what is no verb
+        """
+        check_allow(cls)
+        name = url.rpartition("/")[2]
+        for endpoint, rule, verbs in ((name, url, ON_COLLECTION), (f"{name}_item", f"{url}/<key>", ON_ITEM)):
+            methods = [method for method, verb in verbs.items() if verb in cls.allow]
+            if methods:
+                api.add_resource(cls, rule, endpoint=endpoint, methods=methods)
 
     def __init__(self) -> None:
-        self.dumper = self.schema()
-        self.reader = make_reader(self.verbs, self.dumper)
+        self._schema = self.schema()
+        self.reader = make_reader(self.verbs, self._schema)
 
     # --- methods ---
 
@@ -107,8 +114,8 @@ class ModelResource(Resource):  # type: ignore[misc]
     def post(self) -> Response:
         """Create an item; 201 with its place in ``Location``."""
         check_acceptable()
-        item = self.verbs.create(self.load(self.dumper))
-        response = self.respond(self.dumper.dump(item), self.verbs.version(item), 201)
+        item = self.verbs.create(self.load(self._schema))
+        response = self.respond(self._schema.dump(item), self.verbs.version(item), 201)
         key = getattr(item, self.verbs.listing.key)
         db.session.commit()
         response.headers["Location"] = f"{request.script_root}{request.path}/{quote(str(key), safe='')}"
@@ -158,13 +165,13 @@ class ModelResource(Resource):  # type: ignore[misc]
     def change(self, key: str, *, replace: bool) -> Response:
         """Update an item from the body."""
         check_acceptable()
-        data = self.load(self.dumper, partial=not replace)
+        data = self.load(self._schema, partial=not replace)
         item = self.verbs.get(key)
         version = self.precondition(item)
         if replace:
-            data = {**defaults(self.dumper, self.verbs.model), **data}
+            data = {**defaults(self._schema, self.verbs.model), **data}
         item = self.verbs.update(item, data, version)
-        response = self.respond(self.dumper.dump(item), self.verbs.version(item), 200)
+        response = self.respond(self._schema.dump(item), self.verbs.version(item), 200)
         db.session.commit()
         return response
 

@@ -26,7 +26,6 @@ from services import db
 from . import dump
 from .crud import Crud
 from .crud import Page
-from .exceptions import NotFound
 from .listing import Query
 
 #: Statements that a reader keeps.
@@ -106,7 +105,7 @@ class RowReader:
         """
         engine = db.engine
         key = (engine.dialect.name, query.shape)
-        prepared = self._prepared.get(key) or self._prepare(key, engine, self._list(query), query.sort)
+        prepared = self._prepared.get(key) or self._prepare(key, engine, self.verbs.statement(query), query.sort)
         rows = read(engine, prepared.sql, prepared.parameters(self.verbs.listing.values(query)))
         page = self.verbs.page(query, rows, prepared.sort_values)
         return replace(page, items=list(map(prepared.dump, page.items)))
@@ -122,11 +121,8 @@ class RowReader:
         prepared = self._prepared.get(cached) or self._prepare(cached, engine, self._one(), ())
         rows = read(engine, prepared.sql, prepared.parameters({"key": value}))
         if not rows:
-            raise NotFound(f"There is no {self.verbs.noun} {key}.")
+            raise self.verbs.missing(key)
         return prepared.dump(rows[0]), None if prepared.version is None else rows[0][prepared.version]
-
-    def _list(self, query: Query) -> sa.Select[Any]:
-        return self.verbs.listing.window(self.verbs.listing.where(self.verbs.select(), query), query)
 
     def _one(self) -> sa.Select[Any]:
         key = self.verbs.key

@@ -2,11 +2,9 @@
 
 from flask import Blueprint
 
+bp = Blueprint("api", __name__, url_prefix="/api", template_folder="templates")
+
 from . import api
 from . import routes
 
-bp = Blueprint("api", __name__, url_prefix="/api", template_folder="templates")
-bp.add_url_rule("/", view_func=routes.index)
 bp.register_blueprint(api.v1)
-
-__all__ = ["bp"]

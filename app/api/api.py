@@ -13,7 +13,7 @@ v1 = Blueprint("v1", __name__, url_prefix="/v1")
 api = Api(v1)
 
 
-class Countries(ModelResource):
+class CountryResource(ModelResource):
     """Reference data: read only."""
 
     verbs = places.countries
@@ -21,15 +21,15 @@ class Countries(ModelResource):
     allow = ("list", "get")
 
 
-class Cities(ModelResource):
+class CityResource(ModelResource):
     """The cities: all verbs."""
 
     verbs = places.cities
     schema = schemas.CitySchema
 
 
-api.add_model(Countries, "/countries")
-api.add_model(Cities, "/cities")
+CountryResource.register(api, "/countries")
+CityResource.register(api, "/cities")
 
 
 @v1.get("/")

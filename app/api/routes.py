@@ -3,6 +3,8 @@
 from flask import render_template
 from flask import url_for
 
+from . import bp
+
 #: What the page shows to try: a sentence and the query string of the list of cities.
 SAMPLES = (
     ("The largest cities", ""),
@@ -12,6 +14,7 @@ SAMPLES = (
 )
 
 
+@bp.get("/")
 def index() -> str:
     """Show what the API is, what to try, and whose data it is."""
     cities = url_for("api.v1.cities", _external=True)

@@ -8,9 +8,9 @@ from core.pages import Pages
 
 from . import bp
 from . import forms
-from .catalogue import categories
-from .catalogue import products
-from .catalogue import tags
+from .products import categories
+from .products import products
+from .products import tags
 
 
 class ProductPages(Pages):

@@ -21,7 +21,7 @@ from sqlalchemy.orm import relationship
 from sqlalchemy.orm import synonym
 
 from core.crud import Crud
-from core.forms import make_form
+from core.forms import model_form
 from core.models import Money
 from core.models import UtcDateTime
 from core.models import Versioned
@@ -135,13 +135,13 @@ bp = Blueprint("desk", __name__, url_prefix="/desk")
 
 class SheetPages(Pages):
     verbs = Sheets()
-    form = make_form(Sheet)
+    form = model_form(Sheet)
     columns = ("title", "kind", "drawer", "marks", "moment")
 
 
 class DrawerPages(Pages):
     verbs = Drawers()
-    form = make_form(Drawer)
+    form = model_form(Drawer)
     columns = ("code",)
 
 

@@ -187,8 +187,8 @@ class NewThings(ModelResource):
 
 bp = Blueprint("shelf", __name__, url_prefix="/shelf")
 api = Api(bp)
-api.add_model(ThingResource, "/things", "things")
-api.add_model(MakerResource, "/makers", "makers")
-api.add_model(TagResource, "/tags", "tags")
-api.add_model(ShownThings, "/shown", "shown")
-api.add_model(NewThings, "/new", "new")
+ThingResource.register(api, "/things")
+MakerResource.register(api, "/makers")
+TagResource.register(api, "/tags")
+ShownThings.register(api, "/shown")
+NewThings.register(api, "/new")

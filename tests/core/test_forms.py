@@ -20,7 +20,7 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 from wtforms_sqlalchemy.orm import ModelConversionError
 
-from core.forms import make_form
+from core.forms import model_form
 from services import db
 from tests import forms
 from tests.core import desk
@@ -246,7 +246,7 @@ def test_foreign_key_that_points_nowhere_is_told_at_its_field(everywhere: Flask)
 
 def test_errors_of_a_verb_stand_at_their_fields_or_at_the_top(here: Flask) -> None:
     with here.test_request_context():
-        form = make_form(desk.Sheet)(formdata=None)
+        form = model_form(desk.Sheet)(formdata=None)
         form.add_errors({"drawer_code": ["Gone."], "title": ["Taken."], "version": ["Odd."], "": ["All is lost."]})
         assert (form.drawer.errors, form.title.errors) == (["Gone."], ["Taken."])
         assert form.form_errors == ["Odd.", "All is lost."]
@@ -261,7 +261,7 @@ def names(form: type[Any], app: Flask) -> list[str]:
 
 
 def test_form_has_what_a_person_writes_in_the_order_of_the_columns(here: Flask) -> None:
-    assert names(make_form(desk.Sheet), here) == [
+    assert names(model_form(desk.Sheet), here) == [
         "title", "alias", "body", "style", "small", "whole", "big", "exact", "price", "ratio", "flag", "maybe", "day",
         "hour", "local", "moment", "kind", "other", "mood", "data", "token", "drawer", "cover_id", "marks",
     ]  # fmt: skip
@@ -278,7 +278,7 @@ def test_relationship_that_is_only_read_has_no_field(here: Flask) -> None:
         above: Mapped["Node | None"] = relationship("Node", remote_side=[id], viewonly=True)
         below: Mapped[list["Node"]] = relationship("Node", viewonly=True)
 
-    assert names(make_form(Node), here) == ["above_id"]
+    assert names(model_form(Node), here) == ["above_id"]
 
 
 def test_json_text_can_be_emptied(here: Flask) -> None:
@@ -302,13 +302,13 @@ def test_key_that_makes_itself_has_no_field(here: Flask) -> None:
         id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
         note: Mapped[str]
 
-    assert names(make_form(Ticket), here) == ["note"]
+    assert names(model_form(Ticket), here) == ["note"]
 
 
 @pytest.mark.parametrize("knob", ["only", "exclude"])
 def test_form_of_an_attribute_that_there_is_not_fails_at_start(knob: str) -> None:
     with pytest.raises(TypeError, match="Sheet has no attribute titel"):
-        make_form(desk.Sheet, **{knob: ("titel",)})
+        model_form(desk.Sheet, **{knob: ("titel",)})
 
 
 def test_field_sent_twice_is_refused(here: Flask) -> None:
@@ -318,13 +318,13 @@ def test_field_sent_twice_is_refused(here: Flask) -> None:
 
 
 def test_key_that_a_person_writes_is_in_the_form(here: Flask) -> None:
-    assert names(make_form(desk.Drawer), here) == ["code"]
+    assert names(model_form(desk.Drawer), here) == ["code"]
 
 
 def test_form_can_be_narrowed(here: Flask) -> None:
-    assert names(make_form(desk.Sheet, only=("marks", "title")), here) == ["marks", "title"]
-    assert "title" not in names(make_form(desk.Sheet, exclude=("title",)), here)
-    assert names(make_form(desk.Sheet, only=("kind", "day"), exclude=("day",)), here) == ["kind"]
+    assert names(model_form(desk.Sheet, only=("marks", "title")), here) == ["marks", "title"]
+    assert "title" not in names(model_form(desk.Sheet, exclude=("title",)), here)
+    assert names(model_form(desk.Sheet, only=("kind", "day"), exclude=("day",)), here) == ["kind"]
 
 
 @pytest.mark.parametrize(
@@ -366,4 +366,4 @@ def test_type_that_no_control_can_write_is_refused_at_the_start(type_: Any) -> N
         span: Mapped[Any] = mapped_column(type_)
 
     with pytest.raises(ModelConversionError, match="span"):
-        make_form(Odd)
+        model_form(Odd)

@@ -109,8 +109,3 @@ def test_row_in_use_is_told_in_words() -> None:
     error = integrity.explain(caught.value, Order, {}, deleting=True)
     assert isinstance(error, InUse)
     assert "this order" in str(error)
-
-
-@pytest.mark.parametrize(("name", "expected"), [("OrderLine", "order line"), ("URLPart", "urlpart"), ("X", "x")])
-def test_words(name: str, expected: str) -> None:
-    assert integrity.words(name) == expected

@@ -44,7 +44,7 @@ PAGES = """
     from flask import Blueprint
 
     from core.crud import Crud
-    from core.forms import make_form
+    from core.forms import model_form
     from core.pages import Pages
     from .models import OddJob
 
@@ -55,7 +55,7 @@ PAGES = """
 
     class OddJobPages(Pages):
         verbs = OddJobs()
-        form = make_form(OddJob)
+        form = model_form(OddJob)
         columns = ("title", "hours")
         {knobs}
 

@@ -576,7 +576,7 @@ def test_verbs_written_out_are_what_is_served(kiosk: Flask, passer: FlaskClient)
         schema = ThingSchema
 
     bp = Blueprint("loud", __name__, url_prefix="/loud")
-    Api(bp).add_model(Resource, "/things")
+    Resource.register(Api(bp), "/things")
     kiosk.register_blueprint(bp)
     number = create(passer).json["id"]
     assert passer.get(f"/loud/things/{number}").json["name"] == "PEN"

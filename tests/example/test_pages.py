@@ -16,9 +16,9 @@ from werkzeug.test import TestResponse
 
 import settings
 from app.example import demo
-from app.example.catalogue import products
 from app.example.models import Product
 from app.example.models import Status
+from app.example.products import products
 from services import db
 
 LIST = "/example/products"

@@ -1,0 +1,51 @@
+"""The way through a list by page numbers, for people."""
+
+from dataclasses import dataclass
+
+import settings
+
+from .crud import Page
+from .links import query_url
+from .listing import Query
+
+
+@dataclass(frozen=True)
+class Pagination:
+    """The way through a list, by page numbers.
+
+    :param numbers: (number, URL) of some pages, ``None`` for a gap
+    :param total_text: how many rows there are, in words
+    """
+
+    current: int
+    total: int
+    total_text: str
+    previous: str | None
+    next: str | None
+    numbers: list[tuple[int, str] | None]
+
+
+def paginate(query: Query, page: Page, total: int, nouns: tuple[str, str]) -> Pagination:
+    """Return the links to the pages around the current one.
+
+    :param total: rows of the list, counted up to ``settings.MAX_COUNT`` and one more
+    :param nouns: for one row, for several
+    """
+    current = query.page or 1
+    over = total > settings.MAX_COUNT
+    in_reach = current * query.limit <= settings.MAX_OFFSET
+    last = max(1, -(-min(total, settings.MAX_COUNT) // query.limit))
+    near = [number for number in range(1, last + 1) if number in (1, last) or abs(number - current) <= 2]
+    numbers: list[tuple[int, str] | None] = []
+    for before, number in zip([0, *near], near, strict=False):
+        if number - before > 1:
+            numbers.append(None)
+        numbers.append((number, query_url(page=number, cursor=None)))
+    return Pagination(
+        current=current,
+        total=last,
+        total_text=f"over {settings.MAX_COUNT:,} {nouns[1]}" if over else f"{total:,} {nouns[total != 1]}",
+        previous=query_url(page=current - 1, cursor=None) if current > 1 else None,
+        next=query_url(page=current + 1, cursor=None) if page.next and in_reach else None,
+        numbers=numbers,
+    )
