@@ -152,7 +152,7 @@ KEYS = (
 
 
 def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Give the checked configuration of this deployment.
+    """Return the checked configuration of this deployment.
 
     :param environ: the variables; by default the process's, with ``.env`` beneath them. ``.env``
         is not read in testing, so that a developer's database is out of a test's reach.

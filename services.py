@@ -161,7 +161,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 
 
 def request_id() -> str | None:
-    """Give the id of the request that is being answered; ``None`` outside of one.
+    """Return the id of the request that is being answered; ``None`` outside of one.
 
     It is the caller's ``X-Request-ID`` if that is 8 to 64 letters, digits, ``.``, ``_``, ``:``
     or ``-``, else a random one.

@@ -108,7 +108,7 @@ def read_cursor(text: str) -> tuple[bool, int, int]:
 
 
 def page_url(row: tuple[Any, ...], *, back: bool) -> str:
-    """Give the URL of the page that begins at this row."""
+    """Return the URL of the page that begins at this row."""
     cursor = base64.urlsafe_b64encode(orjson.dumps([ORDER, back, row[6], row[0]])).rstrip(b"=").decode()
     limit = request.args.get("limit")
     return f"{request.path}?{f'limit={limit}&' if limit else ''}cursor={cursor}"
@@ -198,6 +198,6 @@ def check_text(name: str, value: Any, longest: int, required: bool) -> None:
 
 
 def search_name(name: str) -> str:
-    """Give the name without accents and case."""
+    """Return the name without accents and case."""
     apart = unicodedata.normalize("NFKD", name)
     return "".join(letter for letter in apart if not unicodedata.combining(letter)).casefold()[:200]

@@ -179,7 +179,7 @@ def database() -> Iterator[str]:
 
 
 def make_environ(url: str) -> dict[str, str]:
-    """Give the environment of the servers."""
+    """Return the environment of the servers."""
     # A start is measured with compiled files, as it is where the application is installed.
     environ = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environ |= {"APP_ENV": "production", "DATABASE_URL": url, "LOG_LEVEL": "WARNING"}
@@ -295,7 +295,7 @@ def shown(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict[str, str
 
 
 def make_cases(ids: Sequence[int]) -> list[Case]:
-    """Give all kinds of requests."""
+    """Return all kinds of requests."""
     chance = random.Random(7)  # noqa: S311 - not for secrets
     items = [load.make_request("GET", f"/api/v1/cities/{key}") for key in chance.sample(ids, SAMPLES)]
     creates = [load.make_request("POST", "/api/v1/cities", new_city(number)) for number in range(SAMPLES)]
@@ -324,7 +324,7 @@ def pages(server: Server) -> list[str]:
 
 
 def new_city(number: int) -> bytes:
-    """Give the body of a create."""
+    """Return the body of a create."""
     where = {"country_code": "ES", "admin1_code": "51", "latitude": 37.5 + number / 1000, "longitude": -5.25}
     city = {"name": f"Ciudad Nueva n.º {number}", **where, "population": number, "timezone": "Europe/Madrid"}
     return json.dumps(city).encode()

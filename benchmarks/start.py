@@ -151,7 +151,7 @@ def number(number):
 
 
 def measure(environ: Mapping[str, str]) -> str:
-    """Give the table of the starts, and of a request with few and with many modules.
+    """Return the table of the starts, and of a request with few and with many modules.
 
     :param environ: that of the servers
     """

@@ -39,7 +39,7 @@ def is_api_path(app: Flask, path: str) -> bool:
 
 
 def adopt_plain_apis(app: Flask) -> None:
-    """Give the resources of plain Flask-RESTful ``Api`` objects the same contract as ours."""
+    """Hold the resources of plain Flask-RESTful ``Api`` objects to the same contract as ours."""
     _restore_error_handlers(app)
     _mark_resources(app)
 

@@ -35,7 +35,7 @@ class ModuleGroup(click.Group):
         return {value.name: value for value in values if value.name and id(value) not in inner}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the names of the module's commands."""
+        """Return the names of the module's commands."""
         return sorted(self._found())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -56,7 +56,7 @@ def init_app(app: Flask) -> None:
 
 
 def shell_names() -> dict[str, object]:
-    """Give ``flask shell`` the database and every model by its name."""
+    """Return the names that ``flask shell`` knows: the database and every model."""
     names: dict[str, object] = {"db": services.db}
     for _, file in offers(current_app, "models"):
         names |= {name: value for name, value in vars(file).items() if hasattr(value, "__mapper__")}

@@ -43,7 +43,7 @@ class Control:
 
 
 def controls(verbs: Crud, given: Mapping[str, str], errors: Mapping[str, list[str]]) -> list[Control]:
-    """Give the controls of a list, filled with what was asked.
+    """Return the controls of a list, filled with what was asked.
 
     :param given: the query string
     :param errors: parameter to what is wrong with it

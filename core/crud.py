@@ -98,7 +98,7 @@ class Crud:
     # --- verbs ---
 
     def list(self, query: Query, options: Sequence[ExecutableOption] = ()) -> Page:
-        """Give one page of the rows.
+        """Return one page of the rows.
 
         :param options: what else to read at once, ``joinedload(Product.category)``
         :raises NotFound: if the page is past the end
@@ -109,7 +109,7 @@ class Crud:
         return self.page(query, items, lambda item: [_follow(item, name) for name in names])
 
     def get(self, key: object, options: Sequence[ExecutableOption] = ()) -> Any:
-        """Give one row.
+        """Return one row.
 
         :param key: its primary key, as a value or as text
         :param options: as for :meth:`list`
@@ -203,7 +203,7 @@ class Crud:
         return value
 
     def version(self, item: Any) -> int | None:
-        """Give the version of a row; ``None`` if the model has none."""
+        """Return the version of a row; ``None`` if the model has none."""
         return getattr(item, self.version_key) if self.version_key else None
 
     def page(self, query: Query, read: Sequence[Any], sort_values: Callable[[Any], Sequence[Any]]) -> Page:

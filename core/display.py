@@ -64,7 +64,7 @@ _WRITERS: tuple[tuple[type, Callable[[Any], str | Markup]], ...] = (
 
 
 def label(model: type[Any], name: str) -> str:
-    """Give the name of an attribute as people read it: from its ``info``, or in words."""
+    """Return the name of an attribute as people read it: from its ``info``, or in words."""
     attribute = sa.inspect(model).all_orm_descriptors.get(name)
     info = getattr(attribute, "info", None) or {}
     return words.label(name, info)

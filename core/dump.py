@@ -103,14 +103,14 @@ def _is_plain(field: fields.Field[Any], column: sa.Column[Any]) -> bool:
 
 
 def _is_known(type_: sa.types.TypeEngine[Any]) -> bool:
-    """Tell whether a column's values are what its plain type says."""
+    """Return whether a column's values are what its plain type says."""
     if not isinstance(type_, sa.types.TypeDecorator) or isinstance(type_, UtcDateTime | Money):
         return True
     return type(type_).process_result_value is sa.types.TypeDecorator.process_result_value
 
 
 def _is_odd(type_: sa.types.TypeEngine[Any]) -> bool:
-    """Tell whether a column is set to give other values than its type usually does."""
+    """Return whether a column is set to give other values than its type usually does."""
     match type_:
         case sa.Enum():
             return type_.enum_class is not None
@@ -149,12 +149,12 @@ def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
 
 
 def processor(column: sa.Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Give what SQLAlchemy does to the driver's values of a column; ``None`` if nothing."""
+    """Return what SQLAlchemy does to the driver's values of a column; ``None`` if nothing."""
     return column.type.dialect_impl(dialect).result_processor(dialect, _driver_type(column))
 
 
 def _driver_type(column: sa.Column[Any]) -> int | None:
-    """Give what PostgreSQL's driver calls the type of a number, which its processor asks for; others do not."""
+    """Return what PostgreSQL's driver calls the type of a number, which its processor asks for; others do not."""
     type_ = plain_type(column)
     if isinstance(type_, sa.Float):
         return _FLOAT8

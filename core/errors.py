@@ -54,7 +54,7 @@ def init_app(app: Flask) -> None:
 
 
 def wants_problem() -> bool:
-    """Tell whether this request's errors are problem documents rather than pages."""
+    """Return whether this request's errors are problem documents rather than pages."""
     if is_api_path(current_app, request.path):
         return True
     accepted = request.accept_mimetypes
@@ -126,7 +126,7 @@ def answer_internal(error: InternalServerError) -> Any:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same statement may well succeed a moment later."""
+    """Return whether the same statement may well succeed a moment later."""
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return True
     if not isinstance(error, sqlalchemy.exc.DBAPIError):

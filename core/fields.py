@@ -197,7 +197,7 @@ class Json(fields.Raw):
 
 
 def plain_type(column: sa.Column[Any]) -> Any:
-    """Give the type of a column, without the decorator around it."""
+    """Return the type of a column, without the decorator around it."""
     type_ = column.type
     # An interval is decorated as well: on engines that have none, it is a time since 1970.
     decorated = isinstance(type_, sa.types.TypeDecorator) and not isinstance(type_, sa.Interval)
@@ -273,7 +273,7 @@ def from_text(field: fields.Field[Any], text: str) -> Any:
 
 
 def not_blank(column: sa.Column[Any]) -> bool:
-    """Tell whether a text must have at least one visible character: NOT NULL without a default."""
+    """Return whether a text must have at least one visible character: NOT NULL without a default."""
     return (
         isinstance(column.type, sa.String)
         and not isinstance(column.type, sa.Enum)

@@ -55,7 +55,7 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
     pointers: ClassVar[Mapping[str, str]] = {}
 
     def values(self, item: Any = None) -> dict[str, Any]:
-        """Give what was entered: attribute to value, for the verbs.
+        """Return what was entered: attribute to value, for the verbs.
 
         :param item: the row that is edited; what was left as it was shown stays as it is stored
         """
@@ -97,7 +97,7 @@ def model_form(
 
 
 def declared(model: type[Any]) -> list[str]:
-    """Give the attributes of a model as they are declared, a relationship where its foreign key stands."""
+    """Return the attributes of a model as they are declared, a relationship where its foreign key stands."""
     mapper = sa.inspect(model)
     places = {column: place for place, column in enumerate(mapper.local_table.columns)}
 

@@ -123,7 +123,7 @@ class RowSelect(QuerySelectField):  # type: ignore[misc]
     """One row of a table, by its ``str()``."""
 
     def iter_choices(self) -> Iterator[Choice]:
-        """Give the choices; the original's tuples are deprecated by WTForms 3.3."""
+        """Return the choices; the original's tuples are deprecated by WTForms 3.3."""
         return map(_choice, super().iter_choices())
 
 
@@ -136,7 +136,7 @@ class RowCheckboxes(QueryCheckboxField):  # type: ignore[misc]
         super().pre_validate(form)
 
     def iter_choices(self) -> Iterator[Choice]:
-        """Give the choices; the original's tuples are deprecated by WTForms 3.3."""
+        """Return the choices; the original's tuples are deprecated by WTForms 3.3."""
         return map(_choice, super().iter_choices())
 
 

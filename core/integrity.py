@@ -42,7 +42,7 @@ def explain(
 
 
 def breaks_check(error: OperationalError) -> bool:
-    """Tell whether a CHECK was broken: PyMySQL calls that an operational error."""
+    """Return whether a CHECK was broken: PyMySQL calls that an operational error."""
     return error.orig is not None and error.orig.args[:1] == (_CHECK,)
 
 
@@ -70,14 +70,14 @@ def _unique_columns(error: IntegrityError | OperationalError, model: type[Any]) 
 
 
 def _name(rule: sa.Constraint | sa.Index) -> str:
-    """Give the name as the engine has it: one that is too long was cut."""
+    """Return the name as the engine has it: one that is too long was cut."""
     preparer = db.engine.dialect.identifier_preparer
     text = preparer.format_index(rule) if isinstance(rule, sa.Index) else preparer.format_constraint(rule)
     return str(text).strip('"`')
 
 
 def _broken(error: IntegrityError | OperationalError) -> str:
-    """Give the name of the broken constraint, or its columns; never a word of the data, which stands beside it."""
+    """Return the name of the broken constraint, or its columns; never a word of the data, which stands beside it."""
     cause: Any = error.orig
     if hasattr(cause, "diag"):
         return cause.diag.constraint_name or ""

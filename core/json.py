@@ -43,7 +43,7 @@ def dump_bytes(obj: Any, options: int = 0) -> bytes:
 
 
 def default_value(value: Any) -> Any:
-    """Give what orjson should write for a type that it does not know."""
+    """Return what orjson should write for a type that it does not know."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Markup | str):

@@ -58,13 +58,13 @@ def protect(response: Response) -> Response:
 
 
 def static_url(filename: str) -> str:
-    """Give the URL of a file in ``app/static``; it changes with the file's content."""
+    """Return the URL of a file in ``app/static``; it changes with the file's content."""
     path = Path(str(current_app.static_folder), filename)
     return f"{request.script_root}{current_app.static_url_path}/{filename}?v={_fingerprint(path, _changed(path))}"
 
 
 def bootstrap_css_url() -> str:
-    """Give the URL of Bootstrap's stylesheet, as Bootstrap-Flask serves it."""
+    """Return the URL of Bootstrap's stylesheet, as Bootstrap-Flask serves it."""
     version = bootstrap.bootstrap_version
     return f"{request.script_root}/bootstrap{current_app.static_url_path}/css/bootstrap.min.css?v={version}"
 

@@ -10,7 +10,7 @@ from .exceptions import BadQuery
 
 
 def single_args() -> dict[str, str]:
-    """Give the query string; a parameter must not stand twice.
+    """Return the query string; a parameter must not stand twice.
 
     :raises BadQuery: if one does
     """
@@ -22,7 +22,7 @@ def single_args() -> dict[str, str]:
 
 
 def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:
-    """Give this request's URL for each cursor; a cursor needs no quoting."""
+    """Return this request's URL for each cursor; a cursor needs no quoting."""
     if not cursors:
         return {}
     kept = {name: text for name, text in request.args.items() if text and name not in ("page", "cursor")}
@@ -31,7 +31,7 @@ def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:
 
 
 def query_url(**changes: Any) -> str:
-    """Give this request's URL with some parameters changed; ``None`` leaves one out."""
+    """Return this request's URL with some parameters changed; ``None`` leaves one out."""
     args = {**request.args.to_dict(), **changes}
     kept = {name: value for name, value in args.items() if value not in (None, "")}
     path = f"{request.script_root}{request.path}"

@@ -331,7 +331,7 @@ class Listing:
         return SortKey(sortable(path.column), name.startswith("-") != back, back, path.column.nullable or missing)
 
     def values(self, query: Query) -> dict[str, Any]:
-        """Give the values for the parameters of :meth:`where` and :meth:`paginate`."""
+        """Return the values for the parameters of :meth:`where` and :meth:`paginate`."""
         values: dict[str, Any] = {"limit": query.limit + 1}
         if query.page is not None:
             values["offset"] = (query.page - 1) * query.limit

@@ -46,7 +46,7 @@ def init_app(app: Flask) -> None:
 
 
 def menu() -> list[Entry]:
-    """Give the entries for this request; none where no address can be made (an untrusted host)."""
+    """Return the entries for this request; none where no address can be made (an untrusted host)."""
     if request_ctx.url_adapter is None:
         return []
     here = f"{request.script_root}{request.path}"
@@ -58,7 +58,7 @@ def menu() -> list[Entry]:
 
 
 def entries(module: str) -> list[Entry]:
-    """Give the entries of one module."""
+    """Return the entries of one module."""
     collected: dict[str, Callable[[], list[Link]]] = current_app.extensions["menu"]
     links = collected[module]() if module in collected else []
     return [Entry(link.label, url_for(link.endpoint)) for link in links]

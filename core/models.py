@@ -70,7 +70,7 @@ class Money(TypeDecorator[Decimal]):
 
 
 def now() -> datetime:
-    """Give this moment, in UTC."""
+    """Return this moment, in UTC."""
     return datetime.now(UTC)
 
 

@@ -47,7 +47,7 @@ class Module:
         return importlib.import_module(f"{self.name}.{name}") if self.has(name) else None
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a file of this name, without importing it."""
+        """Return whether there is a file of this name, without importing it."""
         return hasattr(self.package, "__path__") and importlib.util.find_spec(f"{self.name}.{name}") is not None
 
 
@@ -90,13 +90,13 @@ def register(app: Flask, modules: Sequence[Module]) -> None:
 
 
 def installed(app: Flask | None = None) -> list[Module]:
-    """Give the modules of this application, by default the current one, in order."""
+    """Return the modules of this application, by default the current one, in order."""
     found: list[Module] = (app or current_app).extensions["modules"]
     return found
 
 
 def offers(app: Flask, name: str) -> Iterator[tuple[Module, ModuleType]]:
-    """Give ``(module, its file)`` for every installed module with a file of this name."""
+    """Yield ``(module, its file)`` for every installed module with a file of this name."""
     for module in installed(app):
         file = module.file(name)
         if file is not None:
@@ -104,7 +104,7 @@ def offers(app: Flask, name: str) -> Iterator[tuple[Module, ModuleType]]:
 
 
 def blueprints(module: Module) -> list[Blueprint]:
-    """Give the blueprints that this module defines, without those nested in another.
+    """Return the blueprints that this module defines, without those nested in another.
 
     :raises ModuleError: if there is none
     """
@@ -125,7 +125,7 @@ def blueprints(module: Module) -> list[Blueprint]:
 
 
 def metadatas(module: Module) -> list[MetaData]:
-    """Give the MetaData that the module's ``models`` bring: the shared one or its own Base's."""
+    """Return the MetaData that the module's ``models`` bring: the shared one or its own Base's."""
     models = _models(module)
     found: dict[int, MetaData] = {}
     for value in vars(models).values() if models else ():
@@ -185,7 +185,7 @@ def _check_tables(modules: Sequence[Module]) -> None:
 
 
 def _definer(modules: Sequence[Module], table: Table) -> str:
-    """Give the module that a table is from; one MetaData holds the tables of many."""
+    """Return the module that a table is from; one MetaData holds the tables of many."""
     for module in modules:
         for value in vars(_models(module) or module.package).values():
             mapped = getattr(value, "__table__", None) is table and _is_within(value.__module__, module.name)

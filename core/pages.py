@@ -178,25 +178,25 @@ class Pages:
         return render_template([own, common], pages=self, verbs=self.verbs, model=self.verbs.model, **context), status
 
     def url(self, name: str, item: Any = None) -> str:
-        """Give the URL of one of these pages: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""
+        """Return the URL of one of these pages: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""
         values = {} if item is None else {"key": getattr(item, self.verbs.listing.key)}
         return url_for(f".{self.name}_{name}", **values)
 
     def url_after(self, item: Any = None) -> str:
-        """Give the URL where one goes from a form: to the row if there is one, to the list, or to the start."""
+        """Return the URL where one goes from a form: to the row if there is one, to the list, or to the start."""
         if item is not None and "get" in self.allow:
             return self.url("detail", item)
         return self.url("list") if "list" in self.allow else f"{request.script_root}/"
 
     def sort_url(self, name: str, query: Query) -> str | None:
-        """Give the URL of the list sorted by a column, or the other way round if it is already so."""
+        """Return the URL of the list sorted by a column, or the other way round if it is already so."""
         column = self.sorts_by(name)
         if column is None:
             return None
         return query_url(sort=f"-{column}" if query.sort[0] == column else column, page=None, cursor=None)
 
     def sorts_by(self, name: str) -> str | None:
-        """Give what the list is sorted by when the heading of this column is chosen."""
+        """Return what the list is sorted by when the heading of this column is chosen."""
         return next((word for word in self.verbs.sorts if word == name or word.startswith(f"{name}.")), None)
 
     def _written(self) -> Sequence[str]:

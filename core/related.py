@@ -33,7 +33,7 @@ class Related:
 
 
 def related(item: Any) -> list[Related]:
-    """Give what belongs to a row, for each of its one-to-many relationships."""
+    """Return what belongs to a row, for each of its one-to-many relationships."""
     return [
         _read(item, relation) for relation in sa.inspect(type(item)).relationships if relation.direction is ONETOMANY
     ]

@@ -224,7 +224,7 @@ def check_acceptable() -> None:
 
 
 def page_links(page: Page) -> dict[str, str]:
-    """Give the URLs of the neighbouring pages (relation to URL), for the body and ``Link``."""
+    """Return the URLs of the neighbouring pages (relation to URL), for the body and ``Link``."""
     cursors = {"next": page.next, "prev": page.previous}
     links = cursor_urls({name: text for name, text in cursors.items() if text})
     number = page.query.page
@@ -238,7 +238,7 @@ def page_links(page: Page) -> dict[str, str]:
 
 
 def defaults(schema: Schema, model: type[Any]) -> dict[str, Any]:
-    """Give the values that a replaced item gets for what the body leaves out."""
+    """Return the values that a replaced item gets for what the body leaves out."""
     columns = model.__mapper__.columns
     found = {}
     for name, field in schema.load_fields.items():

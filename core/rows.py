@@ -58,7 +58,7 @@ class Prepared:
         return ready if self.names is None else tuple(ready[name] for name in self.names)
 
     def sort_values(self, row: Sequence[Any]) -> list[Any]:
-        """Give the values by which a row is sorted."""
+        """Return the values by which a row is sorted."""
         return [process(row[place]) if process else row[place] for place, process in self.sort]
 
 
@@ -80,12 +80,12 @@ class EntityReader:
         self.schema = schema
 
     def page(self, query: Query) -> Page:
-        """Give one page, its items as JSON shows them."""
+        """Return one page, its items as JSON shows them."""
         page = self.verbs.list(query)
         return replace(page, items=self.schema.dump(page.items, many=True))
 
     def one(self, key: object) -> tuple[dict[str, Any], int | None]:
-        """Give one row as JSON shows it, and its version."""
+        """Return one row as JSON shows it, and its version."""
         item = self.verbs.get(key)
         return self.schema.dump(item), self.verbs.version(item)
 
@@ -99,7 +99,7 @@ class RowReader:
         self._prepared: dict[Any, Prepared] = {}
 
     def page(self, query: Query) -> Page:
-        """Give one page, its items as JSON shows them.
+        """Return one page, its items as JSON shows them.
 
         :raises NotFound: if the page is past the end
         """
@@ -111,7 +111,7 @@ class RowReader:
         return replace(page, items=list(map(prepared.dump, page.items)))
 
     def one(self, key: object) -> tuple[dict[str, Any], int | None]:
-        """Give one row as JSON shows it, and its version.
+        """Return one row as JSON shows it, and its version.
 
         :raises NotFound: if no row has this key
         """

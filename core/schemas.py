@@ -49,7 +49,7 @@ class Converter(ModelConverter):
 
 
 def is_read_only(column: sa.Column[Any]) -> bool:
-    """Tell whether only the application sets this column."""
+    """Return whether only the application sets this column."""
     if column.info.get("read_only"):
         return True
     # A key that makes itself: counted by the database, or a UUID by its default.

@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def make() -> dict[str, str]:
-    """Give what the generated files shall hold, by name."""
+    """Return what the generated files shall hold, by name."""
     bootstrap = files("flask_bootstrap").joinpath("static/bootstrap5")
     css = bootstrap.joinpath("css/bootstrap.min.css").read_text(encoding="utf-8")
     site = STATIC.joinpath("site.css").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def make() -> dict[str, str]:
 
 
 def dark(*sheets: str) -> str:
-    """Give the dark rules of these sheets, for visitors who have made no choice of their own.
+    """Return the dark rules of these sheets, for visitors who have made no choice of their own.
 
     Bootstrap has them under an attribute only, which takes a script to set.
     """
@@ -78,7 +78,7 @@ def dark(*sheets: str) -> str:
 
 
 def icons(sprite: str, names: tuple[str, ...]) -> str:
-    """Give a sprite of these icons only.
+    """Return a sprite of these icons only.
 
     :raises KeyError: if one is not in the sprite
     """
@@ -103,7 +103,7 @@ def _dark_rules(css: str) -> str:
 
 
 def _blocks(css: str) -> Iterator[tuple[str, str]]:
-    """Give ``(what stands before the brace, what stands inside)`` for each outermost block."""
+    """Return ``(what stands before the brace, what stands inside)`` for each outermost block."""
     depth = start = opened = 0
     for match in re.finditer(r"[{};]|\"[^\"]*\"|'[^']*'", css):
         match match[0], depth:

@@ -77,7 +77,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def _session_number(config: pytest.Config) -> int:
-    """Give the lowest number that no other session on this machine has: two may run at once.
+    """Return the lowest number that no other session on this machine has: two may run at once.
 
     The lock goes with the process, so that the number of a killed session, and with it the
     databases that it left, come to the next one.
@@ -185,7 +185,7 @@ def _drop_leftovers(server: URL, prefix: str) -> None:
 
 @pytest.fixture(scope="session")
 def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
-    """Give the databases of this worker."""
+    """Return the databases of this worker."""
     return Databases(request.config, tmp_path_factory.mktemp("databases"))
 
 
@@ -250,7 +250,7 @@ def platforms(databases: Databases) -> Iterator[dict[str, Platform]]:
 
 @pytest.fixture
 def platform(platforms: dict[str, Platform], databases: Databases) -> Iterator[Callable[[str], URL]]:
-    """Give the URL of the platform's database on an engine; what the test wrote is deleted after it."""
+    """Return the URL of the platform's database on an engine; what the test wrote is deleted after it."""
     used: set[str] = set()
 
     def url(engine_name: str) -> URL:
@@ -298,25 +298,25 @@ def make_app(platform: Callable[[str], URL]) -> Iterator[Callable[..., Flask]]:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], platform: Callable[[str], URL], engine_name: str) -> Flask:
-    """Give the whole application on an empty database, on each engine."""
+    """Return the whole application on an empty database, on each engine."""
     return make_app(platform(engine_name))
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Give a client of ``app``."""
+    """Return a client of ``app``."""
     return app.test_client()
 
 
 @pytest.fixture
 def site(make_app: Callable[..., Flask]) -> Flask:
-    """Give the whole application on an empty SQLite database, where the engine does not matter."""
+    """Return the whole application on an empty SQLite database, where the engine does not matter."""
     return make_app()
 
 
 @pytest.fixture
 def visitor(site: Flask) -> FlaskClient:
-    """Give a client of ``site``."""
+    """Return a client of ``site``."""
     return site.test_client()
 
 
@@ -344,7 +344,7 @@ def live_server() -> Iterator[Callable[[Flask], str]]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Give Chromium, without a window and without a way out of this machine."""
+    """Return Chromium, without a window and without a way out of this machine."""
     names = ("chromium", "chromium-browser", "google-chrome")
     program = next(filter(None, map(shutil.which, names)), None)
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
@@ -360,7 +360,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Give a new page; what goes wrong on it, seen or not, fails the test.
+    """Return a new page; what goes wrong on it, seen or not, fails the test.
 
     That is an error in the console, an exception of a script, and a request to another machine.
     The status of the page itself is the test's business.

@@ -62,7 +62,7 @@ class _Reader(HTMLParser):
 
 
 def read(html: str) -> Fields:
-    """Give what the only form of the page would send, its token among it."""
+    """Return what the only form of the page would send, its token among it."""
     reader = _Reader()
     reader.feed(html)
     (pairs,) = reader.forms

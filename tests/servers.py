@@ -45,7 +45,7 @@ class Server:
 
 
 def find(engine_name: str) -> Server:
-    """Give the server the environment names, else one on this machine's usual port, else a private one.
+    """Return the server the environment names, else one on this machine's usual port, else a private one.
 
     :raises Missing: if there is none of these
     """

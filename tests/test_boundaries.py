@@ -69,7 +69,7 @@ def project() -> list[Source]:
 
 
 def imports(found: list[Source], *, running: bool = False) -> Iterator[Import]:
-    """Give every import; when running, without those that are for types only."""
+    """Return every import; when running, without those that are for types only."""
     for source in found:
         for node in _nodes(source.tree, running):
             where = f"{source.path}:{getattr(node, 'lineno', 0)}"
@@ -148,7 +148,7 @@ def _door_fault(one: Import, owner: str, files: set[str], installed: list[str]) 
 
 
 def _module(name: str) -> str | None:
-    """Give the module that a dotted name belongs to: ``app.blog`` for ``app.blog.models``."""
+    """Return the module that a dotted name belongs to: ``app.blog`` for ``app.blog.models``."""
     parts = name.split(".")
     return ".".join(parts[:2]) if parts[0] == "app" and len(parts) > 1 else None
 

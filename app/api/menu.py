@@ -4,5 +4,5 @@ from core.menu import Link
 
 
 def entries() -> list[Link]:
-    """Give the links, in order."""
+    """Return the links, in order."""
     return [Link("Places", "api.index")]

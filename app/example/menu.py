@@ -4,7 +4,7 @@ from core.menu import Link
 
 
 def entries() -> list[Link]:
-    """Give what the navigation bar shows."""
+    """Return what the navigation bar shows."""
     return [
         Link("Products", "example.product_list"),
         Link("Categories", "example.category_list"),

@@ -48,7 +48,7 @@ class Autogenerate:
         self.metadata = self._merge()
 
     def options(self) -> dict[str, Any]:
-        """Give the arguments for ``context.configure``."""
+        """Return the arguments for ``context.configure``."""
         return {
             "target_metadata": self.metadata,
             "include_name": self.include_name,
@@ -61,7 +61,7 @@ class Autogenerate:
         }
 
     def include_name(self, name: str | None, kind: str, parents: Any) -> bool:
-        """Say whether this table of the database is ours to compare; note it if not."""
+        """Return whether this table of the database is ours to compare; note it if not."""
         if kind != "table" or name is None or name in self.metadata.tables:
             return True
         ours = self._former_owner(name) in self.labels
@@ -212,7 +212,7 @@ def _leave_indexes_to_their_table(steps: ops.OpContainer) -> None:
 
 
 def longest_prefix(table: str, labels: set[str]) -> str | None:
-    """Give the label that ``<label>_<noun>`` begins with; of ``api`` and ``api_keys`` the longer."""
+    """Return the label that ``<label>_<noun>`` begins with; of ``api`` and ``api_keys`` the longer."""
     return max((label for label in labels if table.startswith(f"{label}_")), key=len, default=None)
 
 

@@ -25,7 +25,7 @@ ROOT = deployment.ROOT
 
 
 def make_config(url: URL | str | None = None, installed_apps: Sequence[str] | None = None) -> Config:
-    """Give what ``alembic.command`` needs.
+    """Return what ``alembic.command`` needs.
 
     :param url: the database; by default the deployment's
     :param installed_apps: dotted names of modules; by default those of ``settings.py``
@@ -56,7 +56,7 @@ def downgrade(url: URL | str | None = None, revision: str = "-1", installed_apps
 
 
 def pending(connection: Connection) -> list[str]:
-    """Give the ids of the revisions that this database still needs, oldest first.
+    """Return the ids of the revisions that this database still needs, oldest first.
 
     :raises alembic.util.CommandError: if the database is at a revision that this code does not have
     """

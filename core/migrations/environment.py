@@ -131,7 +131,7 @@ def make_engine(url: URL) -> Engine:
 
 
 def find_url(config: Config) -> URL:
-    """Give the database that a configuration of ours is for."""
+    """Return the database that a configuration of ours is for."""
     url = config.attributes.get("url")
     return sa.make_url(deployment.load()["SQLALCHEMY_DATABASE_URI"] if url is None else url)
 

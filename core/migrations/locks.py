@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def exclusive(engine: Engine) -> Iterator[Connection]:
-    """Give a connection while no other migration runs on this database.
+    """Yield a connection while no other migration runs on this database.
 
     It is not in a transaction: in one, alembic would leave the commit to whoever began it.
 
@@ -121,7 +121,7 @@ def _pause_or_give_up(pause: float | None, error: Exception) -> None:
 
 
 def _is_lock_timeout(cause: Any) -> bool:
-    """Say whether PostgreSQL (55P03), MariaDB (1205) or SQLite (BUSY) waited for a lock in vain."""
+    """Return whether PostgreSQL (55P03), MariaDB (1205) or SQLite (BUSY) waited for a lock in vain."""
     return (
         getattr(cause, "sqlstate", None) == "55P03"
         or getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")

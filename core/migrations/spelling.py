@@ -28,7 +28,7 @@ def make_plain(table: sa.Table) -> None:
 
 
 def plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Give the SQLAlchemy type that makes the same column on every engine as this decorator of ours."""
+    """Return the SQLAlchemy type that makes the same column on every engine as this decorator of ours."""
     if not isinstance(type_, TypeDecorator) or type(type_).__module__.startswith("sqlalchemy."):
         return type_
     found = plain(type_.impl_instance)
@@ -97,7 +97,7 @@ def compare_server_default(
 
 
 def _unquoted(default: str) -> str:
-    """Give the text of ``'it''s'``, of ``(CURRENT_TIMESTAMP)`` or of PostgreSQL's ``'red'::color``."""
+    """Return the text of ``'it''s'``, of ``(CURRENT_TIMESTAMP)`` or of PostgreSQL's ``'red'::color``."""
     text = _without_cast(re.sub(r"^\((.*)\)$", r"\1", default, flags=re.DOTALL))
     return text[1:-1].replace("''", "'") if re.fullmatch(r"'.*'", text, re.DOTALL) else text
 

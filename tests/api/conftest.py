@@ -78,7 +78,7 @@ def make_country(app: Flask) -> Maker:
 
 @pytest.fixture
 def names(client: FlaskClient) -> Callable[[str], list[str]]:
-    """Give the names in the list of cities for a query string."""
+    """Return the names in the list of cities for a query string."""
 
     def ask(query: str) -> list[str]:
         answer = client.get(f"/api/v1/cities?{query}")
@@ -90,7 +90,7 @@ def names(client: FlaskClient) -> Callable[[str], list[str]]:
 
 @pytest.fixture
 def macondo() -> dict[str, Any]:
-    """Give the body of a city that may be created."""
+    """Return the body of a city that may be created."""
     return {
         "name": "Macondo",
         "country_code": "ES",

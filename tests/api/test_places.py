@@ -42,9 +42,9 @@ def test_page_is_read_off_an_index(site: Flask, sort, filters, place):
     query = cities.listing.parse({"sort": sort, **filters})
     if place is not None:
         query = replace(query, cursor=Cursor(place if "population" in sort else ("Madrid", 7)))
-    select = cities.listing.paginate(cities.listing.where(cities.select(), query), query)
+    select = cities.statement(query)
     with site.app_context():
-        sql = select.params(cities.values(query)).compile(db.engine, compile_kwargs={"literal_binds": True})
+        sql = select.params(cities.listing.values(query)).compile(db.engine, compile_kwargs={"literal_binds": True})
         plan = [row.detail for row in db.session.execute(sa.text(f"EXPLAIN QUERY PLAN {sql}"))]
     # One step, so nothing is sorted; with a place, it is where the reading begins.
     assert len(plan) == 1

@@ -31,7 +31,7 @@ def shelf_urls(databases: Any) -> Iterator[dict[str, URL]]:
 
 @pytest.fixture
 def shelf_url(shelf_urls: dict[str, URL], databases: Any) -> Iterator[Callable[[str], URL]]:
-    """Give the URL of the module's database on an engine; it is emptied after the test."""
+    """Return the URL of the module's database on an engine; it is emptied after the test."""
     used = set()
 
     def url(engine_name: str) -> URL:
@@ -62,25 +62,25 @@ def _empty(connection: sa.Connection) -> None:
 
 @pytest.fixture
 def shop(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str) -> Flask:
-    """Give an application of the tests' own module, on each engine."""
+    """Return an application of the tests' own module, on each engine."""
     return make_app(shelf_url(engine_name), [shelf.__name__])
 
 
 @pytest.fixture
 def kiosk(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> Flask:
-    """Give an application of the tests' own module on SQLite, where the engine does not matter."""
+    """Return an application of the tests' own module on SQLite, where the engine does not matter."""
     return make_app(shelf_url("sqlite"), [shelf.__name__])
 
 
 @pytest.fixture
 def buyer(shop: Flask) -> FlaskClient:
-    """Give a client of ``shop``, with a maker in its database."""
+    """Return a client of ``shop``, with a maker in its database."""
     return _with_maker(shop).test_client()
 
 
 @pytest.fixture
 def passer(kiosk: Flask) -> FlaskClient:
-    """Give a client of ``kiosk``, with a maker in its database."""
+    """Return a client of ``kiosk``, with a maker in its database."""
     return _with_maker(kiosk).test_client()
 
 

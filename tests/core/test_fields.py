@@ -96,8 +96,9 @@ def test_whole_numbers_fit_their_column(type_: Any, low: int, high: int) -> None
     [
         (Whole(), "+7", 7),
         (Whole(), "-0", 0),
-        (Flag(), "TRUE", True),
-        (Flag(), "0", False),
+        (Flag(), "true", True),
+        (Flag(), "false", False),
+        (Flag(), "yes", None),
         (Real(), "-1.5", -1.5),
         (Real(), "3.", 3.0),
         (Exact(precision=10, scale=2), "-0", Decimal("0.00")),

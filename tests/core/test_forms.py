@@ -40,7 +40,7 @@ def desk_urls(databases: Any) -> Iterator[dict[str, URL]]:
 def open_desk(
     make_app: Callable[..., Flask], desk_urls: dict[str, URL], databases: Any
 ) -> Iterator[Callable[[str], Flask]]:
-    """Give an application of the desk on an engine, with a drawer and two marks, emptied after the test."""
+    """Return an application of the desk on an engine, with a drawer and two marks, emptied after the test."""
     apps = []
 
     def make(engine_name: str) -> Flask:
@@ -83,7 +83,7 @@ def add(app: Flask, **values: Any) -> str:
 
 
 def stored(app: Flask) -> dict[str, Any]:
-    """Give the only sheet."""
+    """Return the only sheet."""
     with app.app_context():
         sheet = db.session.scalars(sa.select(desk.Sheet)).one()
         found = {column.key: getattr(sheet, column.key) for column in sa.inspect(desk.Sheet).column_attrs}

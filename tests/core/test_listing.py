@@ -82,7 +82,7 @@ def refused(client: FlaskClient, query: str) -> dict[str, str]:
         ("color__isnull", "true", "cn"),
         ("size", "M", "a"),
         ("live", "true", "a"),
-        ("live", "no", "bcn"),
+        ("live", "false", "bcn"),
         ("big", "9223372036854775807", "a"),
         ("day", "2026-01-31", "a"),
         ("clock", "12:30:00", "a"),
@@ -445,6 +445,6 @@ def test_sorting_by_several_related_rows_fails_at_start() -> None:
 def test_shape_of_a_query_depends_on_its_names_only(kiosk: Flask) -> None:
     shapes = {things.listing.parse({"rank": text, "limit": text}).shape for text in "123"}
     assert len(shapes) == 1
-    one, other = ({"rank": "1", "live": "no"}, {"live": "yes", "rank": "2"})
+    one, other = ({"rank": "1", "live": "false"}, {"live": "true", "rank": "2"})
     assert things.listing.parse(one).shape == things.listing.parse(other).shape
     assert things.listing.parse({"rank__in": "1,2"}).shape != things.listing.parse({"rank__in": "1"}).shape

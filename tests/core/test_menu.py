@@ -30,7 +30,7 @@ MENU = """
 
 @pytest.fixture
 def client(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> FlaskClient:
-    """Give a client of two modules with three entries each, and one without a menu."""
+    """Return a client of two modules with three entries each, and one without a menu."""
     made = [
         write_module(label, init=VIEW + PAGES.format(label=label), menu=MENU.format(label=label))
         for label in ("depot", "yard")
@@ -40,7 +40,7 @@ def client(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> 
 
 
 def entries(page: str) -> list[tuple[str, str, str]]:
-    """Give (URL, what it is to the current page, label) of each entry."""
+    """Return (URL, what it is to the current page, label) of each entry."""
     nav = page.partition('aria-label="Main"')[2].partition("</nav>")[0]
     return re.findall(r'<a href="([^"]*)"(?: aria-current="(\w+)")?>([^<]*)</a>', nav)
 

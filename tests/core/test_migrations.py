@@ -485,7 +485,7 @@ def hasty(monkeypatch):
 
 @pytest.fixture
 def blocked(project, new_database):
-    """Give a database of this engine that has one revision and needs another, of two statements."""
+    """Return a database of this engine that has one revision and needs another, of two statements."""
 
     def make(engine_name: str) -> URL:
         create = "op.create_table('{0}', sa.Column('id', sa.Integer(), primary_key=True))"

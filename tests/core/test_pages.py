@@ -67,7 +67,7 @@ PAGES = """
 def open_jobs(
     make_app: Callable[..., Flask], write_module: Callable[..., str], new_database: Callable[[str], URL]
 ) -> Callable[..., FlaskClient]:
-    """Give a client of a site with one job: ``open_jobs('allow = ("list",)')``."""
+    """Return a client of a site with one job: ``open_jobs('allow = ("list",)')``."""
 
     def make(knobs: str = "") -> FlaskClient:
         app = make_app(new_database("sqlite"), [write_module("jobs", init=PAGES.format(knobs=knobs), models=MODEL)])
@@ -239,7 +239,7 @@ def test_filter_of_every_type_has_its_control(desk_client: FlaskClient, paramete
 
 @pytest.fixture
 def desk_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
-    """Give a client of the desk with one sheet that has a value of every type."""
+    """Return a client of the desk with one sheet that has a value of every type."""
     app = make_app(new_database("sqlite"), [desk.__name__])
     with app.app_context():
         desk.Base.metadata.create_all(db.engine)
@@ -255,7 +255,7 @@ def desk_client(make_app: Callable[..., Flask], new_database: Callable[[str], UR
 
 @pytest.fixture
 def sheets(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
-    """Give a client of the desk on PostgreSQL, with one sheet."""
+    """Return a client of the desk on PostgreSQL, with one sheet."""
     app = make_app(new_database("postgresql"), [desk.__name__])
     with app.app_context():
         desk.Base.metadata.create_all(db.engine)

@@ -85,7 +85,7 @@ class Shop:
             return {**found, "tags": [tag.id for tag in item.tags]} if model is Product else found
 
     def only(self, model: type[Any], **values: Any) -> dict[str, Any]:
-        """Give the only row with these values."""
+        """Return the only row with these values."""
         with self.app.app_context():
             key = db.session.scalars(sa.select(model.id).filter_by(**values)).one()
         found = self.read(model, key)
@@ -93,7 +93,7 @@ class Shop:
         return found
 
     def content(self) -> list[list[tuple[Any, ...]]]:
-        """Give all that is stored, to compare it with what it is later."""
+        """Return all that is stored, to compare it with what it is later."""
         tables = [table for table in db.metadata.sorted_tables if table.name.startswith("example_")]
         with self.app.app_context():
             return [sorted(map(tuple, db.session.execute(sa.select(table))), key=repr) for table in tables]
@@ -101,17 +101,17 @@ class Shop:
 
 @pytest.fixture
 def shop(app: Flask) -> Shop:
-    """Give the catalogue of ``app``, on each engine."""
+    """Return the catalogue of ``app``, on each engine."""
     return Shop(app)
 
 
 @pytest.fixture
 def stand(site: Flask) -> Shop:
-    """Give the catalogue of ``site``, on SQLite."""
+    """Return the catalogue of ``site``, on SQLite."""
     return Shop(site)
 
 
 @pytest.fixture
 def shop_of() -> Callable[[Flask], Shop]:
-    """Give the catalogue of an application that the test makes."""
+    """Return the catalogue of an application that the test makes."""
     return Shop

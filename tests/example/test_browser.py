@@ -23,7 +23,7 @@ AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 @pytest.fixture
 def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
-    """Give the address of a site with the demo catalogue."""
+    """Return the address of a site with the demo catalogue."""
     with site.app_context():
         demo.load()
     return live_server(site)
@@ -31,7 +31,7 @@ def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
 
 @pytest.fixture
 def plain(browser: Browser) -> Iterator[Page]:
-    """Give a page that runs no JavaScript."""
+    """Return a page that runs no JavaScript."""
     context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
     yield context.new_page()
     context.close()
@@ -39,13 +39,13 @@ def plain(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(params=["page", "plain"])
 def any_page(request: pytest.FixtureRequest) -> Page:
-    """Give a page with JavaScript, and one without."""
+    """Return a page with JavaScript, and one without."""
     found: Page = request.getfixturevalue(request.param)
     return found
 
 
 def rows(page: Page) -> list[str]:
-    """Give the addresses of the rows of a list."""
+    """Return the addresses of the rows of a list."""
     found: list[str] = page.locator("tbody th a").evaluate_all("links => links.map(link => link.href)")
     return found
 

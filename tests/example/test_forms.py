@@ -37,13 +37,13 @@ def delete(key: int) -> str:
 
 
 def summary(answer: TestResponse) -> list[tuple[str, str]]:
-    """Give the lines above the form: (id of the field, what is wrong)."""
+    """Return the lines above the form: (id of the field, what is wrong)."""
     lines = re.findall(r'<li><a href="#([\w-]+)">(.*?)</a>', answer.text)
     return [(link, html.unescape(text)) for link, text in lines]
 
 
 def shown(answer: TestResponse) -> str:
-    """Give the text of a page, without its tags."""
+    """Return the text of a page, without its tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
 
 

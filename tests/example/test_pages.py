@@ -25,13 +25,13 @@ LIST = "/example/products"
 
 
 def names(answer: TestResponse) -> list[str]:
-    """Give the first column of a list."""
+    """Return the first column of a list."""
     assert answer.status_code == 200, answer.text
     return [html.unescape(name) for name in re.findall(r'<th scope="row">\s*<a [^>]*>(.*?)</a>', answer.text)]
 
 
 def shown(answer: TestResponse) -> str:
-    """Give the text of a page, without its tags."""
+    """Return the text of a page, without its tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
 
 
@@ -41,7 +41,7 @@ def links(answer: TestResponse) -> list[str]:
 
 @pytest.fixture
 def shelf(shop: Any) -> Any:
-    """Give a catalogue of six products that differ in what lists are asked about."""
+    """Return a catalogue of six products that differ in what lists are asked about."""
     shop.tools, shop.garden = shop.category(name="Tools"), shop.category(name="Garden")
     shop.sale, shop.gift = shop.tag(name="Sale"), shop.tag(name="Gift idea")
     rows = (

