@@ -27,6 +27,7 @@ from pythonjsonlogger.json import JsonFormatter
 from sqlalchemy import Engine
 from sqlalchemy import MetaData
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase
 
@@ -57,12 +58,23 @@ def init_app(app: Flask) -> None:
     configure_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
     app.after_request(_answer_request_id)
     db.init_app(app)
+    # Runs before Flask-SQLAlchemy's own, which then finds nothing to do.
+    app.teardown_appcontext(_close_session)
     ma.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
     with app.app_context():
         for engine in db.engines.values():
             tune(engine)
+
+
+def _close_session(error: BaseException | None) -> None:
+    """End the request's session; that its connection died meanwhile changes nothing of the answer."""
+    try:
+        db.session.remove()
+    except DBAPIError as lost:
+        logging.getLogger(__name__).warning("a session could not be closed: %s", str(lost.orig).splitlines()[0])
+        db.session.registry.clear()
 
 
 # --- the database -------------------------------------------------------------------------------

@@ -62,11 +62,18 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
         own = {field.short_name: field for field in self if field.type != "CSRFTokenField"}
         return {name: _value(field, getattr(item, name, None)) for name, field in own.items()}
 
+    def reload(self) -> None:
+        """Read the rows to choose from again, after a rollback."""
+        for field in self:
+            if isinstance(field, RowSelect | RowCheckboxes):
+                field.reload()
+
     def add_errors(self, errors: Mapping[str, Sequence[str]]) -> None:
         """Put what a verb refused beside the fields; what has none stands at the top.
 
         :param errors: as :exc:`core.exceptions.Invalid` has them
         """
+        self.reload()
         for name, messages in errors.items():
             field = self._fields.get(name) or self._fields.get(self.pointers.get(name, name))
             if field is None:

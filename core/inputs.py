@@ -19,6 +19,9 @@ from wtforms_sqlalchemy.fields import QuerySelectField
 from . import schemas
 from .fields import from_text
 
+#: Digits that a number may have before or after its point.
+MOST_DIGITS = 40
+
 
 class FitsColumn:
     """Checks a value by the rules of its column, the same as in the schema."""
@@ -100,6 +103,16 @@ def _finite(text: str) -> float:
 class ExactField(fields.DecimalField):
     """A decimal, shown with all its digits and without an exponent."""
 
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the number.
+
+        :raises ValueError: also for NaN, Infinity and far exponents: they would be shown before they are checked
+        """
+        super().process_formdata(valuelist)
+        if self.data is not None and (not self.data.is_finite() or abs(self.data.adjusted()) > MOST_DIGITS):
+            self.data = None
+            raise ValueError(self.gettext("Not a valid decimal value."))
+
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
@@ -122,6 +135,14 @@ class UTCField(fields.DateTimeLocalField):
 class RowSelect(QuerySelectField):  # type: ignore[misc]
     """One row of a table, by its ``str()``."""
 
+    data: Any
+
+    def reload(self) -> None:
+        """Read the rows again: a rollback has expired them all, and the chosen one may be gone."""
+        self._object_list = None
+        if self.data not in [row for _, row in self._get_object_list()]:
+            self.data = None
+
     def iter_choices(self) -> Iterator[Choice]:
         """Return the choices; the original's tuples are deprecated by WTForms 3.3."""
         return map(_choice, super().iter_choices())
@@ -129,6 +150,14 @@ class RowSelect(QuerySelectField):  # type: ignore[misc]
 
 class RowCheckboxes(QueryCheckboxField):  # type: ignore[misc]
     """Any number of rows of a table, each a box to check."""
+
+    data: Any
+
+    def reload(self) -> None:
+        """Read the rows again: a rollback has expired them all, and some may be gone."""
+        self._object_list = None
+        known = {row for _, row in self._get_object_list()}
+        self.data = [row for row in self.data or () if row in known]
 
     def pre_validate(self, form: Any) -> None:
         """Refuse what is no row; the original asks whether all were found before it has looked."""

@@ -1,6 +1,7 @@
 """JSON as the platform speaks it: written by orjson, read strictly."""
 
 import json
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -58,7 +59,7 @@ def default_value(value: Any) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the name {twice!r} stands twice in one object")
     return found

@@ -178,7 +178,7 @@ class Pages:
         return render_template([own, common], pages=self, verbs=self.verbs, model=self.verbs.model, **context), status
 
     def url(self, name: str, item: Any = None) -> str:
-        """Return the URL of one of these pages: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""
+        """Return the URL of a page: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""
         values = {} if item is None else {"key": getattr(item, self.verbs.listing.key)}
         return url_for(f".{self.name}_{name}", **values)
 
@@ -213,6 +213,7 @@ class Pages:
     def _conflict(self, key: str, form: ModelForm) -> Answer:
         """Show what the row is now beside what was entered; saving again decides for the latter."""
         item = self.verbs.get(key)
+        form.reload()
         current = self.form(formdata=None, obj=item)
         fields = [(field, current[field.short_name]) for field in form if field.short_name in current]
         differing = [(mine, now) for mine, now in fields if mine.data != now.data and mine.type != "CSRFTokenField"]

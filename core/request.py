@@ -40,6 +40,9 @@ class Request(flask.Request):
             # Werkzeug would leave bytes that are not UTF-8 as escapes, and drop a form that has them bare.
             _check_utf8("body", unquote_to_bytes(self.get_data()))
         _read(super()._load_form_data)
+        if None in self.form or None in self.files:
+            # werkzeug gives the parts without a name under None, on which others fail.
+            raise BadRequest("A part of the form has no name.")
         # Of the parts of a multipart form it makes U+FFFD, which nobody means.
         if self.mimetype == "multipart/form-data" and any("\ufffd" in text for _, text in self.form.items(multi=True)):
             raise BadRequest("The body is not valid UTF-8.")
