@@ -13,6 +13,7 @@ from werkzeug.serving import is_running_from_reloader
 from config import ConfigError
 from core import create_app
 from core.cli import prepare
+from core.development import explain
 from core.modules import ModuleError
 
 # gunicorn stops at 3, "the worker cannot boot"; at any other code it starts the worker again, for ever.
@@ -25,6 +26,9 @@ def make_app() -> Flask:
         return create_app()
     except (ConfigError, ModuleError) as error:
         print(f"Error: {error}", file=sys.stderr)
+        if is_running_from_reloader():
+            # An end would end the development server too: it goes on, and starts anew with the next change.
+            return explain(error)
         sys.exit(EXIT_CODE)
 
 

@@ -1,5 +1,8 @@
-"""What only a developer sees: a page that says that the database is behind, and brings it to head."""
+"""What only a developer sees: that the database is behind the models, or why nothing starts."""
 
+import logging
+import re
+import traceback
 from typing import Any
 
 from flask import Flask
@@ -12,10 +15,13 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
+import config as deployment
 from services import db
 
 from . import errors
 from .lazy import migrations
+
+logger = logging.getLogger(__name__)
 
 
 def init_app(app: Flask) -> None:
@@ -26,20 +32,42 @@ def init_app(app: Flask) -> None:
 
 
 def answer(error: SQLAlchemyError) -> Any:
-    """Show the revisions that wait, with a button that runs them; else the usual answer."""
+    """Show the revisions that are not run, with a button that runs them, or that one is not written yet."""
     db.session.rollback()
-    if errors.is_transient(error) or errors.wants_problem():
+    if not _is_missing(error) or errors.wants_problem():
         return errors.answer_database(error)
+    logger.error("a table or a column is missing", exc_info=error)
     with db.engine.connect() as connection:
         waiting = migrations.pending(connection)
-    if not waiting:
-        return errors.answer_database(error)
-    return render_template("development/behind.html", revisions=waiting, error=getattr(error, "orig", error)), 500
+    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    cause = getattr(error, "orig", error)
+    return render_template("development/behind.html", revisions=waiting, error=cause, back=back), 500
+
+
+def _is_missing(error: SQLAlchemyError) -> bool:
+    """Return whether a statement names a table or a column that the database does not have."""
+    cause = getattr(error, "orig", None)
+    if getattr(cause, "sqlstate", None) in ("42P01", "42703"):
+        return True
+    number = cause.args[0] if cause is not None and cause.args else None
+    return number in (1146, 1054) or bool(re.match(r"no such (table|column)|table \S+ has no column", str(cause)))
 
 
 def upgrade() -> Response:
-    """Bring the database to head and go back to the start page."""
+    """Bring the database to head and go back to the page that failed."""
     db.session.close()
     migrations.upgrade(db.engine.url)
     flash("The database is at head.", "success")
-    return redirect(f"{request.script_root}/", 303)
+    back = request.form.get("back", "")
+    # Of this site only: //example.org is another's.
+    own = re.match(r"/(?![/\\])", back)
+    return redirect(f"{request.script_root}{back if own else '/'}", 303)
+
+
+def explain(error: Exception) -> Flask:
+    """Make an application that answers everything with what keeps the real one from starting."""
+    app = Flask("app", static_folder=None)
+    app.config.from_mapping(APP_ENV="development", HOST=None, PORT=None, TRUSTED_HOSTS=deployment.LOOPBACK)
+    text = f"The application cannot start.\n\n{error}\n\n{''.join(traceback.format_exception(error))}"
+    app.before_request(lambda: Response(text, 500, mimetype="text/plain"))
+    return app

@@ -20,6 +20,7 @@ from flask_wtf.csrf import CSRFError
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import SecurityError
 from werkzeug.http import HTTP_STATUS_CODES
 
 from services import db
@@ -74,6 +75,10 @@ def answer_http(error: HTTPException) -> Any:
     # Flask-RESTful's abort(422, message=...) keeps its words in `data`.
     data = getattr(error, "data", None)
     detail = data.get("message") if isinstance(data, Mapping) else error.description
+    if isinstance(error, SecurityError):
+        logger.warning("%s Add it to TRUSTED_HOSTS if it is ours.", detail)
+        if current_app.config["APP_ENV"] == "development":
+            detail = f"{detail} If it is yours, add it to TRUSTED_HOSTS in .env."
     if detail == type(error).description:
         # Werkzeug's own words say less than ours.
         detail = kind.cure if kind else None

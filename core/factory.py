@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
+from flask import Response
 from flask import request
 
 import config as deployment
@@ -24,6 +25,7 @@ from . import model_pages
 from . import modules
 from . import signals
 from .json import StrictJSONProvider
+from .problems import KINDS
 from .request import Request
 from .request import refuse_broken_text
 from .sessions import SessionInterface
@@ -35,6 +37,13 @@ class Application(Flask):
     request_class = Request
     json_provider_class = StrictJSONProvider
     session_interface = SessionInterface()
+
+    def handle_exception(self, e: Exception) -> Response:
+        """Answer programs with a problem document in development too, where people get the debugger."""
+        if not self.debug or not errors.wants_problem():
+            return super().handle_exception(e)
+        self.logger.error("Exception on %s", request.path, exc_info=e)
+        return self.finalize_request(errors.answer(KINDS["internal"], repr(e)), from_error_handler=True)
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Let browsers keep for a year what is asked for by its fingerprint; see :mod:`core.layout`."""

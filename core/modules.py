@@ -19,6 +19,8 @@ from sqlalchemy import MetaData
 from sqlalchemy import Table
 from sqlalchemy.exc import InvalidRequestError
 
+from . import faults
+
 
 class ModuleError(Exception):
     """An installed module cannot be used; the message says which, why and what to do."""
@@ -149,27 +151,24 @@ def _import(name: str) -> ModuleType:
                 "settings.py, or install the package that has it."
             ) from error
         raise ModuleError(
-            f"Module {name!r} cannot be imported, it needs {error.name!r}: install that, or correct the import."
+            f"Module {name!r} cannot be imported, it needs {error.name!r}: install that, or correct the import "
+            f"in {faults.place(error)}."
         ) from error
-    except InvalidRequestError as error:
-        raise ModuleError(_sqlalchemy_fault(name, error)) from error
     except Exception as error:
-        raise ModuleError(f"Module {name!r} cannot be imported: {error!r}.") from error
+        raise ModuleError(_explain(name, error)) from error
 
 
 def _models(module: Module) -> ModuleType | None:
     try:
         return module.file("models")
-    except InvalidRequestError as error:
-        raise ModuleError(_sqlalchemy_fault(f"{module.name}.models", error)) from error
     except Exception as error:
-        raise ModuleError(f"Module {module.name!r}: its models cannot be imported: {error!r}.") from error
+        raise ModuleError(_explain(module.name, error)) from error
 
 
-def _sqlalchemy_fault(name: str, error: InvalidRequestError) -> str:
-    if "already defined" in str(error):
+def _explain(name: str, error: Exception) -> str:
+    if isinstance(error, InvalidRequestError) and "already defined" in str(error):
         return f"Module {name!r} defines a table that another module has defined: {error} Name tables <module>_<noun>."
-    return f"Module {name!r} cannot be imported: {error}"
+    return f"Module {name!r} cannot be imported. {faults.describe(error)}"
 
 
 def _check_tables(modules: Sequence[Module]) -> None:
