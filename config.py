@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from sqlalchemy.engine import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import NoSuchModuleError
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENTS = ("development", "testing", "production")
@@ -158,11 +160,11 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         is not read in testing, so that a developer's database is out of a test's reach.
     :raises ConfigError: naming every fault at once
     """
+    faults: list[str] = []
     if environ is None:
         environ = os.environ
         if environ.get("APP_ENV") != "testing":
-            environ = {**_dotenv(), **environ}
-    faults: list[str] = []
+            environ = {**_dotenv(faults), **environ}
     values = _parse(environ, faults)
     url = _database(values, faults)
     if values["APP_ENV"] == "production":
@@ -177,8 +179,14 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     return _for_flask(values, url)
 
 
-def _dotenv() -> dict[str, str]:
-    return {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None}
+def _dotenv(faults: list[str]) -> dict[str, str]:
+    path = ROOT / ".env"
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8") as file:
+        broken = [binding.original.line for binding in parse_stream(file) if binding.error]
+    faults += [f".env, line {line} cannot be read: write NAME=value, values with spaces in quotes" for line in broken]
+    return {key: value for key, value in dotenv_values(path).items() if value is not None}
 
 
 def _parse(environ: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
@@ -217,6 +225,14 @@ def _database(values: Mapping[str, Any], faults: list[str]) -> URL | None:
     url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() not in {"postgresql", "mysql", "mariadb", "sqlite"}:
         faults.append(f"DATABASE_URL is for {url.drivername!r}: use postgresql, mariadb, mysql or sqlite")
+        return None
+    try:
+        url.get_dialect().import_dbapi()
+    except (NoSuchModuleError, ImportError):
+        faults.append(
+            f"DATABASE_URL asks for the driver {url.drivername!r}, which is not installed: "
+            f"write {url.get_backend_name()}://…, and the driver is chosen"
+        )
         return None
     return _absolute(url)
 

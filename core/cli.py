@@ -70,7 +70,8 @@ def prepare() -> None:
     try:
         migrations.upgrade(services.db.engine.url)
     except (OperationalError, migrations.CommandError) as error:
-        raise click.ClickException(f"The database cannot be brought to head: {error}") from error
+        cause = str(getattr(error, "orig", None) or error).strip()
+        raise click.ClickException(f"The database cannot be brought to head. {cause}") from error
     if current_app.config["APP_ENV"] != "development":
         return
     for module, file in offers(current_app, "demo"):

@@ -78,6 +78,7 @@ class Crud:
         self.key = getattr(self.model, self.listing.key)
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
+        self.attributes = set(mapper.all_orm_descriptors.keys())
 
     # --- seams ---
 
@@ -97,12 +98,14 @@ class Crud:
 
     # --- verbs ---
 
-    def list(self, query: Query, options: Sequence[ExecutableOption] = ()) -> Page:
+    def list(self, query: Query | None = None, options: Sequence[ExecutableOption] = ()) -> Page:
         """Return one page of the rows.
 
+        :param query: what ``listing.parse`` gives; without it, the first page of all rows
         :param options: what else to read at once, ``joinedload(Product.category)``
         :raises NotFound: if the page is past the end
         """
+        query = self.listing.parse({}) if query is None else query
         select = self.statement(query).options(*options)
         items = list(db.session.scalars(select, self.listing.values(query)).unique())
         names = [name.removeprefix("-") for name in query.sort]
@@ -126,6 +129,7 @@ class Crud:
 
         :param data: attribute to value, already validated by a schema or a form
         :raises Invalid: if it breaks a rule of the database, such as a unique name
+        :raises TypeError: if it names what is no attribute of the model
         """
         item = self.model()
         self._assign(item, data)
@@ -140,6 +144,7 @@ class Crud:
         :param version: the one that the caller has seen
         :raises Stale: if the row has another version by now
         :raises Invalid: as for :meth:`create`
+        :raises TypeError: as for :meth:`create`
         """
         self._refuse_stale(item, version)
         if data.get(self.listing.key, key := getattr(item, self.listing.key)) != key:
@@ -160,11 +165,12 @@ class Crud:
         self._flush({}, deleting=True)
         signals.row_deleted.send(self.model, item=item)
 
-    def count(self, query: Query, limit: int | None = None) -> int:
-        """Count the rows that the query matches.
+    def count(self, query: Query | None = None, limit: int | None = None) -> int:
+        """Count the rows that the query matches, without one all rows.
 
         :param limit: stop there, so that a long list costs no more than a short one
         """
+        query = self.listing.parse({}) if query is None else query
         rows = self.listing.where(self.select(), query).with_only_columns(self.key).order_by(None)
         if limit is not None:
             rows = rows.limit(limit)
@@ -231,6 +237,7 @@ class Crud:
         )
 
     def _assign(self, item: Any, data: Mapping[str, Any]) -> None:
+        self._refuse_unknown(data)
         new = sa.inspect(item).transient
         # Setting an equal value would be no change for the columns, but one for relationships.
         changed = [name for name, value in data.items() if new or self._differs(item, name, value)]
@@ -241,6 +248,16 @@ class Crud:
             setattr(item, self.version_key, getattr(item, self.version_key) + 1)
         with db.session.no_autoflush:
             self.check(item)
+
+    def _refuse_unknown(self, data: Mapping[str, Any]) -> None:
+        # A plain property may write what is no column: a password, as its hash.
+        unknown = [
+            name
+            for name in data
+            if name not in self.attributes and not isinstance(getattr(self.model, name, None), property)
+        ]
+        if unknown:
+            raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
 
     def _differs(self, item: Any, name: str, value: Any) -> bool:
         before = getattr(item, name, None)

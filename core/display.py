@@ -1,6 +1,7 @@
 """How columns and their values read on a page."""
 
 import enum
+import json
 from collections.abc import Callable
 from datetime import date
 from datetime import datetime
@@ -35,8 +36,10 @@ def show(value: Any) -> str | Markup:
             return write(value)
     if value is None:
         return _NOTHING
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, list) and all(hasattr(one, "__mapper__") for one in value):
         return Markup(", ").join(map(show, value)) if value else _NOTHING
+    if isinstance(value, dict | list):
+        return Markup("<code>{}</code>").format(json.dumps(value, ensure_ascii=False))
     url = page_of(value)
     return Markup('<a href="{}">{}</a>').format(url, value) if url else str(value)
 

@@ -7,6 +7,7 @@ Nothing internal is ever shown: what the answer leaves out is in the log, under 
 
 import logging
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy.exc
@@ -38,9 +39,13 @@ logger = logging.getLogger(__name__)
 #: After so many seconds a caller may come back when the database was away.
 RETRY_AFTER_SECONDS = 2
 
-#: Engine codes of a statement that lost a race and would succeed if tried again.
-_TRANSIENT_STATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"}
-_TRANSIENT_NUMBERS = {1040, 1205, 1213, 2002, 2003, 2006, 2013}
+#: Errors that one answer lists.
+MOST_ERRORS = 20
+
+#: Engine codes of a statement that would succeed if tried again: it lost a race, was cancelled or timed
+#: out (57014, 1317, 1969), or met a server that is read-only while another takes over (25006).
+_TRANSIENT_STATES = {"25006", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
+_TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1969, 2002, 2003, 2006, 2013}
 
 
 def init_app(app: Flask) -> None:
@@ -159,14 +164,21 @@ def answer(
 ) -> Response:
     """Make the response for one problem, in the form that this request is to get."""
     make = _problem if wants_problem() else _page
-    response = make(kind, detail, errors or {})
+    response = make(kind, detail, _listed(errors or {}))
     response.status_code = kind.status
     response.headers.extend(dict(headers or {}))
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _problem(kind: Kind, detail: str, errors: Mapping[str, list[str]]) -> Response:
+def _listed(errors: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """Bring the errors into ``[(field, message)]``; a body of thousands of wrong names gets a short answer."""
+    pairs = [(name, message) for name, messages in errors.items() for message in messages]
+    more = len(pairs) - MOST_ERRORS
+    return [*pairs[:MOST_ERRORS], ("", f"And {more} more.")] if more > 0 else pairs
+
+
+def _problem(kind: Kind, detail: str, errors: Sequence[tuple[str, str]]) -> Response:
     document: dict[str, Any] = {
         "type": kind.name if kind.name == "about:blank" else f"{request.script_root}/problems/{kind.name}",
         "title": kind.title,
@@ -175,15 +187,16 @@ def _problem(kind: Kind, detail: str, errors: Mapping[str, list[str]]) -> Respon
         "request_id": request_id(),
     }
     if errors:
-        document["errors"] = [
-            {"field": name, "message": message} for name, messages in errors.items() for message in messages
-        ]
+        document["errors"] = [{"field": name, "message": message} for name, message in errors]
     return Response(dump_bytes(document), mimetype="application/problem+json")
 
 
-def _page(kind: Kind, detail: str, errors: Mapping[str, list[str]]) -> Response:
+def _page(kind: Kind, detail: str, errors: Sequence[tuple[str, str]]) -> Response:
+    by_field: dict[str, list[str]] = {}
+    for name, message in errors:
+        by_field.setdefault(name, []).append(message)
     try:
-        return Response(render_template("error.html", kind=kind, detail=detail, errors=errors))
+        return Response(render_template("error.html", kind=kind, detail=detail, errors=by_field))
     except Exception:
         # The layout itself may be what is broken: the answer must not depend on it.
         logger.exception("the error page could not be rendered")

@@ -195,7 +195,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
     @converts("DateTime")
     def conv_DateTime(self, column: Any, arguments: Any) -> Any:
         if plain_type(column).timezone:
-            return UTCField(**arguments)
+            return UTCField(**{**arguments, "label": f"{arguments['label']} (UTC)"})
         return fields.DateTimeLocalField(format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **arguments)
 
     @converts("Time")

@@ -196,7 +196,7 @@ class Listing:
             cursor = self._read(errors, "cursor", lambda text: self._cursor(text, query.sort), given["cursor"], None)
             query = replace(query, cursor=cursor, page=None)
         if query.page and (query.page - 1) * query.limit > settings.MAX_OFFSET:
-            errors["page"] = [f"Pages reach {settings.MAX_OFFSET} rows deep; follow the cursor to go on."]
+            errors["page"] = [f"Pages by number end after {settings.MAX_OFFSET:,} rows."]
         if errors:
             raise BadQuery(errors)
         return query
@@ -212,17 +212,22 @@ class Listing:
 
     def _filters(self, given: Mapping[str, str], errors: dict[str, list[str]]) -> tuple[Filter, ...]:
         found = []
+        unknown = []
         for parameter, text in given.items():
             if parameter in RESERVED:
                 continue
             name, mark, operator = parameter.partition("__")
             operator = operator if mark else "eq"
             if name not in self.filters or operator not in self.filters[name]:
-                errors[parameter] = ["Unknown parameter. " + self._known()]
+                unknown.append(parameter)
                 continue
             read = partial(self._operand, name, operator)
             value = self._read(errors, parameter, read, text, None)
             found.append(Filter(name, operator, value))
+        errors |= {parameter: ["Unknown parameter."] for parameter in unknown}
+        if unknown:
+            # Once: repeated for each, they would make the answer many times as long as the question.
+            errors[unknown[0]] = [f"Unknown parameter. {self._known()}"]
         # The order of parameters does not matter to SQL: one shape, one statement.
         return tuple(sorted(found, key=lambda f: (f.name, f.operator)))
 

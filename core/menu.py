@@ -13,6 +13,7 @@ from flask import request
 from flask import url_for
 from flask.globals import request_ctx
 
+from .modules import ModuleError
 from .modules import offers
 
 
@@ -40,9 +41,19 @@ class Entry:
 
 
 def init_app(app: Flask) -> None:
-    """Collect the entries of the installed modules."""
+    """Collect the entries of the installed modules.
+
+    :raises core.modules.ModuleError: if one leads to an endpoint that there is not
+    """
     app.extensions["menu"] = {module.name: file.entries for module, file in offers(app, "menu")}
     app.jinja_env.globals["menu"] = menu
+    with app.test_request_context():
+        for name, links in app.extensions["menu"].items():
+            for link in links():
+                if link.endpoint not in app.view_functions:
+                    raise ModuleError(
+                        f"Module {name!r}: its menu names the endpoint {link.endpoint!r}, which no view has."
+                    )
 
 
 def menu() -> list[Entry]:

@@ -36,6 +36,7 @@ from .crud import check_allow
 from .exceptions import BadQuery
 from .exceptions import InUse
 from .exceptions import Invalid
+from .exceptions import NotFound
 from .exceptions import Stale
 from .forms import ModelForm
 from .inputs import RowCheckboxes
@@ -50,6 +51,9 @@ Answer = str | Response | tuple[str, int]
 
 #: Names in a form that are not the model's.
 _OWN_NAMES = {"csrf_token", "version"}
+
+#: Of the names that a form does not have, so many are told.
+MOST_NAMES = 20
 
 
 class Pages:
@@ -70,6 +74,8 @@ class Pages:
     def register(cls, blueprint: Blueprint, url: str) -> None:
         """Add the pages below ``url``, as ``<noun>_list``, ``_detail``, ``_create``, ``_edit`` and ``_delete``."""
         check_allow(cls)
+        if {"create", "update"} & set(cls.allow) and not hasattr(cls, "form"):
+            raise TypeError(f"{cls.__name__} allows to create or update, and has no form")
         pages = cls()
         item = f"{url}/<key>"
         rules = (
@@ -112,8 +118,13 @@ class Pages:
         except BadQuery as error:
             filled = controls(self.verbs, args, error.errors)
             return self.render("list", 400, page=None, controls=filled, errors=error.errors)
-        page = self.verbs.list(query, self.loads)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
+        try:
+            page = self.verbs.list(query, self.loads)
+        except NotFound:
+            last = f"The last page is {-(-total // query.limit)}."
+            filled = controls(self.verbs, args, {})
+            return self.render("list", 404, page=None, controls=filled, errors={"page": [last]})
         pagination = paginate(query, page, total, (self.noun, self.title.lower()))
         return self.render("list", page=page, pagination=pagination, controls=controls(self.verbs, args, {}), errors={})
 
@@ -163,11 +174,12 @@ class Pages:
                 flash(f"Deleted {self.noun} “{name}”.", "success")
                 return redirect(self.url_after(), 303)
             except InUse as error:
-                return self.render("delete", 409, item=self.verbs.get(key), problem=str(error))
+                item = self.verbs.get(key)
+                return self.render("delete", 409, item=item, problem=str(error), related=related(item))
             except Stale:
                 problem = f"Somebody has changed this {self.noun} since you opened the page. This is what it is now."
-                return self.render("delete", 409, item=self.verbs.get(key), problem=problem)
-        return self.render("delete", item=item, problem=None)
+                return self.render("delete", 409, item=self.verbs.get(key), problem=problem, related=None)
+        return self.render("delete", item=item, problem=None, related=None)
 
     # --- parts ---
 
@@ -234,7 +246,8 @@ class Pages:
         # A browser sends the name of an empty file field among the files.
         unknown = sorted(set(request.form) - texts | set(request.files) - files)
         if unknown:
-            raise BadRequest(f"The form has no field {', '.join(unknown)}.")
+            more = f" and {len(unknown) - MOST_NAMES} more" if len(unknown) > MOST_NAMES else ""
+            raise BadRequest(f"The form has no field {', '.join(unknown[:MOST_NAMES])}{more}.")
         several = {field.name for field in form if isinstance(field, SelectMultipleField | RowCheckboxes)}
         twice = sorted(name for name, texts in request.form.lists() if len(texts) > 1 and name not in several)
         if twice:

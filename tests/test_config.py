@@ -321,3 +321,16 @@ def test_a_faulty_configuration_ends_the_start_with_its_message(command, code, t
     assert "SECRET_KEY is weak" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert "hunter2" not in answer.stderr + answer.stdout
+
+
+def test_unreadable_line_of_dotenv_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=8000\nthis is not env\n")
+    monkeypatch.setattr(deployment, "ROOT", tmp_path)
+    monkeypatch.delenv("APP_ENV")
+    with pytest.raises(ConfigError, match=r"\.env, line 2 cannot be read"):
+        load()
+
+
+def test_driver_that_is_not_installed_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"mysql\+mysqldb.*not installed.*write mysql://"):
+        load({"DATABASE_URL": "mysql+mysqldb://x/y"})

@@ -14,13 +14,14 @@ LONGEST_NAME = 200
 def exact(length: int) -> sa.String:
     """Make a text type that compares character by character on every engine.
 
-    MariaDB's own comparison takes ``es`` for ``ES``, so that a foreign key would accept it; in a
-    language's order, PostgreSQL cannot use an index for the beginning of a name.
+    MariaDB's own comparison takes ``es`` for ``ES``, so that a foreign key would accept it, and its
+    ``utf8mb4_bin`` takes ``Madrid`` with a space behind for ``Madrid``; in a language's order, PostgreSQL
+    cannot use an index for the beginning of a name.
     """
     return (
         sa.String(length)
         .with_variant(sa.String(length, collation="C"), "postgresql")
-        .with_variant(sa.String(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+        .with_variant(sa.String(length, collation="utf8mb4_nopad_bin"), "mysql", "mariadb")
     )
 
 

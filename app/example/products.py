@@ -37,7 +37,7 @@ class Products(Crud):
         "price": ("gte", "lte"),
         "featured": ("eq",),
     }
-    sorts = ("name", "sku", "category.name", "price", "stock", "available_from", "created_at")
+    sorts = ("name", "sku", "category.name", "status", "price", "stock", "available_from", "created_at")
     order = ("name",)
 
 

@@ -74,6 +74,8 @@ class Autogenerate:
         if self.left_alone:
             logger.warning("Left alone, because no installed module has them: %s", ", ".join(sorted(self.left_alone)))
         script = directives[0]
+        if script.upgrade_ops is not None:
+            _warn(script.upgrade_ops)
         for steps in (script.upgrade_ops, script.downgrade_ops):
             if steps is not None:
                 _leave_indexes_to_their_table(steps)
@@ -192,6 +194,29 @@ def _every(steps: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
             yield from _every(op)
         else:
             yield op
+
+
+def _warn(steps: ops.OpContainer) -> None:
+    """Name what fails while a table has rows, or on another engine."""
+    for op in _every(steps):
+        if isinstance(op, ops.AddColumnOp):
+            _warn_of_rows(op.table_name, op.column)
+            _warn_of_length(op.table_name, op.column)
+        elif isinstance(op, ops.CreateTableOp):
+            for column in op.columns:
+                if isinstance(column, sa.Column):
+                    _warn_of_length(op.table_name, column)
+
+
+def _warn_of_rows(table: str, column: sa.Column[Any]) -> None:
+    if not column.nullable and column.server_default is None:
+        message = "%s.%s may not be NULL and has no server_default: adding it fails while the table has rows"
+        logger.warning(message, table, column.name)
+
+
+def _warn_of_length(table: str, column: sa.Column[Any]) -> None:
+    if type(column.type) is sa.String and column.type.length is None:
+        logger.warning("%s.%s is a String without a length, which MariaDB needs", table, column.name)
 
 
 def _make_enum_types(steps: ops.OpContainer) -> None:

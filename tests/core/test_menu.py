@@ -7,6 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from core.modules import ModuleError
+
 PAGES = """
     from flask import Blueprint
 
@@ -84,3 +86,12 @@ def test_label_is_text(make_app: Callable[..., Flask], write_module: Callable[..
     menu = "from core.menu import Link\n\ndef entries():\n    return [Link('<i>A & B', 'odd.index')]\n"
     app = make_app(None, [write_module("odd", init=VIEW + PAGES.format(label="odd"), menu=menu)])
     assert ">&lt;i&gt;A &amp; B</a>" in app.test_client().get("/odd/").text
+
+
+def test_entry_that_leads_nowhere_fails_at_start(
+    make_app: Callable[..., Flask], write_module: Callable[..., str]
+) -> None:
+    init = "from flask import Blueprint\nbp = Blueprint('lost', __name__)\n"
+    menu = "from core.menu import Link\n\ndef entries():\n    return [Link('Lost', 'lost.indx')]\n"
+    with pytest.raises(ModuleError, match=r"its menu names the endpoint 'lost\.indx'"):
+        make_app(None, [write_module("lost", init=init, menu=menu)])

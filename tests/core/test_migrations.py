@@ -359,6 +359,13 @@ def test_bases_are_one_metadata(project, new_database, engine_name):
     assert len(project.written()) == 1
 
 
+def test_check_fails_when_models_and_history_differ(project, new_database):
+    url = new_database("sqlite")
+    project.module("late", OWN_BASE)
+    with pytest.raises(CommandError, match="New upgrade operations detected"):
+        command.check(project.config(url))
+
+
 @pytest.mark.parametrize("message", [(), ("-m", "again")])
 def test_nothing_to_do_writes_no_revision(project, new_database, message):
     project.module("shop", OWN_BASE)
@@ -369,6 +376,19 @@ def test_nothing_to_do_writes_no_revision(project, new_database, message):
     assert status == 0, output
     assert "No changes in the models: no revision is written." in output
     assert len(project.written()) == 1
+
+
+def test_columns_that_will_fail_are_named(project, new_database, caplog):
+    label = project.module("shop", OWN_BASE)
+    url = new_database("sqlite")
+    project.autogenerate(url)
+    command.upgrade(project.config(url), "head")
+    assert "needs" not in caplog.text
+    project.module("shop", OWN_BASE + "    size: Mapped[int]\n    note = mapped_column(sa.String)\n")
+    sys.modules.pop(label), sys.modules.pop(f"{label}.models")
+    project.autogenerate(url, "more")
+    assert f"{label}_item.size may not be NULL and has no server_default" in caplog.text
+    assert f"{label}_item.note is a String without a length" in caplog.text
 
 
 def test_tables_of_others_are_left_alone_and_named(project, new_database, engine_name):

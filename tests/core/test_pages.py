@@ -196,7 +196,7 @@ def test_row_of_every_type_is_shown(desk_client: FlaskClient) -> None:
     text = shown(desk_client.get("/desk/sheets/1").text)
     for expected in (
         "<Title>", "-1", str(2**62), "0.0000000001", "-0.50", "1e-07", "Exact", "No", "Yes", "2026-02-28", "07:05",
-        "2026-02-28 23:59 UTC", "2026-02-28 07:05", "Letter home", "{'<a>': [1]}", str(uuid.UUID(int=7)), "Drawer A",
+        "2026-02-28 23:59 UTC", "2026-02-28 07:05", "Letter home", '{"<a>": [1]}', str(uuid.UUID(int=7)), "Drawer A",
     ):  # fmt: skip
         assert expected in text
     assert "<Title>" in shown(desk_client.get("/desk/sheets").text)
@@ -293,37 +293,47 @@ def test_row_deleted_between_read_and_write_is_not_found(sheets: FlaskClient, mo
 # --- in development -----------------------------------------------------------------------------
 
 
-def test_database_behind_shows_a_button_that_works(
-    make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
-) -> None:
-    client = make_app(new_database(engine_name), None, APP_ENV="development").test_client()
-    answer = client.get("/example/products")
+@pytest.fixture
+def behind(
+    make_app: Callable[..., Flask],
+    write_module: Callable[..., str],
+    write_revision: Callable[[str], None],
+    new_database: Callable[[str], URL],
+) -> Callable[..., FlaskClient]:
+    """Return a client of a site whose database waits for a revision: ``behind("sqlite", APP_ENV=…)``."""
+    write_revision(
+        "op.create_table('jobs_odd_job', sa.Column('id', sa.Integer, primary_key=True),"
+        " sa.Column('title', sa.String(80)), sa.Column('hours', sa.Integer))"
+    )
+    module = write_module("jobs", init=PAGES.format(knobs=""), models=MODEL)
+    return lambda engine_name, **config: make_app(new_database(engine_name), [module], **config).test_client()
+
+
+def test_database_behind_shows_a_button_that_works(behind: Callable[..., FlaskClient], engine_name: str) -> None:
+    client = behind(engine_name, APP_ENV="development")
+    answer = client.get("/jobs")
     assert (answer.status_code, answer.mimetype) == (500, "text/html")
     assert "The database is behind" in shown(answer.text)
     assert client.post("/_development/upgrade").status_code == 400
     prefix = {"SCRIPT_NAME": "/shop"}
     done = client.post("/_development/upgrade", data=forms.read(answer.text), environ_overrides=prefix)
-    assert (done.status_code, done.location) == (303, "/shop/")
-    assert "The database is at head." in client.get("/").text
-    assert client.get("/example/products").status_code == 200
+    assert (done.status_code, done.location) == (303, "/shop/jobs")
+    answer = client.get("/jobs")
+    assert answer.status_code == 200
+    assert "The database is at head." in answer.text
 
 
-def test_database_behind_is_a_problem_for_programs(
-    make_app: Callable[..., Flask], new_database: Callable[[str], URL]
-) -> None:
-    client = make_app(new_database("sqlite"), None, APP_ENV="development").test_client()
-    answer = client.get("/api/v1/cities")
+def test_database_behind_is_a_problem_for_programs(behind: Callable[..., FlaskClient]) -> None:
+    answer = behind("sqlite", APP_ENV="development").get("/jobs", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
 
 
-def test_database_behind_is_nobodys_business_elsewhere(
-    make_app: Callable[..., Flask], new_database: Callable[[str], URL]
-) -> None:
-    client = make_app(new_database("sqlite")).test_client()
-    answer = client.get("/example/products")
+def test_database_behind_is_nobodys_business_elsewhere(behind: Callable[..., FlaskClient]) -> None:
+    client = behind("sqlite")
+    answer = client.get("/jobs")
     assert answer.status_code == 500
     assert "Something went wrong here" in answer.text
-    assert "example_product" not in answer.text
+    assert "jobs_odd_job" not in answer.text
     assert client.post("/_development/upgrade").status_code == 404
 
 
