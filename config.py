@@ -37,7 +37,7 @@ DRIVERS = {
 class ConfigError(Exception):
     """The environment does not describe a deployment that can run.
 
-    :param faults: one sentence a fault, each naming the key, what is wrong and the cure
+    :param faults: one sentence per fault, naming the key, what is wrong and the cure
     """
 
     def __init__(self, faults: list[str]) -> None:

@@ -194,7 +194,7 @@ def _answer_request_id(response: Response) -> Response:
 
 # --- logging ------------------------------------------------------------------------------------
 
-#: Names of what must not stand in a log. What precedes one (``X-Api-Key``, ``csrf_token``) is not
+#: Names of what must not appear in a log. What precedes one (``X-Api-Key``, ``csrf_token``) is not
 #: matched: an unbounded prefix made 7,000 letters of a visitor's path hold the process for minutes.
 _NAMES = r"(?:password|passwd|secret|token|api[_-]?key|session|authorization|cookie)[\w-]{0,30}"
 
@@ -209,6 +209,9 @@ _SECRETS = re.compile(
 )
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 
+#: The colours of werkzeug's lines.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
 
 def redact(text: str) -> str:
     """Replace what looks like a secret with ``[filtered]``."""
@@ -216,25 +219,41 @@ def redact(text: str) -> str:
 
 
 def _redacted(value: Any, name: str = "") -> Any:
-    """Redact the strings in what becomes JSON, and whatever stands under a secret's name."""
+    """Redact the strings in what becomes JSON, and whatever has a secret's name."""
     if _SECRET_NAME.search(name):
         return "[filtered]"
     if isinstance(value, str):
-        return redact(value)
+        return redact(_COLOURS.sub("", value))
     if isinstance(value, dict):
         return {key: _redacted(one, str(key)) for key, one in value.items()}
     return [_redacted(one) for one in value] if isinstance(value, list | tuple) else value
 
 
+def _clean(text: str) -> str:
+    """Redact, and escape what would end the line or steer the terminal: a visitor chooses the path that is logged."""
+    text = redact(_COLOURS.sub("", text))
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
 class TextFormatter(logging.Formatter):
-    """A line for a terminal, its secrets removed."""
+    """A line for a terminal, its secrets removed; the lines of a traceback follow, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line = super().formatMessage(record)
+        # The development server's banner has several lines; what visitors sent it escapes itself.
+        return "\n".join(map(_clean, line.split("\n") if record.name == "werkzeug" else [line]))
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"  {_clean(line)}" for line in super().formatException(ei).split("\n"))
+
 
 class JSONFormatter(JsonFormatter):
-    """One JSON object a line, its secrets removed."""
+    """One JSON object per line, its secrets removed."""
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """Redact before it is JSON: after, a number or an object in a secret's place would break it."""

@@ -2,8 +2,8 @@
 
 A module writes ``class Products(Crud)`` with a ``model`` and what its list understands, makes one
 object of it, and every face (REST, pages, RPC) calls that. The verbs write into the session and
-flush; the face commits, so that a request is one transaction. A seventh need is met by overriding
-a seam (:meth:`Crud.select`, :meth:`Crud.check`) or by writing the verb out.
+flush; the face commits, so that a request is one transaction. What these do not cover is met by
+overriding :meth:`Crud.select`, :meth:`Crud.check` or :meth:`Crud.fold`, or by writing the verb out.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Page:
 
     :param items: the rows, in order
     :param previous: cursor of the page before, if there is one
-    :param next: cursor of the page behind, if there is one
+    :param next: cursor of the next page, if there is one
     :param total: how many rows the whole list has, if that was asked for
     """
 

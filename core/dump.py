@@ -1,7 +1,7 @@
 """A schema's dump, compiled once into one function: the hot path of every JSON answer.
 
 ``schema.dump`` of 50 rows of 8 columns takes 584 µs, the compiled function over rows of the
-database about 30 µs: it is one dict literal a row. The schema stays the declaration. Where it uses
+database about 30 µs: it is one dict literal per row. The schema stays the declaration. Where it uses
 a feature that is not covered here (hooks, methods, nested schemas, dotted attributes, fields of
 other kinds) nothing is compiled and marshmallow does the work. A test holds both to the same bytes.
 """
@@ -47,8 +47,8 @@ _AS_THEY_ARE: dict[type, type[sa.types.TypeEngine[Any]]] = {
     Json: sa.JSON,
 }
 
-#: What a schema or a field must not have changed. A method that takes part in writing one field is looked for
-#: between its class and the one that is known.
+#: What a schema and a field must not override. Nor may a field override one of these writers below the class
+#: that is known.
 _OF_SCHEMAS = ("dump", "get_attribute", "_serialize", "dict_class")
 _OF_FIELDS = ("serialize", "get_value")
 _WRITERS = {"_serialize", "_format_num", "_to_string"}

@@ -121,7 +121,7 @@ def answer_validation(error: ValidationError) -> Any:
 
 
 def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
-    """Answer 503 while the database is away or busy; other database errors are ours: 500."""
+    """Answer 503 while the database is unreachable or busy; other database errors are bugs: 500."""
     db.session.rollback()
     if not is_transient(error):
         raise error

@@ -12,7 +12,7 @@ class NotFound(VerbError):
 class Invalid(VerbError):
     """The data breaks the rules of its fields.
 
-    :param errors: field name to its messages; the name ``""`` stands for the whole
+    :param errors: field name to its messages; the name ``""`` means the whole
     """
 
     def __init__(self, errors: dict[str, list[str]]) -> None:

@@ -66,7 +66,7 @@ def _garbage_collection_paused() -> Iterator[None]:
 def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence[str] | None = None) -> Flask:
     """Make an application of the installed modules.
 
-    :param config: what ``app.config`` shall hold; by default what the environment says
+    :param config: what ``app.config`` is to hold; by default what the environment says
     :param installed_apps: dotted names of modules; by default those of ``settings.py``
     :raises config.ConfigError: if the environment does not describe a deployment that can run
     :raises core.modules.ModuleError: if a module cannot be used

@@ -69,7 +69,7 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
                 field.reload()
 
     def add_errors(self, errors: Mapping[str, Sequence[str]]) -> None:
-        """Put what a verb refused beside the fields; what has none stands at the top.
+        """Put what a verb refused beside the fields; what has none goes to the top.
 
         :param errors: as :exc:`core.exceptions.Invalid` has them
         """
@@ -104,7 +104,7 @@ def model_form(
 
 
 def declared(model: type[Any]) -> list[str]:
-    """Return the attributes of a model as they are declared, a relationship where its foreign key stands."""
+    """Return the attributes of a model as they are declared, each relationship in the place of its foreign key."""
     mapper = sa.inspect(model)
     places = {column: place for place, column in enumerate(mapper.local_table.columns)}
 
@@ -233,7 +233,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
         return None
 
     def get_converter(self, column: sa.Column[Any]) -> Callable[..., Any]:
-        """Find the converter of a column, also behind a TypeDecorator.
+        """Find the converter of a column, also that of a TypeDecorator.
 
         :raises ModelConversionError: for a type whose values no control can write
         """

@@ -77,7 +77,7 @@ def _name(rule: sa.Constraint | sa.Index) -> str:
 
 
 def _broken(error: IntegrityError | OperationalError) -> str:
-    """Return the name of the broken constraint, or its columns; never a word of the data, which stands beside it."""
+    """Return the name of the broken constraint, or its columns; never a word of the data, which it quotes too."""
     cause: Any = error.orig
     if hasattr(cause, "diag"):
         return cause.diag.constraint_name or ""

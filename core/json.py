@@ -23,7 +23,7 @@ class StrictJSONProvider(JSONProvider):
         """Read JSON strictly (RFC 8259, and I-JSON's rules of RFC 7493).
 
         :raises ValueError: for NaN and Infinity, invalid UTF-8, lone surrogates, nesting beyond
-            about 900 levels and, unlike the standard library, a name that stands twice in one object
+            about 900 levels and, unlike the standard library, a name that appears twice in one object
         """
         orjson.loads(s)
         try:
@@ -61,5 +61,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
-        raise ValueError(f"the name {twice!r} stands twice in one object")
+        raise ValueError(f"the name {twice!r} appears twice in one object")
     return found

@@ -10,7 +10,7 @@ from .exceptions import BadQuery
 
 
 def single_args() -> dict[str, str]:
-    """Return the query string; a parameter must not stand twice.
+    """Return the query string; a parameter may appear only once.
 
     :raises BadQuery: if one does
     """

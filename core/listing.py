@@ -70,7 +70,7 @@ class Filter:
 class Cursor:
     """A place between two rows.
 
-    :param values: of the sort keys of the row it stands next to
+    :param values: of the sort keys of the row it is next to
     :param back: whether the rows before it are meant
     """
 
@@ -360,7 +360,7 @@ def _unsortable(ref: ColumnRef) -> str | None:
     if ref.relation is not None and ref.relation.property.uselist:
         return "it has several"
     if type(type_) is sa.Float:
-        # On MariaDB it has 24 bits and equals no value that is shown of it: a cursor would stand still.
+        # On MariaDB it has 24 bits and equals no value that is shown of it: a cursor would not move.
         return "make it a Double"
     if isinstance(type_, sa.String) and not 0 < (type_.length or 0) <= LONGEST_SORTED:
         return f"a cursor carries texts of at most {LONGEST_SORTED} characters, give it a length"

@@ -117,7 +117,8 @@ class Pages:
             query = self.verbs.listing.parse(single_args(), by_page=True)
         except BadQuery as error:
             filled = controls(self.verbs, args, error.errors)
-            return self.render("list", 400, page=None, controls=filled, errors=error.errors)
+            told = dict(list(error.errors.items())[:MOST_NAMES])
+            return self.render("list", 400, page=None, controls=filled, errors=told)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
         try:
             page = self.verbs.list(query, self.loads)
@@ -164,7 +165,7 @@ class Pages:
         return self.render("form", 422 if form.errors else 200, form=form, item=item)
 
     def delete(self, key: str) -> Answer:
-        """Ask whether a row shall go, or delete it."""
+        """Ask whether to delete a row, or delete it."""
         item = self.verbs.get(key)
         name = str(item)
         if request.method == "POST":
@@ -223,7 +224,7 @@ class Pages:
         return redirect(target, 303)
 
     def _conflict(self, key: str, form: ModelForm) -> Answer:
-        """Show what the row is now beside what was entered; saving again decides for the latter."""
+        """Show the stored row beside what was entered; saving again overwrites it."""
         item = self.verbs.get(key)
         form.reload()
         current = self.form(formdata=None, obj=item)

@@ -1,4 +1,4 @@
-"""Reading rows without the ORM: one prepared statement, one raw cursor, one dict literal a row.
+"""Reading rows without the ORM: one prepared statement, one raw cursor, one dict literal per row.
 
 What a JSON list or a JSON object shows are columns, and nothing is written: entities, a
 transaction and SQLAlchemy's result objects would be made to be thrown away. The statement is
@@ -27,6 +27,7 @@ from . import dump
 from .crud import Crud
 from .crud import Page
 from .listing import Query
+from .schemas import loads
 
 #: Statements that a reader keeps.
 MOST_PREPARED = 500
@@ -78,15 +79,16 @@ class EntityReader:
     def __init__(self, verbs: Crud, schema: Schema) -> None:
         self.verbs = verbs
         self.schema = schema
+        self.options = loads(schema, verbs.model)
 
     def page(self, query: Query) -> Page:
         """Return one page, its items as JSON shows them."""
-        page = self.verbs.list(query)
+        page = self.verbs.list(query, self.options)
         return replace(page, items=self.schema.dump(page.items, many=True))
 
     def one(self, key: object) -> tuple[dict[str, Any], int | None]:
         """Return one row as JSON shows it, and its version."""
-        item = self.verbs.get(key)
+        item = self.verbs.get(key, self.options)
         return self.schema.dump(item), self.verbs.version(item)
 
 

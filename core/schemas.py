@@ -6,17 +6,13 @@ that names them is refused, like one with an unknown field. ``info`` may also ho
 ``description`` for people, ``min`` and ``max`` for numbers; forms read the same keys.
 
 With ``include_relationships = True`` in its ``Meta`` a schema also has the relationships, as the
-keys of the related rows; see :class:`Related`.
+keys of the related rows; see :mod:`core.relations`.
 """
 
-from collections.abc import Hashable
-from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from marshmallow import Schema
-from marshmallow import ValidationError
 from marshmallow import fields
 from marshmallow import validate
 from marshmallow_sqlalchemy import ModelConverter
@@ -26,80 +22,12 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.interfaces import ONETOMANY
 from sqlalchemy.sql.base import ExecutableOption
 
-from services import db
 from services import ma
 
 from .fields import field_class
-from .fields import make_field
 from .fields import not_blank
 from .fields import require_visible
-from .words import words
-
-#: Rows that a body may name in one relationship: they are looked up in one query.
-MOST_RELATED = 1000
-
-
-class Related(fields.Field[Any]):
-    """The rows that a relationship leads to, by their keys.
-
-    JSON shows the key of each, or an object of its parts where the key has several columns. What
-    is loaded are rows that exist; marshmallow-sqlalchemy's field of this name makes a new one of an
-    unknown key.
-    """
-
-    def __init__(self, relation: RelationshipProperty[Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        mapper = relation.mapper
-        self.model = mapper.class_
-        names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
-        self.keys = {name: make_field(mapper.columns[name]) for name in names}
-        self.many = bool(relation.uselist)
-        self.ordered = bool(relation.order_by)
-        self.collection = relation.collection_class or list
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        if value is None or not self.many:
-            return None if value is None else self._shown(value)
-        rows = value.values() if isinstance(value, Mapping) else value
-        # Rows without an order of their own would come in another one each time.
-        return [self._shown(row) for row in (rows if self.ordered else sorted(rows, key=self._key))]
-
-    def _shown(self, row: Any) -> Any:
-        parts = {name: field.serialize(name, row) for name, field in self.keys.items()}
-        return parts if len(parts) > 1 else next(iter(parts.values()))
-
-    def _key(self, row: Any) -> tuple[Any, ...]:
-        return tuple(getattr(row, name) for name in self.keys)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if self.many and not isinstance(value, list):
-            raise ValidationError("Not a valid list.")
-        given = value if self.many else [value]
-        if len(given) > MOST_RELATED:
-            raise ValidationError(f"At most {MOST_RELATED} rows.")
-        keys = {self._read(key): key for key in given}
-        if len(keys) < len(given):
-            raise ValidationError("Name each row once.")
-        found = self._find(list(keys))
-        unknown = [text for key, text in keys.items() if key not in found]
-        if unknown:
-            raise ValidationError([f"There is no {words(self.model.__name__)} {text}." for text in unknown])
-        rows = [found[key] for key in keys]
-        return self.collection(rows) if self.many else rows[0]
-
-    def _read(self, value: Any) -> tuple[Hashable, ...]:
-        parts = value if isinstance(value, dict) else {next(iter(self.keys)): value}
-        if set(parts) != set(self.keys):
-            raise ValidationError(f"Give the key of a row: its {' and '.join(self.keys)}.")
-        return tuple(field.deserialize(parts[name]) for name, field in self.keys.items())
-
-    def _find(self, keys: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
-        if not keys:
-            return {}
-        columns = [getattr(self.model, name) for name in self.keys]
-        among = sa.tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key for (key,) in keys])
-        # MariaDB finds "a" for "A"; what counts is the key that the row has.
-        return {self._key(row): row for row in db.session.scalars(sa.select(self.model).where(among)).unique()}
+from .relations import Related
 
 
 class Converter(ModelConverter):
@@ -115,16 +43,16 @@ class Converter(ModelConverter):
                 foreign = [mapper.get_property_by_column(column).key for column in columns]
                 if not field.many and all(found.get(key) is not None for key in foreign):
                     field.dump_only, field.required = True, False
-        return found
+        # The mapper has relationships before columns.
+        return dict(sorted(found.items(), key=lambda pair: isinstance(pair[1], Related)))
 
     def property2field(self, prop: Any, **options: Any) -> Any:
         """Make the field of one attribute; ``None`` for a relationship that is too long to be read as a whole."""
-        if not isinstance(prop, RelationshipProperty) or options.get("field_class"):
-            return super().property2field(prop, **options)
+        field_class, instance = options.pop("field_class", None), options.pop("instance", True)
+        if not isinstance(prop, RelationshipProperty) or field_class or not instance:
+            return super().property2field(prop, field_class=field_class, instance=instance, **options)
         if prop.lazy in ("dynamic", "write_only"):
             return None
-        if not options.pop("instance", True):
-            return Related
         return Related(prop, **{**_relation_kwargs(prop), **options})
 
     def _get_field_class_for_column(self, column: sa.Column[Any]) -> type[fields.Field[Any]]:

@@ -24,7 +24,7 @@ def choice_label(member: Any) -> str:
 
 
 def enum_choices(type_: sa.Enum) -> dict[str, Any]:
-    """Return the names of an enum's choices, each with what stands for it in Python."""
+    """Return the names of an enum's choices, each with its value in Python."""
     if type_.enum_class is None:
         return {name: name for name in type_.enums}
     return {member.name: member for member in type_.enum_class}

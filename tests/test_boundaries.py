@@ -7,6 +7,7 @@ import ast
 import difflib
 import functools
 import graphlib
+import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -254,6 +255,24 @@ RULES: list[Callable[[list[Source]], list[str]]] = [
 @pytest.mark.parametrize("rule", RULES)
 def test_project_keeps_the_rule(rule):
     assert rule(project()) == []
+
+
+#: The demos as tests call them: a module, a file, an address, a table.
+DEMO = re.compile(r"""app[./](api|example)\b|["']/(api|example)["'/?]|["'](api|example)_[a-z]+["']""")
+
+
+def test_demos_are_known_to_their_own_tests_only():
+    """They are deleted with their tests, and all others go on."""
+    tests = ROOT / "tests"
+    # Beside this file, the one that follows documents, which show the demos.
+    others = {*tests.glob("*.py"), *tests.glob("core/*.py"), *tests.glob("home/*.py")}
+    others -= {tests / "test_boundaries.py", tests / "test_docs.py"}
+    assert {path.name: found[0] for path in others if (found := DEMO.search(path.read_text()))} == {}
+
+
+@pytest.mark.parametrize("text", ["import app.api", "'app/example'", '"/example/products"', '"/api"', "'api_city'"])
+def test_a_demo_is_found(text):
+    assert DEMO.search(text)
 
 
 def test_tests_are_no_package():

@@ -181,6 +181,54 @@ def test_an_exception_is_one_json_line_without_its_secrets(bare, capsys):
     assert "hunter2" not in line
 
 
+FORGED = "2026-01-01 00:00:00,000 ERROR   [-] shop: robbed"
+
+
+@pytest.mark.parametrize(
+    "end", ["\n", "\r", "\x0b", "\x85", "\u2028", "\x1b[2K\x1b[1G", "\x1b]0;", "\x9b", "\x00", "\u202e"]
+)
+def test_what_is_logged_as_text_starts_no_line_of_its_own(bare, end, capsys):
+    bare(LOG_FORMAT="text")
+    logging.getLogger("shop").error("Exception on %s [GET]", f"/boom{end}{FORGED}")
+
+    written = capsys.readouterr().err
+    assert written.endswith(f"{FORGED} [GET]\n")
+    assert written[:-1].isprintable()
+
+
+def test_an_exception_logged_as_text_keeps_its_lines_away_from_the_margin(bare, capsys):
+    app = bare(LOG_FORMAT="text")
+
+    @app.get("/boom/<rest>")
+    def boom(rest):
+        raise ValueError(rest)
+
+    assert app.test_client().get(f"/boom/a%0A{FORGED}%1b[1mb").status_code == 500
+
+    first, *others = capsys.readouterr().err.splitlines()
+    assert f"Exception on /boom/a\\n{FORGED}" in first
+    assert "  Traceback (most recent call last):" in others
+    assert len(others) > 4
+    assert all(line.startswith("  ") and line.isprintable() for line in others)
+
+
+def test_a_secret_before_a_control_character_is_redacted_whole(bare, capsys):
+    bare(LOG_FORMAT="text")
+    logging.getLogger("shop").error("password=hun\x01ter2")
+
+    assert "ter2" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_colours_are_not_logged(bare, style, capsys):
+    bare(LOG_FORMAT=style)
+    logging.getLogger("werkzeug").warning('"\x1b[31m\x1b[1mGET /nothing\x1b[0m" 404')
+
+    (line,) = capsys.readouterr().err.splitlines()
+    message = json.loads(line)["message"] if style == "json" else line.partition("werkzeug: ")[2]
+    assert message == '"GET /nothing" 404'
+
+
 def test_a_level_below_the_configured_is_not_logged(bare, capsys):
     bare(LOG_LEVEL="ERROR")
     logging.getLogger("shop").warning("nearly")
@@ -287,6 +335,21 @@ def test_a_connection_that_ends_in_use_costs_one_answer(bare, engine_name):
     # It rested for less than PING_AFTER_SECONDS: this answer finds out, and the next is well again.
     assert app.test_client().get("/id").status_code == 503
     assert app.test_client().get("/id").status_code == 200
+
+
+@pytest.mark.parametrize("engine_name", SERVERS)
+def test_a_connection_that_is_dead_at_the_end_costs_no_answer(bare, engine_name):
+    app = bare(engine_name)
+
+    @app.get("/last")
+    def last():
+        end_connection(app, engine_name, db.session.scalar(text(CONNECTION_ID[engine_name])))
+        return "said"
+
+    before = dict(db.session.registry.registry)
+    for _ in range(2):
+        assert app.test_client().get("/last").text == "said"
+        assert db.session.registry.registry == before
 
 
 def end_connection(app, engine_name: str, number: str) -> None:

@@ -63,7 +63,7 @@ def _insert(model: type[Any], rows: list[dict[str, Any]], report: Callable[[int]
 
 
 def _move_sequence() -> None:
-    """Let new cities be numbered behind the loaded ones; only PostgreSQL does not see to it itself."""
+    """Let new cities be numbered after the loaded ones; only PostgreSQL does not see to it itself."""
     if db.session.connection().dialect.name == "postgresql":
         sequence = sa.func.pg_get_serial_sequence(City.__tablename__, City.id.key)
         db.session.execute(sa.select(sa.func.setval(sequence, sa.func.max(City.id))))

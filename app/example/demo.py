@@ -65,7 +65,7 @@ def load() -> int:
 
 
 def _product(number: int, chance: random.Random, categories: list[Category], tags: list[Tag]) -> Product:
-    # Every shelf gets every range before a name would stand twice.
+    # Every shelf gets every range before a name would appear twice.
     category = categories[number % len(categories)]
     things, low, high = SHELVES[category.name]
     turn = number // len(categories)

@@ -99,6 +99,7 @@ def test_total_is_counted_when_asked_for(client: FlaskClient, make_city):
         ("q=%5C", ["c\\d"]),
         ("name=León", ["León"]),
         ("name=Leon", []),
+        ("name=León%20", []),
         ("name__startswith=Ciu", ["Ciudad Real"]),
         ("name__startswith=_", []),
         ("q=leon&country_code=FR", []),

@@ -1,5 +1,6 @@
 """Applications of a few modules: one of the tests' own, others written for one test."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
+from config import ROOT
+from core.migrations import commands
 from services import Base
 from services import db
 from tests.core import shelf
@@ -91,7 +94,7 @@ def _with_maker(app: Flask) -> Flask:
     return app
 
 
-# --- modules written for one test ---------------------------------------------------------------
+# --- modules and migrations written for one test ------------------------------------------------
 
 
 @pytest.fixture
@@ -127,3 +130,31 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
 def _is_below(module: Any, folder: Path) -> bool:
     return str(getattr(module, "__file__", None) or "").startswith(str(folder))
+
+
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "one"
+down_revision = None
+
+
+def upgrade():
+    {upgrade}
+"""
+
+
+@pytest.fixture
+def write_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Replace the platform's history by one revision until the test ends: ``write_revision("op.…")``."""
+    versions = tmp_path / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    shutil.copy(ROOT / "alembic.ini", tmp_path)
+    shutil.copy(ROOT / "alembic" / "env.py", tmp_path / "alembic")
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+
+    def write(upgrade: str) -> None:
+        versions.joinpath("one.py").write_text(REVISION.format(upgrade=upgrade))
+
+    return write

@@ -93,6 +93,62 @@ class Tag(Base):
     title: Mapped[str | None] = mapped_column(sa.String(40))
 
 
+class Spot(Base):
+    """A row whose key has two columns."""
+
+    __tablename__ = "shelf_spot"
+
+    aisle: Mapped[str] = mapped_column(sa.String(5), primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Label(Base):
+    __tablename__ = "shelf_label"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+
+
+def linked(name: str, column: str) -> sa.Table:
+    """Return the table between boxes and what they have many of."""
+    return sa.Table(
+        f"shelf_box_{name}",
+        Base.metadata,
+        sa.Column("box_id", sa.ForeignKey("shelf_box.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column(f"{name}_{column}", sa.ForeignKey(f"shelf_{name}.{column}", ondelete="CASCADE"), primary_key=True),
+    )
+
+
+class Box(Versioned, Base):
+    """A row with a relationship of every kind."""
+
+    __tablename__ = "shelf_box"
+    __table_args__ = (sa.ForeignKeyConstraint(["aisle", "level"], ["shelf_spot.aisle", "shelf_spot.level"]),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+    maker_id: Mapped[int] = mapped_column(sa.ForeignKey("shelf_maker.id"))
+    maker: Mapped[Maker] = relationship()
+    aisle: Mapped[str | None] = mapped_column(sa.String(5))
+    level: Mapped[int | None]
+    spot: Mapped[Spot | None] = relationship()
+    inside_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shelf_box.id", ondelete="CASCADE"))
+    inside: Mapped["Box | None"] = relationship(remote_side="Box.id", back_populates="boxes")
+    boxes: Mapped[list["Box"]] = relationship(back_populates="inside", order_by="Box.name")
+    labels: Mapped[list[Label]] = relationship(
+        secondary=linked("label", "id"), order_by=Label.name.desc(), info={"label": "Stickers"}
+    )
+    tags: Mapped[set[Tag]] = relationship(secondary=linked("tag", "code"))
+
+    @property
+    def shout(self) -> str:
+        return self.name.upper()
+
+    @shout.setter
+    def shout(self, text: str) -> None:
+        self.name = text.lower()
+
+
 class Makers(Crud):
     model = Maker
     search = ("name", "things.name")
@@ -134,9 +190,15 @@ class Tags(Crud):
     sorts = ("title",)
 
 
+class Boxes(Crud):
+    model = Box
+    sorts = ("name",)
+
+
 makers = Makers()
 things = Things()
 tags = Tags()
+boxes = Boxes()
 
 
 class ThingSchema(ModelSchema):
@@ -154,6 +216,23 @@ class TagSchema(ModelSchema):
         model = Tag
 
 
+class BoxSchema(ModelSchema):
+    """Writes foreign keys by their columns."""
+
+    class Meta:
+        model = Box
+        include_relationships = True
+
+
+class CrateSchema(ModelSchema):
+    """Writes foreign keys by their relationships."""
+
+    class Meta:
+        model = Box
+        include_relationships = True
+        include_fk = False
+
+
 class ThingResource(ModelResource):
     verbs = things
     schema = ThingSchema
@@ -167,6 +246,16 @@ class MakerResource(ModelResource):
 class TagResource(ModelResource):
     verbs = tags
     schema = TagSchema
+
+
+class BoxResource(ModelResource):
+    verbs = boxes
+    schema = BoxSchema
+
+
+class CrateResource(ModelResource):
+    verbs = boxes
+    schema = CrateSchema
 
 
 class ShownThings(ModelResource):
@@ -190,5 +279,7 @@ api = Api(bp)
 ThingResource.register(api, "/things")
 MakerResource.register(api, "/makers")
 TagResource.register(api, "/tags")
+BoxResource.register(api, "/boxes")
+CrateResource.register(api, "/crates")
 ShownThings.register(api, "/shown")
 NewThings.register(api, "/new")

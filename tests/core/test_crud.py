@@ -22,6 +22,7 @@ from tests.core.shelf import Color
 from tests.core.shelf import Maker
 from tests.core.shelf import Tag
 from tests.core.shelf import Thing
+from tests.core.shelf import boxes
 from tests.core.shelf import makers
 from tests.core.shelf import tags
 from tests.core.shelf import things
@@ -304,6 +305,28 @@ def test_count_stops_at_its_limit() -> None:
     query = things.listing.parse({"rank__gte": "1", "limit": "2", "page": "2"})
     assert things.count(query) == 4
     assert things.count(query, 3) == 3
+
+
+def test_without_a_query_all_rows_are_meant() -> None:
+    for number in range(things.page_size + 1):
+        things.create({**PEN, "rank": number})
+    page = things.list()
+    assert things.count() == things.page_size + 1
+    assert (len(page.items), page.previous, page.next is not None) == (things.page_size, None, True)
+
+
+def test_name_that_is_no_attribute_is_a_programmers_error() -> None:
+    with pytest.raises(TypeError, match="Thing has no attribute nope, colour"):
+        things.create({**PEN, "nope": 1, "colour": 2})
+    item = things.create(PEN)
+    with pytest.raises(TypeError, match="Thing has no attribute nope"):
+        things.update(item, {"name": "pencil", "nope": 1})
+    assert (item.name, things.count()) == ("pen", 1)
+
+
+def test_relationships_and_plain_properties_are_attributes(maker: Maker) -> None:
+    item = boxes.create({"shout": "WOOD", "maker": maker})
+    assert (item.name, item.maker_id) == ("wood", 1)
 
 
 def test_key_of_several_columns_is_refused_at_start() -> None:

@@ -51,6 +51,8 @@ def explode(kind: str) -> Any:
             raise Unauthorized(www_authenticate=None)
         case "validation":
             raise ValidationError({"lines": {0: {"name": ["Wrong."]}}, "_schema": ["All wrong."]})
+        case "many":
+            raise ValidationError({str(number): ["Wrong."] for number in range(30)})
         case "unknown":
             raise NotFound
         case "redirect":
@@ -176,6 +178,24 @@ def test_validation_error_of_any_view_is_flattened(caller: FlaskClient) -> None:
         {"field": "", "message": "All wrong."},
     ]
     assert "lines.0.name" in page(caller.get("/explode/validation"), 422)
+
+
+def test_of_many_errors_the_first_are_listed(caller: FlaskClient) -> None:
+    body = {f"x{number}": 1 for number in range(100)}
+    listed = problem(caller.post("/shelf/things", json=body), 422, "invalid")["errors"]
+    assert len(listed) == 21
+    assert listed[-1]["field"] == ""
+    # Beside the unknown ones two are missing, the name and the maker.
+    assert listed[-1]["message"] == "And 82 more."
+    assert "And 10 more." in page(caller.get("/explode/many"), 422)
+
+
+def test_of_many_unknown_parameters_the_known_ones_are_told_once(caller: FlaskClient) -> None:
+    query = "&".join(f"x{number}=1" for number in range(100))
+    answer = caller.get(f"/shelf/things?{query}")
+    messages = [error["message"] for error in problem(answer, 400, "bad-query")["errors"]]
+    assert messages[0].startswith("Unknown parameter. This list knows q, sort, ")
+    assert messages[1:] == ["Unknown parameter."] * 19 + ["And 80 more."]
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503])
@@ -388,6 +408,42 @@ def test_pool_without_a_free_connection_is_busy(
     assert client.get("/shelf/things").status_code == 200
 
 
+#: Engine and what it is told to end, either by itself after a while or from outside.
+ENDED = [
+    ("postgresql", {"options": "-c statement_timeout=100"}, "SELECT pg_sleep(5)"),
+    ("postgresql", {}, "SELECT pg_cancel_backend(pg_backend_pid())"),
+    ("mariadb", {}, "SET STATEMENT max_statement_time = 0.1 FOR SELECT SLEEP(5)"),
+    ("mariadb", {}, "KILL QUERY CONNECTION_ID()"),
+]
+
+
+@pytest.mark.parametrize(("engine_name", "options", "statement"), ENDED)
+def test_statement_that_is_cancelled_is_busy(
+    make_app: Callable[..., Flask],
+    shelf_url: Callable[[str], URL],
+    engine_name: str,
+    options: dict[str, str],
+    statement: str,
+) -> None:
+    engine_options = {"connect_args": options}
+    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
+    app.add_url_rule("/shelf/ended", "ended", lambda: str(db.session.scalar(sa.text(statement))))
+    client = app.test_client()
+    problem(client.get("/shelf/ended"), 503, "unavailable")
+    assert client.get("/shelf/things").status_code == 200
+
+
+def test_database_that_is_read_only_is_busy_for_writers(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+) -> None:
+    """As it is on PostgreSQL while a standby takes over."""
+    engine_options = {"connect_args": {"options": "-c default_transaction_read_only=on"}}
+    app = make_app(shelf_url("postgresql"), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
+    client = app.test_client()
+    problem(client.post("/shelf/makers", json={"name": "Acme"}), 503, "unavailable")
+    assert client.get("/shelf/makers").status_code == 200
+
+
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 def test_deadlock_is_busy_for_one_and_passes_the_other(shop: Flask) -> None:
     with shop.app_context():
@@ -424,7 +480,7 @@ def test_deadlock_is_busy_for_one_and_passes_the_other(shop: Flask) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """gunicorn with the whole platform, production's way of reading bodies."""
+    """gunicorn with the module of the tests, production's way of reading bodies."""
     folder = tmp_path_factory.mktemp("gunicorn")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -438,7 +494,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "1",
         "--log-level",
         "error",
-        "run:app",
+        f"core:create_app(installed_apps=[{shelf.__name__!r}])",
     ]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
@@ -496,16 +552,16 @@ def test_chunked_body_that_is_too_large_is_cut_short(server: int) -> None:
 
 
 def test_path_that_is_no_utf8_is_a_bad_request(server: int) -> None:
-    for path in (b"/api/v1/cities/%ff", b"/api/v1/cities/1%00", b"/api/v1/cities?q=%ff", b"/api/v1/cities/\xff"):
-        with socket.create_connection(("127.0.0.1", server), 5) as connection:
+    for path in (b"/shelf/things/%ff", b"/shelf/things/1%00", b"/shelf/things?q=%ff", b"/shelf/things/\xff"):
+        with socket.create_connection(("127.0.0.1", server), 30) as connection:
             connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert b" 400 " in _receive(connection).partition(b"\r\n")[0], path
 
 
 def _post(port: int, headers: str, body: bytes) -> tuple[int, Any]:
     common = "Host: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    head = f"POST /api/v1/cities HTTP/1.1\r\n{common}{headers}\r\n"
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+    head = f"POST /shelf/things HTTP/1.1\r\n{common}{headers}\r\n"
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
         try:
             connection.sendall(head.encode() + body)
             connection.shutdown(socket.SHUT_WR)

@@ -5,31 +5,45 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
+from flask import redirect
 from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
 
 from core import problems
 from core.layout import CONTENT_SECURITY_POLICY
+from services import db
+from tests.core import desk
+from tests.core import shelf
 
 #: A page of every kind: method, path, status.
 PAGES = [
-    ("GET", "/", 200),
-    ("GET", "/example/products", 200),
-    ("GET", "/example/products?page=0", 400),
-    ("GET", "/example/products/new", 200),
-    ("GET", "/example/products/1", 404),
-    ("GET", "/example/", 302),
-    ("POST", "/example/products/new", 400),
-    ("DELETE", "/example/products", 405),
+    ("GET", "/desk/sheets", 200),
+    ("GET", "/desk/sheets?page=0", 400),
+    ("GET", "/desk/sheets/new", 200),
+    ("GET", "/desk/sheets/1", 404),
+    ("GET", "/away", 302),
+    ("POST", "/desk/sheets/new", 400),
+    ("DELETE", "/desk/sheets", 405),
     ("GET", "/nowhere", 404),
-    ("GET", "/api/", 200),
     ("GET", "/problems/stale", 200),
     ("GET", "/problems/unknown", 404),
 ]
 
 
+@pytest.fixture
+def guest(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
+    """Return a client of a site with pages, an API and a redirect."""
+    app = make_app(new_database("sqlite"), [desk.__name__, shelf.__name__])
+    app.add_url_rule("/away", "away", lambda: redirect("/desk/sheets"))
+    with app.app_context():
+        desk.Base.metadata.create_all(db.engine)
+        shelf.Base.metadata.create_all(db.engine)
+    return app.test_client()
+
+
 @pytest.mark.parametrize(("method", "path", "status"), PAGES)
-def test_page_may_load_from_its_own_site_only(visitor: FlaskClient, method: str, path: str, status: int) -> None:
-    answer = visitor.open(path, method=method)
+def test_page_may_load_from_its_own_site_only(guest: FlaskClient, method: str, path: str, status: int) -> None:
+    answer = guest.open(path, method=method)
     assert (answer.status_code, answer.mimetype) == (status, "text/html")
     policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
     assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
@@ -40,28 +54,28 @@ def test_page_may_load_from_its_own_site_only(visitor: FlaskClient, method: str,
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/status", "/nowhere", "/static/site.css", "/static/none.css", "/api/v1/cities", "/example/"]
+    "path", ["/desk/sheets", "/shelf/things", "/nowhere", "/static/site.css", "/static/none.css", "/away"]
 )
-def test_every_answer_is_taken_for_what_it_is_and_has_an_id(visitor: FlaskClient, path: str) -> None:
-    with visitor.get(path) as first, visitor.get(path) as second:
+def test_every_answer_is_taken_for_what_it_is_and_has_an_id(guest: FlaskClient, path: str) -> None:
+    with guest.get(path) as first, guest.get(path) as second:
         assert first.headers["X-Content-Type-Options"] == "nosniff"
         assert re.fullmatch("[0-9a-f]{16}", first.headers["X-Request-ID"])
         assert first.headers["X-Request-ID"] != second.headers["X-Request-ID"]
-    with visitor.get(path, headers={"X-Request-ID": "from-the-proxy.1"}) as asked:
+    with guest.get(path, headers={"X-Request-ID": "from-the-proxy.1"}) as asked:
         assert asked.headers["X-Request-ID"] == "from-the-proxy.1"
 
 
 @pytest.mark.parametrize("sent", ["short", "x" * 65, "with space", 'quote"-<script>', "ümläut-öä"])
-def test_request_id_that_could_do_harm_is_not_taken_over(visitor: FlaskClient, sent: str) -> None:
-    answer = visitor.get("/nowhere", headers={"X-Request-ID": sent.encode().decode("latin-1")})
+def test_request_id_that_could_do_harm_is_not_taken_over(guest: FlaskClient, sent: str) -> None:
+    answer = guest.get("/nowhere", headers={"X-Request-ID": sent.encode().decode("latin-1")})
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-ID"])
     assert answer.headers["X-Request-ID"] in answer.text
 
 
 @pytest.mark.parametrize("host", ["evil", "evil.example.org", "localhost.evil", "127.0.0.1.evil:80", "a b", ""])
-@pytest.mark.parametrize("path", ["/", "/example/products", "/nowhere", "/static/site.css"])
-def test_untrusted_host_gets_a_page_that_does_not_trust_it(visitor: FlaskClient, host: str, path: str) -> None:
-    answer = visitor.get(path, headers={"Host": host})
+@pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere", "/static/site.css"])
+def test_untrusted_host_gets_a_page_that_does_not_trust_it(guest: FlaskClient, host: str, path: str) -> None:
+    answer = guest.get(path, headers={"Host": host})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
     assert "Error 400" in answer.text
     assert "//evil" not in answer.text
@@ -69,22 +83,22 @@ def test_untrusted_host_gets_a_page_that_does_not_trust_it(visitor: FlaskClient,
 
 
 @pytest.mark.parametrize("name", problems.KINDS)
-def test_every_kind_of_problem_has_a_page(visitor: FlaskClient, name: str) -> None:
-    answer = visitor.get(f"/problems/{name}")
+def test_every_kind_of_problem_has_a_page(guest: FlaskClient, name: str) -> None:
+    answer = guest.get(f"/problems/{name}")
     assert answer.status_code == 200
     assert str(problems.KINDS[name].status) in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere"])
+@pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere"])
 @pytest.mark.parametrize("root", ["", "/shop"])
-def test_page_finds_its_files_below_any_prefix(visitor: FlaskClient, path: str, root: str) -> None:
-    page = visitor.get(path, environ_overrides={"SCRIPT_NAME": root}).text
+def test_page_finds_its_files_below_any_prefix(guest: FlaskClient, path: str, root: str) -> None:
+    page = guest.get(path, environ_overrides={"SCRIPT_NAME": root}).text
     files = re.findall(r'(?:src|<link [^>]*href)="([^"]*)"', page)
     assert len(files) >= 5
     for url in files:
         assert url.startswith(f"{root}/")
         assert "?v=" in url
-        with visitor.get(url.removeprefix(root)) as file:
+        with guest.get(url.removeprefix(root)) as file:
             assert file.status_code == 200
 
 

