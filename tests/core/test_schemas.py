@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
-from core.schemas import MOST_RELATED
+from core.relations import MOST_RELATED
 from core.schemas import ModelSchema
 from core.schemas import is_read_only
 from services import db
