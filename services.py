@@ -93,15 +93,19 @@ def tune(engine: Engine, *, foreign_keys: bool = True) -> None:
     """
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine, foreign_keys)
-        return
+    else:
+        _tune_server(engine)
+
+
+def _tune_server(engine: Engine) -> None:
     _ping_before_use(engine)
     _engines.add(engine)
+    # Who waits for a lock waits no longer than who waits for a connection; without a pool, 5 seconds.
     seconds = int(engine.pool.timeout()) if hasattr(engine.pool, "timeout") else 5
-    statements = {
-        "postgresql": f"SET timezone = 'UTC'; SET lock_timeout = '{seconds}s'",
-        "mysql": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {seconds}",
-    }
-    statement = statements["postgresql" if engine.dialect.name == "postgresql" else "mysql"]
+    if engine.dialect.name == "postgresql":
+        statement = f"SET timezone = 'UTC'; SET lock_timeout = '{seconds}s'"
+    else:
+        statement = f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {seconds}"
 
     @event.listens_for(engine, "connect")
     def set_session(connection: Any, record: Any) -> None:

@@ -89,7 +89,7 @@ def answer_http(error: HTTPException) -> Any:
         detail = kind.cure if kind else None
     if kind is None:
         title = HTTP_STATUS_CODES.get(error.code, "Error")
-        kind = Kind("about:blank", error.code, title, "")
+        kind = Kind(None, error.code, title, "")
     return answer(kind, str(detail or kind.title), headers=headers)
 
 
@@ -180,7 +180,7 @@ def _listed(errors: Mapping[str, list[str]]) -> list[tuple[str, str]]:
 
 def _problem(kind: Kind, detail: str, errors: Sequence[tuple[str, str]]) -> Response:
     document: dict[str, Any] = {
-        "type": kind.name if kind.name == "about:blank" else f"{request.script_root}/problems/{kind.name}",
+        "type": kind.type_url(request.script_root),
         "title": kind.title,
         "status": kind.status,
         "detail": detail,

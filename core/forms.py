@@ -121,7 +121,8 @@ class Converter(ModelConverter):  # type: ignore[misc]
     """WTForms-SQLAlchemy's converter with the types that it lacks or gets wrong.
 
     Its release 0.4.2 refuses an unchecked box, asks for what has a default, does not preselect the
-    stored choice, stores '' where NULL is meant, and has no field for Float, Time, JSON and Uuid.
+    stored choice, stores '' where NULL is meant, and has no field for Float, Time, JSON and Uuid (its
+    issue 47 and others). A method has the name of the one that it replaces.
     """
 
     def convert(self, model: Any, mapper: Any, prop: Any, field_args: Any, db_session: Any = None) -> Any:

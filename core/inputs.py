@@ -160,7 +160,7 @@ class RowCheckboxes(QueryCheckboxField):  # type: ignore[misc]
         self.data = [row for row in self.data or () if row in known]
 
     def pre_validate(self, form: Any) -> None:
-        """Refuse what is no row; the original asks whether all were found before it has looked."""
+        """Refuse what is no row; the original asks whether all were found before it has looked (its issue 13)."""
         self._get_data()
         super().pre_validate(form)
 

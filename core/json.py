@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 from flask import Response
 from flask.json.provider import JSONProvider
-from markupsafe import Markup
 
 
 class StrictJSONProvider(JSONProvider):
@@ -47,7 +46,8 @@ def default_value(value: Any) -> Any:
     """Return what orjson should write for a type that it does not know."""
     if isinstance(value, Decimal):
         return format(value, "f")
-    if isinstance(value, Markup | str):
+    # A subclass of str, such as Markup.
+    if isinstance(value, str):
         return str(value)
     if isinstance(value, tuple):
         return list(value)

@@ -11,14 +11,22 @@ from dataclasses import dataclass
 class Kind:
     """One kind of problem.
 
+    :param name: the last part of its type; ``None`` where the status says it all (``about:blank``)
     :param title: what happened, in a few words, the same every time
     :param cure: what whoever gets it can do
     """
 
-    name: str
+    name: str | None
     status: int
     title: str
     cure: str
+
+    def type_url(self, root: str) -> str:
+        """Return what identifies the kind in an answer.
+
+        :param root: the path at which the application is mounted
+        """
+        return "about:blank" if self.name is None else f"{root}/problems/{self.name}"
 
 
 _KINDS = (

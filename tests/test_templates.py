@@ -135,7 +135,7 @@ def test_error_page_needs_no_url_adapter(app: Flask, monkeypatch: pytest.MonkeyP
 
 
 def test_error_page_says_nothing_twice(app: Flask) -> None:
-    kind = Kind("about:blank", 418, "I'm a teapot", "")
+    kind = Kind(None, 418, "I'm a teapot", "")
     html = render_template("error.html", kind=kind, detail=kind.title, errors={})
     assert html.count(str(Markup.escape(kind.title))) == 2  # the window's title and the h1
     kind = KINDS["internal"]

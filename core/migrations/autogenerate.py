@@ -173,7 +173,7 @@ class Autogenerate:
 
 
 class CreateEnumOp(ops.MigrateOperation):
-    """Make PostgreSQL's type for a column that is added: only ``create_table`` does that by itself."""
+    """Make PostgreSQL's type for a column that is added: alembic does that only for a table (its issue 868)."""
 
     def __init__(self, enum: sa.Enum) -> None:
         self.enum = enum

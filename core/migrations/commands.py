@@ -80,6 +80,7 @@ def _until(history: ScriptDirectory, applied: set[str]) -> Iterator[Script]:
 
 @functools.lru_cache(maxsize=1)
 def _history(root: Path, changed_at: int) -> ScriptDirectory:
+    # Both are only the key of the cache: other files, another history.
     return ScriptDirectory.from_config(make_config())
 
 
