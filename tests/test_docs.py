@@ -17,10 +17,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 import config
 import settings
@@ -38,6 +40,7 @@ INSTEAD = {
     "make test": 'make test ARGS="tests/home"',
     'make test ARGS="-k test_status"': 'make --dry-run test ARGS="-k test_status"',
     "make check": "make --dry-run check",
+    "make lock": "make --dry-run lock",
 }
 
 
@@ -98,7 +101,7 @@ class Reader:
             time.sleep(0.2)
         pytest.fail(f"$ {command}\nexit {ran.returncode}\n{ran.stdout}\n{ran.stderr}\nexpected: {expected}")
 
-    def serve(self, command: str) -> None:
+    def serve(self, command: str, host: str = "127.0.0.1") -> None:
         with (self.folder / "server.log").open("w") as log:
             server = subprocess.Popen(
                 command.split(),
@@ -113,7 +116,8 @@ class Reader:
         ends = time.monotonic() + 60
         while time.monotonic() < ends and server.poll() is None:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5).close()
+                address = urllib.request.Request(f"http://127.0.0.1:{self.port}/", headers={"Host": host})
+                urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - of this machine
                 return
             except OSError:
                 time.sleep(0.2)
@@ -168,6 +172,46 @@ def test_readme_classic_way_is_true(tmp_path: Path) -> None:
     reader = Reader(tmp_path / "project", installed=False)
     try:
         reader.follow(found[1].replace("$ . .venv/bin/activate\n", ""))
+    finally:
+        reader.stop()
+
+
+def _section(heading: str) -> str:
+    """Return the ``sh`` block below a heading of the README."""
+    found = re.search(rf"^## {heading}$.*?^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert found
+    return found[1]
+
+
+@WITH_DEMOS
+def test_readme_start_of_a_product_is_true(tmp_path: Path) -> None:
+    reader = Reader(tmp_path / "project", installed=True)
+    for command in _section("Starting your product").splitlines():
+        reader.run(command, "")
+    text = (reader.folder / "settings.py").read_text()
+    text = text.replace('    "app.example",\n', "").replace('    "app.api",\n', "")
+    (reader.folder / "settings.py").write_text(text)
+    try:
+        reader.run('alembic revision --autogenerate -m "first"', "No changes in the models")
+        reader.serve("make run")
+        reader.run("curl http://127.0.0.1:5000/", "Installed modules")
+    finally:
+        reader.stop()
+
+
+def test_readme_production_is_true(tmp_path: Path, new_database: Callable[[str], URL]) -> None:
+    exports, upgrade, serve = _section("The classic way").splitlines()
+    reader = Reader(tmp_path / "project", installed=True)
+    url = new_database("postgresql").render_as_string(hide_password=False)
+    reader.environ["GUNICORN_CMD_ARGS"] = f"--bind=127.0.0.1:{reader.port} --no-control-socket"
+    given = exports.replace("SECRET_KEY=…", "SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz")
+    given = given.replace("DATABASE_URL=postgresql://…", f"DATABASE_URL={url}").removeprefix("export ")
+    reader.environ |= dict(word.split("=", 1) for word in given.split())
+    try:
+        reader.run(upgrade, "")
+        reader.serve(serve, host="www.example.org")
+        reader.run('curl -H "Host: www.example.org" http://127.0.0.1:5000/', "Installed modules")
+        reader.run("curl http://127.0.0.1:5000/", "is not trusted")
     finally:
         reader.stop()
 
