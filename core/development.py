@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 import config as deployment
 from services import db
 
+from . import drivers
 from . import errors
 from .lazy import migrations
 
@@ -47,10 +48,9 @@ def answer(error: SQLAlchemyError) -> Any:
 def _is_missing(error: SQLAlchemyError) -> bool:
     """Return whether a statement names a table or a column that the database does not have."""
     cause = getattr(error, "orig", None)
-    if getattr(cause, "sqlstate", None) in ("42P01", "42703"):
-        return True
-    number = cause.args[0] if cause is not None and cause.args else None
-    return number in (1146, 1054) or bool(re.match(r"no such (table|column)|table \S+ has no column", str(cause)))
+    state, number = drivers.codes(cause)
+    in_words = re.match(r"no such (table|column)|table \S+ has no column", str(cause))
+    return state in ("42P01", "42703") or number in (1146, 1054) or in_words is not None
 
 
 def upgrade() -> Response:

@@ -27,6 +27,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from services import db
 from services import request_id
 
+from . import drivers
 from . import exceptions
 from .apis import is_api_path
 from .json import dump_bytes
@@ -41,11 +42,6 @@ RETRY_AFTER_SECONDS = 2
 
 #: Errors that one answer lists.
 MOST_ERRORS = 20
-
-#: Engine codes of a statement that would succeed if tried again: it lost a race, was cancelled or timed
-#: out (57014, 1317, 1969), or met a server that is read-only while another takes over (25006).
-_TRANSIENT_STATES = {"25006", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
-_TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1969, 2002, 2003, 2006, 2013}
 
 
 def init_app(app: Flask) -> None:
@@ -123,7 +119,7 @@ def answer_validation(error: ValidationError) -> Any:
 def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
     """Answer 503 while the database is unreachable or busy; other database errors are bugs: 500."""
     db.session.rollback()
-    if not is_transient(error):
+    if not drivers.is_transient(error):
         raise error
     logger.warning("the database did not answer: %s", str(getattr(error, "orig", error)).splitlines()[0])
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
@@ -133,23 +129,6 @@ def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
 def answer_internal(error: InternalServerError) -> Any:
     """Answer what nobody foresaw; Flask has logged it."""
     return answer(KINDS["internal"], KINDS["internal"].cure)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Return whether the same statement may well succeed a moment later."""
-    if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return True
-    if not isinstance(error, sqlalchemy.exc.DBAPIError):
-        return False
-    if error.connection_invalidated or (isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None):
-        return True
-    cause = error.orig
-    number = cause.args[0] if cause is not None and cause.args else None
-    return (
-        getattr(cause, "sqlstate", None) in _TRANSIENT_STATES
-        or number in _TRANSIENT_NUMBERS
-        or "database is locked" in str(cause)
-    )
 
 
 # --- the answer itself --------------------------------------------------------------------------

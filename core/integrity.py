@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from services import db
 
+from . import drivers
 from .exceptions import InUse
 from .exceptions import Invalid
 from .exceptions import VerbError
@@ -43,15 +44,13 @@ def explain(
 
 def breaks_check(error: OperationalError) -> bool:
     """Return whether a CHECK was broken: PyMySQL calls that an operational error."""
-    return error.orig is not None and error.orig.args[:1] == (_CHECK,)
+    return drivers.codes(error.orig)[1] == _CHECK
 
 
 def _is(error: IntegrityError | OperationalError, kinds: tuple[str | int, ...]) -> bool:
-    cause = error.orig
-    state = getattr(cause, "sqlstate", None)
-    number = cause.args[0] if cause is not None and cause.args else None
-    text = str(cause)
-    return state in kinds or number in kinds or any(isinstance(k, str) and text.startswith(k) for k in kinds)
+    text = str(error.orig)
+    known = set(drivers.codes(error.orig)) - {None}
+    return bool(known & set(kinds)) or any(isinstance(kind, str) and text.startswith(kind) for kind in kinds)
 
 
 def _unique_columns(error: IntegrityError | OperationalError, model: type[Any]) -> list[str]:

@@ -20,6 +20,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 
+from .. import drivers
+
 #: How long to wait for another migration of the same database to end.
 TURN_SECONDS = 60.0
 
@@ -122,11 +124,8 @@ def _pause_or_give_up(pause: float | None, error: Exception) -> None:
 
 def _is_lock_timeout(cause: Any) -> bool:
     """Return whether PostgreSQL (55P03), MariaDB (1205) or SQLite (BUSY) waited for a lock in vain."""
-    return (
-        getattr(cause, "sqlstate", None) == "55P03"
-        or getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")
-        or (bool(cause.args) and cause.args[0] == 1205)
-    )
+    state, number = drivers.codes(cause)
+    return state == "55P03" or number == 1205 or getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")
 
 
 def _ask(connection: Connection, statement: str) -> bool:

@@ -1,0 +1,26 @@
+"""What the database drivers' errors say, on every engine."""
+
+import sqlalchemy.exc
+
+#: Of a statement that would succeed if tried again: it lost a race, was cancelled or timed out (57014, 1317,
+#: 1969), or met a server that is read-only while another takes over (25006).
+_TRANSIENT_STATES = {"25006", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
+_TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1969, 2002, 2003, 2006, 2013}
+
+
+def codes(cause: BaseException | None) -> tuple[str | None, int | None]:
+    """Return PostgreSQL's SQLSTATE and MariaDB's number of a driver's error; ``None`` for what it does not have."""
+    number = cause.args[0] if cause is not None and cause.args else None
+    return getattr(cause, "sqlstate", None), number if isinstance(number, int) else None
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether the same statement may well succeed a moment later."""
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return True
+    if not isinstance(error, sqlalchemy.exc.DBAPIError):
+        return False
+    if error.connection_invalidated or (isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None):
+        return True
+    state, number = codes(error.orig)
+    return state in _TRANSIENT_STATES or number in _TRANSIENT_NUMBERS or "database is locked" in str(error.orig)
