@@ -13,36 +13,24 @@ STATIC = Path(__file__).resolve().parent.parent / "app" / "static"
 
 #: The icons of Bootstrap Icons that templates may name; the whole set is a file of 1.1 MB.
 ICONS = (
-    "arrow-left",
-    "arrow-right",
-    "box-arrow-in-right",
-    "box-arrow-right",
-    "box-arrow-up-right",
     "check-circle-fill",
-    "chevron-double-left",
-    "chevron-double-right",
     "chevron-down",
     "chevron-left",
     "chevron-right",
     "chevron-up",
     "circle-half",
-    "download",
     "exclamation-octagon-fill",
     "exclamation-triangle-fill",
-    "funnel",
-    "gear",
     "house",
     "inbox",
     "info-circle-fill",
     "list",
     "moon-stars",
     "pencil",
-    "person-circle",
     "plus-lg",
     "search",
     "sun",
     "trash",
-    "x-lg",
 )
 
 NOTE = "Made by scripts/theme.py: do not edit."
