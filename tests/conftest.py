@@ -12,6 +12,7 @@ os.environ["APP_ENV"] = "testing"
 import fcntl
 import logging
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import Browser
 from playwright.sync_api import ConsoleMessage
 from playwright.sync_api import Page
@@ -118,6 +120,12 @@ def require(found: object, missing: str) -> None:
         pytest.fail(missing)
     if not found:
         pytest.skip(missing)
+
+
+@pytest.fixture
+def curl() -> None:
+    """Skip the test where there is no curl."""
+    require(shutil.which("curl"), "curl is missing: apt install curl")
 
 
 # --- databases ----------------------------------------------------------------------------------
@@ -349,6 +357,8 @@ def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, names)), None)
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", nowhere]
+    driver = subprocess.run([compute_driver_executable()[0], "--version"], capture_output=True, text=True)
+    require(driver.returncode == 0, f"Playwright's driver does not start: apt install libatomic1 ({driver.stderr})")
     with sync_playwright() as playwright:
         # Where `playwright install chromium` has put one.
         program = program or shutil.which(playwright.chromium.executable_path)

@@ -32,6 +32,7 @@ DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/modu
 WITH_DEMOS = pytest.mark.skipif(
     not {"app.example", "app.api"} <= set(settings.INSTALLED_APPS), reason="this document shows the demos"
 )
+pytestmark = pytest.mark.usefixtures("curl")
 BLOCK = re.compile(r"^```(?P<info>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
 SERVES = ("make run", "python run.py")
 
