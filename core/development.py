@@ -19,7 +19,7 @@ import config as deployment
 from services import db
 
 from . import drivers
-from . import errors
+from .http import errors
 from .lazy import migrations
 
 logger = logging.getLogger(__name__)

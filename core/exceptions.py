@@ -1,4 +1,6 @@
-"""What the verbs raise. None of it knows HTTP: :mod:`core.errors` gives each its answer."""
+"""What the verbs raise. None of it knows HTTP: :mod:`core.http.errors` gives each its answer."""
+
+from collections.abc import Iterable
 
 
 class VerbError(Exception):
@@ -22,6 +24,17 @@ class Invalid(VerbError):
 
 class BadQuery(Invalid):
     """A list was asked for in words that it does not understand."""
+
+
+def unknown_parameters(names: Iterable[str], known: str) -> dict[str, list[str]]:
+    """Return the errors of parameters that are unknown; the first also tells what is known.
+
+    Repeated for each, it would make the answer many times as long as the question.
+
+    :param known: a sentence
+    """
+    told = f"Unknown parameter. {known}"
+    return {name: ["Unknown parameter." if number else told] for number, name in enumerate(names)}
 
 
 class InUse(VerbError):

@@ -13,7 +13,7 @@ import settings
 from services import bootstrap
 from services import request_id
 
-from . import display
+from .pages import display
 
 #: A page may load from its own site only, and nothing may run or frame it (CSP Level 3). ``data:``
 #: is for the pictures within Bootstrap's stylesheet.

@@ -69,6 +69,20 @@ class Money(TypeDecorator[Decimal]):
         return Decimal(f"{value:.{self.scale}f}")
 
 
+def exact(length: int) -> sa.String:
+    """Make a text type that compares character by character on every engine.
+
+    MariaDB's own comparison takes ``es`` for ``ES``, so that a foreign key would accept it, and its
+    ``utf8mb4_bin`` takes ``Madrid`` with a space behind for ``Madrid``; in a language's order, PostgreSQL
+    cannot use an index for the beginning of a name.
+    """
+    return (
+        sa.String(length)
+        .with_variant(sa.String(length, collation="C"), "postgresql")
+        .with_variant(sa.String(length, collation="utf8mb4_nopad_bin"), "mysql", "mariadb")
+    )
+
+
 def now() -> datetime:
     """Return this moment, in UTC."""
     return datetime.now(UTC)

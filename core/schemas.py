@@ -3,10 +3,11 @@
 ``class ProductSchema(ModelSchema)`` with a ``Meta.model`` has a strict field for every column.
 The primary key, columns with ``info={"read_only": True}`` and the version are only dumped: a body
 that names them is refused, like one with an unknown field. ``info`` may also hold ``label`` and
-``description`` for people, ``min`` and ``max`` for numbers; forms read the same keys.
+``description`` for people, ``min`` and ``max`` for numbers; forms read the same keys. An ``example``
+is for the API's document.
 
 With ``include_relationships = True`` in its ``Meta`` a schema also has the relationships, as the
-keys of the related rows; see :mod:`core.relations`.
+keys of the related rows; see :mod:`core.fields.relations`.
 """
 
 from typing import Any
@@ -17,6 +18,7 @@ from marshmallow import fields
 from marshmallow import validate
 from marshmallow_sqlalchemy import ModelConverter
 from marshmallow_sqlalchemy.schema import SQLAlchemyAutoSchemaOpts
+from sqlalchemy.orm import ColumnProperty
 from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.interfaces import ONETOMANY
@@ -24,10 +26,11 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from services import ma
 
-from .fields import field_class
-from .fields import not_blank
-from .fields import require_visible
-from .relations import Related
+from .fields.columns import field_class
+from .fields.columns import is_hidden
+from .fields.columns import not_blank
+from .fields.relations import Related
+from .fields.strict import require_visible
 
 
 class Converter(ModelConverter):
@@ -47,8 +50,13 @@ class Converter(ModelConverter):
         return dict(sorted(found.items(), key=lambda pair: isinstance(pair[1], Related)))
 
     def property2field(self, prop: Any, **options: Any) -> Any:
-        """Make the field of one attribute; ``None`` for a relationship that is too long to be read as a whole."""
+        """Make the field of one attribute.
+
+        :return: ``None`` for a relationship that is too long to be read as a whole, and for what is never shown
+        """
         field_class, instance = options.pop("field_class", None), options.pop("instance", True)
+        if isinstance(prop, ColumnProperty) and is_hidden(prop.columns[0]):
+            return None
         if not isinstance(prop, RelationshipProperty) or field_class or not instance:
             return super().property2field(prop, field_class=field_class, instance=instance, **options)
         if prop.lazy in ("dynamic", "write_only"):
@@ -56,24 +64,25 @@ class Converter(ModelConverter):
         return Related(prop, **{**_relation_kwargs(prop), **options})
 
     def _get_field_class_for_column(self, column: sa.Column[Any]) -> type[fields.Field[Any]]:
-        chosen = field_class(column)
-        return chosen[0] if chosen else super()._get_field_class_for_column(column)
+        return field_class(column)[0]
 
     def _add_column_kwargs(self, kwargs: dict[str, Any], column: sa.Column[Any]) -> None:
         super()._add_column_kwargs(kwargs, column)
-        chosen = field_class(column)
-        if chosen is not None:
-            # The length and the choices stand in ours as well; once is enough.
-            kept = [rule for rule in kwargs["validate"] if not isinstance(rule, validate.Length | validate.OneOf)]
-            kwargs.pop("places", None)
-            kwargs |= {**chosen[1], "validate": [*kept, *chosen[1].get("validate", [])]}
+        chosen = field_class(column)[1]
+        # The length, the choices and the places stand in ours as well; once is enough.
+        kwargs.pop("places", None)
+        kwargs |= {**chosen, "validate": [*chosen.get("validate", [])]}
+        if not isinstance(column, sa.Column):
+            # An expression of SQL, which is only shown.
+            kwargs["allow_none"] = True
+            return
         if not_blank(column):
             kwargs["validate"] = [require_visible, *kwargs["validate"]]
         if "min" in column.info or "max" in column.info:
             kwargs["validate"].append(validate.Range(column.info.get("min"), column.info.get("max")))
         if is_read_only(column):
             kwargs |= {"dump_only": True, "required": False}
-        for name in ("label", "description"):
+        for name in ("label", "description", "example"):
             if name in column.info:
                 kwargs["metadata"][name] = column.info[name]
 
@@ -98,7 +107,12 @@ def is_read_only(column: sa.Column[Any]) -> bool:
     # A key that makes itself: counted by the database, or a UUID by its default.
     made = column.default is not None or column.server_default is not None
     counted = column.table is not None and column is column.table.autoincrement_column
-    return counted or (column.primary_key and made)
+    return counted or (column.primary_key and made) or _is_computed(column)
+
+
+def _is_computed(column: sa.Column[Any]) -> bool:
+    """Return whether the database refuses any other value than its own."""
+    return column.computed is not None or (column.identity is not None and bool(column.identity.always))
 
 
 class ModelSchemaOpts(SQLAlchemyAutoSchemaOpts):

@@ -216,6 +216,11 @@ class TagSchema(ModelSchema):
         model = Tag
 
 
+class LabelSchema(ModelSchema):
+    class Meta:
+        model = Label
+
+
 class BoxSchema(ModelSchema):
     """Writes foreign keys by their columns."""
 
@@ -236,11 +241,13 @@ class CrateSchema(ModelSchema):
 class ThingResource(ModelResource):
     verbs = things
     schema = ThingSchema
+    includes = {"maker": MakerSchema, "owner": MakerSchema}
 
 
 class MakerResource(ModelResource):
     verbs = makers
     schema = MakerSchema
+    includes = {"things": ThingSchema}
 
 
 class TagResource(ModelResource):
@@ -251,6 +258,7 @@ class TagResource(ModelResource):
 class BoxResource(ModelResource):
     verbs = boxes
     schema = BoxSchema
+    includes = {"maker": MakerSchema, "boxes": BoxSchema, "labels": LabelSchema, "tags": TagSchema}
 
 
 class CrateResource(ModelResource):

@@ -18,6 +18,7 @@ from core.exceptions import Invalid
 from core.exceptions import NotFound
 from core.exceptions import Stale
 from services import db
+from tests.core.shelf import Box
 from tests.core.shelf import Color
 from tests.core.shelf import Maker
 from tests.core.shelf import Tag
@@ -202,6 +203,16 @@ def test_row_that_others_own_is_in_use() -> None:
         makers.delete(owner)
 
 
+def test_row_that_points_to_itself_is_in_use() -> None:
+    box = boxes.create({"name": "endless", "maker_id": 1})
+    box.inside_id = box.id
+    db.session.commit()
+    with pytest.raises(InUse, match="points to itself"):
+        boxes.delete(box)
+    boxes.update(db.session.get(Box, box.id), {"inside_id": None})
+    boxes.delete(db.session.get(Box, box.id))
+
+
 # --- versions -----------------------------------------------------------------------------------
 
 
@@ -252,6 +263,41 @@ def test_receiver_that_raises_undoes_the_change() -> None:
         db.session.rollback()
     assert stored() == 1
     assert things.get(item.id).name == "pen"
+
+
+@pytest.mark.parametrize("wrong", [{"maker_id": 99}, {"code": "taken"}, {"rank": -100}, {"name": "forbidden"}])
+def test_refused_verb_undoes_its_savepoint_alone(wrong: dict[str, Any]) -> None:
+    things.create({**PEN, "code": "taken"})
+    savepoint = db.session.begin_nested()
+    things.create({**PEN, "name": "before"})
+    with pytest.raises(Invalid) as caught, savepoint:
+        things.create({**PEN, **wrong})
+    assert set(caught.value.errors) == ({""} if "rank" in wrong else {*wrong})
+    things.create({**PEN, "name": "after"})
+    db.session.commit()
+    assert list(db.session.scalars(sa.select(Thing.name).order_by(Thing.id))) == ["pen", "after"]
+
+
+def test_refused_change_is_taken_back_with_its_savepoint() -> None:
+    item = things.create(PEN)
+    with pytest.raises(Invalid), db.session.begin_nested():
+        things.update(item, {"name": "forbidden", "rank": 7})
+    things.update(item, {"notes": "kept"})
+    db.session.commit()
+    assert (item.name, item.rank, item.notes, item.version) == ("pen", None, "kept", 2)
+
+
+def test_lost_race_undoes_its_savepoint_alone() -> None:
+    item = things.create(PEN)
+    db.session.commit()
+    elsewhere(sa.update(Thing.__table__).values(version=2))
+    things.create({**PEN, "name": "other"})
+    db.session.refresh(item)
+    set_committed_value(item, "version", 1)
+    with pytest.raises(Stale), db.session.begin_nested():
+        things.update(item, {"name": "late"})
+    db.session.commit()
+    assert stored() == 2
 
 
 def test_signals_tell_of_each_change_once() -> None:

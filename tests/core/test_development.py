@@ -22,7 +22,7 @@ INIT = """
 import sqlalchemy as sa
 from flask import Blueprint
 from services import db
-from core.apis import mark_api
+from core.http.apis import mark_api
 from .models import Row
 
 bp = Blueprint("forgotten", __name__)

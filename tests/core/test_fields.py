@@ -12,17 +12,38 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from marshmallow import fields
 
-from core.fields import Day
+from core.fields import Blob
 from core.fields import Exact
 from core.fields import Flag
 from core.fields import Json
-from core.fields import Moment
 from core.fields import Real
 from core.fields import Text
+from core.fields import UniqueId
+from core.fields import UniqueIdText
 from core.fields import Whole
-from core.fields import from_text
-from core.fields import make_field
-from core.fields import not_blank
+from core.fields.columns import make_field
+from core.fields.columns import not_blank
+from core.fields.dialects import CIDR
+from core.fields.dialects import INET
+from core.fields.dialects import INET4
+from core.fields.dialects import INET6
+from core.fields.dialects import MACADDR
+from core.fields.dialects import MACADDR8
+from core.fields.dialects import ONE_DAY
+from core.fields.dialects import Array
+from core.fields.dialects import Choices
+from core.fields.dialects import Hstore
+from core.fields.dialects import MultiRange
+from core.fields.dialects import Patterned
+from core.fields.dialects import Range
+from core.fields.dialects import bits
+from core.fields.strict import from_text
+from core.fields.temporal import Clock
+from core.fields.temporal import Day
+from core.fields.temporal import Duration
+from core.fields.temporal import Local
+from core.fields.temporal import Moment
+from core.fields.temporal import ZonedClock
 from core.models import Money
 from core.models import UtcDateTime
 from tests.core.shelf import Color
@@ -36,8 +57,21 @@ ALL = [
     Moment(),
     Day(),
     Json(),
-    fields.UUID(),
-    fields.Time(),
+    UniqueId(),
+    UniqueIdText(),
+    Local(),
+    Clock(),
+    ZonedClock(),
+    Duration(),
+    Blob(length=8),
+    Array(Whole()),
+    Array(Text(), dimensions=2),
+    Hstore(),
+    Choices(choices=["a", "b"]),
+    Range(Whole(), step=1),
+    MultiRange(Range(Day(), step=ONE_DAY)),
+    *(Patterned(**arguments) for arguments in (INET, CIDR, INET4, INET6, MACADDR, MACADDR8)),
+    Patterned(**bits(4, varying=True)),
 ]
 
 
@@ -58,7 +92,9 @@ ALL = [
         (sa.DateTime(timezone=True), Moment),
         (sa.Enum(Color), fields.Enum),
         (sa.Enum("S", "M"), Text),
-        (sa.Time(), fields.Time),
+        (sa.Time(), Clock),
+        (sa.Time(timezone=True), ZonedClock),
+        (sa.Interval(), Duration),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -67,7 +103,7 @@ def test_column_has_the_field_of_its_type(type_: Any, expected: type) -> None:
 
 
 @pytest.mark.parametrize(
-    "type_", [sa.LargeBinary(), sa.JSON(), sa.PickleType(), sa.Interval()], ids=lambda value: type(value).__name__
+    "type_", [sa.LargeBinary(), sa.JSON(), sa.ARRAY(sa.Integer)], ids=lambda value: type(value).__name__
 )
 def test_column_without_an_order_has_none(type_: Any) -> None:
     with pytest.raises(TypeError, match="neither filtered, sorted nor a key"):

@@ -18,7 +18,6 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
-from wtforms_sqlalchemy.orm import ModelConversionError
 
 from core.forms import model_form
 from services import db
@@ -355,7 +354,7 @@ def test_form_keeps_the_words_of_the_model(here: Flask) -> None:
     assert ">Drawer A</option>" in page
 
 
-@pytest.mark.parametrize("type_", [sa.Interval, sa.LargeBinary, sa.PickleType, sa.ARRAY(sa.String)])
+@pytest.mark.parametrize("type_", [sa.LargeBinary, sa.PickleType])
 def test_type_that_no_control_can_write_is_refused_at_the_start(type_: Any) -> None:
     class Own(DeclarativeBase):
         pass
@@ -365,5 +364,6 @@ def test_type_that_no_control_can_write_is_refused_at_the_start(type_: Any) -> N
         id: Mapped[int] = mapped_column(primary_key=True)
         span: Mapped[Any] = mapped_column(type_)
 
-    with pytest.raises(ModelConversionError, match="span"):
+    with pytest.raises(TypeError, match=r"column desk_odd\.span of type .* (leave it out|Exclude it)"):
         model_form(Odd)
+    assert model_form(Odd, exclude=("span",))

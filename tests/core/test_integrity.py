@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from core import integrity
+from core.crud import integrity
 from core.exceptions import InUse
 from core.exceptions import Invalid
 from core.exceptions import VerbError

@@ -9,7 +9,7 @@ from flask import redirect
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
-from core import problems
+from core.http import problems
 from core.layout import CONTENT_SECURITY_POLICY
 from services import db
 from tests.core import desk

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from flask import Flask
 from markupsafe import Markup
 
-from . import fields
-from . import words
+from .. import words
+from ..fields import columns
+from ..words import choice_label
 from .model_pages import page_of
-from .words import choice_label
 
 _NOTHING = Markup('<span class="text-body-secondary">—</span>')
 
@@ -38,8 +38,9 @@ def show(value: Any) -> str | Markup:
         return _NOTHING
     if isinstance(value, list) and all(hasattr(one, "__mapper__") for one in value):
         return Markup(", ").join(map(show, value)) if value else _NOTHING
-    if isinstance(value, dict | list):
-        return Markup("<code>{}</code>").format(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, dict | list | tuple):
+        # An array may have items of any type.
+        return Markup("<code>{}</code>").format(json.dumps(value, ensure_ascii=False, default=str))
     url = page_of(value)
     return Markup('<a href="{}">{}</a>').format(url, value) if url else str(value)
 
@@ -63,6 +64,8 @@ _WRITERS: tuple[tuple[type, Callable[[Any], str | Markup]], ...] = (
     (Decimal, lambda value: format(value, "f")),
     (datetime, _moment),
     (date, _day),
+    (bytes, lambda value: f"{len(value):,} bytes"),
+    (set, lambda value: ", ".join(sorted(map(str, value))) or _NOTHING),
 )
 
 
@@ -77,4 +80,4 @@ def label(model: type[Any], name: str) -> str:
 def is_number(model: type[Any], name: str) -> bool:
     """Return whether an attribute holds numbers, which are set flush right."""
     column = sa.inspect(model).columns.get(name)
-    return column is not None and fields.is_number(column) and not column.foreign_keys
+    return column is not None and columns.is_number(column) and not column.foreign_keys

@@ -9,11 +9,11 @@ from sqlalchemy.exc import OperationalError
 
 from services import db
 
-from . import drivers
-from .exceptions import InUse
-from .exceptions import Invalid
-from .exceptions import VerbError
-from .words import words
+from .. import drivers
+from ..exceptions import InUse
+from ..exceptions import Invalid
+from ..exceptions import VerbError
+from ..words import words
 
 #: What each engine says: PostgreSQL's SQLSTATE, MariaDB's number, the beginning of SQLite's text.
 _UNIQUE = ("23505", 1062, "UNIQUE constraint failed")
@@ -23,11 +23,17 @@ _NOT_NULL = ("23502", 1048, "NOT NULL constraint failed")
 
 
 def explain(
-    error: IntegrityError | OperationalError, model: type[Any], data: Mapping[str, Any], *, deleting: bool = False
+    error: IntegrityError | OperationalError,
+    model: type[Any],
+    data: Mapping[str, Any],
+    asked: Any = db.session,
+    *,
+    deleting: bool = False,
 ) -> VerbError:
     """Say what the database refused; the session must have been rolled back.
 
     :param data: what was to be written, to find the key that points nowhere
+    :param asked: the session, or the connection, that can look for the row
     """
     if _is(error, _UNIQUE):
         names = _unique_columns(error, model)
@@ -36,7 +42,7 @@ def explain(
         # NOT NULL, where the ORM would have taken the row out of those that point to it.
         return InUse(f"Other rows point to this {words(model.__name__)}: delete or change them first.")
     if _is(error, _FOREIGN_KEY):
-        return Invalid({name: ["There is no such row."] for name in _dangling(model, data) or [""]})
+        return Invalid({name: ["There is no such row."] for name in _dangling(model, data, asked) or [""]})
     if _is(error, _NOT_NULL):
         return Invalid({_named_column(error, model): ["This field is required."]})
     return Invalid({"": ["The data breaks a rule of its table."]})
@@ -96,13 +102,13 @@ def _named_column(error: IntegrityError | OperationalError, model: type[Any]) ->
     return _attribute(model, columns[name]) if name in columns else ""
 
 
-def _dangling(model: type[Any], data: Mapping[str, Any]) -> list[str]:
+def _dangling(model: type[Any], data: Mapping[str, Any], asked: Any) -> list[str]:
     found = []
     for column in sa.inspect(model).local_table.columns:
         name = _attribute(model, column)
         for key in column.foreign_keys:
             value = data.get(name)
-            if value is not None and not db.session.scalar(sa.select(sa.exists().where(key.column == value))):
+            if value is not None and not asked.scalar(sa.select(sa.exists().where(key.column == value))):
                 found.append(name)
     return found
 

@@ -10,14 +10,12 @@ its depth, and rows that come or go in between shift nothing.
 
 import base64
 import binascii
-import enum
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
-from dataclasses import replace
 from functools import partial
 from operator import eq
 from operator import ge
@@ -25,6 +23,7 @@ from operator import gt
 from operator import le
 from operator import lt
 from operator import ne
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -34,12 +33,13 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 import settings
+from services import db
 
-from .exceptions import BadQuery
-from .fields import from_text
-from .fields import make_field
-from .fields import plain_type
-from .json import default_value
+from ..exceptions import BadQuery
+from ..exceptions import unknown_parameters
+from ..fields.columns import make_field
+from ..fields.columns import plain_type
+from ..fields.strict import from_text
 from .keyset import SortKey
 from .keyset import after
 from .keyset import sortable
@@ -49,6 +49,8 @@ OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull")
 
 #: Parameters that are not filters.
 RESERVED = ("q", "sort", "limit", "page", "cursor", "count")
+
+_NONE: Mapping[str, list[str]] = MappingProxyType({})
 
 MAX_CURSOR = 3000
 #: Characters of a text by which a list is sorted: cursors carry it, in the URL.
@@ -103,7 +105,7 @@ class Query:
             for f in self.filters
         )
         cursor = self.cursor and (self.cursor.back, tuple(value is None for value in self.cursor.values))
-        return (bool(self.q), operators, self.sort, cursor, self.page is None)
+        return (bool(self.q), operators, self.sort, self.limit, cursor, self.page is None)
 
 
 @dataclass(frozen=True)
@@ -171,35 +173,35 @@ class Listing:
 
     # --- reading the question ---
 
-    def parse(self, args: Mapping[str, str], *, by_page: bool = False) -> Query:
+    def parse(self, args: Mapping[str, str], *, by_page: bool = False, read: Mapping[str, list[str]] = _NONE) -> Query:
         """Read a query string.
 
         :param args: parameter to text; empty texts are the same as none, as forms send them
         :param by_page: whether pages are meant where neither ``page`` nor ``cursor`` is given
+        :param read: the parameters that the caller has read itself, each with what is wrong with it
         :raises BadQuery: naming every parameter that is unknown or malformed
         """
-        errors: dict[str, list[str]] = {}
-        given = {name: text for name, text in args.items() if text != ""}
-        query = Query(
-            sort=self._read(errors, "sort", self._sort, given.get("sort"), tuple(self.order)),
-            limit=self._read(errors, "limit", _limit, given.get("limit"), self.page_size),
-            q=self._read(errors, "q", _search, given.get("q"), ""),
-            filters=self._filters(given, errors),
-            page=self._read(errors, "page", _page, given.get("page"), 1 if by_page else None),
-            count=self._read(errors, "count", _yes, given.get("count"), False),
-        )
+        errors = {name: messages for name, messages in read.items() if messages}
+        given = {name: text for name, text in args.items() if text != "" and name not in read}
+        sort = self._read(errors, "sort", self._sort, given.get("sort"), tuple(self.order))
+        limit = self._read(errors, "limit", _limit, given.get("limit"), self.page_size)
+        q = self._read(errors, "q", _search, given.get("q"), "")
+        filters = self._filters(given, errors, read)
+        page = self._read(errors, "page", _page, given.get("page"), 1 if by_page else None)
+        count = self._read(errors, "count", _yes, given.get("count"), False)
+        cursor = None
         if "q" in given and not self.search:
             errors["q"] = ["This list cannot be searched."]
         if "page" in given and "cursor" in given:
             errors["cursor"] = ["Use either page or cursor."]
         elif "cursor" in given and not errors:
-            cursor = self._read(errors, "cursor", lambda text: self._cursor(text, query.sort), given["cursor"], None)
-            query = replace(query, cursor=cursor, page=None)
-        if query.page and (query.page - 1) * query.limit > settings.MAX_OFFSET:
+            cursor = self._read(errors, "cursor", lambda text: self._cursor(text, sort), given["cursor"], None)
+            page = None
+        if page and (page - 1) * limit > settings.MAX_OFFSET:
             errors["page"] = [f"Pages by number end after {settings.MAX_OFFSET:,} rows."]
         if errors:
             raise BadQuery(errors)
-        return query
+        return Query(sort, limit, q, filters, page, cursor, count)
 
     def _read(self, errors: dict[str, list[str]], name: str, read: Any, text: str | None, default: Any) -> Any:
         if text is None:
@@ -210,7 +212,9 @@ class Listing:
             errors[name] = [str(message) for message in error.messages]
             return default
 
-    def _filters(self, given: Mapping[str, str], errors: dict[str, list[str]]) -> tuple[Filter, ...]:
+    def _filters(
+        self, given: Mapping[str, str], errors: dict[str, list[str]], others: Iterable[str]
+    ) -> tuple[Filter, ...]:
         found = []
         unknown = []
         for parameter, text in given.items():
@@ -224,20 +228,18 @@ class Listing:
             read = partial(self._operand, name, operator)
             value = self._read(errors, parameter, read, text, None)
             found.append(Filter(name, operator, value))
-        errors |= {parameter: ["Unknown parameter."] for parameter in unknown}
         if unknown:
-            # Once: repeated for each, they would make the answer many times as long as the question.
-            errors[unknown[0]] = [f"Unknown parameter. {self._known()}"]
+            errors |= unknown_parameters(unknown, self._known(others))
         # The order of parameters does not matter to SQL: one shape, one statement.
         return tuple(sorted(found, key=lambda f: (f.name, f.operator)))
 
-    def _known(self) -> str:
+    def _known(self, others: Iterable[str]) -> str:
         names = [
             name if operator == "eq" else f"{name}__{operator}"
             for name, operators in self.filters.items()
             for operator in operators
         ]
-        return f"This list knows {', '.join([*(['q'] if self.search else []), *RESERVED[1:], *names])}."
+        return f"This list knows {', '.join([*(['q'] if self.search else []), *RESERVED[1:], *others, *names])}."
 
     def _operand(self, name: str, operator: str, text: str) -> Any:
         if operator == "isnull":
@@ -271,9 +273,12 @@ class Listing:
 
         :param values: the row's values of the columns of ``sort``
         """
-        # orjson would write an enum's value; its field reads the name.
-        plain = [value.name if isinstance(value, enum.Enum) else value for value in values]
-        raw = orjson.dumps([",".join(sort), back, *plain], default_value)
+        # As JSON shows them, so that their fields read them again.
+        plain = [
+            self.fields[name.removeprefix("-")]._serialize(value, None, None)
+            for name, value in zip(sort, values, strict=True)
+        ]
+        raw = orjson.dumps([",".join(sort), back, *plain])
         return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
     def _cursor(self, text: str, sort: tuple[str, ...]) -> Cursor:
@@ -322,9 +327,10 @@ class Listing:
             if path.relation is not None:
                 select = select.join(path.relation.of_type(path.target), isouter=True)
         if query.cursor is not None:
-            select = select.where(after(keys, query.cursor.values))
+            select = select.where(after(keys, query.cursor.values, db.engine.dialect.name))
         select = select.order_by(*(part for key in keys for part in key.order))
-        select = select.limit(sa.bindparam("limit", type_=sa.Integer))
+        # As a number, not a parameter: PostgreSQL would take a tenth of the table for it, and plan each time anew.
+        select = select.limit(sa.literal_column(str(query.limit + 1)))
         if query.page is not None:
             select = select.offset(sa.bindparam("offset", type_=sa.Integer))
         return select
@@ -337,7 +343,7 @@ class Listing:
 
     def values(self, query: Query) -> dict[str, Any]:
         """Return the values for the parameters of :meth:`where` and :meth:`paginate`."""
-        values: dict[str, Any] = {"limit": query.limit + 1}
+        values: dict[str, Any] = {}
         if query.page is not None:
             values["offset"] = (query.page - 1) * query.limit
         if query.q:
@@ -385,18 +391,18 @@ def _escape(text: str) -> str:
     return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
 
 
-def _whole(text: str, low: int, high: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or not low <= int(text) <= high:
-        raise ValidationError(f"A whole number from {low} to {high}.")
-    return int(text)
-
-
 def _limit(text: str) -> int:
     return _whole(text, 1, settings.MAX_PAGE_SIZE)
 
 
 def _page(text: str) -> int:
     return _whole(text, 1, settings.MAX_OFFSET + 1)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or not low <= int(text) <= high:
+        raise ValidationError(f"A whole number from {low} to {high}.")
+    return int(text)
 
 
 def _search(text: str) -> str:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import settings
 
-from .crud import Page
-from .links import query_url
-from .listing import Query
+from ..crud.listing import Query
+from ..crud.verbs import Page
+from ..http.links import query_url
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from marshmallow import ValidationError
 from marshmallow import fields
 from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy.orm.interfaces import MANYTOONE
 
 from services import db
 
-from .fields import make_field
-from .words import words
+from ..words import words
+from .columns import make_field
+from .json_schema import json_schema
 
 #: Rows that a body may name in one relationship: they are looked up in one query.
 MOST_RELATED = 1000
@@ -35,6 +37,7 @@ class Related(fields.Field[Any]):
         names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
         self.keys = {name: make_field(mapper.columns[name]) for name in names}
         self.many = bool(relation.uselist)
+        self.optional = relation.direction is not MANYTOONE or any(c.nullable for c in relation.local_columns)
         # What a body gives comes in the body's order: it is shown in that of the keys, now and later.
         self.ordered = bool(relation.order_by) and self.dump_only
         self.collection: Callable[..., Any] = set if relation.collection_class is set else list
@@ -69,8 +72,8 @@ class Related(fields.Field[Any]):
         return self.collection(rows) if self.many else rows[0]
 
     def _read(self, value: Any) -> tuple[Hashable, ...]:
-        parts = value if isinstance(value, dict) else {next(iter(self.keys)): value}
-        if set(parts) != set(self.keys):
+        parts = value if len(self.keys) > 1 else {next(iter(self.keys)): value}
+        if not isinstance(parts, dict) or set(parts) != set(self.keys):
             raise ValidationError(f"Give the key of a row: its {' and '.join(self.keys)}.")
         return tuple(field.deserialize(parts[name]) for name, field in self.keys.items())
 
@@ -81,3 +84,14 @@ class Related(fields.Field[Any]):
         among = sa.tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key for (key,) in keys])
         # MariaDB finds "a" for "A"; what counts is the key that the row has.
         return {self._key(row): row for row in db.session.scalars(sa.select(self.model).where(among)).unique()}
+
+    def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
+        """Return what it takes and shows; which rows there are, it does not say."""
+        parts = {name: json_schema(field, shown=shown) for name, field in self.keys.items()}
+        found = next(iter(parts.values()))
+        if len(parts) > 1:
+            found = {"type": "object", "properties": parts, "required": [*parts], "additionalProperties": False}
+        if self.many:
+            limits = {} if shown else {"uniqueItems": True, "maxItems": MOST_RELATED}
+            return {"type": "array", "items": found, **limits}
+        return {"anyOf": [found, {"type": "null"}]} if shown and self.optional and not self.allow_none else found

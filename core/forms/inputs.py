@@ -16,8 +16,8 @@ from wtforms.fields import Choice  # type: ignore[attr-defined]  # new in 3.3
 from wtforms_sqlalchemy.fields import QueryCheckboxField
 from wtforms_sqlalchemy.fields import QuerySelectField
 
-from . import schemas
-from .fields import from_text
+from .. import schemas
+from ..fields.strict import from_text
 
 #: Digits that a number may have before or after its point.
 MOST_DIGITS = 40
@@ -31,8 +31,8 @@ class FitsColumn:
         self.field_flags = _flags(self.rule)
 
     def __call__(self, form: Any, field: Field) -> None:
-        if field.process_errors:
-            # The field has said already that this is no value of its kind.
+        if field.process_errors or isinstance(field, RuledField | RuledJSONField):
+            # The field has said already that this is no value of its kind, or has read it by the rule.
             return
         text = field.raw_data[0].strip() if field.raw_data else ""
         try:
@@ -87,6 +87,67 @@ class JSONField(fields.TextAreaField):
                 raise ValueError(f"Not valid JSON: {error}.") from error
             except RecursionError:
                 raise ValueError("Not valid JSON: it is nested too deeply.") from None
+
+
+class RuledField(fields.StringField):
+    """A value of any kind as its field in JSON reads and writes it: ``P1DT2H``, ``192.0.2.1``.
+
+    :param rule: the field
+    """
+
+    def __init__(self, *args: Any, rule: marshmallow.fields.Field[Any], **kwargs: Any) -> None:
+        self.rule = rule
+        super().__init__(*args, **kwargs)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return str(_written(self.rule, self.data) or "")
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the text.
+
+        :raises ValueError: if the field refuses it
+        """
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = _read(self.rule, text) if text else None
+
+
+class RuledJSONField(JSONField):
+    """A list, a range or another value whose field in JSON reads and writes more than a text.
+
+    :param rule: the field
+    """
+
+    def __init__(self, *args: Any, rule: marshmallow.fields.Field[Any], **kwargs: Any) -> None:
+        self.rule = rule
+        super().__init__(*args, **kwargs)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else json.dumps(_written(self.rule, self.data), ensure_ascii=False)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the JSON.
+
+        :raises ValueError: if it is no JSON, or if the field refuses it
+        """
+        super().process_formdata(valuelist)
+        self.data, given = None, self.data
+        self.data = None if given is None else _read(self.rule, given)
+
+
+def _written(rule: marshmallow.fields.Field[Any], value: Any) -> Any:
+    # Of an object, as marshmallow has no other way in.
+    return rule.serialize("value", {"value": value})
+
+
+def _read(rule: marshmallow.fields.Field[Any], value: Any) -> Any:
+    try:
+        return rule.deserialize(value)
+    except marshmallow.ValidationError as error:
+        raise ValueError(" ".join(map(str, error.messages))) from None
 
 
 def _refuse_constant(name: str) -> None:

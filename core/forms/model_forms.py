@@ -24,25 +24,44 @@ from wtforms import Field
 from wtforms import fields
 from wtforms import validators
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
-from wtforms_sqlalchemy.orm import ModelConversionError
 from wtforms_sqlalchemy.orm import ModelConverter
 from wtforms_sqlalchemy.orm import converts
 from wtforms_sqlalchemy.orm import model_fields
 
 from services import db
 
-from . import schemas
-from .fields import plain_type
+from .. import schemas
+from ..fields.columns import field_class
+from ..fields.columns import is_hidden
+from ..fields.columns import plain_type
+from ..fields.dialects import Array
+from ..fields.dialects import Choices
+from ..fields.dialects import Hstore
+from ..fields.dialects import MultiRange
+from ..fields.dialects import Patterned
+from ..fields.dialects import Range
+from ..fields.strict import LONGEST_TEXT
+from ..fields.strict import Blob
+from ..fields.strict import UniqueIdText
+from ..fields.strict import Whole
+from ..fields.temporal import Duration
+from ..fields.temporal import ZonedClock
+from ..words import choice_label
+from ..words import enum_choices
+from ..words import label
 from .inputs import ExactField
 from .inputs import FitsColumn
 from .inputs import JSONField
 from .inputs import Required
 from .inputs import RowCheckboxes
 from .inputs import RowSelect
+from .inputs import RuledField
+from .inputs import RuledJSONField
 from .inputs import UTCField
-from .words import choice_label
-from .words import enum_choices
-from .words import label
+
+#: Fields whose values a person writes as the API does: in a text, or in JSON.
+RULED = (Duration, Patterned, UniqueIdText, ZonedClock)
+RULED_JSON = (Array, Choices, Hstore, MultiRange, Range)
 
 #: Texts longer than this many characters get a text area.
 LONG_TEXT = 255
@@ -89,7 +108,7 @@ def model_form(
 
     :param only: names of the attributes to be shown; by default all that may be written
     :param exclude: names of those to be left out
-    :raises TypeError: if the model has no such attribute
+    :raises TypeError: if the model has no such attribute, or one that no control can write
     """
     unknown = sorted({*(only or ()), *(exclude or ())} - set(sa.inspect(model).attrs.keys()))
     if unknown:
@@ -144,7 +163,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
     def conv_String(self, column: Any, arguments: Any) -> Any:
         if column.nullable:
             arguments["filters"].append(_none_if_empty)
-        if column.type.length is None or column.type.length > LONG_TEXT:
+        if (plain_type(column).length or LONGEST_TEXT) > LONG_TEXT:
             arguments["filters"].append(_unix_lines)
             return fields.TextAreaField(**arguments)
         return fields.StringField(**arguments)
@@ -165,7 +184,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     @converts("Enum")
     def conv_Enum(self, column: Any, arguments: Any) -> Any:
-        answers = enum_choices(column.type)
+        answers = enum_choices(plain_type(column))
         offered = [SelectChoice(name, choice_label(member)) for name, member in answers.items()]
         if column.nullable:
             offered.insert(0, SelectChoice("", "—"))
@@ -198,6 +217,12 @@ class Converter(ModelConverter):  # type: ignore[misc]
         if plain_type(column).timezone:
             return UTCField(**{**arguments, "label": f"{arguments['label']} (UTC)"})
         return fields.DateTimeLocalField(format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **arguments)
+
+    def conv_ruled(self, column: Any, arguments: Any) -> Any:
+        return RuledField(rule=schemas.Converter().column2field(column), **arguments)
+
+    def conv_ruled_json(self, column: Any, arguments: Any) -> Any:
+        return RuledJSONField(rule=schemas.Converter().column2field(column), **arguments)
 
     @converts("Time")
     def conv_Time(self, column: Any, arguments: Any) -> Any:
@@ -236,14 +261,23 @@ class Converter(ModelConverter):  # type: ignore[misc]
     def get_converter(self, column: sa.Column[Any]) -> Callable[..., Any]:
         """Find the converter of a column, also that of a TypeDecorator.
 
-        :raises ModelConversionError: for a type whose values no control can write
+        :raises TypeError: for a type whose values no control can write
         """
-        if isinstance(column.type, sa.Interval | sa.LargeBinary | sa.PickleType):
-            raise ModelConversionError(
-                f"There is no control for the column {column.name!r} of type {column.type!r}: "
+        chosen = field_class(column)[0]
+        if issubclass(chosen, Blob):
+            raise TypeError(
+                f"There is no control for the column {column} of type {column.type!r}: "
                 "leave it out with exclude=, or write a field for it in a subclass of the form."
             )
-        found: Callable[..., Any] = super().get_converter(sa.Column(column.name, plain_type(column)))
+        found: Callable[..., Any]
+        if issubclass(chosen, RULED):
+            found = self.conv_ruled
+        elif issubclass(chosen, RULED_JSON):
+            found = self.conv_ruled_json
+        elif issubclass(chosen, Whole):
+            found = self.handle_integer_types
+        else:
+            found = super().get_converter(sa.Column(column.name, plain_type(column)))
         return found
 
 
@@ -261,7 +295,7 @@ def _is_written(mapper: Any, prop: Any) -> bool:
         # A synonym, a composite of columns that have fields, or something computed.
         return False
     column = prop.columns[0]
-    if schemas.is_read_only(column) or column is mapper.version_id_col:
+    if schemas.is_read_only(column) or column is mapper.version_id_col or is_hidden(column):
         return False
     # A foreign key is written by choosing the row that it points to.
     return prop.key not in _pointers(mapper)

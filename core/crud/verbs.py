@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import sqlalchemy as sa
 from marshmallow import ValidationError
+from sqlalchemy.exc import CircularDependencyError
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
@@ -26,15 +27,16 @@ from sqlalchemy.sql.base import ExecutableOption
 import settings
 from services import db
 
+from .. import signals
+from ..exceptions import InUse
+from ..exceptions import Invalid
+from ..exceptions import NotFound
+from ..exceptions import Stale
+from ..fields.strict import from_text
+from ..words import words
 from . import integrity
-from . import signals
-from .exceptions import Invalid
-from .exceptions import NotFound
-from .exceptions import Stale
-from .fields import from_text
 from .listing import Listing
 from .listing import Query
-from .words import words
 
 #: What a face may be allowed.
 VERBS = ("list", "get", "create", "update", "delete")
@@ -272,22 +274,35 @@ class Crud:
             raise Stale
 
     def _flush(self, data: Mapping[str, Any], *, deleting: bool = False) -> None:
+        savepoint = db.session().get_nested_transaction()
+        # What came before a savepoint is for whoever has made it.
+        undo = (savepoint or db.session).rollback
+        asked: Any = db.session
+        if savepoint is not None:
+            # Once it is undone the session answers no more until its block has ended; the connection does.
+            asked = db.session.connection({"mapper": sa.inspect(self.model)})
         try:
             db.session.flush()
         except StaleDataError:
-            db.session.rollback()
+            undo()
             raise Stale from None
         except IntegrityError as error:
-            db.session.rollback()
-            raise integrity.explain(error, self.model, data, deleting=deleting) from error
+            undo()
+            raise integrity.explain(error, self.model, data, asked, deleting=deleting) from error
         except OperationalError as error:
             if not integrity.breaks_check(error):
                 raise
-            db.session.rollback()
-            raise integrity.explain(error, self.model, data) from error
+            undo()
+            raise integrity.explain(error, self.model, data, asked) from error
         except DataError as error:
-            db.session.rollback()
+            undo()
             raise Invalid({"": ["A value does not fit its column."]}) from error
+        except CircularDependencyError as error:
+            # The ORM finds no order in which to write a row that points to itself.
+            undo()
+            if deleting:
+                raise InUse("It points to itself: change that first.") from error
+            raise Invalid({"": ["A row cannot point to itself here."]}) from error
 
 
 def _follow(item: Any, path: str) -> Any:

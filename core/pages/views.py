@@ -28,21 +28,21 @@ from wtforms.fields import SelectMultipleField
 import settings
 from services import db
 
+from ..crud.listing import Query
+from ..crud.verbs import VERBS
+from ..crud.verbs import Crud
+from ..crud.verbs import check_allow
+from ..exceptions import BadQuery
+from ..exceptions import InUse
+from ..exceptions import Invalid
+from ..exceptions import NotFound
+from ..exceptions import Stale
+from ..forms.inputs import RowCheckboxes
+from ..forms.model_forms import ModelForm
+from ..http.links import query_url
+from ..http.links import single_args
 from . import model_pages
 from .controls import controls
-from .crud import VERBS
-from .crud import Crud
-from .crud import check_allow
-from .exceptions import BadQuery
-from .exceptions import InUse
-from .exceptions import Invalid
-from .exceptions import NotFound
-from .exceptions import Stale
-from .forms import ModelForm
-from .inputs import RowCheckboxes
-from .links import query_url
-from .links import single_args
-from .listing import Query
 from .model_pages import ModelPages
 from .pagination import paginate
 from .related import related

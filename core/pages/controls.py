@@ -10,12 +10,12 @@ from sqlalchemy.orm import RelationshipProperty
 
 from services import db
 
-from .crud import Crud
+from ..crud.verbs import Crud
+from ..fields.columns import is_number
+from ..fields.columns import plain_type
+from ..words import choice_label
+from ..words import enum_choices
 from .display import label
-from .fields import is_number
-from .fields import plain_type
-from .words import choice_label
-from .words import enum_choices
 
 #: What an operator adds to the label of its control.
 _ENDINGS = {

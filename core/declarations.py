@@ -1,0 +1,80 @@
+"""What is declared once for many endpoints: above a view, in a class of views, or for a blueprint.
+
+The nearest counts: a view's own before its class's, that before its blueprint's, and an inner
+blueprint's before the outer's. It is looked up at start, and the views concerned are wrapped: an
+endpoint for which nothing is declared pays nothing.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from typing import TypeVar
+
+from flask import Flask
+from flask.blueprints import Blueprint
+from flask.blueprints import BlueprintSetupState
+from flask_restful import Resource
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What counts for an endpoint.
+
+    :param place: what it was declared for, the same for all endpoints that share it
+    """
+
+    value: Any
+    place: str
+
+
+def declare(blueprint: Blueprint, name: str, value: Any) -> None:
+    """Declare something for all endpoints of a blueprint that is not registered yet, nested ones too."""
+
+    def keep(state: BlueprintSetupState) -> None:
+        path = f"{state.name_prefix}.{state.name}".strip(".")
+        state.app.extensions.setdefault("declarations", {})[path, name] = value
+
+    blueprint.record(keep)
+
+
+def declaring(name: str, value: Any) -> Callable[[View], View]:
+    """Return a decorator that declares something for a view; it may stand above or below the route."""
+
+    def decorate(view: View) -> View:
+        setattr(view, name, value)
+        return view
+
+    return decorate
+
+
+def declared(app: Flask, name: str) -> Iterator[tuple[str, Declaration]]:
+    """Yield each endpoint for which something is declared; files of ``static`` folders are left out."""
+    for endpoint in app.view_functions:
+        found = _nearest(app, endpoint, name)
+        if found is not None and endpoint.rpartition(".")[2] != "static":
+            yield endpoint, found
+
+
+def _nearest(app: Flask, endpoint: str, name: str) -> Declaration | None:
+    view = app.view_functions[endpoint]
+    if hasattr(view, name):
+        return Declaration(getattr(view, name), endpoint)
+    view_class = getattr(view, "view_class", None)
+    if isinstance(view_class, type) and issubclass(view_class, Resource):
+        # The bulk of a resource is served by a class of its own.
+        resource: type = getattr(view_class, "resource", view_class)
+        if getattr(resource, name, None) is not None:
+            return Declaration(getattr(resource, name), f"{resource.__module__}.{resource.__qualname__}")
+    return _of_blueprint(app, endpoint.rpartition(".")[0], name)
+
+
+def _of_blueprint(app: Flask, path: str, name: str) -> Declaration | None:
+    known = app.extensions.get("declarations", {})
+    while path:
+        if (path, name) in known:
+            return Declaration(known[path, name], path)
+        path = path.rpartition(".")[0]
+    return None

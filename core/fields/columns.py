@@ -1,0 +1,276 @@
+"""The field that fits a column: chosen from its type, once for schemas, forms, filters and cursors.
+
+Every type of SQLAlchemy, PostgreSQL, MySQL and SQLite has one, or is refused at start with what to
+do instead.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from marshmallow import fields
+from marshmallow import validate
+from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import postgresql
+
+from . import dialects
+from .dialects import Array
+from .dialects import Choices
+from .dialects import Hstore
+from .dialects import MultiRange
+from .dialects import Patterned
+from .dialects import Range
+from .strict import LONGEST_BLOB
+from .strict import LONGEST_TEXT
+from .strict import UNPADDED
+from .strict import Blob
+from .strict import Exact
+from .strict import Flag
+from .strict import Json
+from .strict import Real
+from .strict import Text
+from .strict import UniqueId
+from .strict import UniqueIdText
+from .strict import Whole
+from .temporal import Clock
+from .temporal import Day
+from .temporal import Duration
+from .temporal import Local
+from .temporal import Moment
+from .temporal import ZonedClock
+
+#: A field class and the arguments that a column's type sets.
+Chosen = tuple[type[fields.Field[Any]], dict[str, Any]]
+
+#: Bits of a whole number by the column's type. The first that fits counts.
+_BITS: tuple[tuple[type, int], ...] = (
+    (mysql.TINYINT, 8),
+    (mysql.MEDIUMINT, 24),
+    (sa.SmallInteger, 16),
+    (sa.BigInteger, 64),
+    (sa.Integer, 32),
+)
+
+#: The largest value of 32 bits: a larger one would be infinite.
+_SINGLE = 3.4028234663852886e38
+
+#: MariaDB counts the seconds since 1970 in 32 bits, in the zone of its session.
+_TIMESTAMPS = validate.Range(datetime(1970, 1, 2), datetime(2038, 1, 18))
+
+#: Bytes of MariaDB's types that have no length of their own.
+_SIZES: dict[type, int] = {mysql.TINYTEXT: 255, mysql.TINYBLOB: 255}
+
+#: What the ends of PostgreSQL's ranges are.
+_ENDS: tuple[tuple[type, type, Any], ...] = (
+    (postgresql.INT4RANGE, postgresql.INT4MULTIRANGE, sa.Integer()),
+    (postgresql.INT8RANGE, postgresql.INT8MULTIRANGE, sa.BigInteger()),
+    (postgresql.NUMRANGE, postgresql.NUMMULTIRANGE, sa.Numeric()),
+    (postgresql.DATERANGE, postgresql.DATEMULTIRANGE, sa.Date()),
+    (postgresql.TSRANGE, postgresql.TSMULTIRANGE, sa.DateTime()),
+    (postgresql.TSTZRANGE, postgresql.TSTZMULTIRANGE, sa.DateTime(timezone=True)),
+)
+
+#: Why a type has no field.
+_REFUSED: tuple[tuple[type, str], ...] = (
+    (sa.PickleType, "a pickle from outside could run any code"),
+    (postgresql.MONEY, "its text depends on the server's language: make it core.models.Money"),
+    (sa.types.NullType, "it has no type: give it one"),
+)
+
+#: What only filters, sorts and keys of simple values can be: one that a query string can hold.
+_NO_TEXT = (Json, Array, Choices, Hstore, Range, MultiRange, Blob)
+
+
+def plain_type(column: sa.Column[Any]) -> Any:
+    """Return the type of a column, without the decorators and the domain around it."""
+    type_: Any = column.type
+    while True:
+        # An interval is decorated as well: on engines that have none, it is a time since 1970.
+        if isinstance(type_, sa.types.TypeDecorator) and not isinstance(type_, sa.Interval | sa.PickleType):
+            type_ = type_.impl_instance
+        elif isinstance(type_, postgresql.DOMAIN):
+            type_ = type_.data_type
+        else:
+            return type_
+
+
+def is_number(column: sa.Column[Any]) -> bool:
+    """Return whether a column holds numbers."""
+    # A Float is no Numeric in SQLAlchemy 2.1.
+    return isinstance(plain_type(column), sa.Integer | sa.Numeric | sa.Float | mysql.YEAR | postgresql.OID)
+
+
+def is_hidden(column: Any) -> bool:
+    """Return whether a column is the database's own business: what a full-text search looks in."""
+    return isinstance(plain_type(column), postgresql.TSVECTOR)
+
+
+def field_class(column: sa.Column[Any]) -> Chosen:
+    """Choose the field for a column, with the arguments that its type sets.
+
+    :raises TypeError: if no value of this type can come from outside
+    """
+    type_ = plain_type(column)
+    if not isinstance(column, sa.Column) and isinstance(type_, sa.types.NullType):
+        # An expression of SQL, which is only shown.
+        return fields.Raw, {}
+    chosen = _common(type_) or _of_postgresql(type_) or _of_mysql(type_) or _of_texts(type_)
+    if chosen is None:
+        reason = next((why for kind, why in _REFUSED if isinstance(type_, kind)), "it has no form in JSON")
+        raise TypeError(
+            f"The column {column} of type {column.type!r} has no field, {reason}. "
+            "Exclude it, or declare a field of your own for it."
+        )
+    return chosen
+
+
+def make_field(column: sa.Column[Any]) -> fields.Field[Any]:
+    """Make the field that reads and writes the values of a column outside of any schema.
+
+    :raises TypeError: if a query string cannot hold its values
+    """
+    cls, arguments = field_class(column)
+    if issubclass(cls, _NO_TEXT):
+        raise TypeError(f"column {column} of type {column.type!r} can be neither filtered, sorted nor a key")
+    return cls(**arguments, allow_none=False)
+
+
+def not_blank(column: sa.Column[Any]) -> bool:
+    """Return whether a text must have at least one visible character: NOT NULL without a default."""
+    return (
+        isinstance(column.type, sa.String)
+        and not isinstance(column.type, sa.Enum | mysql.SET)
+        and not column.nullable
+        and column.default is None
+        and column.server_default is None
+    )
+
+
+def _common(type_: Any) -> Chosen | None:
+    match type_:
+        case sa.Enum() if type_.enum_class is not None:
+            return fields.Enum, {"enum": type_.enum_class}
+        case sa.Enum():
+            return Text, {"validate": [validate.OneOf(type_.enums)]}
+        case sa.Boolean():
+            return Flag, {}
+        case sa.Integer():
+            return Whole, {"validate": [_whole_range(type_)]}
+        case sa.Float():
+            return Real, _real_range(type_)
+        case sa.Numeric():
+            low = [validate.Range(min=0)] if getattr(type_, "unsigned", False) else []
+            return Exact, {"precision": type_.precision, "scale": type_.scale, "validate": low}
+        case sa.JSON():
+            return Json, {}
+        case sa.Uuid():
+            return UniqueId if type_.as_uuid else UniqueIdText, {}
+        case sa.ARRAY():
+            inner = _item(type_.item_type)
+            return Array, {"inner": inner, "dimensions": type_.dimensions or 1, "as_tuple": type_.as_tuple}
+        case sa.types._Binary():
+            return Blob, _bytes_of(type_)
+    return _of_times(type_)
+
+
+def _of_times(type_: Any) -> Chosen | None:
+    match type_:
+        case sa.DateTime():
+            limits = {"validate": [_TIMESTAMPS]} if isinstance(type_, mysql.TIMESTAMP) else {}
+            return (Moment if type_.timezone else Local), {**_places(type_), **limits}
+        case sa.Date():
+            return Day, {}
+        case sa.Time():
+            return (ZonedClock if type_.timezone else Clock), _places(type_)
+        case sa.Interval() | postgresql.INTERVAL():
+            return Duration, {}
+    return None
+
+
+def _of_postgresql(type_: Any) -> Chosen | None:
+    match type_:
+        case postgresql.HSTORE():
+            return Hstore, {}
+        case postgresql.OID():
+            return Whole, {"validate": [validate.Range(0, 2**32 - 1)]}
+        case postgresql.BIT():
+            return Patterned, dialects.bits(type_.length or 1, varying=type_.varying)
+        case postgresql.INET():
+            return Patterned, dialects.INET
+        case postgresql.CIDR():
+            return Patterned, dialects.CIDR
+        case postgresql.MACADDR():
+            return Patterned, dialects.MACADDR
+        case postgresql.MACADDR8():
+            return Patterned, dialects.MACADDR8
+        case postgresql.ranges.AbstractRange():
+            return _range_of(type_)
+    return None
+
+
+def _of_mysql(type_: Any) -> Chosen | None:
+    match type_:
+        case mysql.YEAR():
+            return Whole, {"validate": [validate.Range(1901, 2155)]}
+        case mysql.BIT():
+            return Whole, {"validate": [validate.Range(0, 2 ** (type_.length or 1) - 1)]}
+        case mysql.SET():
+            return Choices, {"choices": type_.values}
+        case mysql.INET4():
+            return Patterned, dialects.INET4
+        case mysql.INET6():
+            return Patterned, dialects.INET6
+    return None
+
+
+def _of_texts(type_: Any) -> Chosen | None:
+    if not isinstance(type_, sa.String):
+        return None
+    if isinstance(type_, sa.CHAR | sa.NCHAR):
+        # PostgreSQL fills a shorter one with spaces, MariaDB drops those at the end.
+        full = validate.Length(equal=type_.length or 1)
+        return Text, {"validate": [full, validate.Regexp(UNPADDED, error="Must not end with a space.")]}
+    return Text, {"validate": [validate.Length(max=type_.length or _SIZES.get(type(type_), LONGEST_TEXT))]}
+
+
+def _whole_range(type_: Any) -> validate.Range:
+    bits = next(bits for kind, bits in _BITS if isinstance(type_, kind))
+    if getattr(type_, "unsigned", False):
+        return validate.Range(0, 2**bits - 1)
+    return validate.Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def _real_range(type_: Any) -> dict[str, Any]:
+    low = 0 if getattr(type_, "unsigned", False) else None
+    single = not isinstance(type_, sa.Double) and (type_.precision or 0) <= 24
+    if single:
+        return {"validate": [validate.Range(-_SINGLE if low is None else low, _SINGLE)]}
+    return {"validate": [validate.Range(min=low)] if low is not None else []}
+
+
+def _bytes_of(type_: Any) -> dict[str, Any]:
+    length = type_.length or _SIZES.get(type(type_), LONGEST_BLOB)
+    return {"length": length, "fixed": isinstance(type_, sa.BINARY)}
+
+
+def _places(type_: Any) -> dict[str, Any]:
+    if isinstance(type_, mysql.DATETIME | mysql.TIMESTAMP | mysql.TIME):
+        return {"places": type_.fsp or 0}
+    precision = getattr(type_, "precision", None)
+    return {} if precision is None else {"places": precision}
+
+
+def _range_of(type_: Any) -> Chosen | None:
+    for single, several, end in _ENDS:
+        if isinstance(type_, single | several):
+            step = {"Integer": 1, "BigInteger": 1, "Date": dialects.ONE_DAY}.get(type(end).__name__)
+            inner = _item(end)
+            if isinstance(type_, single):
+                return Range, {"inner": inner, "step": step}
+            return MultiRange, {"inner": Range(inner, step=step)}
+    return None
+
+
+def _item(type_: Any) -> fields.Field[Any]:
+    cls, arguments = field_class(sa.Column("item", type_))
+    return cls(**arguments, allow_none=False)

@@ -1,0 +1,11 @@
+"""Forms made from models' declarations."""
+
+from .model_forms import Converter
+from .model_forms import ModelForm
+from .model_forms import model_form
+
+__all__ = [
+    "Converter",
+    "ModelForm",
+    "model_form",
+]
