@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,14 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.test import TestResponse
 
 from config import ROOT
-from core.problems import KINDS
+from core.http.problems import KINDS
 from services import csrf
 from services import db
 from tests.core import shelf
 from tests.core.shelf import Maker
 from tests.core.shelf import Thing
 from tests.core.shelf import things
+from tests.proxies import Proxy
 
 SECRET = "the secret of the house"
 
@@ -174,8 +174,8 @@ def test_too_many_requests_say_when_to_come_back(caller: FlaskClient) -> None:
 def test_validation_error_of_any_view_is_flattened(caller: FlaskClient) -> None:
     document = problem(caller.get("/shelf/explode/validation"), 422, "invalid")
     assert document["errors"] == [
-        {"field": "lines.0.name", "message": "Wrong."},
-        {"field": "", "message": "All wrong."},
+        {"field": "lines.0.name", "message": "Wrong.", "pointer": "#/lines/0/name"},
+        {"field": "", "message": "All wrong.", "pointer": "#"},
     ]
     assert "lines.0.name" in page(caller.get("/explode/validation"), 422)
 
@@ -194,6 +194,9 @@ def test_of_many_unknown_parameters_the_known_ones_are_told_once(caller: FlaskCl
     query = "&".join(f"x{number}=1" for number in range(100))
     answer = caller.get(f"/shelf/things?{query}")
     messages = [error["message"] for error in problem(answer, 400, "bad-query")["errors"]]
+    errors = answer.json["errors"]
+    assert errors[0] == {"field": "x0", "message": messages[0], "parameter": "x0"}
+    assert errors[-1] == {"field": "", "message": "And 80 more."}
     assert messages[0].startswith("Unknown parameter. This list knows q, sort, ")
     assert messages[1:] == ["Unknown parameter."] * 19 + ["And 80 more."]
 
@@ -269,50 +272,6 @@ def test_error_page_does_not_depend_on_the_layout(house: Flask, caplog: pytest.L
 
 
 # --- the database -------------------------------------------------------------------------------
-
-
-class Proxy:
-    """Stands between an application and its database, and can be cut."""
-
-    def __init__(self, target: tuple[str, int]) -> None:
-        self.target = target
-        self.pairs: list[tuple[socket.socket, socket.socket]] = []
-        self.port = 0
-        self.restore()
-
-    def restore(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
-
-    def cut(self) -> None:
-        with suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for pair in self.pairs:
-            for end in pair:
-                with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-                end.close()
-        self.pairs.clear()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self.target)
-            self.pairs.append((client, server))
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
 
 
 @pytest.fixture

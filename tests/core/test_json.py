@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from config import ROOT
-from core.json import StrictJSONProvider
-from core.json import dump_bytes
+from core.http.json import StrictJSONProvider
+from core.http.json import dump_bytes
 
 APP = Flask("app")
 PROVIDER = StrictJSONProvider(APP)
@@ -120,7 +120,7 @@ def test_name_that_stands_twice_is_told(text: str, name: str) -> None:
 
 MANY_NAMES = """
 from flask import Flask
-from core.json import StrictJSONProvider
+from core.http.json import StrictJSONProvider
 names = [*range(105_000), 104_999]
 try:
     StrictJSONProvider(Flask("app")).loads("{" + ",".join(f'"{name}":0' for name in names) + "}")

@@ -57,6 +57,19 @@ def test_cookie_that_is_no_text(client: FlaskClient, cookie: str) -> None:
     assert plain.get("/echo/", environ_overrides={"HTTP_COOKIE": "a=\xc3\xbc"}).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+@pytest.mark.parametrize("date", ["Thu, 01 Jan 99999999999 00:00:00 GMT", "Thu, 01 Jan 2020 99999999999:00:00 GMT"])
+def test_date_beyond_any_calendar_is_no_condition(app: Flask, name: str, date: str) -> None:
+    client = app.test_client()
+    answer = client.get("/static/site.css", headers={name: date, "Range": "bytes=0-1"})
+    answer.close()
+    # A range that was asked for under a condition is not given where the condition cannot be met.
+    assert answer.status_code == (200 if name == "If-Range" else 206)
+    both = {name: date, "If-None-Match": answer.headers["ETag"]}
+    with client.get("/static/site.css", headers=both) as again:
+        assert again.status_code == 304
+
+
 class Broken:
     """A body that fails while it is read, as gunicorn's do."""
 

@@ -19,16 +19,8 @@ class StrictJSONProvider(JSONProvider):
         return orjson.dumps(obj, default_value, options).decode()
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        """Read JSON strictly (RFC 8259, and I-JSON's rules of RFC 7493).
-
-        :raises ValueError: for NaN and Infinity, invalid UTF-8, lone surrogates, nesting beyond
-            about 900 levels and, unlike the standard library, a name that appears twice in one object
-        """
-        orjson.loads(s)
-        try:
-            return json.loads(s, object_pairs_hook=_unique)
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
+        """Read JSON strictly."""
+        return load_strictly(s)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Answer with JSON, indented in debug mode."""
@@ -40,6 +32,19 @@ class StrictJSONProvider(JSONProvider):
 def dump_bytes(obj: Any, options: int = 0) -> bytes:
     """Write JSON as bytes, the fast way."""
     return orjson.dumps(obj, default_value, options)
+
+
+def load_strictly(text: str | bytes) -> Any:
+    """Read JSON strictly (RFC 8259, and I-JSON's rules of RFC 7493).
+
+    :raises ValueError: for NaN and Infinity, invalid UTF-8, lone surrogates, nesting beyond
+        about 900 levels and, unlike the standard library, a name that appears twice in one object
+    """
+    orjson.loads(text)
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def default_value(value: Any) -> Any:

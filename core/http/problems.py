@@ -4,7 +4,21 @@ A kind's ``type`` is ``/problems/<name>`` and never changes: clients decide by i
 section 3.1.1).
 """
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from urllib.parse import quote
+
+#: What a fragment may hold as it is, besides letters and digits (RFC 3986, section 3.5).
+_IN_FRAGMENT = "-._~!$&'()*+,;=:@?"
+
+#: Errors that one answer lists.
+MOST_ERRORS = 20
+
+#: A place in a body: the names, and the numbers in arrays, that lead there. The whole body is ``()``.
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,12 @@ _KINDS = (
     Kind("in-use", 409, "Others depend on it", "Delete or change what points to it first."),
     Kind("stale", 409, "It has changed since it was read", "Read it again and decide what to keep."),
     Kind(
+        "idempotency-in-flight",
+        409,
+        "The same request is being answered",
+        "Send it again, with the same `Idempotency-Key`, after the seconds in `Retry-After`.",
+    ),
+    Kind(
         "precondition-failed",
         412,
         "It has changed since it was read",
@@ -74,6 +94,12 @@ _KINDS = (
         "Send the body as `application/json`.",
     ),
     Kind("invalid", 422, "The data is not valid", "Correct the fields named in `errors`."),
+    Kind(
+        "idempotency-key-reused",
+        422,
+        "The key belongs to another request",
+        "Make a new `Idempotency-Key` for each thing to be done; keep it only to send the very same again.",
+    ),
     Kind(
         "precondition-required",
         428,
@@ -94,3 +120,67 @@ KINDS = {kind.name: kind for kind in _KINDS}
 
 #: The kind that a bare HTTP status means, where nothing more exact is known.
 BY_STATUS = {kind.status: kind for kind in reversed(_KINDS)}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong with one request, or with one part of it.
+
+    :param errors: each at its place; those after the first :data:`MOST_ERRORS` are only counted
+    :param in_query: whether the places are parameters of the query string, not of the body
+    :param headers: of the answer
+    """
+
+    kind: Kind
+    detail: str
+    errors: Sequence[tuple[Path, str]] = ()
+    in_query: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self, root: str, request_id: str | None = None, at: Path = ()) -> dict[str, Any]:
+        """Return the problem document (RFC 9457).
+
+        :param root: the path at which the application is mounted
+        :param at: where in the body of the request the part stands that has the problem
+        """
+        document: dict[str, Any] = {
+            "type": self.kind.type_url(root),
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.detail,
+        }
+        if request_id is not None:
+            document["request_id"] = request_id
+        if self.errors:
+            document["errors"] = [self._error((*at, *path), message) for path, message in self.listed()]
+        return document
+
+    def listed(self) -> list[tuple[Path, str]]:
+        """Return the errors that are told: a body of thousands of wrong names gets a short answer."""
+        more = len(self.errors) - MOST_ERRORS
+        return [*self.errors[:MOST_ERRORS], ((), f"And {more} more.")] if more > 0 else list(self.errors)
+
+    def _error(self, path: Path, message: str) -> dict[str, str]:
+        place = {"field": field_name(path), "message": message}
+        if not self.in_query:
+            return {**place, "pointer": pointer(path)}
+        return {**place, "parameter": str(path[0])} if path else place
+
+
+class Refusal(Exception):
+    """A request is refused by whoever knows the whole problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def field_name(path: Path) -> str:
+    """Write a place for people: ``lines.0.name``."""
+    return ".".join(map(str, path))
+
+
+def pointer(path: Path) -> str:
+    """Write a place for programs, a JSON Pointer as a URI's fragment (RFC 6901, section 6): ``#/lines/0/name``."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "#" + "".join(f"/{quote(part, _IN_FRAGMENT)}" for part in parts)

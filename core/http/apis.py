@@ -12,7 +12,7 @@ from services import csrf
 
 def init_app(app: Flask) -> None:
     """Start with no API."""
-    app.extensions["api_prefixes"] = set()
+    app.extensions["api_prefixes"] = {}
 
 
 def mark_api(blueprint: Blueprint) -> None:
@@ -27,12 +27,24 @@ def mark_api(blueprint: Blueprint) -> None:
 
 def _add_prefix(state: BlueprintSetupState) -> None:
     if state.url_prefix and state.url_prefix != "/":
-        state.app.extensions["api_prefixes"].add(state.url_prefix.rstrip("/"))
+        owner = f"{state.name_prefix}.{state.name}".strip(".").partition(".")[0]
+        state.app.extensions["api_prefixes"][state.url_prefix.rstrip("/")] = owner
 
 
 def is_api_path(app: Flask, path: str) -> bool:
     """Return whether a path lies below an API's prefix."""
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in app.extensions["api_prefixes"])
+    return any(is_below(path, prefix) for prefix in app.extensions["api_prefixes"])
+
+
+def is_below(path: str, prefix: str) -> bool:
+    """Return whether a path is an API's prefix or below it."""
+    return path.startswith(prefix) and (path == prefix or path[len(prefix)] in "/:")
+
+
+def owners(app: Flask) -> dict[str, str]:
+    """Return the prefix of each API, with the name of the outermost blueprint that it is of."""
+    found: dict[str, str] = app.extensions["api_prefixes"]
+    return found
 
 
 # --- plain Flask-RESTful ------------------------------------------------------------------------
@@ -61,7 +73,8 @@ def _mark_resources(app: Flask) -> None:
         view = app.view_functions[rule.endpoint]
         view_class = getattr(view, "view_class", None)
         if isinstance(view_class, type) and issubclass(view_class, Resource):
-            paths.setdefault(name, []).append(rule.rule.partition("<")[0].rstrip("/") or "/")
+            # What follows a colon is of the collection before it: /things:bulk.
+            paths.setdefault(name, []).append(rule.rule.partition("<")[0].partition(":")[0].rstrip("/") or "/")
             # Not its blueprint, which may have forms as well.
             csrf.exempt(view)
         elif endpoint != "static":
@@ -69,7 +82,7 @@ def _mark_resources(app: Flask) -> None:
     for name, found in paths.items():
         prefix = posixpath.commonpath(found) if name in pages else _declared_prefix(app, name, found)
         if prefix != "/" and not is_api_path(app, prefix):
-            app.extensions["api_prefixes"].add(prefix)
+            app.extensions["api_prefixes"][prefix] = name.partition(".")[0]
 
 
 def _declared_prefix(app: Flask, name: str, paths: list[str]) -> str:

@@ -1,12 +1,13 @@
-"""The query string of a list: read from this request, written into the links to its neighbours."""
+"""The query string of a list, read from this request, and the links to its neighbours and items."""
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask import request
 
-from .exceptions import BadQuery
+from ..exceptions import BadQuery
 
 
 def single_args() -> dict[str, str]:
@@ -14,11 +15,23 @@ def single_args() -> dict[str, str]:
 
     :raises BadQuery: if one does
     """
+    if not request.environ.get("QUERY_STRING"):
+        return {}
     args = request.args
     found = args.to_dict()
-    if args and sum(len(values) for _, values in args.lists()) > len(found):
+    if args and any(len(values) > 1 for values in args.listvalues()):
         raise BadQuery({name: ["Give it once."] for name, values in args.lists() if len(values) > 1})
     return found
+
+
+def refuse_args() -> None:
+    """Refuse any query string, for a method that takes no parameters.
+
+    :raises BadQuery: naming each
+    """
+    args = single_args()
+    if args:
+        raise BadQuery({name: [f"{request.method} takes no parameters here."] for name in args})
 
 
 def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:
@@ -30,9 +43,22 @@ def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:
     return {name: base + text for name, text in cursors.items()}
 
 
+def item_url(collection: str, key: object) -> str:
+    """Return the URL of an item.
+
+    :param collection: the path of its collection, below that at which the application is mounted
+    """
+    return f"{request.script_root}{collection}/{quote(str(key), safe='')}"
+
+
 def query_url(**changes: Any) -> str:
     """Return this request's URL with some parameters changed; ``None`` leaves one out."""
     args = {**request.args.to_dict(), **changes}
     kept = {name: value for name, value in args.items() if value not in (None, "")}
     path = f"{request.script_root}{request.path}"
     return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def link_header(links: Mapping[str, str]) -> str:
+    """Write links (relation to URL) as the header ``Link`` has them (RFC 8288)."""
+    return ", ".join(f'<{url}>; rel="{relation}"' for relation, url in links.items())

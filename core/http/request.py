@@ -11,6 +11,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.http import parse_date
 
 _BEYOND_ASCII_OR_NUL = re.compile(r"[\x00\x80-\xff]")
 
@@ -56,12 +57,18 @@ def _read(read: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         raise BadRequest("The body is incomplete or wrongly encoded.") from error
 
 
-def refuse_broken_text() -> None:
+def check_environ() -> None:
+    """Deal with what werkzeug would misread or fail on, before anything else looks at the request."""
+    environ = flask.request.environ
+    refuse_broken_text(environ)
+    ignore_broken_dates(environ)
+
+
+def refuse_broken_text(environ: dict[str, Any]) -> None:
     """Answer 400 where werkzeug would silently put U+FFFD for bytes that are not UTF-8.
 
     NUL is refused as well: PostgreSQL stores none, and no path, query or form means one.
     """
-    environ = flask.request.environ
     query = environ.get("QUERY_STRING", "")
     if "%" in query or _BEYOND_ASCII_OR_NUL.search(query):
         _check("query string", unquote_to_bytes(query.encode("latin-1")))
@@ -71,6 +78,20 @@ def refuse_broken_text() -> None:
     cookies = environ.get("HTTP_COOKIE", "")
     if _BEYOND_ASCII_OR_NUL.search(cookies):
         _check("Cookie header", cookies.encode("latin-1"))
+
+
+def ignore_broken_dates(environ: dict[str, Any]) -> None:
+    """Take a date beyond any calendar for none (RFC 9110, sections 13.1.3 to 13.1.5).
+
+    Werkzeug 3.1 ignores what is no date, but fails on a year of ten digits.
+    """
+    for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
+        if name in environ:
+            try:
+                parse_date(environ[name])
+            except OverflowError:
+                # Not removed: without If-Range a range would be given that was not to be.
+                environ[name] = ""
 
 
 def _check_utf8(place: str, text: bytes) -> None:

@@ -1,0 +1,1 @@
+"""What every face of HTTP shares: requests, contracts, errors, and what may pass. No rows."""

@@ -1,0 +1,72 @@
+"""What a caller of an API sends and accepts: media types and JSON bodies, checked before a view sees them."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from flask import request
+from marshmallow import Schema
+from werkzeug.exceptions import NotAcceptable
+from werkzeug.exceptions import UnsupportedMediaType
+
+from ..exceptions import Invalid
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class WrongMediaType(UnsupportedMediaType):
+    """415, saying which content types are read (RFC 9110, section 15.5.16; RFC 5789, section 2.2)."""
+
+    def __init__(self, media: Sequence[str]) -> None:
+        super().__init__(f"Send the body as {' or '.join(media)}.")
+        self.media = media
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """Return the headers of the answer."""
+        name = "Accept-Patch" if request.method == "PATCH" else "Accept"
+        return [*super().get_headers(*args, **kwargs), (name, ", ".join(self.media))]
+
+
+def check_acceptable() -> None:
+    """Refuse a caller who cannot read JSON.
+
+    :raises NotAcceptable: 406
+    """
+    accept = request.environ.get("HTTP_ACCEPT") or "*/*"
+    if accept not in ("*/*", JSON) and not request.accept_mimetypes.quality(JSON):
+        raise NotAcceptable("This resource is served as application/json only.")
+
+
+def read_json(media: Sequence[str] = (JSON,)) -> Any:
+    """Read the body as JSON, strictly.
+
+    :param media: the content types that it may have
+    :raises UnsupportedMediaType: 415 if it has another
+    :raises BadRequest: 400 if it is no JSON
+    """
+    if request.mimetype not in media:
+        raise WrongMediaType(media)
+    return request.get_json(force=True)
+
+
+def read_object(media: Sequence[str] = (JSON,)) -> dict[str, Any]:
+    """Read the body as :func:`read_json` does, a JSON object.
+
+    :raises Invalid: if it is another value
+    """
+    body = read_json(media)
+    if not isinstance(body, dict):
+        raise Invalid({"": ["The body must be a JSON object."]})
+    return body
+
+
+@contextmanager
+def names_as_sent(schema: Schema) -> Iterator[None]:
+    """Name the fields at fault as the body does, where the schema has other names than the model."""
+    try:
+        yield
+    except Invalid as error:
+        keys = {field.attribute or name: field.data_key or name for name, field in schema.load_fields.items()}
+        raise Invalid({keys.get(name, name): texts for name, texts in error.errors.items()}) from error

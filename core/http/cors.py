@@ -1,0 +1,157 @@
+"""Which other sites' pages may call an API (CORS), by Flask-CORS, API by API.
+
+The origins come from the configuration. Whether an answer may be read by a page is said in every
+answer below an API's prefix, those of the router and of errors among them: else a page would see
+nothing but "network error". Cookies are never asked for (no ``Access-Control-Allow-Credentials``).
+"""
+
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from flask import Response
+from flask import request
+from flask_cors.core import get_cors_options
+from flask_cors.core import set_cors_headers
+
+from config import ConfigError
+
+from . import apis
+
+#: The configuration of all APIs; ``CORS_ORIGINS_<BLUEPRINT>`` is that of one.
+ORIGINS = "CORS_ORIGINS"
+
+#: A browser asks again after so many seconds; Chromium's own limit.
+PREFLIGHT_SECONDS = 7200
+
+#: What a page may send, besides what it always may.
+REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Unmodified-Since",
+    "X-CSRFToken",
+    "X-Request-ID",
+)
+
+#: What a page may read, besides what it always may.
+RESPONSE_HEADERS = (
+    "Accept-Patch",
+    "Allow",
+    "Deprecation",
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "Retry-After",
+    "Sunset",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-ID",
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Who may call what is below one prefix.
+
+    :param options: Flask-CORS's
+    """
+
+    prefix: str
+    options: Any
+    any_origin: bool
+
+
+def init_app(app: Flask) -> None:
+    """Let the pages of the configured origins call the APIs; with none configured nothing is installed.
+
+    :raises ConfigError: if origins are configured for what is no API
+    """
+    owners = apis.owners(app)
+    _check_names(app, owners)
+    # The longest prefix first: it is the nearest.
+    prefixes = sorted(owners, key=len, reverse=True)
+    found = [_policy(app, prefix, origins_of(app, owners[prefix])) for prefix in prefixes]
+    if any(policy.options for policy in found):
+        app.extensions["cors"] = found
+        app.after_request(lambda response: _allow(found, response))
+
+
+def origins_of(app: Flask, owner: str) -> Sequence[str]:
+    """Return the origins that may call the APIs of a blueprint."""
+    own: Sequence[str] | None = app.config.get(_key(owner))
+    return app.config[ORIGINS] if own is None else own
+
+
+def _key(owner: str) -> str:
+    return f"{ORIGINS}_{re.sub(r'[^A-Z0-9]', '_', owner.upper())}"
+
+
+def _check_names(app: Flask, owners: Mapping[str, str]) -> None:
+    known = {_key(owner) for owner in owners.values() if owner}
+    unknown = {key for key in app.config if key.startswith(f"{ORIGINS}_")} - known
+    names = ", ".join(sorted(known)) or "none"
+    if unknown:
+        raise ConfigError([f"{key} is of no API: correct its name ({names}) or unset it" for key in sorted(unknown)])
+
+
+def _policy(app: Flask, prefix: str, origins: Sequence[str]) -> Policy:
+    if not origins:
+        return Policy(prefix, None, any_origin=False)
+    any_origin = "*" in origins
+    options = get_cors_options(
+        app,
+        {
+            "origins": "*" if any_origin else list(_patterns(origins)),
+            "allow_headers": list(REQUEST_HEADERS),
+            "expose_headers": list(RESPONSE_HEADERS),
+            "max_age": PREFLIGHT_SECONDS,
+            "supports_credentials": False,
+            "send_wildcard": True,
+            "always_send": False,
+            # Flask-CORS says it only where it lets an origin in: a cache would keep the other answers for all.
+            "vary_header": False,
+        },
+    )
+    return Policy(prefix, options, any_origin)
+
+
+def _patterns(origins: Sequence[str]) -> Iterator[re.Pattern[str]]:
+    """Write origins as what Flask-CORS cannot misread: to it ``http://[::1]`` is a regular expression."""
+    for origin in origins:
+        name, any_port, _ = origin.partition(":*")
+        yield re.compile(re.escape(name) + (r"(:[0-9]{1,5})?" if any_port else "") + r"\Z", re.IGNORECASE)
+
+
+def _allow(policies: Sequence[Policy], response: Response) -> Response:
+    path = request.path
+    for policy in policies:
+        if apis.is_below(path, policy.prefix):
+            if policy.options is not None:
+                _add_headers(policy, response)
+            break
+    return response
+
+
+def _add_headers(policy: Policy, response: Response) -> None:
+    headers = response.headers
+    if not policy.any_origin:
+        # Also without an origin: a cache must not give this answer to a page.
+        headers["Vary"] = ", ".join([*headers.getlist("Vary"), "Origin"])
+    if "HTTP_ORIGIN" in request.environ:
+        set_cors_headers(response, policy.options)
+    elif policy.any_origin:
+        # And may give this one.
+        headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = policy.options.expose_headers
+    if "Access-Control-Allow-Methods" in headers and "Allow" in headers:
+        headers["Access-Control-Allow-Methods"] = headers["Allow"]

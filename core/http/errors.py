@@ -1,0 +1,189 @@
+"""One contract of errors: a problem document (RFC 9457) for programs, a page for people.
+
+Which of the two is decided by the path: below an API's prefix it is always a problem document,
+also for what the router refuses. Elsewhere it is a page, unless the caller asks for JSON.
+Nothing internal is ever shown: what the answer leaves out is in the log, under the same id.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy.exc
+from flask import Flask
+from flask import Response
+from flask import abort
+from flask import current_app
+from flask import render_template
+from flask import request
+from flask_wtf.csrf import CSRFError
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import SecurityError
+from werkzeug.http import HTTP_STATUS_CODES
+
+from services import db
+from services import request_id
+
+from .. import drivers
+from .. import exceptions
+from .apis import is_api_path
+from .json import dump_bytes
+from .problems import BY_STATUS
+from .problems import KINDS
+from .problems import Kind
+from .problems import Path
+from .problems import Problem
+from .problems import Refusal
+from .problems import field_name
+
+logger = logging.getLogger(__name__)
+
+#: After so many seconds a caller may come back when the database was away.
+RETRY_AFTER_SECONDS = 2
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of this application, raised by a view or by the router."""
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(exceptions.VerbError, answer_problem)
+    app.register_error_handler(ValidationError, answer_problem)
+    app.register_error_handler(Refusal, answer_problem)
+    app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, answer_database)
+    app.register_error_handler(InternalServerError, answer_internal)
+    app.add_url_rule("/problems/<name>", "problem", show_kind)
+
+
+def wants_problem() -> bool:
+    """Return whether this request's errors are problem documents rather than pages."""
+    if is_api_path(current_app, request.path):
+        return True
+    accepted = request.accept_mimetypes
+    best = accepted.best_match(["text/html", "application/problem+json", "application/json"])
+    return best is not None and best != "text/html" and accepted[best] > accepted["text/html"]
+
+
+# --- from an exception to an answer -------------------------------------------------------------
+
+
+def answer_http(error: HTTPException) -> Any:
+    """Answer what ``abort`` and the router raise; redirects and ready responses pass through."""
+    if error.response is not None or error.code is None or error.code < 400:
+        return error
+    return answer(describe(error))
+
+
+def answer_problem(error: exceptions.VerbError | ValidationError | Refusal) -> Any:
+    """Answer what a verb raised, or another refusal, raised by any view."""
+    return answer(describe(error))
+
+
+def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
+    """Answer 503 while the database is unreachable or busy; other database errors are bugs: 500."""
+    db.session.rollback()
+    return answer(describe(error))
+
+
+def answer_internal(error: InternalServerError) -> Any:
+    """Answer what nobody foresaw; Flask has logged it."""
+    return answer(Problem(KINDS["internal"], KINDS["internal"].cure))
+
+
+def describe(error: Exception) -> Problem:
+    """Say what an exception means to a caller; one that means nothing to them is raised again."""
+    match error:
+        case Refusal():
+            return error.problem
+        case CSRFError():
+            return Problem(KINDS["csrf"], str(error.description))
+        case HTTPException():
+            return _describe_http(error)
+        case ValidationError():
+            return Problem(KINDS["invalid"], "See the errors.", flatten(error.normalized_messages()))
+        case exceptions.BadQuery():
+            return Problem(KINDS["bad-query"], "See the errors.", _placed(error), in_query=True)
+        case exceptions.Invalid():
+            return Problem(KINDS["invalid"], "See the errors.", _placed(error))
+        case exceptions.NotFound():
+            return Problem(KINDS["not-found"], str(error) or "There is nothing at this address.")
+        case exceptions.InUse():
+            return Problem(KINDS["in-use"], str(error))
+        case exceptions.Stale():
+            kind = KINDS["precondition-failed" if "If-Match" in request.headers else "stale"]
+            return Problem(kind, "Somebody else has changed it since it was read.")
+        case sqlalchemy.exc.SQLAlchemyError() if drivers.is_transient(error):
+            logger.warning("the database did not answer: %s", str(getattr(error, "orig", error)).splitlines()[0])
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return Problem(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
+    raise error
+
+
+def _describe_http(error: HTTPException) -> Problem:
+    status = error.code or 500
+    kind = BY_STATUS.get(status)
+    headers = {name: value for name, value in error.get_headers() if not name.startswith("Content-")}
+    # Flask-RESTful's abort(422, message=...) keeps its words in `data`.
+    data = getattr(error, "data", None)
+    detail = data.get("message") if isinstance(data, Mapping) else error.description
+    if isinstance(error, SecurityError):
+        logger.warning("%s Add it to TRUSTED_HOSTS if it is ours.", detail)
+        if current_app.config["APP_ENV"] == "development":
+            detail = f"{detail} If it is yours, add it to TRUSTED_HOSTS in .env."
+    if detail == type(error).description:
+        # Werkzeug's own words say less than ours.
+        detail = kind.cure if kind else None
+    if kind is None:
+        kind = Kind(None, status, HTTP_STATUS_CODES.get(status, "Error"), "")
+    return Problem(kind, str(detail or kind.title), headers=headers)
+
+
+def _placed(error: exceptions.Invalid) -> list[tuple[Path, str]]:
+    return [((name,) if name else (), text) for name, texts in error.errors.items() for text in texts]
+
+
+# --- the answer itself --------------------------------------------------------------------------
+
+
+def answer(problem: Problem) -> Response:
+    """Make the response for one problem, in the form that this request is to get."""
+    response = _document(problem) if wants_problem() else _page(problem)
+    response.status_code = problem.kind.status
+    response.headers.extend(dict(problem.headers))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _document(problem: Problem) -> Response:
+    document = problem.document(request.script_root, request_id())
+    return Response(dump_bytes(document), mimetype="application/problem+json")
+
+
+def _page(problem: Problem) -> Response:
+    kind = problem.kind
+    by_field: dict[str, list[str]] = {}
+    for path, message in problem.listed():
+        by_field.setdefault(field_name(path), []).append(message)
+    try:
+        return Response(render_template("error.html", kind=kind, detail=problem.detail, errors=by_field))
+    except Exception:
+        # The layout itself may be what is broken: the answer must not depend on it.
+        logger.exception("the error page could not be rendered")
+        return Response(f"{kind.status} {kind.title}\n", mimetype="text/plain")
+
+
+def flatten(messages: Mapping[Any, Any], path: Path = ()) -> list[tuple[Path, str]]:
+    """Bring marshmallow's nested messages into ``[(("lines", 0, "name"), message)]``."""
+    found: list[tuple[Path, str]] = []
+    for key, value in messages.items():
+        place = path if key == "_schema" else (*path, key)
+        if isinstance(value, Mapping):
+            found += flatten(value, place)
+        else:
+            found += [(place, str(text)) for text in (value if isinstance(value, list) else [value])]
+    return found
+
+
+def show_kind(name: str) -> str:
+    """Show what a problem's ``type`` means."""
+    return render_template("problem.html", kind=KINDS.get(name) or abort(404))

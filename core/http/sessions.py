@@ -1,0 +1,141 @@
+"""Flask's signed-cookie session, free for a request without the cookie, and no key to an API.
+
+A browser sends the cookie with every request, also with one that another site made. Below an API's
+prefix a request that may change something therefore gets its session only with a CSRF token of ours,
+and one with ``Authorization`` gets an empty one: who it says it is counts, not whose browser it is.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from flask import Request
+from flask import Response
+from flask import current_app
+from flask import g
+from flask import request
+from flask import session
+from flask.sessions import SecureCookieSession
+from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SessionMixin
+from flask_wtf.csrf import CSRFError
+
+from services import csrf
+
+from .apis import is_api_path
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+class SessionInterface(SecureCookieSessionInterface):
+    """Skips the signer when a request has no session cookie, as API clients have none (25 µs)."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read the session from its cookie."""
+        if app.secret_key and self.get_cookie_name(app) not in request.environ.get("HTTP_COOKIE", ""):
+            return self.session_class()
+        if app.secret_key and is_api_path(app, request.path):
+            if "HTTP_AUTHORIZATION" in request.environ:
+                return self.session_class()
+            if request.method not in SAFE_METHODS:
+                return GuardedSession(lambda: super(SessionInterface, self).open_session(app, request))
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the session to its cookie; one that was refused stays in the browser as it is."""
+        if not isinstance(session, GuardedSession) or session.refusal is None:
+            super().save_session(app, session, response)
+
+
+def session_owner() -> str:
+    """Return what tells whose session this request may use from others; empty where it may use none.
+
+    What else a session holds may change between a request and its repetition: its CSRF secret stays, and so
+    does the name under which Flask-Login keeps who has signed in.
+    """
+    cookie = current_app.session_interface.get_cookie_name(current_app)
+    if cookie not in request.environ.get("HTTP_COOKIE", "") or getattr(session, "refusal", None) is not None:
+        return ""
+    return "\0".join(str(session.get(name, "")) for name in (current_app.config["WTF_CSRF_FIELD_NAME"], "_user_id"))
+
+
+class GuardedSession(SecureCookieSession):
+    """Reads its cookie when it is used, and then asks for a CSRF token.
+
+    What never uses it is not concerned: ``sendBeacon`` cannot leave the cookie away.
+
+    :param read: reads the cookie
+    """
+
+    def __init__(self, read: Callable[[], SecureCookieSession | None]) -> None:
+        super().__init__()
+        self._read = read
+        self._is_open = False
+        self._accessed = False
+        #: Why it cannot be used.
+        self.refusal: str | None = None
+
+    @property
+    def accessed(self) -> bool:
+        """Return whether it was used; Flask says so, before it hands out the session."""
+        return self._accessed
+
+    @accessed.setter
+    def accessed(self, value: bool) -> None:
+        self._accessed = value
+        if not self._is_open:
+            # The check itself uses the session.
+            self._is_open = True
+            self._open()
+
+    def _open(self) -> None:
+        """Read the cookie; one that is not valid, or empty, has nothing to protect.
+
+        Nothing is raised here: of what the proxy ``flask.session`` is asked, Python would take some
+        exceptions for "cannot do that", and give ``TypeError`` for ``list(session)``.
+        """
+        # Not by `self.update`, after which it would count as modified.
+        dict.update(self, self._read() or {})
+        if not self or not current_app.config["WTF_CSRF_ENABLED"]:
+            return
+        try:
+            _check_token()
+        except CSRFError as error:
+            dict.clear(self)
+            self.refusal = str(error.description)
+
+
+def _guarded(name: str) -> Callable[..., Any]:
+    method = getattr(SecureCookieSession, name)
+
+    @functools.wraps(method)
+    def guarded(self: GuardedSession, *args: Any, **kwargs: Any) -> Any:
+        if self.refusal is not None:
+            raise CSRFError(self.refusal)
+        return method(self, *args, **kwargs)
+
+    return guarded
+
+
+_METHODS = (
+    *("__contains__", "__delitem__", "__eq__", "__getitem__", "__ior__", "__iter__", "__len__", "__ne__", "__or__"),
+    *("__repr__", "__reversed__", "__ror__", "__setitem__", "clear", "copy", "get", "items", "keys", "pop", "popitem"),
+    *("setdefault", "update", "values"),
+)
+
+for _name in _METHODS:
+    setattr(GuardedSession, _name, _guarded(_name))
+
+
+def _check_token() -> None:
+    try:
+        csrf.protect()
+    except CSRFError as error:
+        raise CSRFError(
+            f"{error.description} With the session cookie, send the page's token as X-CSRFToken; "
+            "or do without the cookie (fetch: `credentials: 'omit'`)."
+        ) from error
+    # It lets methods pass that it does not know.
+    if not g.get("csrf_valid"):
+        raise CSRFError("This method cannot be used with the session cookie.")

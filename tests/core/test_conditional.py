@@ -1,0 +1,128 @@
+"""ETags and conditions, asked as callers ask."""
+
+import threading
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from services import db
+from tests.core.shelf import Label
+from tests.core.shelf import Maker
+from tests.core.shelf import Thing
+
+PEN = {"name": "pen", "maker_id": 1}
+THINGS = "/shelf/things"
+
+
+def etag(client: FlaskClient, url: str) -> str:
+    return client.get(url).headers["ETag"]
+
+
+def status(client: FlaskClient, url: str, tag: str) -> int:
+    return client.get(url, headers={"If-None-Match": tag}).status_code
+
+
+@pytest.fixture
+def pen(passer: FlaskClient) -> str:
+    place: str = passer.post(THINGS, json=PEN).headers["Location"]
+    return place
+
+
+def test_version_is_the_tag_of_what_shows_columns_only(passer: FlaskClient, pen: str) -> None:
+    assert [etag(passer, pen + query) for query in ("", "?fields=id")] == ['"1"', '"1"']
+
+
+def test_included_row_that_changed_is_sent_again(passer: FlaskClient, pen: str) -> None:
+    url = f"{pen}?include=maker"
+    tag = etag(passer, url)
+    assert status(passer, url, tag) == 304
+    passer.patch("/shelf/makers/1", json={"name": "Bolt"})
+    answer = passer.get(url, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.json["maker"]["name"]) == (200, "Bolt")
+
+
+def test_related_rows_that_changed_are_sent_again(passer: FlaskClient) -> None:
+    """The version of the outer box is still the same."""
+    outer = passer.post("/shelf/boxes", json={"name": "outer", "maker_id": 1})
+    url = outer.headers["Location"]
+    tag = outer.headers["ETag"]
+    assert (tag, status(passer, url, tag)) == (etag(passer, url), 304)
+    inner = passer.post("/shelf/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer.json["id"]})
+    answer = passer.get(url, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.json["boxes"]) == (200, [inner.json["id"]])
+
+
+@pytest.mark.parametrize("query", ["", "?include=maker", "?fields=id,name", "?include=maker,labels&fields=id"])
+def test_tag_of_any_representation_is_a_condition_for_the_change(passer: FlaskClient, query: str) -> None:
+    url = passer.post("/shelf/boxes", json={"name": "x", "maker_id": 1}).headers["Location"]
+    seen = {"If-Match": etag(passer, url + query)}
+    assert passer.patch(url, json={"name": "y"}, headers=seen).status_code == 200
+    assert passer.patch(url, json={"name": "z"}, headers=seen).status_code == 412
+
+
+def test_row_without_a_version_has_a_tag_of_its_content(passer: FlaskClient) -> None:
+    made = passer.post("/shelf/tags", json={"code": "a"})
+    url, tag = made.headers["Location"], made.headers["ETag"]
+    assert (etag(passer, url), status(passer, url, tag)) == (tag, 304)
+    changed = passer.patch(url, json={"title": "A"}, headers={"If-Match": tag})
+    assert changed.status_code == 200
+    for method in ("PUT", "PATCH", "DELETE"):
+        answer = passer.open(url, method=method, json={"code": "a"}, headers={"If-Match": tag})
+        assert (answer.status_code, answer.json["type"]) == (412, "/problems/precondition-failed")
+    assert passer.get(url).headers["ETag"] == changed.headers["ETag"]
+    assert passer.delete(url, headers={"If-Match": changed.headers["ETag"]}).status_code == 204
+
+
+def test_of_conditional_changes_of_a_row_without_a_version_one_wins(shop: Flask, buyer: FlaskClient) -> None:
+    made = buyer.post("/shelf/tags", json={"code": "a"})
+    gate = threading.Barrier(5)
+    statuses: list[int] = []
+
+    def change(number: int) -> None:
+        client = shop.test_client()
+        gate.wait()
+        seen = {"If-Match": made.headers["ETag"]}
+        statuses.append(client.patch("/shelf/tags/a", json={"title": f"{number}"}, headers=seen).status_code)
+
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 412, 412, 412, 412]
+
+
+def test_list_that_has_not_changed_is_not_sent_again(passer: FlaskClient, pen: str) -> None:
+    for query in ("", "?limit=1", "?fields=id", "?include=maker", "?count=true"):
+        tag = etag(passer, THINGS + query)
+        answer = passer.get(THINGS + query, headers={"If-None-Match": tag})
+        assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
+    tag = etag(passer, THINGS)
+    passer.patch(pen, json={"rank": 1}, headers={"If-Match": "*"})
+    assert status(passer, THINGS, tag) == 200
+
+
+@pytest.mark.parametrize("place", ["", "/1", "?include=maker"])
+def test_answers_may_be_kept_but_not_shared_or_used_unasked(kiosk: Flask, passer: FlaskClient, place: str) -> None:
+    with kiosk.app_context():
+        db.session.add(Thing(id=1, **PEN))
+        db.session.commit()
+    first = passer.get(THINGS + place)
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = passer.get(THINGS + place, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.headers["Cache-Control"]) == (304, "private, no-cache")
+    assert passer.get(THINGS + place + "x").headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("tag", ['"', 'W/"1"', '"1.x"', "1, 2", '"\xff"', "*" * 5000, '"1"' * 1000, ",", "", "é"])
+@pytest.mark.parametrize("url", ["/shelf/tags/a", "/shelf/things/1", "/shelf/boxes/1"])
+def test_odd_conditions_are_no_errors_of_ours(kiosk: Flask, passer: FlaskClient, url: str, tag: str) -> None:
+    with kiosk.app_context():
+        db.session.add_all([Thing(id=1, **PEN), Label(id=1, name="x"), Maker(id=2, name="B")])
+        db.session.commit()
+    passer.post("/shelf/tags", json={"code": "a"})
+    for name in ("If-Match", "If-None-Match"):
+        for method in ("GET", "PATCH", "DELETE"):
+            answer = passer.open(url, method=method, json={}, headers={name: tag.encode().decode("latin-1")})
+            assert answer.status_code < 500

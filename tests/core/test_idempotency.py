@@ -1,0 +1,436 @@
+import json
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Blueprint
+from flask import Flask
+from flask import abort
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+from werkzeug.test import TestResponse
+
+import settings
+from core.http import idempotency
+from core.http.apis import mark_api
+from core.http.idempotency import idempotency_keys
+from core.http.idempotency import idempotent
+from core.http.idempotency import purge
+from core.models import now
+from core.signals import row_created
+from services import db
+from tests.core.shelf import Maker
+from tests.core.shelf import Tag
+from tests.core.shelf import Thing
+
+PEN = {"name": "pen", "maker_id": 1}
+THINGS = "/shelf/things"
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+
+
+def send(client: FlaskClient, key: str = KEY, url: str = THINGS, body: Any = PEN, **headers: str) -> TestResponse:
+    return client.post(url, json=body, headers={"Idempotency-Key": key, **headers})
+
+
+def count(app: Flask, table: Any = Thing) -> int:
+    with app.app_context():
+        return db.session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def problem(answer: TestResponse, status: int, kind: str) -> Any:
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["type"] == f"/problems/{kind}"
+    return answer.json
+
+
+@contextmanager
+def listening(receive: Callable[..., Any]) -> Iterator[None]:
+    row_created.connect(receive)
+    yield
+    row_created.disconnect(receive)
+
+
+# --- repeating ----------------------------------------------------------------------------------
+
+
+def test_repeated_request_gets_the_same_answer_and_does_nothing(shop: Flask, buyer: FlaskClient) -> None:
+    first = send(buyer)
+    again = send(buyer)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.data == first.data
+    for name in ("Location", "ETag", "Content-Type"):
+        assert again.headers[name] == first.headers[name]
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
+    assert count(shop) == 1
+
+
+def test_another_key_is_another_request(shop: Flask, buyer: FlaskClient) -> None:
+    assert send(buyer, "a").json["id"] != send(buyer, "b").json["id"]
+    assert send(buyer, "A").json["id"] not in (send(buyer, "a").json["id"], send(buyer, "b").json["id"])
+    assert count(shop) == 3
+
+
+def test_answer_is_repeated_after_the_item_has_changed(buyer: FlaskClient) -> None:
+    first = send(buyer)
+    place = first.headers["Location"]
+    assert buyer.delete(place, headers={"If-Match": first.headers["ETag"]}).status_code == 204
+    assert send(buyer).data == first.data
+
+
+def test_large_answer_is_kept_whole(buyer: FlaskClient) -> None:
+    body = {**PEN, "data": "ñ" * 200_000}
+    first = send(buyer, body=body)
+    assert len(first.data) > 400_000
+    assert send(buyer, body=body).data == first.data
+
+
+def test_without_a_key_nothing_is_kept(kiosk: Flask, passer: FlaskClient) -> None:
+    assert passer.post(THINGS, json=PEN).status_code == 201
+    assert passer.post(THINGS, json=PEN).status_code == 201
+    assert (count(kiosk), count(kiosk, idempotency_keys)) == (2, 0)
+
+
+def test_key_costs_two_statements(shop: Flask, buyer: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 10**9)
+    heard: list[str] = []
+
+    def hear(*args: Any) -> None:
+        heard.append(args[2])
+
+    with shop.app_context():
+        engine = db.engine
+    buyer.post(THINGS, json=PEN)
+    sa.event.listen(engine, "before_cursor_execute", hear)
+    lengths = []
+    for post in (lambda: buyer.post(THINGS, json=PEN), lambda: send(buyer), lambda: send(buyer)):
+        heard.clear()
+        post()
+        lengths.append(len([text for text in heard if not text.startswith("BEGIN")]))
+    sa.event.remove(engine, "before_cursor_execute", hear)
+    plain, keyed, repeated = lengths
+    assert (keyed - plain, repeated) == (2, 2)
+
+
+# --- the key ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["a", "!", "x" * 255, '"quoted"', " padded ", "a,b", "a;b=c", "~"])
+def test_key_of_visible_characters_is_taken(passer: FlaskClient, key: str) -> None:
+    assert send(passer, key).status_code == 201
+    assert "Idempotency-Replayed" in send(passer, key).headers
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", " ", '""', '"', '"open', "in the middle", "x" * 256, "tab\there", "ü", "\x7f", 'a"b', "a\\b", '"a", "b"'],
+)
+def test_malformed_key_is_refused(kiosk: Flask, passer: FlaskClient, key: str) -> None:
+    document = problem(send(passer, key), 400, "bad-request")
+    assert "Idempotency-Key" in document["detail"]
+    assert count(kiosk) == 0
+
+
+def test_quotes_do_not_make_another_key(passer: FlaskClient) -> None:
+    assert send(passer, "same").data == send(passer, '"same"').data
+
+
+def test_key_of_one_caller_is_not_anothers(kiosk: Flask, passer: FlaskClient) -> None:
+    callers = [{}, {"Authorization": "Bearer a"}, {"Authorization": "Bearer b"}]
+    assert len({send(passer, **caller).json["id"] for caller in callers}) == 3
+    assert len({send(passer, **caller).json["id"] for caller in callers}) == 3
+    assert count(kiosk) == 3
+
+
+def test_key_at_one_address_is_not_that_at_another(passer: FlaskClient) -> None:
+    assert send(passer).status_code == 201
+    answer = send(passer, url="/shelf/makers", body={"name": "Bcme"})
+    assert (answer.status_code, answer.json["name"]) == (201, "Bcme")
+
+
+# --- another request ----------------------------------------------------------------------------
+
+
+def test_other_body_under_the_same_key_is_refused(shop: Flask, buyer: FlaskClient) -> None:
+    first = send(buyer)
+    problem(send(buyer, body={**PEN, "rank": 1}), 422, "idempotency-key-reused")
+    assert send(buyer).data == first.data
+    assert count(shop) == 1
+
+
+def test_other_query_or_content_type_is_another_request(passer: FlaskClient) -> None:
+    assert send(passer).status_code == 201
+    problem(send(passer, url=f"{THINGS}?x=1"), 422, "idempotency-key-reused")
+    options = {"data": json.dumps(PEN), "headers": {"Idempotency-Key": KEY}}
+    answer = passer.post(THINGS, content_type="text/plain", **options)
+    problem(answer, 422, "idempotency-key-reused")
+
+
+# --- nothing is left of what failed -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({**PEN, "rank": "x"}, 422), ({**PEN, "maker_id": 9}, 422), ({**PEN, "name": "forbidden"}, 422)],
+)
+def test_refused_request_leaves_no_key(shop: Flask, buyer: FlaskClient, body: Any, status: int) -> None:
+    assert send(buyer, body=body).status_code == status
+    assert count(shop, idempotency_keys) == 0
+    assert send(buyer).status_code == 201
+
+
+def test_crash_leaves_no_key(shop: Flask, buyer: FlaskClient) -> None:
+    def crash(sender: Any, item: Any) -> None:
+        raise RuntimeError
+
+    with listening(crash):
+        problem(send(buyer), 500, "internal")
+    assert (count(shop), count(shop, idempotency_keys)) == (0, 0)
+    answer = send(buyer)
+    assert (answer.status_code, "Idempotency-Replayed" in answer.headers) == (201, False)
+
+
+# --- expiry -------------------------------------------------------------------------------------
+
+
+def age(app: Flask, **past: float) -> None:
+    with app.app_context():
+        db.session.execute(sa.update(idempotency_keys).values(expires_at=now() - timedelta(**past)))
+        db.session.commit()
+
+
+def test_key_is_kept_for_the_hours_of_the_settings(kiosk: Flask, passer: FlaskClient) -> None:
+    before = now()
+    send(passer)
+    with kiosk.app_context():
+        expires_at = db.session.scalar(sa.select(idempotency_keys.c.expires_at))
+    lasts = expires_at - before
+    assert timedelta() <= lasts - timedelta(hours=settings.IDEMPOTENCY_KEY_HOURS) < timedelta(minutes=1)
+
+
+def test_expired_key_counts_as_new(shop: Flask, buyer: FlaskClient) -> None:
+    first = send(buyer)
+    age(shop, seconds=1)
+    second = send(buyer, body={**PEN, "rank": 2})
+    assert (second.status_code, second.json["rank"]) == (201, 2)
+    assert second.json["id"] != first.json["id"]
+    assert send(buyer, body={**PEN, "rank": 2}).data == second.data
+    assert count(shop) == 2
+
+
+def test_expired_key_is_renewed_by_one_of_two(shop: Flask, buyer: FlaskClient) -> None:
+    send(buyer)
+    age(shop, hours=1)
+    statuses = [status for status, _ in race(shop, 4)]
+    assert set(statuses) <= {201, 409}
+    assert count(shop) == 2
+
+
+def test_expired_keys_are_deleted_in_passing(shop: Flask, buyer: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        send(buyer, f"old-{number}")
+    age(shop, hours=1)
+    monkeypatch.setattr(idempotency, "PURGE_ROWS", 3)
+    monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 1)
+    send(buyer, "new")
+    assert count(shop, idempotency_keys) == 3
+    send(buyer, "newer")
+    assert count(shop, idempotency_keys) == 2
+    assert "Idempotency-Replayed" in send(buyer, "new").headers
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_deleting_does_not_wait_for_rows_in_use(shop: Flask, buyer: FlaskClient) -> None:
+    for key in ("a", "b"):
+        send(buyer, key)
+    age(shop, hours=1)
+    with shop.app_context():
+        keys = idempotency_keys
+        with db.engine.connect() as other:
+            other.execute(sa.select(keys.c.id).order_by(keys.c.expires_at, keys.c.id).limit(1).with_for_update()).all()
+            purge()
+    assert count(shop, idempotency_keys) == 1
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_failure_to_delete_does_not_spoil_the_answer(
+    shop: Flask, buyer: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 1)
+    monkeypatch.setattr(idempotency, "PURGE_ROWS", -1)
+    assert send(buyer).status_code == 201
+    assert "expired idempotency keys could not be deleted" in caplog.text
+
+
+# --- several at once ----------------------------------------------------------------------------
+
+
+def race(app: Flask, number: int, **options: Any) -> list[tuple[int, bytes]]:
+    """Send the same request so many times at once."""
+    barrier = threading.Barrier(number)
+
+    def run(_: int) -> tuple[int, bytes]:
+        barrier.wait()
+        answer = send(app.test_client(), **options)
+        return answer.status_code, answer.data
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(run, range(number)))
+
+
+def test_racing_requests_create_one_row(shop: Flask, buyer: FlaskClient) -> None:
+    for number in range(5):
+        answers = race(shop, 6, key=f"race-{number}")
+        assert {status for status, _ in answers} <= {201, 409}
+        assert len({body for status, body in answers if status == 201}) == 1
+    assert count(shop) == 5
+    assert count(shop, idempotency_keys) == 5
+
+
+def test_racing_repetitions_all_get_the_answer(shop: Flask, buyer: FlaskClient) -> None:
+    first = send(buyer)
+    assert race(shop, 6) == [(201, first.data)] * 6
+
+
+class Slow:
+    """Holds the first request that creates a row until it is let go."""
+
+    def __init__(self) -> None:
+        self.began, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, sender: Any, item: Any) -> None:
+        if not self.began.is_set():
+            self.began.set()
+            assert self.go.wait(10)
+
+
+def test_request_in_flight_is_refused_at_once(shop: Flask, buyer: FlaskClient, engine_name: str) -> None:
+    slow = Slow()
+    with ThreadPoolExecutor(2) as pool, listening(slow):
+        first = pool.submit(send, shop.test_client())
+        assert slow.began.wait(10)
+        second = pool.submit(send, shop.test_client())
+        if engine_name == "sqlite":
+            # It has one writer at a time: the second waits its turn.
+            slow.go.set()
+            assert second.result(10).data == first.result(10).data
+            assert "Idempotency-Replayed" in second.result().headers
+        else:
+            # The first has not been let go.
+            answer = second.result(2)
+            problem(answer, 409, "idempotency-in-flight")
+            assert answer.headers["Retry-After"] == "1"
+            slow.go.set()
+            assert first.result(10).status_code == 201
+    assert send(buyer).data == first.result().data
+    assert count(shop) == 1
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_request_in_flight_stops_no_other_key(shop: Flask, buyer: FlaskClient) -> None:
+    slow = Slow()
+    with ThreadPoolExecutor(1) as pool, listening(slow):
+        first = pool.submit(send, shop.test_client())
+        assert slow.began.wait(10)
+        others = [send(buyer, f"other-{number}").status_code for number in range(20)]
+        slow.go.set()
+    assert others == [201] * 20
+    assert first.result().status_code == 201
+
+
+# --- views of modules ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counter(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str) -> Flask:
+    """Return an application with views that do something with tags."""
+    app = make_app(shelf_url(engine_name), ["tests.core.shelf"])
+    bp = Blueprint("counter", __name__, url_prefix="/shelf/counter")
+
+    @bp.post("/add")
+    @idempotent
+    def add() -> Any:
+        code = f"t{len(db.session.scalars(sa.select(Tag)).all())}"
+        db.session.add(Tag(code=code))
+        return {"code": code}, 202, {"X-More": "1", "Link": '</shelf>; rel="up"'}
+
+    @bp.post("/nothing")
+    @idempotent
+    def nothing() -> Any:
+        db.session.add(Tag(code="n"))
+        return "", 204
+
+    @bp.post("/refuse")
+    @idempotent
+    def refuse() -> Any:
+        db.session.add(Maker(name="lost"))
+        db.session.flush()
+        return {"why": "so"}, 409
+
+    @bp.post("/half")
+    @idempotent
+    def half() -> Any:
+        db.session.add(Tag(code="half"))
+        db.session.commit()
+        abort(400)
+
+    @bp.post("/undo")
+    @idempotent
+    def undo() -> Any:
+        db.session.rollback()
+        return {}
+
+    mark_api(bp)
+    app.register_blueprint(bp)
+    return app
+
+
+def test_any_view_can_be_done_once(counter: Flask) -> None:
+    client = counter.test_client()
+    first, again = (send(client, url="/shelf/counter/add") for _ in range(2))
+    assert (again.status_code, again.json) == (first.status_code, first.json) == (202, {"code": "t0"})
+    assert again.headers["Link"] == first.headers["Link"]
+    assert ("X-More" in first.headers, "X-More" in again.headers) == (True, False)
+    assert counter.view_functions["counter.add"].idempotent
+    assert count(counter, Tag) == 1
+
+
+def test_view_commits_without_a_key_too(counter: Flask) -> None:
+    assert counter.test_client().post("/shelf/counter/add").status_code == 202
+    assert count(counter, Tag) == 1
+
+
+def test_answer_without_a_body_is_repeated(counter: Flask) -> None:
+    client = counter.test_client()
+    first, again = (send(client, url="/shelf/counter/nothing") for _ in range(2))
+    assert (first.status_code, again.status_code, again.data) == (204, 204, b"")
+    assert again.headers.get("Content-Type") == first.headers.get("Content-Type")
+
+
+def test_answered_error_undoes_the_work_and_is_not_kept(counter: Flask) -> None:
+    client = counter.test_client()
+    for options in ({}, {"headers": {"Idempotency-Key": KEY}}):
+        answer = client.post("/shelf/counter/refuse", **options)
+        assert (answer.status_code, answer.json) == (409, {"why": "so"})
+    assert (count(counter, Maker), count(counter, idempotency_keys)) == (0, 0)
+
+
+def test_work_that_was_half_committed_is_not_done_again_before_the_key_expires(counter: Flask) -> None:
+    client = counter.test_client()
+    assert send(client, url="/shelf/counter/half").status_code == 400
+    problem(send(client, url="/shelf/counter/half"), 409, "idempotency-in-flight")
+    age(counter, seconds=1)
+    assert send(client, url="/shelf/counter/half").status_code != 409
+
+
+def test_view_that_rolls_back_is_told(counter: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    assert send(counter.test_client(), url="/shelf/counter/undo").status_code == 500
+    assert "put what may fail into db.session.begin_nested()" in caplog.text

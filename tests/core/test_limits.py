@@ -1,0 +1,377 @@
+import logging
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Blueprint
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_restful import Resource
+from sqlalchemy.engine import URL
+from werkzeug.test import TestResponse
+
+from core.http import limits
+from core.http.apis import mark_api
+from core.modules import ModuleError
+from core.rest import Api
+from core.rest import ModelResource
+from services import db
+from tests.core import shelf
+
+bp = Blueprint("shop", __name__, url_prefix="/shop")
+v1 = Blueprint("v1", __name__, url_prefix="/v1", static_folder="templates")
+v2 = Blueprint("v2", __name__, url_prefix="/v2")
+free = Blueprint("free", __name__, url_prefix="/free")
+mark_api(bp)
+mark_api(free)
+limits.limit(bp, "5 per hour")
+limits.limit(v2, "2 per hour; 3 per day")
+
+
+@v1.get("/one")
+@v1.get("/two", endpoint="two")
+def one() -> str:
+    return "one"
+
+
+@v1.get("/rare")
+@limits.limited("1 per hour")
+def rare() -> str:
+    return "rare"
+
+
+@v1.get("/quick")
+@limits.limited("1 per second")
+def quick() -> str:
+    return "quick"
+
+
+@v1.get("/broken")
+def broken() -> str:
+    raise RuntimeError
+
+
+@v2.get("/one")
+def several() -> str:
+    return "one"
+
+
+@free.get("/one")
+def unlimited() -> str:
+    return "one"
+
+
+class Things(ModelResource):
+    verbs = shelf.things
+    schema = shelf.ThingSchema
+    rate_limit = "20 per hour"
+
+
+class Plain(Resource):
+    rate_limit = "1 per hour"
+
+    def get(self) -> dict[str, str]:
+        return {}
+
+
+Things.register(Api(free), "/things")
+Api(v1).add_resource(Plain, "/plain")
+bp.register_blueprint(v1)
+bp.register_blueprint(v2)
+
+LOCAL = URL.create("sqlite")
+
+
+@pytest.fixture
+def make_shop(make_app: Callable[..., Flask]) -> Callable[..., Flask]:
+    """Make applications of this module: ``make_shop(KEY=value)``."""
+    return lambda **overrides: make_app(LOCAL, [__name__], **overrides)
+
+
+@pytest.fixture
+def market(make_shop: Callable[..., Flask]) -> Flask:
+    return make_shop()
+
+
+@pytest.fixture
+def caller(market: Flask) -> FlaskClient:
+    return market.test_client()
+
+
+def left(answer: TestResponse) -> tuple[int, int]:
+    return int(answer.headers["X-RateLimit-Limit"]), int(answer.headers["X-RateLimit-Remaining"])
+
+
+def codes(client: FlaskClient, url: str, count: int, **options: Any) -> list[int]:
+    return [client.get(url, **options).status_code for _ in range(count)]
+
+
+# --- what is counted ----------------------------------------------------------------------------
+
+
+def test_too_many_requests_are_refused_with_a_problem(caller):
+    assert codes(caller, "/shop/v1/one", 5) == [200] * 5
+
+    answer = caller.get("/shop/v1/one")
+
+    assert answer.status_code == 429
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["type"] == "/problems/too-many-requests"
+    assert answer.json["detail"] == "The limit is 5 per hour."
+    assert left(answer) == (5, 0)
+    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    assert 0 < int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 3601
+
+
+def test_endpoints_of_a_blueprint_share_its_limit(caller):
+    assert left(caller.get("/shop/v1/one")) == (5, 4)
+    assert left(caller.get("/shop/v1/two")) == (5, 3)
+    assert "Retry-After" not in caller.get("/shop/v1/two").headers
+
+
+def test_limit_of_a_view_goes_before_its_blueprints(caller):
+    assert codes(caller, "/shop/v1/rare", 2) == [200, 429]
+    assert left(caller.get("/shop/v1/one")) == (5, 4)
+
+
+def test_limit_of_an_inner_blueprint_goes_before_the_outers(caller):
+    assert codes(caller, "/shop/v2/one", 3) == [200, 200, 429]
+    assert left(caller.get("/shop/v1/one")) == (5, 4)
+
+
+def test_of_several_limits_the_exceeded_one_is_said(caller):
+    codes(caller, "/shop/v2/one", 2)
+    assert left(caller.get("/shop/v2/one")) == (2, 0)
+
+
+def test_callers_are_counted_apart(caller):
+    codes(caller, "/shop/v1/rare", 2)
+    assert codes(caller, "/shop/v1/rare", 2, environ_base={"REMOTE_ADDR": "10.0.0.2"}) == [200, 429]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1", 429),
+        ("2001:db8::1", "2001:db8:0:1::1", 200),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2", 200),
+        ("::ffff:10.0.0.1", "10.0.0.1", 429),
+        ("fe80::1%eth0", "fe80::2%eth0", 429),
+        ("not:an:address", "10.0.0.1", 200),
+        (None, "10.0.0.1", 200),
+    ],
+)
+def test_ipv6_callers_are_counted_by_network(caller, first, second, status):
+    caller.get("/shop/v1/rare", environ_base={"REMOTE_ADDR": first})
+    assert codes(caller, "/shop/v1/rare", 1, environ_base={"REMOTE_ADDR": second}) == [status]
+
+
+def test_a_period_ends(caller):
+    while codes(caller, "/shop/v1/quick", 2) != [200, 429]:
+        time.sleep(0.3)
+    time.sleep(int(caller.get("/shop/v1/quick").headers["Retry-After"]))
+    assert codes(caller, "/shop/v1/quick", 1) == [200]
+
+
+def test_plain_resources_are_limited(caller):
+    assert codes(caller, "/shop/v1/plain", 2) == [200, 429]
+
+
+def test_resource_counts_every_answer_of_its_endpoints(make_app, shelf_url):
+    app = make_app(shelf_url("sqlite"), [__name__])
+    with app.app_context():
+        db.session.add(shelf.Maker(id=1, name="Acme"))
+        db.session.commit()
+    client = app.test_client()
+    created = client.post("/free/things", json={"name": "pen", "maker_id": 1})
+    place, tag = created.headers["Location"], created.headers["ETag"]
+    listed = client.get("/free/things")
+    answers = [
+        created,
+        listed,
+        client.get("/free/things", headers={"If-None-Match": listed.headers["ETag"]}),
+        client.get(place),
+        client.head(place),
+        client.get("/free/things/999"),
+        client.get("/free/things?limit=x"),
+        client.get("/free/things", headers={"Accept": "text/css"}),
+        client.post("/free/things", json={}),
+        client.post("/free/things", data="{", content_type="application/json"),
+        client.post("/free/things:bulk", json={"operations": []}),
+        client.delete(place),
+        client.delete(place, headers={"If-Match": tag}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [
+        *(201, 200, 304, 200, 200, 404, 400, 406, 422, 400, 422, 428, 204)
+    ]
+    assert [left(answer) for answer in answers] == [(20, 19 - number) for number in range(len(answers))]
+
+
+def test_answer_500_has_the_headers(caller):
+    answer = caller.get("/shop/v1/broken")
+
+    assert answer.status_code == 500
+    assert left(answer) == (5, 4)
+
+
+def test_options_are_not_counted(caller):
+    assert "X-RateLimit-Limit" not in caller.options("/shop/v1/rare").headers
+    assert "X-RateLimit-Limit" not in caller.options("/free/things").headers
+    assert codes(caller, "/shop/v1/rare", 1) == [200]
+
+
+# --- what pays nothing --------------------------------------------------------------------------
+
+
+def test_endpoint_without_a_limit_is_left_alone(market, caller):
+    assert "X-RateLimit-Limit" not in caller.get("/free/one").headers
+    assert market.view_functions["free.unlimited"] is unlimited
+    assert market.view_functions["shop.v1.static"].__name__ != "counted"
+
+
+def test_no_request_hooks_are_installed(market, site):
+    def hooks(app: Flask) -> list[str]:
+        found = [app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs]
+        functions = [function for one in found for function in one.get(None, [])]
+        return [repr(getattr(function, "func", function)) for function in functions]
+
+    assert not [hook for hook in hooks(market) if "limit" in hook.lower()]
+    assert len(hooks(market)) == len(hooks(site))
+
+
+# --- at start -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["often", "", "0 per minute", "5 per minute; 0 per hour", "5", "5 per fortnight"])
+def test_wrong_limit_fails_at_start(make_app, write_module, text):
+    name = write_module(
+        "careless",
+        init=f"""
+        from flask import Blueprint
+        from core.http.limits import limit
+        bp = Blueprint("careless", __name__)
+        limit(bp, {text!r})
+        @bp.get("/careless")
+        def index():
+            return ""
+        """,
+    )
+    with pytest.raises(ModuleError, match=rf"'careless\.index' is '{text}': write '100 per minute'"):
+        make_app(LOCAL, [name])
+
+
+@pytest.mark.parametrize("value", [5, True, ["5 per minute"]])
+def test_limit_that_is_no_text_fails_at_start(make_app, monkeypatch, value):
+    monkeypatch.setattr(Things, "rate_limit", value)
+    with pytest.raises(ModuleError, match=r"The limit of 'free\.things'"):
+        make_app(LOCAL, [__name__])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "text"),
+    [
+        ("shop.v1.one", "5 per hour"),
+        ("shop.v1.rare", "1 per hour"),
+        ("shop.v2.several", "2 per hour; 3 per day"),
+        ("free.things_item", "20 per hour"),
+        ("free.things_bulk", "20 per hour"),
+        ("free.unlimited", None),
+        ("nowhere", None),
+    ],
+)
+def test_limit_can_be_found_for_the_documentation(market, endpoint, text):
+    assert limits.find(market, endpoint) == text
+
+
+def test_limits_may_be_switched_off(make_shop):
+    caller = make_shop(RATE_LIMITS=False).test_client()
+    assert codes(caller, "/shop/v1/rare", 3) == [200, 200, 200]
+
+
+def test_callers_behind_a_proxy_are_counted_apart(make_shop):
+    caller = make_shop(PROXY_HOPS=1).test_client()
+
+    def ask(forwarded: str) -> int:
+        return caller.get("/shop/v1/rare", headers={"X-Forwarded-For": forwarded}).status_code
+
+    assert [ask("192.0.2.1"), ask("192.0.2.2"), ask("192.0.2.1")] == [200, 200, 429]
+    # What a caller has written itself stands before what the proxy adds.
+    assert ask("192.0.2.3, 192.0.2.1") == 429
+    # Some gateways write the port as well.
+    assert ask("192.0.2.1:4711") == 429
+
+
+# --- where it is counted ------------------------------------------------------------------------
+
+
+def test_applications_of_one_process_count_apart(make_shop):
+    first, second = make_shop().test_client(), make_shop().test_client()
+
+    assert codes(first, "/shop/v1/rare", 2) == [200, 429]
+    assert codes(second, "/shop/v1/rare", 2) == [200, 429]
+    assert codes(first, "/shop/v1/rare", 1) == [429]
+
+
+def test_processes_count_together_in_redis(make_shop, start_redis):
+    url = str(start_redis().url)
+    first, second = (make_shop(REDIS_URL=url).test_client() for _ in range(2))
+
+    assert left(first.get("/shop/v1/one")) == (5, 4)
+    assert left(second.get("/shop/v1/one")) == (5, 3)
+    assert codes(first, "/shop/v1/one", 4) == [200, 200, 200, 429]
+    answer = second.get("/shop/v1/one")
+    assert left(answer) == (5, 0)
+    assert 0 < int(answer.headers["Retry-After"]) <= 3601
+
+
+def test_while_redis_is_away_each_process_counts_for_itself(make_shop, start_redis, caplog):
+    redis = start_redis()
+    client = make_shop(REDIS_URL=str(redis.url)).test_client()
+    codes(client, "/shop/v1/rare", 2)
+    redis.stop()
+    started = time.monotonic()
+
+    assert codes(client, "/shop/v1/rare", 3) == [200, 429, 429]
+    assert time.monotonic() - started < 2
+    assert len([record for record in caplog.records if "falling back to in-memory" in record.message]) == 1
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+
+
+def test_redis_that_is_back_counts_again(make_shop, start_redis):
+    redis = start_redis()
+    client = make_shop(REDIS_URL=str(redis.url)).test_client()
+    redis.stop()
+    assert codes(client, "/shop/v1/rare", 2) == [200, 429]
+    start_redis(redis.url.port)
+    time.sleep(1.1)  # it is asked for at most once a second
+
+    assert codes(client, "/shop/v1/rare", 2) == [200, 429]
+
+
+def test_requests_that_find_redis_away_together_are_answered(make_shop, start_redis):
+    redis = start_redis()
+    app = make_shop(REDIS_URL=str(redis.url))
+    redis.stop()
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(lambda _: app.test_client().get("/shop/v1/one").status_code, range(48)))
+
+    assert found <= {200, 429}
+
+
+def test_redis_that_does_not_answer_is_waited_for_once(make_shop):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = make_shop(REDIS_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0").test_client()
+        started = time.monotonic()
+
+        assert codes(client, "/shop/v1/one", 6) == [200] * 5 + [429]
+        assert 0.4 < time.monotonic() - started < 1.9
+
+
+def test_redis_that_was_never_there_does_not_stop_the_start(make_shop):
+    client = make_shop(REDIS_URL="redis://127.0.0.1:1/0").test_client()
+
+    assert codes(client, "/shop/v1/rare", 2) == [200, 429]

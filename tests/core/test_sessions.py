@@ -1,0 +1,315 @@
+"""The session below an API's prefix, asked with real cookies, as production is set."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Blueprint
+from flask import Flask
+from flask import request
+from flask import session
+from flask.testing import FlaskClient
+from flask_restful import Api as PlainApi
+from flask_restful import Resource
+from flask_wtf.csrf import generate_csrf
+from werkzeug.test import TestResponse
+
+import config as deployment
+from core import create_app
+from core.http.apis import mark_api
+from core.http.idempotency import idempotency_keys
+from core.http.idempotency import idempotent
+from services import db
+
+pages = Blueprint("pages", __name__, url_prefix="/pages")
+api = Blueprint("shop", __name__, url_prefix="/shop")
+plain = Blueprint("plain", __name__, url_prefix="/plain")
+mark_api(api)
+
+
+@pages.get("/sign-in")
+def sign_in() -> str:
+    session["name"] = "Ada"
+    return generate_csrf()
+
+
+@pages.post("/name")
+def page_name() -> str:
+    return str(session.get("name"))
+
+
+#: What no two calls share.
+NUMBERS = itertools.count()
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@api.route("/name", methods=[*METHODS, "BREW"])
+def name() -> dict[str, Any]:
+    return {"name": session.get("name")}
+
+
+@api.post("/once")
+@idempotent
+def once() -> dict[str, Any]:
+    return {"name": session.get("name"), "number": next(NUMBERS)}
+
+
+@api.post("/kept")
+def keep() -> dict[str, Any]:
+    session["kept"] = request.get_data(as_text=True)
+    return {}
+
+
+@api.post("/left")
+def leave() -> dict[str, Any]:
+    session.clear()
+    return {}
+
+
+@api.post("/stubborn")
+def stubborn() -> dict[str, Any]:
+    try:
+        session["name"] = "Eve"
+    except Exception:
+        session["name"] = "Eve"
+    return {}
+
+
+@api.post("/beneath")
+def beneath() -> dict[str, Any]:
+    found = session._get_current_object()  # type: ignore[attr-defined]
+    return {"name": dict.get(found, "name")}
+
+
+@api.post("/collected")
+def collect() -> dict[str, Any]:
+    return {"body": request.get_data(as_text=True)}
+
+
+USES: dict[str, Callable[[], Any]] = {
+    "in": lambda: "name" in session,
+    "item": lambda: session["name"],
+    "len": lambda: len(session),
+    "bool": lambda: bool(session),
+    "iter": lambda: list(session),
+    "items": lambda: dict(session.items()),
+    "copy": lambda: dict(session),
+    "pop": lambda: session.pop("name", None),
+    "update": lambda: session.update(name="Eve"),
+    "permanent": lambda: setattr(session, "permanent", True),
+    "reversed": lambda: list(reversed(session)),
+    "or": lambda: session | {"name": "Eve"},
+    "equal": lambda: session == {},
+    "repr": lambda: repr(session),
+}
+
+
+@api.post("/use/<how>")
+def use(how: str) -> dict[str, Any]:
+    USES[how]()
+    return {}
+
+
+class PlainName(Resource):
+    def post(self) -> dict[str, Any]:
+        return {"name": session.get("name")}
+
+
+PlainApi(plain).add_resource(PlainName, "/name")
+
+HTTPS = "https://site.example"
+
+
+@pytest.fixture
+def site_app(make_app: Callable[..., Flask]) -> Flask:
+    """Return an application of this module, set as in production."""
+    make_app()  # restores the logging after the test
+    environ = {
+        "APP_ENV": "production",
+        "SECRET_KEY": "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo",
+        "DATABASE_URL": "sqlite://",
+        "TRUSTED_HOSTS": "site.example",
+    }
+    return create_app(deployment.load(environ), [__name__])
+
+
+class Visitor:
+    """A browser that has signed in."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+        self.token = client.get("/pages/sign-in", base_url=HTTPS).text
+
+    def ask(self, path: str, method: str = "POST", token: str | None = None, **headers: str) -> TestResponse:
+        if token is not None:
+            headers |= {"X-CSRFToken": token, "Referer": f"{HTTPS}/pages"}
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.open(path, method=method, base_url=HTTPS, headers=named, data="x")
+
+    def name(self) -> str | None:
+        found: str | None = self.client.get("/shop/name", base_url=HTTPS).json["name"]
+        return found
+
+
+@pytest.fixture
+def visitor(site_app: Flask) -> Visitor:
+    return Visitor(site_app.test_client())
+
+
+def refused(answer: TestResponse) -> str:
+    assert answer.status_code == 400, answer.text
+    assert answer.json["type"] == "/problems/csrf"
+    assert "Set-Cookie" not in answer.headers
+    assert "Ada" not in answer.text
+    return answer.json["detail"]
+
+
+# --- with the cookie ----------------------------------------------------------------------------
+
+
+def test_repeated_answer_stays_with_its_session(site_app, visitor):
+    with site_app.app_context():
+        idempotency_keys.create(db.engine)
+    other = Visitor(site_app.test_client())
+    mine = visitor.ask("/shop/once", token=visitor.token, Idempotency_Key="order-1").json
+
+    assert visitor.ask("/shop/once", token=visitor.token, Idempotency_Key="order-1").json == mine
+    assert other.ask("/shop/once", token=other.token, Idempotency_Key="order-1").json != mine
+    refused(visitor.ask("/shop/once", Idempotency_Key="order-1"))
+    visitor.client.delete_cookie("session", domain="site.example")
+    assert visitor.ask("/shop/once", Idempotency_Key="order-1").json["name"] is None
+
+
+@pytest.mark.parametrize("method", [*METHODS[1:], "BREW"])
+@pytest.mark.parametrize("path", ["/shop/name"])
+def test_cookie_alone_changes_nothing(visitor, method, path):
+    assert refused(visitor.ask(path, method))
+
+
+def test_refusal_says_the_cure(visitor):
+    detail = refused(visitor.ask("/shop/name"))
+
+    assert "The CSRF token is missing." in detail
+    assert "X-CSRFToken" in detail
+
+
+@pytest.mark.parametrize("how", USES)
+def test_any_use_of_the_session_needs_the_token(visitor, how):
+    refused(visitor.ask(f"/shop/use/{how}"))
+    assert visitor.ask(f"/shop/use/{how}", token=visitor.token).status_code == 200
+
+
+def test_plain_resources_keep_it_too(visitor):
+    refused(visitor.ask("/plain/name"))
+    assert visitor.ask("/plain/name", token=visitor.token).json == {"name": "Ada"}
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_token_in_the_header_opens_the_session(visitor, method):
+    assert visitor.ask("/shop/name", method, visitor.token).json == {"name": "Ada"}
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "\x85", "." * 9000])
+def test_wrong_token_is_refused(visitor, token):
+    assert refused(visitor.ask("/shop/name", token=token))
+
+
+def test_token_of_another_visitor_is_refused(visitor, site_app):
+    assert refused(visitor.ask("/shop/name", token=Visitor(site_app.test_client()).token))
+
+
+def test_token_from_another_site_is_refused(visitor):
+    headers = {"X_CSRFToken": visitor.token, "Referer": "https://evil.example/"}
+    assert refused(visitor.ask("/shop/name", **headers))
+
+
+def test_what_is_written_with_the_token_is_kept(visitor):
+    written = visitor.ask("/shop/kept", token=visitor.token)
+
+    assert written.status_code == 200
+    assert "Secure" in written.headers["Set-Cookie"]
+    assert "HttpOnly" in written.headers["Set-Cookie"]
+    assert "Cookie" in written.headers["Vary"]
+    assert visitor.name() == "Ada"
+
+
+def test_session_can_be_left_with_the_token(visitor):
+    assert visitor.ask("/shop/left", token=visitor.token).status_code == 200
+    assert visitor.name() is None
+
+
+def test_reading_with_the_token_writes_no_cookie(visitor):
+    answer = visitor.ask("/shop/name", token=visitor.token)
+
+    assert "Set-Cookie" not in answer.headers
+    assert "Cookie" in answer.headers["Vary"]
+
+
+def test_view_that_goes_on_after_the_refusal_is_refused_again(visitor):
+    refused(visitor.ask("/shop/stubborn"))
+    assert visitor.name() == "Ada"
+
+
+def test_refused_session_is_empty_beneath_its_methods(visitor):
+    assert visitor.ask("/shop/beneath").json == {"name": None}
+
+
+def test_what_does_not_use_the_session_needs_no_token(visitor):
+    answer = visitor.ask("/shop/collected")
+
+    assert answer.json == {"body": "x"}
+    assert "Set-Cookie" not in answer.headers
+    assert "Vary" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_reading_needs_no_token(visitor, method):
+    assert visitor.ask("/shop/name", method).status_code == 200
+    assert visitor.name() == "Ada"
+
+
+def test_pages_keep_their_own_check(visitor):
+    assert visitor.client.post("/pages/name", base_url=HTTPS).status_code == 400
+    assert visitor.ask("/pages/name", token=visitor.token).text == "Ada"
+
+
+# --- without it ---------------------------------------------------------------------------------
+
+
+def test_without_the_cookie_no_token_is_needed(site_app):
+    client = site_app.test_client()
+
+    assert client.post("/shop/name", base_url=HTTPS).json == {"name": None}
+    assert "Set-Cookie" in client.post("/shop/kept", base_url=HTTPS).headers
+
+
+@pytest.mark.parametrize("value", ["", "forged", "eyJuYW1lIjoiQWRhIn0.aaaaaa.bbbbbb", "\x85", "é"])
+def test_cookie_that_is_not_ours_counts_as_none(site_app, value):
+    answer = site_app.test_client().post("/shop/name", base_url=HTTPS, headers={"Cookie": f"session={value}"})
+
+    if value in ("\x85", "é"):
+        assert answer.status_code in (200, 400)
+    else:
+        assert answer.json == {"name": None}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("value", ["Bearer abc", "Basic eDp5", "", "x"])
+def test_with_authorization_the_cookie_is_nobody(visitor, method, value):
+    answer = visitor.ask("/shop/name", method, Authorization=value)
+
+    assert answer.json == {"name": None}
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_with_authorization_pages_keep_their_session(visitor):
+    assert visitor.ask("/pages/name", token=visitor.token, Authorization="Basic eDp5").text == "Ada"
+
+
+def test_check_can_be_switched_off_for_tests(make_app):
+    visitor = Visitor(make_app(None, [__name__], WTF_CSRF_ENABLED=False, SESSION_COOKIE_SECURE=True).test_client())
+    visitor.client.get("/pages/sign-in", base_url="https://localhost")
+
+    assert visitor.client.post("/shop/name", base_url="https://localhost").json == {"name": "Ada"}
