@@ -18,13 +18,13 @@ from marshmallow import fields
 from marshmallow import post_dump
 from marshmallow import pre_dump
 
-from core import dump
 from core.fields import Exact
 from core.fields import Text
 from core.fields import Whole
-from core.json import dump_bytes
-from core.rows import RowReader
-from core.rows import make_reader
+from core.http.json import dump_bytes
+from core.rest import dump
+from core.rest.rows import RowReader
+from core.rest.rows import make_reader
 from core.schemas import ModelSchema
 from services import db
 from tests.core.shelf import Color

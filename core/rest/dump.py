@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,13 +20,27 @@ from marshmallow import fields
 from marshmallow import missing
 from marshmallow.decorators import POST_DUMP
 from marshmallow.decorators import PRE_DUMP
+from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 
-from .fields import Exact
-from .fields import Json
-from .fields import plain_type
-from .models import Money
-from .models import UtcDateTime
+from ..fields.columns import plain_type
+from ..fields.dialects import Array
+from ..fields.dialects import Choices
+from ..fields.dialects import Hstore
+from ..fields.dialects import MultiRange
+from ..fields.dialects import Patterned
+from ..fields.dialects import Range
+from ..fields.strict import Blob
+from ..fields.strict import Exact
+from ..fields.strict import Json
+from ..fields.strict import Real
+from ..fields.strict import UniqueIdText
+from ..fields.temporal import Duration
+from ..fields.temporal import Moment
+from ..fields.temporal import ZonedClock
+from ..models import Money
+from ..models import UtcDateTime
 
 #: PostgreSQL's numbers for its types of numbers (``SELECT oid FROM pg_type``).
 _FLOAT8 = 701
@@ -35,17 +50,21 @@ _NUMERIC = 1700
 RowDump = Callable[[Sequence[Any]], dict[str, Any]]
 
 #: Fields, and the columns whose values orjson writes just as they would.
-_AS_THEY_ARE: dict[type, type[sa.types.TypeEngine[Any]]] = {
+_AS_THEY_ARE: dict[type, type | tuple[type, ...]] = {
     fields.String: sa.String,
-    fields.Integer: sa.Integer,
+    fields.Integer: (sa.Integer, mysql.YEAR, mysql.BIT, postgresql.OID),
     fields.Float: sa.Float,
     fields.Boolean: sa.Boolean,
     fields.UUID: sa.Uuid,
+    Moment: sa.DateTime,
     fields.DateTime: sa.DateTime,
     fields.Date: sa.Date,
     fields.Time: sa.Time,
     Json: sa.JSON,
 }
+
+#: Fields that write a value without looking at the rest of the row; their own method is called.
+_ALONE = (Array, Blob, Choices, Duration, Hstore, MultiRange, Patterned, Range, UniqueIdText, ZonedClock)
 
 #: What a schema and a field must not override. Nor may a field override one of these writers below the class
 #: that is known.
@@ -66,6 +85,13 @@ class Plan:
     keys: tuple[str, ...]
     columns: tuple[sa.Column[Any], ...]
     schema_fields: tuple[fields.Field[Any], ...]
+
+    def only(self, keys: Sequence[str] | None) -> "Plan":
+        """Return the plan of some of the names; ``None`` means all."""
+        if keys is None:
+            return self
+        parts = zip(self.keys, self.columns, self.schema_fields, strict=True)
+        return Plan(*map(tuple, zip(*(part for part in parts if part[0] in keys), strict=True)))
 
 
 def plan(schema: Schema, model: type[Any]) -> Plan | None:
@@ -96,10 +122,24 @@ def _is_plain(field: fields.Field[Any], column: sa.Column[Any]) -> bool:
         return isinstance(type_, sa.Enum) and type_.enum_class is not None and not field.by_value  # type: ignore[attr-defined]
     if cls is Exact:
         return isinstance(type_, sa.Numeric) and type_.asdecimal and field.places is None  # type: ignore[attr-defined]
+    if _is_alone(field, column):
+        return True
     known = next((base for base in cls.__mro__ if base in _AS_THEY_ARE), None)
     if known is None or not isinstance(type_, _AS_THEY_ARE[known]) or _is_odd(type_) or _writes_itself(cls, known):
         return False
     return not getattr(field, "as_string", False) and getattr(field, "format", None) in (None, "iso")
+
+
+def _is_alone(field: fields.Field[Any], column: sa.Column[Any]) -> bool:
+    if type(field) is Moment:
+        # Our own type has its zone on every engine.
+        return not isinstance(column.type, UtcDateTime)
+    if type(field) is Real:
+        return getattr(plain_type(column), "asdecimal", False)
+    if type(field) is Exact:
+        # An engine's variant of the type may give floats.
+        return bool(plain_type(column)._variant_mapping)
+    return type(field) in _ALONE
 
 
 def _is_known(type_: sa.types.TypeEngine[Any]) -> bool:
@@ -109,7 +149,7 @@ def _is_known(type_: sa.types.TypeEngine[Any]) -> bool:
     return type(type_).process_result_value is sa.types.TypeDecorator.process_result_value
 
 
-def _is_odd(type_: sa.types.TypeEngine[Any]) -> bool:
+def _is_odd(type_: Any) -> bool:
     """Return whether a column is set to give other values than its type usually does."""
     match type_:
         case sa.Enum():
@@ -141,7 +181,11 @@ def compile_rows(what: Plan, dialect: Dialect) -> RowDump:
         if process is not None:
             names[f"_p{number}"] = process
             value = f"_p{number}({value})"
-        parts.append(f"{key!r}: {_written(field, value)}")
+        if _is_alone(field, column):
+            names[f"_w{number}"] = partial(field._serialize, attr=None, obj=None)
+            parts.append(f"{key!r}: _w{number}({value})")
+        else:
+            parts.append(f"{key!r}: {_written(field, value)}")
     source = f"def dump(r): return {{{', '.join(parts)}}}"
     exec(compile(source, "<compiled dump>", "exec"), names)  # noqa: S102 - made of names and numbers only
     dump: RowDump = names["dump"]
@@ -156,6 +200,8 @@ def processor(column: sa.Column[Any], dialect: Dialect) -> Callable[[Any], Any] 
 def _driver_type(column: sa.Column[Any]) -> int | None:
     """Return what PostgreSQL's driver calls the type of a number, which its processor asks for; others do not."""
     type_ = plain_type(column)
+    if isinstance(type_, sa.ARRAY):
+        return _driver_type(sa.Column("item", type_.item_type))
     if isinstance(type_, sa.Float):
         return _FLOAT8
     return _NUMERIC if isinstance(type_, sa.Numeric) else None

@@ -2,14 +2,13 @@
 
 ``class CityResource(ModelResource)`` with ``verbs`` and ``schema``, and
 ``CityResource.register(api, "/cities")``: a collection with GET and POST, and its items with GET,
-PUT, PATCH and DELETE. What it answers when something is wrong is in :mod:`core.errors`.
+PUT, PATCH and DELETE. What it answers when something is wrong is in :mod:`core.http.errors`.
 """
 
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
-from urllib.parse import quote
 
 from flask import Blueprint
 from flask import Response
@@ -18,28 +17,51 @@ from flask import request
 from flask_restful import Api as RestfulApi
 from flask_restful import Resource
 from marshmallow import Schema
-from werkzeug.exceptions import NotAcceptable
-from werkzeug.exceptions import PreconditionFailed
-from werkzeug.exceptions import PreconditionRequired
-from werkzeug.exceptions import UnsupportedMediaType
 
 import settings
 from services import db
 
-from .apis import mark_api
-from .crud import VERBS
-from .crud import Crud
-from .crud import Page
-from .crud import check_allow
-from .exceptions import Invalid
-from .json import dump_bytes
-from .links import cursor_urls
-from .links import query_url
-from .links import single_args
+from ..crud.verbs import VERBS
+from ..crud.verbs import Crud
+from ..crud.verbs import Page
+from ..crud.verbs import check_allow
+from ..http.apis import mark_api
+from ..http.bodies import JSON
+from ..http.bodies import MERGE_PATCH
+from ..http.bodies import check_acceptable
+from ..http.bodies import names_as_sent
+from ..http.bodies import read_object
+from ..http.conditional import check_etag
+from ..http.conditional import check_version
+from ..http.conditional import make_etag
+from ..http.conditional import revalidate
+from ..http.deprecation import Deprecation
+from ..http.idempotency import idempotent
+from ..http.json import dump_bytes
+from ..http.links import cursor_urls
+from ..http.links import item_url
+from ..http.links import link_header
+from ..http.links import query_url
+from ..http.links import refuse_args
+from ..http.links import single_args
+from ..http.responses import empty_response
+from .bulk import SUFFIX
+from .bulk import bulk_resource
+from .changes import add_defaults
+from .changes import merge_json
+from .projections import Projections
+from .projections import check_includes
 from .rows import make_reader
+
+#: What the body of a PATCH may be; both are read as a merge patch.
+PATCHES = (JSON, MERGE_PATCH)
 
 ON_COLLECTION = {"GET": "list", "POST": "create"}
 ON_ITEM = {"GET": "get", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+
+
+#: The methods of a resource that its bulk does without.
+_WRITING = ("dispatch_request", "post", "patch", "delete", "change", "load", "precondition")
 
 
 class Api(RestfulApi):  # type: ignore[misc]
@@ -84,25 +106,48 @@ class ModelResource(Resource):  # type: ignore[misc]
     schema: ClassVar[type[Schema]]
     #: What may be done: any of list, get, create, update, delete.
     allow: ClassVar[Sequence[str]] = VERBS
+    #: Relations that ``?include=`` shows with the items, each with the schema of its rows. They are shown to whoever
+    #: may read the items, whatever a resource of their own allows.
+    includes: ClassVar[Mapping[str, type[Schema]]] = {}
+    #: Most operations of one request to ``url:bulk``, 0 for no such address; ``None`` is ``settings.MAX_OPERATIONS``,
+    #: and 0 where the class has methods of its own for writing. See :mod:`core.rest.bulk`.
+    bulk: ClassVar[int | None] = None
+    #: How often one caller may ask, collection and items together: ``100 per minute``. See :mod:`core.http.limits`.
+    rate_limit: ClassVar[str | None] = None
+    #: Since when it should not be used any more. See :mod:`core.http.deprecation`.
+    deprecation: ClassVar[Deprecation | None] = None
 
     @classmethod
     def register(cls, api: Api, url: str) -> None:
-        """Serve the collection at ``url`` and each item at ``url/<key>``.
+        """Serve the collection at ``url``, each item at ``url/<key>``, and many at once at ``url:bulk``.
 
-        The endpoints are the last word of ``url``, and that with ``_item``.
+        The endpoints are the last word of ``url``, and that with ``_item`` and ``_bulk``.
 
-        :raises TypeError: if :attr:`allow` names what is no verb
+        :raises TypeError: if :attr:`allow` names what is no verb, or :attr:`includes` what is no relationship
         """
         check_allow(cls)
+        check_includes(cls)
         name = url.rpartition("/")[2]
         for endpoint, rule, verbs in ((name, url, ON_COLLECTION), (f"{name}_item", f"{url}/<key>", ON_ITEM)):
             methods = [method for method, verb in verbs.items() if verb in cls.allow]
             if methods:
-                api.add_resource(cls, rule, endpoint=endpoint, methods=methods)
+                api.add_resource(cls, rule, endpoint=endpoint, methods=[*methods, "OPTIONS"])
+        bulk = bulk_resource(cls, cls._bulk_limit())
+        if bulk is not None:
+            api.add_resource(bulk, f"{url}{SUFFIX}", endpoint=f"{name}_bulk")
+
+    @classmethod
+    def _bulk_limit(cls) -> int:
+        if cls.bulk is not None:
+            return cls.bulk
+        # What its own methods check would be passed by.
+        writes_itself = any(getattr(cls, name) is not getattr(ModelResource, name) for name in _WRITING)
+        return 0 if writes_itself else settings.MAX_OPERATIONS
 
     def __init__(self) -> None:
         self._schema = self.schema()
-        self.reader = make_reader(self.verbs, self._schema)
+        self.reader = make_reader(self.verbs, self._schema, self.includes)
+        self.projections = Projections(self._schema, self.includes)
 
     # --- methods ---
 
@@ -111,14 +156,17 @@ class ModelResource(Resource):  # type: ignore[misc]
         check_acceptable()
         return self.list() if key is None else self.show(key)
 
+    @idempotent
     def post(self) -> Response:
         """Create an item; 201 with its place in ``Location``."""
         check_acceptable()
-        item = self.verbs.create(self.load(self._schema))
+        refuse_args()
+        data = self.load(self._schema)
+        with names_as_sent(self._schema):
+            item = self.verbs.create(data)
         response = self.respond(self._schema.dump(item), self.verbs.version(item), 201)
         key = getattr(item, self.verbs.listing.key)
-        db.session.commit()
-        response.headers["Location"] = f"{request.script_root}{request.path}/{quote(str(key), safe='')}"
+        response.headers["Location"] = item_url(request.path, key)
         return response
 
     def put(self, key: str) -> Response:
@@ -131,46 +179,56 @@ class ModelResource(Resource):  # type: ignore[misc]
 
     def delete(self, key: str) -> Response:
         """Delete an item; 204."""
+        refuse_args()
         item = self.verbs.get(key)
         version = self.precondition(item)
         self.verbs.delete(item, version)
         db.session.commit()
-        response = Response(status=204)
-        del response.headers["Content-Type"]
+        return empty_response()
+
+    def options(self, key: str | None = None) -> Response:
+        """Say which methods there are, and what PATCH takes (RFC 5789, section 3.1)."""
+        response = current_app.make_default_options_response()
+        if "PATCH" in response.allow:
+            response.headers["Accept-Patch"] = ", ".join(PATCHES)
         return response
 
     # --- parts ---
 
     def list(self) -> Response:
         """Answer with one page."""
-        query = self.verbs.listing.parse(single_args())
-        page = self.reader.page(query)
+        args = single_args()
+        shown, read = self.projections.read(args)
+        query = self.verbs.listing.parse(args, read=read)
+        page = self.reader.page(query, shown)
         links = page_links(page)
         body: dict[str, Any] = {"items": page.items, "links": links}
         if page.total is not None:
             body["total"] = page.total
-        response = Response(dump_bytes(body), mimetype="application/json")
+        sent = dump_bytes(body)
+        response = Response(sent, mimetype=JSON)
+        response.headers["ETag"] = f'"{make_etag(sent)}"'
         if links:
-            response.headers["Link"] = ", ".join(f'<{url}>; rel="{name}"' for name, url in links.items())
-        return response
+            response.headers["Link"] = link_header(links)
+        return revalidate(response)
 
     def show(self, key: str) -> Response:
         """Answer with one item, or 304 if the caller has it already."""
-        body, version = self.reader.one(key)
-        response = self.respond(body, version, 200)
-        if "If-None-Match" in request.headers:
-            response.make_conditional(request)
-        return response
+        shown = self.projections.parse(single_args())
+        body, version = self.reader.one(key, shown)
+        only_columns = self.reader.only_columns and not shown.include
+        return revalidate(self.respond(body, version, 200, only_columns=only_columns))
 
     def change(self, key: str, *, replace: bool) -> Response:
         """Update an item from the body."""
         check_acceptable()
+        refuse_args()
         data = self.load(self._schema, partial=not replace)
         item = self.verbs.get(key)
         version = self.precondition(item)
-        if replace:
-            data = {**defaults(self._schema, self.verbs.model), **data}
-        item = self.verbs.update(item, data, version)
+        data = add_defaults(self._schema, self.verbs.model, data) if replace else merge_json(self._schema, item, data)
+        with names_as_sent(self._schema):
+            item = self.verbs.update(item, data, version)
         response = self.respond(self._schema.dump(item), self.verbs.version(item), 200)
         db.session.commit()
         return response
@@ -181,46 +239,37 @@ class ModelResource(Resource):  # type: ignore[misc]
         :raises UnsupportedMediaType: if it is no JSON by its content type
         :raises Invalid: if it is no object, or a field is unknown, read-only or wrong
         """
-        if not request.is_json and request.mimetype != "application/merge-patch+json":
-            raise UnsupportedMediaType("Send the body as application/json.")
-        body = request.get_json(force=True)
-        if not isinstance(body, dict):
-            raise Invalid({"": ["The body must be a JSON object."]})
+        body = read_object(PATCHES if partial else (JSON,))
         loaded: Mapping[str, Any] = schema.load(body, partial=partial)
         return loaded
 
-    def respond(self, body: Any, version: int | None, status: int) -> Response:
+    def respond(self, body: Any, version: int | None, status: int, *, only_columns: bool | None = None) -> Response:
         """Answer with an item and its ETag."""
-        response = Response(dump_bytes(body), status, mimetype="application/json")
-        if version is not None:
-            response.headers["ETag"] = f'"{version}"'
+        if only_columns is None:
+            only_columns = self.reader.only_columns
+        sent = dump_bytes(body)
+        response = Response(sent, status, mimetype=JSON)
+        response.headers["ETag"] = f'"{make_etag(sent, version, only_columns=only_columns)}"'
         return response
 
     def precondition(self, item: Any) -> int | None:
         """Hold a change to what the caller has seen, by ``If-Match``.
 
         :return: the version that the change applies to; ``None`` if the model has none
-        :raises PreconditionRequired: 428 if the header is missing
+        :raises PreconditionRequired: 428 if the header is missing and the model has a version
         :raises PreconditionFailed: 412 if the item has changed since
         """
         version = self.verbs.version(item)
-        if version is None:
-            return None
-        if "If-Match" not in request.headers:
-            raise PreconditionRequired("Send the ETag of the item as If-Match, so that nobody's change is lost.")
-        if not request.if_match.contains(str(version)):
-            raise PreconditionFailed("It has changed since you read it: get it again.")
+        if version is not None:
+            check_version(version)
+        else:
+            check_etag(lambda: self._locked_etag(item))
         return version
 
-
-def check_acceptable() -> None:
-    """Refuse a caller who cannot read JSON.
-
-    :raises NotAcceptable: 406
-    """
-    accept = request.environ.get("HTTP_ACCEPT") or "*/*"
-    if accept not in ("*/*", "application/json") and not request.accept_mimetypes.quality("application/json"):
-        raise NotAcceptable("This resource is served as application/json only.")
+    def _locked_etag(self, item: Any) -> str:
+        # Without a version nothing else keeps the row as it was compared.
+        db.session.refresh(item, with_for_update=True)
+        return make_etag(dump_bytes(self._schema.dump(item)))
 
 
 def page_links(page: Page) -> dict[str, str]:
@@ -235,24 +284,6 @@ def page_links(page: Page) -> dict[str, str]:
         if number > 1:
             links["prev"] = query_url(page=number - 1)
     return links
-
-
-def defaults(schema: Schema, model: type[Any]) -> dict[str, Any]:
-    """Return the values that a replaced item gets for what the body leaves out."""
-    columns = model.__mapper__.columns
-    found = {}
-    for name, field in schema.load_fields.items():
-        column = columns.get(field.attribute or name)
-        if column is None or field.required:
-            continue
-        default = column.default
-        if default is not None and default.is_scalar:
-            found[column.key] = default.arg
-        elif default is not None and default.is_callable:
-            found[column.key] = default.arg(None)
-        elif column.nullable:
-            found[column.key] = None
-    return found
 
 
 def _json_representation(data: Any, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,0 +1,136 @@
+"""Many creates, updates and deletes of one collection by one request: ``POST <collection>:bulk``.
+
+.. code-block:: json
+
+    {"atomic": false, "operations": [
+        {"method": "create", "data": {"name": "pen"}},
+        {"method": "update", "key": 7, "version": 3, "data": {"name": "pencil"}},
+        {"method": "delete", "key": 9, "version": 1}
+    ]}
+
+The answer has one result for each operation, in their order: the status that it would have had as a
+request of its own, and the item or the problem; see :mod:`core.rest.batches`. The colon is that of
+Google's AIP-136: no key of an item can be mistaken for it.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from flask import Response
+from flask import current_app
+from flask import request
+from flask_restful import Resource
+from marshmallow import Schema
+from marshmallow import fields
+from marshmallow import validate
+
+from ..fields.strict import Flag
+from ..fields.strict import Whole
+from ..http.bodies import check_acceptable
+from ..http.bodies import read_object
+from ..http.idempotency import idempotent
+from ..http.links import refuse_args
+from ..http.responses import json_response
+from .batches import Batch
+
+if TYPE_CHECKING:
+    from .resources import ModelResource
+
+#: What follows the URL of a collection.
+SUFFIX = ":bulk"
+
+METHODS = ("create", "update", "delete")
+
+
+class BulkResource(Resource):  # type: ignore[misc]
+    """Creates, updates and deletes many items of one collection.
+
+    For the documentation of the API: :attr:`resource`, :attr:`schemas` and :attr:`limit` say what it takes.
+    """
+
+    init_every_request = False
+
+    #: Whose items they are.
+    resource: ClassVar[type["ModelResource"]]
+    #: Method to the schema of its operations; of those that the resource allows.
+    schemas: ClassVar[Mapping[str, Schema]]
+    #: Most operations of one request.
+    limit: ClassVar[int]
+
+    def __init__(self) -> None:
+        self.items = self.resource()
+        self.schema = self.resource.schema()
+        self.body = _body_schema(self.limit)
+
+    @idempotent
+    def post(self) -> Response:
+        """Create, update and delete many items; one result for each operation, in their order."""
+        check_acceptable()
+        refuse_args()
+        body = self.body.load(read_object())
+        batch = Batch(self, request.path.removesuffix(SUFFIX))
+        return json_response({"results": batch.run(body["operations"], atomic=body["atomic"])})
+
+    def options(self) -> Response:
+        """Say which methods there are."""
+        return current_app.make_default_options_response()
+
+
+def bulk_resource(resource: type["ModelResource"], limit: int) -> type[BulkResource] | None:
+    """Make the bulk of a resource; ``None`` if nothing could be done with it.
+
+    The resource's decorators stay in force; those that Flask-RESTful has for single methods, for
+    every operation.
+
+    :param limit: most operations of one request
+    """
+    methods = [method for method in METHODS if method in resource.allow]
+    if not methods or limit < 1:
+        return None
+    attributes = {
+        "resource": resource,
+        "schemas": {method: _operation_schema(resource, method) for method in methods},
+        "limit": limit,
+        "decorators": resource.decorators,
+        "__module__": resource.__module__,
+        "method_decorators": _decorators(resource),
+    }
+    return type(f"{resource.__name__}Bulk", (BulkResource,), attributes)
+
+
+def _decorators(resource: Any) -> list[Any]:
+    declared = resource.method_decorators
+    if not isinstance(declared, Mapping):
+        return list(declared)
+    found: list[Any] = []
+    for method in ("post", "patch", "delete"):
+        found += [decorator for decorator in declared.get(method, ()) if decorator not in found]
+    return found
+
+
+def _body_schema(limit: int) -> Schema:
+    number = validate.Length(1, limit, error=f"Give 1 to {limit} operations.")
+    return Schema.from_dict(
+        {
+            "operations": fields.List(fields.Raw(allow_none=True), required=True, validate=number),
+            "atomic": Flag(load_default=False),
+        }
+    )()
+
+
+def _operation_schema(resource: type["ModelResource"], method: str) -> Schema:
+    listing = resource.verbs.listing
+    found: dict[str, fields.Field[Any]] = {"method": fields.String(required=True, validate=validate.Equal(method))}
+    if method != "create":
+        found["key"] = copy(listing.fields[listing.key])
+        found["key"].required = True
+        if resource.verbs.version_key is not None:
+            # Required as well; that it is missing is another problem than a malformed body.
+            found["version"] = Whole()
+    if method != "delete":
+        partial = method == "update" or None
+        found["data"] = fields.Nested(resource.schema(partial=partial), required=True)
+    return Schema.from_dict(found, name=f"{resource.__name__}{method.title()}")()

@@ -1,0 +1,106 @@
+"""What of an item a caller wants to see: some of its fields, and the rows that it leads to.
+
+``?fields=id,name`` and ``?include=country``. Which relations may be included is declared, each with
+the schema of what is shown of them.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from marshmallow import Schema
+from marshmallow import ValidationError
+
+from ..exceptions import BadQuery
+from ..exceptions import unknown_parameters
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What is shown of an item.
+
+    :param fields: names in JSON, in the order of the schema; ``None`` for all
+    :param include: relations, in the order of their declaration
+    """
+
+    fields: tuple[str, ...] | None = None
+    include: tuple[str, ...] = ()
+
+
+WHOLE = Projection()
+
+
+class Projections:
+    """The projections that one resource knows.
+
+    :param includes: relation to the schema of what is shown of it
+    """
+
+    def __init__(self, schema: Schema, includes: Mapping[str, Any]) -> None:
+        names = [field.data_key or name for name, field in schema.dump_fields.items()]
+        #: Parameter to the names that it takes.
+        self.parameters: dict[str, Sequence[str]] = {"fields": names}
+        if includes:
+            self.parameters["include"] = list(includes)
+
+    def read(self, args: Mapping[str, str]) -> tuple[Projection, dict[str, list[str]]]:
+        """Read the parameters of projections, for :meth:`core.crud.listing.Listing.parse`.
+
+        :return: (projection, what is wrong with each of these parameters)
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        faults: dict[str, list[str]] = {name: [] for name in self.parameters}
+        for parameter, names in self.parameters.items():
+            text = args.get(parameter)
+            if not text:
+                continue
+            try:
+                found[parameter] = _choose(text, names)
+            except ValidationError as error:
+                faults[parameter] = [str(message) for message in error.messages]
+        return (Projection(found.get("fields"), found.get("include", ())) if found else WHOLE), faults
+
+    def parse(self, args: Mapping[str, str]) -> Projection:
+        """Read a query string that has parameters of projections only.
+
+        :raises BadQuery: naming every parameter that is unknown or malformed
+        """
+        if not args:
+            return WHOLE
+        found, faults = self.read(args)
+        errors = {name: messages for name, messages in faults.items() if messages}
+        unknown = [name for name, text in args.items() if text and name not in faults]
+        errors |= unknown_parameters(unknown, f"An item knows {', '.join(faults)}.")
+        if errors:
+            raise BadQuery(errors)
+        return found
+
+
+def _choose(text: str, names: Sequence[str]) -> tuple[str, ...]:
+    chosen = set(text.split(","))
+    if not chosen <= set(names):
+        raise ValidationError(f"Name one or more of {', '.join(names)}.")
+    return tuple(name for name in names if name in chosen)
+
+
+def check_includes(resource: Any) -> None:
+    """Check that a resource includes relations of its model only, each with a schema of its rows.
+
+    :raises TypeError: saying what is wrong
+    """
+    model = resource.verbs.model
+    relations = sa.inspect(model).relationships
+    for name, schema in resource.includes.items():
+        where = f"{resource.__name__}.includes[{name!r}]"
+        if name not in relations:
+            raise TypeError(f"{where}: {model.__name__} has no relationship of this name")
+        if relations[name].lazy in ("dynamic", "write_only"):
+            raise TypeError(f"{where}: it is too long to be read as a whole, give it a list of its own")
+        if not isinstance(schema, type) or not issubclass(schema, Schema):
+            raise TypeError(f"{where} must be a class of a schema")
+        target = relations[name].mapper.class_
+        shown = getattr(schema.opts, "model", None) if hasattr(schema, "opts") else None
+        if shown is not None and not issubclass(target, shown):
+            raise TypeError(f"{where}: {schema.__name__} shows {shown.__name__}, not {target.__name__}")

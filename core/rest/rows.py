@@ -1,0 +1,133 @@
+"""Reading rows without the ORM: one prepared statement, one raw cursor, one dict literal per row.
+
+What a JSON list or a JSON object shows are columns, and nothing is written: entities, a
+transaction and SQLAlchemy's result objects would be made to be thrown away. The statement is
+still SQLAlchemy's, built once for each shape of a question and kept as the driver's SQL. Measured
+on PostgreSQL for 50 rows: 176 µs of CPU, against 278 µs through a Core connection.
+
+Where somebody listens to the engine (echo, tracing, a test that counts queries), the same SQL goes
+through SQLAlchemy, so that nothing is hidden from them.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from marshmallow import Schema
+from sqlalchemy import Engine
+
+from services import db
+
+from .. import cursors
+from ..crud.listing import Query
+from ..crud.verbs import Crud
+from ..crud.verbs import Page
+from . import dump
+from .entities import EntityReader
+from .lookups import make_lookups
+from .projections import WHOLE
+from .projections import Projection
+from .statements import Prepared
+from .statements import prepare
+
+#: Statements that a reader keeps.
+MOST_PREPARED = 500
+
+
+def make_reader(
+    verbs: Crud, schema: Schema, includes: Mapping[str, type[Schema]] | None = None
+) -> "RowReader | EntityReader":
+    """Make the fastest reader that gives what this schema shows of the rows."""
+    # A select of the verbs' own may depend on who asks: it is not prepared. A verb that is written out is called.
+    own = any(getattr(type(verbs), name) is not getattr(Crud, name) for name in ("select", "list", "get"))
+    # Which rows of a shared table are the model's, only the ORM knows.
+    inherits = sa.inspect(verbs.model).inherits is not None
+    plan = None if own or inherits else dump.plan(schema, verbs.model)
+    entities = EntityReader(verbs, schema, includes or {})
+    return entities if plan is None else RowReader(verbs, plan, entities)
+
+
+class RowReader:
+    """Reads plain columns with prepared statements, and no entities.
+
+    :param entities: reads what is shown with related rows, where a lookup cannot
+    """
+
+    #: Whether an item shows nothing but columns of its row.
+    only_columns = True
+
+    def __init__(self, verbs: Crud, plan: dump.Plan, entities: EntityReader) -> None:
+        self.verbs = verbs
+        self.plan = plan
+        self.entities = entities
+        #: Relations whose rows are found by their key.
+        self.lookups = make_lookups(verbs.model, entities.includes)
+        self._prepared: dict[Any, Prepared] = {}
+
+    def page(self, query: Query, shown: Projection = WHOLE) -> Page:
+        """Return one page, its items as JSON shows them.
+
+        :raises NotFound: if the page is past the end
+        """
+        if shown.include and not self.lookups.keys() >= set(shown.include):
+            return self.entities.page(query, shown)
+        engine = db.engine
+        key = (engine.dialect.name, query.shape, shown.fields, shown.include)
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = self._prepare(key, engine, self.verbs.statement(query), shown, query.sort)
+        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters(self.verbs.listing.values(query)))
+        page = self.verbs.page(query, rows, prepared.sort_values)
+        items = list(map(prepared.dump, page.items))
+        if prepared.links:
+            self._embed(items, page.items, prepared)
+        return replace(page, items=items)
+
+    def one(self, key: object, shown: Projection = WHOLE) -> tuple[dict[str, Any], int | None]:
+        """Return one row as JSON shows it, and its version.
+
+        :raises NotFound: if no row has this key
+        """
+        if shown.include and not self.lookups.keys() >= set(shown.include):
+            return self.entities.one(key, shown)
+        engine = db.engine
+        value = self.verbs.parse_key(key)
+        cached = (engine.dialect.name, None, shown.fields, shown.include)
+        prepared = self._prepared.get(cached) or self._prepare(cached, engine, self._one(), shown)
+        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters({"key": value}))
+        if not rows:
+            raise self.verbs.missing(key)
+        item = prepared.dump(rows[0])
+        if prepared.links:
+            self._embed([item], rows[:1], prepared)
+        return item, None if prepared.version is None else rows[0][prepared.version]
+
+    def _one(self) -> sa.Select[Any]:
+        key = self.verbs.key
+        return self.verbs.select().where(key == sa.bindparam("key", type_=key.type))
+
+    def _prepare(
+        self, key: Any, engine: Engine, select: sa.Select[Any], shown: Projection, sort: Sequence[str] = ()
+    ) -> Prepared:
+        version = self.verbs.version_key
+        prepared = prepare(
+            engine,
+            select,
+            self.plan.only(shown.fields),
+            sort=[self.verbs.listing.paths[name.removeprefix("-")].column for name in sort],
+            version=sa.inspect(self.verbs.model).columns[version] if version else None,
+            links={name: self.lookups[name].column for name in shown.include},
+        )
+        if len(self._prepared) >= MOST_PREPARED:
+            # Anybody may think out new shapes; those that are asked for again are soon there again.
+            self._prepared.clear()
+        self._prepared[key] = prepared
+        return prepared
+
+    def _embed(self, items: list[dict[str, Any]], rows: Sequence[Any], prepared: Prepared) -> None:
+        for name, place in prepared.links.items():
+            found = self.lookups[name].find({row[place] for row in rows} - {None})
+            for item, row in zip(items, rows, strict=True):
+                item[name] = found.get(row[place])

@@ -1,0 +1,280 @@
+"""Sparse fields and included rows, asked as callers ask."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Blueprint
+from flask import Flask
+from flask.testing import FlaskClient
+from marshmallow import fields
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DynamicMapped
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
+from werkzeug.test import TestResponse
+
+from core.crud import Crud
+from core.http.json import dump_bytes
+from core.rest import Api
+from core.rest import ModelResource
+from core.rest.rows import RowReader
+from core.schemas import ModelSchema
+from services import db
+from tests.core import shelf
+from tests.core.shelf import Box
+from tests.core.shelf import Label
+from tests.core.shelf import Maker
+from tests.core.shelf import Tag
+from tests.core.shelf import Thing
+from tests.core.shelf import ThingSchema
+from tests.core.shelf import things
+
+THINGS = "/shelf/things"
+
+
+@pytest.fixture
+def counted(shop: Flask) -> Callable[[str], tuple[Any, int]]:
+    """Ask for a URL; return the answer's JSON and how many SELECTs it took."""
+
+    def ask(url: str) -> tuple[Any, int]:
+        seen: list[str] = []
+        with shop.app_context():
+            listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: E731
+            sa.event.listen(db.engine, "before_cursor_execute", listener)
+            answer = shop.test_client().get(url)
+            sa.event.remove(db.engine, "before_cursor_execute", listener)
+        assert answer.status_code == 200, answer.text
+        return answer.json, sum(statement.lstrip().startswith("SELECT") for statement in seen)
+
+    return ask
+
+
+def fill(app: Flask, *rows: Any) -> None:
+    with app.app_context():
+        db.session.add_all(rows)
+        db.session.commit()
+
+
+def refused(answer: TestResponse) -> dict[str, str]:
+    assert answer.status_code == 400, answer.text
+    assert answer.json["type"] == "/problems/bad-query"
+    assert all(error["parameter"] == error["field"] for error in answer.json["errors"])
+    return {error["parameter"]: error["message"] for error in answer.json["errors"]}
+
+
+# --- sparse fields ------------------------------------------------------------------------------
+
+
+def test_only_the_fields_asked_for_are_shown_in_the_order_of_the_schema(shop: Flask, buyer: FlaskClient) -> None:
+    fill(shop, Thing(id=1, name="pen", maker_id=1, price=2), Thing(id=2, name="ink", maker_id=1))
+    answer = buyer.get(f"{THINGS}?fields=price,name&sort=-name")
+    assert answer.json["items"] == [{"name": "pen", "price": "2.00"}, {"name": "ink", "price": "1.50"}]
+    assert list(answer.json["items"][0]) == ["name", "price"]
+    answer = buyer.get(f"{THINGS}/1?fields=price,id")
+    assert (answer.data, answer.headers["ETag"]) == (b'{"id":1,"price":"2.00"}', '"1"')
+
+
+def test_only_the_columns_asked_for_are_read(kiosk: Flask, passer: FlaskClient) -> None:
+    fill(kiosk, Thing(id=1, name="pen", maker_id=1))
+    seen: list[str] = []
+    with kiosk.app_context():
+        listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: E731
+        sa.event.listen(db.engine, "before_cursor_execute", listener)
+        passer.get(f"{THINGS}?fields=name&sort=rank")
+        sa.event.remove(db.engine, "before_cursor_execute", listener)
+    (select,) = [statement for statement in seen if statement.startswith("SELECT")]
+    columns = select.partition(" \nFROM")[0].removeprefix("SELECT ").split(", ")
+    # The sort keys are for the cursor, the version for the ETag.
+    assert {column.rpartition(".")[2] for column in columns} == {"name", "rank", "id", "version"}
+
+
+def test_cursor_keeps_the_fields_and_needs_none_of_them(shop: Flask, buyer: FlaskClient) -> None:
+    fill(shop, *(Thing(name=f"thing {number}", maker_id=1, rank=number // 2) for number in range(5)))
+    found, url = [], f"{THINGS}?fields=name&sort=-rank&limit=2"
+    while url:
+        answer = buyer.get(url)
+        found += answer.json["items"]
+        url = answer.json["links"].get("next")
+    assert found == [{"name": f"thing {number}"} for number in (4, 3, 2, 1, 0)]
+
+
+def test_fields_of_what_only_entities_show(shop: Flask, buyer: FlaskClient) -> None:
+    fill(shop, Label(id=1, name="new"))
+    place = buyer.post("/shelf/boxes", json={"name": "x", "maker_id": 1, "labels": [1]}).headers["Location"]
+    assert buyer.get(f"{place}?fields=labels,name").json == {"name": "x", "labels": [1]}
+    assert buyer.get("/shelf/boxes?fields=labels").json["items"] == [{"labels": [1]}]
+
+
+def test_fields_are_named_as_json_names_them(kiosk: Flask, passer: FlaskClient) -> None:
+    class Schema(ModelSchema):
+        called = fields.String(attribute="name", data_key="isCalled", required=True)
+
+        class Meta:
+            model = Thing
+            exclude = ("name",)
+
+    serve(kiosk, verbs=things, schema=Schema)
+    fill(kiosk, Thing(id=1, name="pen", maker_id=1))
+    assert passer.get("/other/things/1?fields=isCalled").json == {"isCalled": "pen"}
+    assert set(refused(passer.get("/other/things/1?fields=called"))) == {"fields"}
+
+
+@pytest.mark.parametrize("url", [THINGS, f"{THINGS}/1"])
+@pytest.mark.parametrize("text", ["nothing", "name,", ",", "name,nothing", "Name", " name", "maker", "name;id", "*"])
+def test_unknown_field_is_refused_with_the_known_ones(passer: FlaskClient, url: str, text: str) -> None:
+    message = refused(passer.get(url, query_string={"fields": text}))["fields"]
+    assert message.startswith("Name one or more of id, name, ")
+
+
+# --- includes -----------------------------------------------------------------------------------
+
+
+def test_included_row_is_shown_under_the_name_of_its_relation(shop: Flask, buyer: FlaskClient) -> None:
+    fill(shop, Thing(id=1, name="pen", maker_id=1))
+    whole = buyer.get(f"{THINGS}/1").json
+    maker = {"id": 1, "name": "Acme"}
+    assert buyer.get(f"{THINGS}/1?include=maker").json == {**whole, "maker": maker}
+    assert buyer.get(f"{THINGS}?include=maker").json["items"] == [{**whole, "maker": maker}]
+    assert buyer.get(f"{THINGS}/1?include=owner,maker").json == {**whole, "maker": maker, "owner": None}
+
+
+def test_included_rows_stand_in_place_of_their_keys(shop: Flask, buyer: FlaskClient) -> None:
+    fill(shop, Label(id=1, name="a"), Label(id=2, name="b"), Tag(code="y"), Tag(code="x"))
+    body = {"name": "outer", "maker_id": 1, "labels": [1, 2], "tags": ["x", "y"]}
+    outer = buyer.post("/shelf/boxes", json=body).json
+    inner = buyer.post("/shelf/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer["id"]}).json
+    shown = buyer.get(f"/shelf/boxes/{outer['id']}?include=labels,tags,boxes").json
+    assert shown["labels"] == [{"id": 2, "name": "b"}, {"id": 1, "name": "a"}]
+    assert shown["tags"] == [{"code": "x", "title": None}, {"code": "y", "title": None}]
+    assert shown["boxes"] == [inner]
+    assert shown["maker"] == 1
+    assert {**shown, "labels": 0, "tags": 0, "boxes": 0} == {**outer, "labels": 0, "tags": 0, "boxes": 0}
+
+
+def test_fields_and_includes_go_together(shop: Flask, buyer: FlaskClient) -> None:
+    fill(shop, Thing(id=1, name="pen", maker_id=1))
+    expected = {"name": "pen", "maker": {"id": 1, "name": "Acme"}}
+    assert buyer.get(f"{THINGS}/1?fields=name&include=maker").json == expected
+    assert buyer.get(f"{THINGS}?include=maker&fields=name").json["items"] == [expected]
+    shown = buyer.get("/shelf/makers/1?fields=id&include=things").json
+    assert (shown["id"], [thing["name"] for thing in shown["things"]]) == (1, ["pen"])
+
+
+@pytest.mark.parametrize("rows", [1, 20, 100])
+def test_each_relation_is_read_by_one_query(shop: Flask, buyer: FlaskClient, counted: Any, rows: int) -> None:
+    labels, tags = [Label(name="a"), Label(name="b")], {Tag(code="x"), Tag(code="y")}
+    made = [Maker(id=100 + number, name=f"maker {number}") for number in range(rows)]
+    fill(
+        shop,
+        *(Thing(name="pen", maker=maker, owner=maker) for maker in made),
+        *(Box(name="box", maker=maker, labels=labels, tags=tags) for maker in made),
+    )
+    for url, queries in (
+        (f"{THINGS}?include=maker", 2),
+        (f"{THINGS}?include=maker,owner", 3),
+        ("/shelf/makers?include=things", 2),
+    ):
+        found, took = counted(f"{url}&limit={rows}")
+        assert (len(found["items"]), took) == (rows, queries)
+    as_keys = counted(f"/shelf/boxes?limit={rows}")[1]
+    found, took = counted(f"/shelf/boxes?limit={rows}&include=labels,tags")
+    assert (len(found["items"][-1]["labels"]), took) == (2, as_keys)
+
+
+def test_page_of_included_rows_has_its_links(shop: Flask, buyer: FlaskClient) -> None:
+    fill(shop, *(Thing(name=f"thing {number}", maker_id=1) for number in range(3)))
+    answer = buyer.get(f"{THINGS}?include=maker&limit=2")
+    rest = buyer.get(answer.json["links"]["next"]).json["items"]
+    assert [(item["name"], item["maker"]["name"]) for item in rest] == [("thing 2", "Acme")]
+
+
+@pytest.mark.parametrize("text", ["things", "maker,things", "maker.things", "maker_id", ",", "__class__", "Maker"])
+@pytest.mark.parametrize("url", [THINGS, f"{THINGS}/1"])
+def test_relation_that_is_not_declared_is_refused(passer: FlaskClient, url: str, text: str) -> None:
+    assert refused(passer.get(f"{url}?include={text}")) == {"include": "Name one or more of maker, owner."}
+
+
+def test_resource_without_includes_knows_no_such_parameter(passer: FlaskClient) -> None:
+    for url in ("/shelf/tags", "/shelf/tags/x"):
+        assert refused(passer.get(f"{url}?include=x"))["include"].startswith("Unknown parameter.")
+
+
+def test_all_wrong_parameters_are_told_at_once(passer: FlaskClient) -> None:
+    query = "?fields=x&include=x&limit=x&x=x"
+    found = refused(passer.get(THINGS + query))
+    assert set(found) == {"fields", "include", "limit", "x"}
+    assert "count, fields, include, " in found["x"]
+    found = refused(passer.get(f"{THINGS}/1{query}"))
+    assert set(found) == {"fields", "include", "limit", "x"}
+    assert found["limit"] == "Unknown parameter. An item knows fields, include."
+
+
+# --- rows or entities ---------------------------------------------------------------------------
+
+
+def plain(found: Any) -> Any:
+    return json.loads(dump_bytes(found))
+
+
+def test_rows_and_entities_show_the_same(kiosk: Flask, passer: FlaskClient) -> None:
+    fill(kiosk, *(Thing(name=f"{number}", maker_id=1, owner_id=[None, 1][number % 2]) for number in range(4)))
+    resource = shelf.ThingResource()
+    assert isinstance(resource.reader, RowReader)
+    with kiosk.app_context():
+        for args in ({}, {"fields": "name,price"}, {"include": "owner"}, {"include": "maker,owner", "fields": "id"}):
+            shown, _ = resource.projections.read(args)
+            query = things.listing.parse({})
+            found = resource.reader.page(query, shown).items
+            assert plain(found) == plain(resource.reader.entities.page(query, shown).items)
+            for item in resource.reader.page(query).items:
+                one = resource.reader.one(item["id"], shown)
+                assert plain(one) == plain(resource.reader.entities.one(item["id"], shown))
+
+
+# --- declarations -------------------------------------------------------------------------------
+
+
+def serve(app: Flask, **declared: Any) -> None:
+    bp = Blueprint("other", __name__, url_prefix="/other")
+    type("Other", (ModelResource,), declared).register(Api(bp), "/things")
+    app.register_blueprint(bp)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Hall(Base):
+    __tablename__ = "hall"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doors: DynamicMapped["Door"] = relationship(lazy="dynamic")
+
+
+class Door(Base):
+    __tablename__ = "door"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hall_id: Mapped[int] = mapped_column(sa.ForeignKey("hall.id"))
+
+
+class Halls(Crud):
+    model = Hall
+
+
+@pytest.mark.parametrize(
+    ("verbs", "includes", "message"),
+    [
+        (things, {"nothing": ThingSchema}, "Thing has no relationship of this name"),
+        (things, {"maker_id": ThingSchema}, "Thing has no relationship of this name"),
+        (things, {"maker": ThingSchema}, "ThingSchema shows Thing, not Maker"),
+        (things, {"maker": Maker}, "must be a class of a schema"),
+        (things, {"maker": shelf.MakerSchema()}, "must be a class of a schema"),
+        (Halls(), {"doors": ThingSchema}, "too long to be read as a whole"),
+    ],
+)
+def test_wrong_declaration_fails_at_start(kiosk: Flask, verbs: Any, includes: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=rf"Other\.includes\['{next(iter(includes))}'\].*{message}"):
+        serve(kiosk, verbs=verbs, schema=ThingSchema, includes=includes)
