@@ -7,6 +7,9 @@ import sqlalchemy.exc
 _TRANSIENT_STATES = {"25006", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
 _TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1969, 2002, 2003, 2006, 2013}
 
+#: Of a statement that was in another's way, and was chosen to begin again.
+_DEADLOCKS = {"40001", "40P01", 1213}
+
 
 def codes(cause: BaseException | None) -> tuple[str | None, int | None]:
     """Return PostgreSQL's SQLSTATE and MariaDB's number of a driver's error; ``None`` for what it does not have."""
@@ -20,7 +23,17 @@ def is_transient(error: BaseException) -> bool:
         return True
     if not isinstance(error, sqlalchemy.exc.DBAPIError):
         return False
-    if error.connection_invalidated or (isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None):
+    if _is_lost(error):
         return True
     state, number = codes(error.orig)
     return state in _TRANSIENT_STATES or number in _TRANSIENT_NUMBERS or "database is locked" in str(error.orig)
+
+
+def is_retryable(error: sqlalchemy.exc.DBAPIError) -> bool:
+    """Return whether the same work may well succeed at once: nothing has been waited for in vain."""
+    return _is_lost(error) or not _DEADLOCKS.isdisjoint(codes(error.orig))
+
+
+def _is_lost(error: sqlalchemy.exc.DBAPIError) -> bool:
+    no_connection = isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None
+    return error.connection_invalidated or no_connection

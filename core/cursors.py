@@ -1,0 +1,275 @@
+"""SQL by hand, on the driver's own cursors: pooled, bound, in one spelling, and patient for a moment.
+
+.. code-block:: python
+
+    rows = cursors.read("SELECT id, name FROM shop_order WHERE total >= :least", {"least": 10})
+
+    with cursors.transaction() as cursor:
+        cursor.execute("UPDATE shop_order SET paid = 1 WHERE id = :id", {"id": 7})
+
+Parameters are ``:name`` on every engine, and always bound by the driver. Errors are SQLAlchemy's, as they
+are from the ORM, so that a database that is away becomes 503. Connections are the engine's: what
+``services.py`` sees to (a ping after a rest, none taken over by a fork) holds here as well.
+
+Where somebody listens to the engine (echo, tracing, a test that counts queries), the same SQL goes
+through SQLAlchemy, so that nothing is hidden from them.
+"""
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from services import db
+
+from . import drivers
+from .placeholders import translate
+
+Result = TypeVar("Result")
+
+#: Before each further attempt, so many seconds. The first follows at once: most lost connections were lost long
+#: ago, by a restart of the database, and a fresh one is there.
+PAUSES_SECONDS = (0.0, 0.1, 0.4)
+
+#: No attempt begins later than this: a database that does not even refuse costs its time limit only once. It is
+#: longer than PostgreSQL takes to see a deadlock (1 second).
+RETRY_SECONDS = 2.0
+
+
+def read(sql: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Run a statement that only reads, and give its rows by the names of their columns.
+
+    It runs outside of any transaction, and again if the connection was lost.
+
+    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy would
+    """
+    engine = db.engine
+    return _read_again(engine, *_bound(engine, sql, values), _mappings)
+
+
+def read_rows(engine: Engine, sql: str, parameters: Any) -> list[Any]:
+    """Run the driver's own SQL as :func:`read` does, and give the driver's rows."""
+    return _read_again(engine, sql, parameters, _tuples)
+
+
+def retried(work: Callable[[], Result]) -> Result:
+    """Do what may be done twice; again, for a moment, if the connection was lost or a deadlock broken.
+
+    Whether a commit went through is not known when the connection is lost in it: only work that does
+    not matter the second time belongs here.
+    """
+    started = time.monotonic()
+    for pause in PAUSES_SECONDS:
+        try:
+            return work()
+        except DBAPIError as error:
+            if not drivers.is_retryable(error) or time.monotonic() + pause - started > RETRY_SECONDS:
+                raise
+        time.sleep(pause)
+    return work()
+
+
+# --- a cursor ------------------------------------------------------------------------------------
+
+
+class Cursor:
+    """A driver's cursor that takes ``:name`` on every engine.
+
+    :param engine_name: ``sqlite``, ``postgresql``, ``mysql`` or ``mariadb``, for what has no common spelling
+    """
+
+    def __init__(self, engine: Engine, raw: Any) -> None:
+        self.engine_name = engine.dialect.name
+        self._engine = engine
+        self._raw = raw
+        #: What ran last, for the error's message.
+        self.last: tuple[str | None, Any] = (None, None)
+
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> "Cursor":
+        """Run a statement."""
+        self.last = _bound(self._engine, sql, values)
+        self._raw.execute(*self.last)
+        return self
+
+    def executemany(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> "Cursor":
+        """Run a statement once for each mapping of values; :attr:`rowcount` is of all."""
+        if len(rows) == 1:
+            # psycopg opens a pipeline for several, which one alone need not pay for.
+            return self.execute(sql, rows[0])
+        if rows:
+            self.last = (_bound(self._engine, sql, rows[0])[0], rows)
+            self._raw.executemany(*self.last)
+        return self
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement has changed."""
+        count: int = self._raw.rowcount
+        return count
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of the last statement, by the names of their columns."""
+        return _mappings(self._raw)
+
+    def scalar(self) -> Any:
+        """Return the first value of the first row; ``None`` if there is no row."""
+        row = self._raw.fetchone()
+        return None if row is None else row[0]
+
+
+@contextmanager
+def transaction() -> Iterator[Cursor]:
+    """Give a cursor; what it ran is committed at the end, or rolled back on an error.
+
+    It is not the session's transaction. On SQLite it waits its turn to write.
+
+    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy would
+    """
+    engine = db.engine
+    if _has_listeners(engine):
+        with engine.begin() as connection:
+            yield Cursor(engine, _Observed(connection))
+        return
+    pooled = _connect(engine)
+    cursor = Cursor(engine, None)
+    try:
+        cursor._raw = pooled.cursor()
+        if engine.dialect.name == "sqlite":
+            # Its driver begins nothing by itself; see services.py.
+            cursor.execute("BEGIN IMMEDIATE")
+        yield cursor
+        pooled.commit()
+    except engine.dialect.loaded_dbapi.Error as error:
+        gone = _discard_if_lost(engine, pooled, error)
+        raise _wrap(engine, *cursor.last, error, gone) from error
+    finally:
+        # Back in the pool, what was not committed is rolled back.
+        pooled.close()
+
+
+class _Observed:
+    """A cursor whose statements go through SQLAlchemy."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection.execution_options(preserve_rowcount=True)
+        self._result: Any = None
+
+    def execute(self, sql: str, parameters: Any) -> None:
+        self._result = self._connection.exec_driver_sql(sql, parameters)
+
+    executemany = execute
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._result if name == "rowcount" else self._result.cursor, name)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def _read_again(engine: Engine, sql: str, parameters: Any, take: Callable[[Any], list[Any]]) -> list[Any]:
+    if _has_listeners(engine):
+        with engine.connect() as connection:
+            return take(connection.exec_driver_sql(sql, parameters).cursor)
+    return retried(partial(_read, engine, sql, parameters, take))
+
+
+def _read(engine: Engine, sql: str, parameters: Any, take: Callable[[Any], list[Any]]) -> list[Any]:
+    connection = _connect(engine)
+    driver: Any = connection.driver_connection
+    # psycopg sends a BEGIN of its own, which a single SELECT does not need.
+    autocommit = engine.dialect.name == "postgresql"
+    try:
+        if autocommit:
+            driver.autocommit = True
+        cursor = driver.cursor()
+        cursor.execute(sql, parameters)
+        rows = take(cursor)
+        cursor.close()
+        if autocommit:
+            driver.autocommit = False
+        return rows
+    except engine.dialect.loaded_dbapi.Error as error:
+        gone = _discard_if_lost(engine, connection, error)
+        if not gone:
+            # Whatever state it is in: the next request gets a fresh one.
+            connection.invalidate(error)
+        raise _wrap(engine, sql, parameters, error, gone) from error
+    finally:
+        connection.close()
+
+
+def _tuples(cursor: Any) -> list[Any]:
+    return list(cursor.fetchall())  # PyMySQL gives a tuple
+
+
+def _mappings(cursor: Any) -> list[dict[str, Any]]:
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+# --- connections ---------------------------------------------------------------------------------
+
+
+def _has_listeners(engine: Engine) -> bool:
+    return bool(engine.echo or engine.dispatch.before_cursor_execute)
+
+
+def _connect(engine: Engine) -> sa.PoolProxiedConnection:
+    # A raw connection's errors are the driver's own, while the pool makes it, too.
+    try:
+        return engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _wrap(engine, None, None, error, False) from error
+
+
+def _discard_if_lost(engine: Engine, connection: sa.PoolProxiedConnection, error: Any) -> bool:
+    """Return whether the connection was lost; then no one gets it any more, nor the pool's others, lost as well."""
+    driver: Any = connection.driver_connection
+    gone = engine.dialect.is_disconnect(error, driver, None) or not _can_roll_back(engine, connection)
+    if gone:
+        connection.invalidate(error)
+        engine.dispose()
+    return gone
+
+
+def _can_roll_back(engine: Engine, connection: sa.PoolProxiedConnection) -> bool:
+    # psycopg does not notice at once that it lost its server within `executemany`, and complains of its own state.
+    try:
+        connection.rollback()
+    except engine.dialect.loaded_dbapi.Error:
+        return False
+    return True
+
+
+def _wrap(engine: Engine, sql: str | None, parameters: Any, error: Exception, gone: bool) -> BaseException:
+    return DBAPIError.instance(
+        sql,
+        parameters,
+        error,
+        engine.dialect.loaded_dbapi.Error,
+        hide_parameters=engine.hide_parameters,
+        connection_invalidated=gone,
+        dialect=engine.dialect,
+    )
+
+
+# --- parameters ----------------------------------------------------------------------------------
+
+
+def _bound(engine: Engine, sql: str, values: Mapping[str, Any] | None) -> tuple[str, Mapping[str, Any]]:
+    translated, names = translate(sql, named=engine.dialect.name == "sqlite")
+    given = values or {}
+    missing = names - given.keys()
+    if missing:
+        raise TypeError(f"The statement needs a value for {', '.join(sorted(missing))}: {sql.strip()}")
+    # An empty mapping is passed as well: without one, the drivers take %% as it is.
+    return translated, given

@@ -1,0 +1,436 @@
+"""SQL by hand: one spelling on three engines, transactions that end, and patience with a lost connection."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import OperationalError
+
+from core import cursors
+from core import placeholders
+from services import db
+from tests.core import shelf
+from tests.proxies import Proxy
+
+INSERT = "INSERT INTO shelf_maker (id, name) VALUES (:id, :name)"
+
+
+@pytest.fixture
+def store(shop: Flask) -> Iterator[Flask]:
+    """The application of the tests, in its context, on each engine."""
+    with shop.app_context():
+        yield shop
+        db.session.rollback()
+
+
+def names() -> list[str]:
+    return [row["name"] for row in cursors.read("SELECT name FROM shelf_maker ORDER BY id")]
+
+
+def add(number: int, name: str = "x") -> None:
+    with cursors.transaction() as cursor:
+        cursor.execute(INSERT, {"id": number, "name": f"{name}{number}"})
+
+
+# --- parameters ---------------------------------------------------------------------------------
+
+#: What is written for psycopg and PyMySQL, and the parameters.
+SPELLINGS = [
+    ("SELECT :a, :b_2, :a", "SELECT %(a)s, %(b_2)s, %(a)s", {"a", "b_2"}),
+    ("SELECT ':a', :a", "SELECT ':a', %(a)s", {"a"}),
+    ("SELECT 'it''s :a'", "SELECT 'it''s :a'", set()),
+    ('SELECT ":a", `:a`', 'SELECT ":a", `:a`', set()),
+    ("SELECT 1 -- :a, don't\n, :b", "SELECT 1 -- :a, don't\n, %(b)s", {"b"}),
+    ("SELECT /* :a '\n */ :b", "SELECT /* :a '\n */ %(b)s", {"b"}),
+    ("SELECT '1'::text, x::int, :a::int", "SELECT '1'::text, x::int, %(a)s::int", {"a"}),
+    ("SELECT 10 % :a, '5%'", "SELECT 10 %% %(a)s, '5%%'", {"a"}),
+    ("SELECT a[1:2], '12:30', @x := 1", "SELECT a[1:2], '12:30', @x := 1", set()),
+    ("LIKE '%:a%' -- 100 %", "LIKE '%%:a%%' -- 100 %%", set()),
+]
+
+
+@pytest.mark.parametrize(("sql", "written", "names"), SPELLINGS)
+def test_parameters_are_written_as_the_driver_wants_them(sql: str, written: str, names: set[str]) -> None:
+    assert placeholders.translate(sql, named=False) == (written, names)
+    assert placeholders.translate(sql, named=True) == (sql, names)
+
+
+@pytest.mark.parametrize(
+    "sql", [r"SELECT '\' :a'", "SELECT 'open", 'SELECT "open', "SELECT $$:a$$", "SELECT $x$:a$x$", "/* open", r"E'\n'"]
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_text_that_engines_read_differently_is_refused(sql: str, named: bool) -> None:
+    with pytest.raises(ValueError, match="Give texts as parameters"):
+        placeholders.translate(sql, named=named)
+
+
+def test_same_statement_runs_on_each_engine(store: Flask) -> None:
+    sql = "SELECT 7 % :n AS rest, ':n %%' AS text, :text AS given -- :none 'of %\n WHERE 'a%' LIKE 'a%'"
+    # PostgreSQL does not guess the type of a parameter that is only given back.
+    sql = sql.replace(":text AS", "CAST(:text AS CHAR(20)) AS")
+    (row,) = cursors.read(sql, {"n": 4, "text": "it's :n %(n)s \\ \" %"})
+    assert (row["rest"], row["text"], row["given"].rstrip()) == (3, ":n %%", "it's :n %(n)s \\ \" %")
+
+
+@pytest.mark.parametrize("value", ["'; DROP TABLE shelf_maker; --", "%s %(id)s", ":id", "\\", "\\'", "😀", ""])
+def test_values_are_bound(store: Flask, value: str) -> None:
+    with cursors.transaction() as cursor:
+        cursor.execute(INSERT, {"id": 1, "name": value})
+    assert cursors.read("SELECT id FROM shelf_maker WHERE name = :name", {"name": value}) == [{"id": 1}]
+    assert names() == [value]
+
+
+def test_value_that_is_missing_is_named(store: Flask) -> None:
+    with pytest.raises(TypeError, match=r"needs a value for id, name: INSERT"):
+        add_nothing()
+    with pytest.raises(TypeError, match=r"needs a value for a: SELECT"):
+        cursors.read("SELECT :a")
+
+
+def add_nothing() -> None:
+    with cursors.transaction() as cursor:
+        cursor.execute(INSERT)
+
+
+def test_values_that_are_not_needed_do_no_harm(store: Flask) -> None:
+    assert cursors.read("SELECT 1 AS one WHERE 1 = :a", {"a": 1, "b": 2}) == [{"one": 1}]
+
+
+# --- transactions -------------------------------------------------------------------------------
+
+
+def test_what_ran_is_committed_at_the_end(store: Flask) -> None:
+    with cursors.transaction() as cursor:
+        assert cursor.execute(INSERT, {"id": 1, "name": "a"}).rowcount == 1
+        many = [{"id": number, "name": f"n{number}"} for number in range(2, 5)]
+        assert cursor.executemany(INSERT, many).rowcount == 3
+        cursor.executemany(INSERT, [])
+        assert cursor.execute("SELECT COUNT(*) FROM shelf_maker").scalar() == 4
+        assert cursor.execute("SELECT id FROM shelf_maker WHERE id > :id", {"id": 9}).scalar() is None
+        assert cursor.execute("SELECT id, name FROM shelf_maker WHERE id < 3 ORDER BY id").rows() == [
+            {"id": 1, "name": "a"},
+            {"id": 2, "name": "n2"},
+        ]
+        assert names() == []
+    assert names() == ["a", "n2", "n3", "n4"]
+
+
+class Stop(Exception):
+    """Raised by the tests."""
+
+
+@pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
+def test_error_takes_back_what_ran(store: Flask, error: type[BaseException]) -> None:
+    def work() -> None:
+        with cursors.transaction() as cursor:
+            cursor.execute(INSERT, {"id": 1, "name": "a"})
+            raise error
+
+    for _ in range(20):
+        with pytest.raises(error):
+            work()
+    assert names() == []
+    add(1)
+
+
+def test_fault_of_a_statement_is_sqlalchemys(store: Flask) -> None:
+    for _ in range(20):
+        with pytest.raises(DBAPIError) as caught:
+            cursors.read_rows(db.engine, "SELECT nothing FROM nowhere", ())
+        assert caught.value.statement == "SELECT nothing FROM nowhere"
+        assert not caught.value.connection_invalidated
+        with pytest.raises(DBAPIError, match="nowhere"):
+            cursors.read("SELECT nothing FROM nowhere")
+    assert names() == []
+
+
+def add_both(first: dict[str, Any], second: dict[str, Any]) -> None:
+    with cursors.transaction() as cursor:
+        cursor.execute(INSERT, first)
+        cursor.execute(INSERT, second)
+
+
+def test_broken_rule_is_sqlalchemys_and_leaves_nothing(store: Flask) -> None:
+    add(1)
+    for _ in range(20):
+        with pytest.raises(IntegrityError) as caught:
+            add_both({"id": 2, "name": "b"}, {"id": 1, "name": "c"})
+        assert "INSERT INTO shelf_maker" in str(caught.value.statement)
+    assert names() == ["x1"]
+
+
+def test_connections_go_back_to_the_pool(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str
+) -> None:
+    options = {} if engine_name == "sqlite" else {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
+    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
+    with app.app_context():
+        for number in range(1, 6):
+            add(number)
+            with pytest.raises(DBAPIError):
+                cursors.read("SELECT nothing FROM nowhere")
+            with pytest.raises(IntegrityError):
+                add(number)
+        with db.engine.connect() as connection:
+            assert connection.scalar(sa.text("SELECT COUNT(*) FROM shelf_maker")) == 5
+
+
+def test_writers_wait_for_one_another(store: Flask) -> None:
+    """A read and the write that follows from it are one transaction; on SQLite from its beginning."""
+    add(1)
+    with cursors.transaction() as cursor:
+        cursor.execute("UPDATE shelf_maker SET name = 'x0'")
+    lock = "" if db.engine.dialect.name == "sqlite" else " FOR UPDATE"
+
+    def count() -> None:
+        with store.app_context():
+            for _ in range(10):
+                with cursors.transaction() as cursor:
+                    name = cursor.execute(f"SELECT name FROM shelf_maker WHERE id = 1{lock}").scalar()
+                    number = int(name[1:]) + 1
+                    cursor.execute("UPDATE shelf_maker SET name = :name WHERE id = 1", {"name": f"x{number}"})
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert names() == ["x40"]
+
+
+def test_nothing_is_hidden_from_a_listener(store: Flask) -> None:
+    heard: list[str] = []
+
+    def hear(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        heard.append(statement.split()[0])
+
+    add(1)
+    event.listen(db.engine, "before_cursor_execute", hear)
+    try:
+        add(2)
+        with cursors.transaction() as cursor:
+            rows = [{"id": number, "name": f"n{number}"} for number in (3, 4)]
+            assert cursor.executemany(INSERT, rows).rowcount == 2
+            assert cursor.execute("SELECT COUNT(*) AS n FROM shelf_maker").rows() == [{"n": 4}]
+            assert cursor.execute("UPDATE shelf_maker SET name = 'z' WHERE id = :id", {"id": 4}).rowcount == 1
+        with pytest.raises(IntegrityError):
+            add(1)
+        assert names() == ["x1", "x2", "n3", "z"]
+    finally:
+        event.remove(db.engine, "before_cursor_execute", hear)
+    heard = [word for word in heard if word not in ("BEGIN", "COMMIT")]
+    assert heard == ["INSERT", "INSERT", "SELECT", "UPDATE", "INSERT", "SELECT"]
+
+
+# --- a database that goes -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxied(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
+    proxies = []
+
+    def make(engine_name: str) -> tuple[Flask, Proxy]:
+        url = shelf_url(engine_name)
+        proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
+        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [shelf.__name__]), proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.cut()
+
+
+SERVERS = pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+
+
+@SERVERS
+def test_lost_connection_is_not_noticed(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    with app.app_context():
+        for number in range(1, 4):
+            add(number)
+            proxy.cut()
+            proxy.restore()
+            assert len(names()) == number
+            proxy.cut()
+            proxy.restore()
+            cursors.retried(partial(add, number + 10))
+            cursors.read("SELECT 1")
+            with cursors.transaction() as cursor:
+                cursor.execute("DELETE FROM shelf_maker WHERE id >= 10")
+
+
+@SERVERS
+def test_database_that_is_away_for_a_moment_is_waited_for(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    with app.app_context():
+        add(1)
+        proxy.cut()
+        timer = threading.Timer(0.2, proxy.restore)
+        timer.start()
+        assert names() == ["x1"]
+        timer.join()
+
+
+@SERVERS
+def test_database_that_stays_away_is_given_up(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    with app.app_context():
+        add(1)
+        proxy.cut()
+        for work in (names, lambda: cursors.retried(lambda: add(2))):
+            started = time.monotonic()
+            with pytest.raises(OperationalError):
+                work()
+            assert sum(cursors.PAUSES_SECONDS) <= time.monotonic() - started < cursors.RETRY_SECONDS + 1
+        proxy.restore()
+        assert names() == ["x1"]
+
+
+@SERVERS
+def test_connection_that_is_lost_within_a_transaction_takes_it_back(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    attempts = []
+
+    def work() -> None:
+        with cursors.transaction() as cursor:
+            cursor.execute(INSERT, {"id": len(attempts) + 1, "name": "a"})
+            attempts.append(1)
+            if len(attempts) == 1:
+                proxy.cut()
+                proxy.restore()
+            cursor.execute("SELECT 1").scalar()
+
+    with app.app_context():
+        cursors.retried(work)
+        assert cursors.read("SELECT id FROM shelf_maker") == [{"id": 2}]
+    assert len(attempts) == 2
+
+
+@SERVERS
+def test_connection_that_is_lost_within_many_rows_is_not_noticed(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    attempts = []
+
+    class Cutting(dict[str, Any]):
+        """Takes the database away while the driver reads the values."""
+
+        def __getitem__(self, name: str) -> Any:
+            if len(attempts) == 1:
+                attempts.append(1)
+                proxy.cut()
+                proxy.restore()
+            return super().__getitem__(name)
+
+        def items(self) -> Any:
+            return [(name, self[name]) for name in self]
+
+    def work() -> None:
+        attempts.append(1)
+        with cursors.transaction() as cursor:
+            rows = [{"id": number, "name": f"n{number}"} for number in range(1, 200)]
+            cursor.executemany(INSERT, [*rows, Cutting(id=200, name="z")])
+
+    with app.app_context():
+        cursors.retried(work)
+        assert len(names()) == 200
+    assert len(attempts) == 3
+
+
+def test_connection_that_cannot_roll_back_is_lost(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+) -> None:
+    """As psycopg leaves it when the server goes within a pipeline: it is not closed, and of no more use."""
+    attempts = []
+
+    def work() -> None:
+        attempts.append(1)
+        with cursors.transaction() as cursor:
+            cursor.execute(INSERT, {"id": len(attempts), "name": "a"})
+            if len(attempts) == 1:
+                connection = cursor._raw.connection.pgconn
+                connection.enter_pipeline_mode()
+                connection.send_query_params(b"SELECT 1", [])
+                connection.exit_pipeline_mode()
+
+    with make_app(shelf_url("postgresql"), [shelf.__name__]).app_context():
+        cursors.retried(work)
+        assert cursors.read("SELECT id FROM shelf_maker") == [{"id": 2}]
+
+
+def test_what_fails_for_its_own_fault_is_not_tried_again(store: Flask) -> None:
+    attempts = []
+
+    def work() -> None:
+        attempts.append(1)
+        cursors.read("SELECT nothing FROM nowhere")
+
+    with pytest.raises(DBAPIError):
+        cursors.retried(work)
+    assert len(attempts) == 1
+
+
+def test_time_limit_ends_the_attempts(store: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursors, "RETRY_SECONDS", 0.05)
+    attempts = []
+
+    def work() -> None:
+        attempts.append(1)
+        raise OperationalError(None, None, Stop())
+
+    with pytest.raises(OperationalError):
+        cursors.retried(work)
+    assert len(attempts) == 2
+
+
+@SERVERS
+def test_broken_deadlock_is_tried_again(shop: Flask) -> None:
+    with shop.app_context():
+        add(1)
+        add(2)
+    gate = threading.Barrier(2)
+    attempts: list[int] = []
+
+    def cross(first: int, second: int) -> None:
+        with cursors.transaction() as cursor:
+            attempts.append(first)
+            for number, key in enumerate((first, second)):
+                cursor.execute(
+                    "UPDATE shelf_maker SET name = :name WHERE id = :id", {"name": f"{first}{key}", "id": key}
+                )
+                if number == 0 and len(attempts) <= 2:
+                    gate.wait()
+
+    def run(first: int, second: int) -> None:
+        with shop.app_context():
+            cursors.retried(lambda: cross(first, second))
+
+    threads = [threading.Thread(target=run, args=pair) for pair in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(attempts) == 3
+
+
+def test_values_are_hidden_where_the_engine_hides_them(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})
+    with app.app_context(), caplog.at_level(logging.DEBUG):
+        add(1, "private")
+        with pytest.raises(IntegrityError) as caught:
+            add(1, "private")
+    assert "[parameters" not in str(caught.value)
