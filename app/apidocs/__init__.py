@@ -1,0 +1,10 @@
+"""The API for programs: an OpenAPI document of everything that is installed, and a page to read and try it."""
+
+from flask import Blueprint
+
+bp = Blueprint("apidocs", __name__, template_folder="templates", static_folder="static", static_url_path="/docs/static")
+
+from . import api
+from . import routes
+
+bp.register_blueprint(api.openapi)

@@ -1,0 +1,168 @@
+"""What may stand beside the body: the query string, the path, and headers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.routing import IntegerConverter
+from werkzeug.routing import Rule
+
+import settings
+from core.crud import Crud
+from core.crud.listing import MAX_CURSOR
+from core.crud.listing import MAX_IN
+from core.crud.listing import MAX_SEARCH
+from core.fields.strict import WITHOUT_NUL
+
+from .schemas import INPUT
+from .schemas import Components
+from .schemas import JsonSchema
+
+Parameter = dict[str, Any]
+
+#: Operator to what its parameter asks for.
+MEANINGS = {
+    "eq": "Only where {name} is this.",
+    "ne": "Only where {name} is not this.",
+    "gt": "Only where {name} is greater than this.",
+    "gte": "Only where {name} is this or greater.",
+    "lt": "Only where {name} is less than this.",
+    "lte": "Only where {name} is this or less.",
+    "in": "Only where {name} is one of these.",
+    "startswith": "Only where {name} begins with this.",
+    "isnull": "Only where {name} has no value (true), or where it has one (false).",
+}
+
+#: Those that are the same everywhere, by the name of their component.
+COMMON: dict[str, Parameter] = {
+    "cursor": {
+        "name": "cursor",
+        "in": "query",
+        "description": "Where the page begins: taken from a link of an answer, with the same sort. Not with `page`.",
+        "schema": {"type": "string", "maxLength": MAX_CURSOR, "pattern": "^[A-Za-z0-9_-]+$"},
+    },
+    "page": {
+        "name": "page",
+        "in": "query",
+        "description": f"A page by its number. They end after {settings.MAX_OFFSET:,} rows; a cursor goes on.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": settings.MAX_OFFSET + 1},
+    },
+    "count": {
+        "name": "count",
+        "in": "query",
+        "description": "Whether to answer the `total` as well; it costs a count.",
+        "schema": {"type": "boolean", "default": False},
+    },
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The `ETag` of what you change, as you read it: 412 if somebody has changed it since.",
+        "schema": {"type": "string"},
+        "example": '"1"',
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The `ETag` that you have: 304 without a body if it is still the same.",
+        "schema": {"type": "string"},
+        "example": '"0"',
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A fresh random text for each thing to be done, the same when you try again: it is done once.",
+        "schema": {"type": "string", "pattern": '^([!#-\\[\\]-~]{1,255}|"[!#-\\[\\]-~]{1,255}")$'},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    },
+}
+
+
+def common(name: str, *, required: bool = False) -> Parameter:
+    """Return a reference to one that is the same everywhere, or itself where it must be given."""
+    return {**COMMON[name], "required": True} if required else {"$ref": f"#/components/parameters/{name}"}
+
+
+def of_path(rule: Rule, keys: Mapping[str, JsonSchema]) -> list[Parameter]:
+    """Return the variables of a URL.
+
+    :param keys: what is known of some, by name
+    """
+    found = []
+    for name in sorted(rule.arguments):
+        # werkzeug has no public name for them.
+        number = isinstance(rule._converters[name], IntegerConverter)
+        schema = keys.get(name) or {"type": "integer" if number else "string"}
+        text = schema.get("description") or f"The {name} in the path."
+        found.append({"name": name, "in": "path", "required": True, "description": text, "schema": schema})
+    return found
+
+
+def of_list(verbs: Crud, components: Components) -> list[Parameter]:
+    """Return what a list may be asked: search, filters, order and place."""
+    listing = verbs.listing
+    found = []
+    if listing.search:
+        text = {"type": "string", "maxLength": MAX_SEARCH, "pattern": WITHOUT_NUL}
+        found.append(_query("q", "Only what has this text in it.", text))
+    for name, operators in listing.filters.items():
+        one = components.property(listing.fields[name], INPUT)
+        for operator in operators:
+            parameter = name if operator == "eq" else f"{name}__{operator}"
+            found.append(_filter(parameter, MEANINGS[operator].format(name=f"`{name}`"), operator, one))
+    if listing.sorts:
+        text = f"The order, the first name first, `-` for descending. Without it: {','.join(listing.order)}."
+        found.append(
+            _choice("sort", text, [sign + name for name in listing.sorts for sign in ("", "-")], uniqueItems=True)
+        )
+    sizes = {"type": "integer", "minimum": 1, "maximum": settings.MAX_PAGE_SIZE, "default": listing.page_size}
+    found.append(_query("limit", "So many on a page.", sizes))
+    return [*found, common("cursor"), common("page"), common("count")]
+
+
+def of_projections(choices: Mapping[str, Any]) -> list[Parameter]:
+    """Return what may be chosen of an item.
+
+    :param choices: parameter to the names that it takes
+    """
+    meanings = {
+        "fields": "Only these fields of each item.",
+        "include": "With each item the rows that it leads to, under the name of the relation.",
+    }
+    return [_choice(name, meanings[name], list(names)) for name, names in choices.items()]
+
+
+def of_schema(schema: Any, components: Components) -> list[Parameter]:
+    """Return the parameters that a marshmallow schema declares."""
+    found = []
+    for name, field in schema.load_fields.items():
+        one = components.property(field, INPUT)
+        text = one.pop("description", f"The {name}.")
+        parameter = _query(field.data_key or name, text, one)
+        found.append({**parameter, "required": True} if field.required else parameter)
+    return found
+
+
+def _query(name: str, text: str, schema: JsonSchema) -> Parameter:
+    return {"name": name, "in": "query", "description": text, "schema": schema}
+
+
+def _filter(name: str, text: str, operator: str, one: JsonSchema) -> Parameter:
+    if operator == "isnull":
+        return _query(name, text, {"type": "boolean"})
+    if operator == "in":
+        return _several(name, text, {"type": "array", "items": _without_comma(one), "maxItems": MAX_IN})
+    return _query(name, text, one)
+
+
+def _choice(name: str, text: str, names: list[str], **rules: Any) -> Parameter:
+    items = {"type": "string", "enum": names}
+    return _several(name, text, {"type": "array", "items": items, **rules})
+
+
+def _several(name: str, text: str, schema: JsonSchema) -> Parameter:
+    return {**_query(name, text, schema), "style": "form", "explode": False}
+
+
+def _without_comma(schema: JsonSchema) -> JsonSchema:
+    # What has a rule of its own, as a date has, has no comma either.
+    is_free = schema.get("type") == "string" and schema.get("pattern", WITHOUT_NUL) == WITHOUT_NUL
+    return {**schema, "pattern": r"^[^,\u0000]+$"} if is_free and not {"enum", "format"} & schema.keys() else schema

@@ -1,0 +1,77 @@
+"""The page in a real browser, under the strict Content-Security-Policy: its console must stay empty."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Blueprint
+from flask import request
+
+from core.http.apis import mark_api
+from tests.core import shelf
+
+
+@pytest.fixture
+def docs(make_app, live_server, page):
+    """Open the page of an API that tells its caller who they are, and of the module with every type."""
+    app = make_app(None, [shelf.__name__, "app.home", "app.apidocs"])
+    bank = Blueprint("bank", __name__, url_prefix="/bank")
+    mark_api(bank)
+
+    @bank.get("/teller")
+    def teller() -> dict[str, str]:
+        """Say who calls."""
+        return {"caller": request.headers.get("Authorization", "nobody")}
+
+    app.register_blueprint(bank)
+    page.goto(f"{live_server(app)}/docs")
+    page.locator("#operations-bank-bankTeller").wait_for()
+    return page
+
+
+def test_page_shows_the_operations_in_place_of_the_list(docs):
+    assert docs.locator(".opblock").count() > 30
+    assert docs.locator("#contents").is_hidden()
+    assert docs.locator("main").count() == 1
+    assert docs.title().startswith("API")
+
+
+def test_operation_is_tried_with_a_token(docs):
+    docs.get_by_role("button", name="Authorize", exact=True).click()
+    docs.locator(".auth-container input").fill("secret-of-mine")
+    docs.get_by_role("button", name="Apply credentials").click()
+    docs.get_by_role("button", name="Close", exact=True).last.click()
+    operation = docs.locator("#operations-bank-bankTeller")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Execute").click()
+
+    operation.locator(".live-responses-table").get_by_text("Bearer secret-of-mine").first.wait_for()
+
+
+def test_address_leads_to_an_operation(docs):
+    docs.locator("#operations-bank-bankTeller .opblock-summary-control").click()
+    assert docs.url.endswith("#/bank/bankTeller")
+    docs.reload()
+
+    docs.locator("#operations-bank-bankTeller.is-open").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_page_is_for_everybody(docs, width, scheme):
+    docs.emulate_media(color_scheme=scheme)
+    docs.set_viewport_size({"width": width, "height": 900})
+    docs.locator("#operations-shelf-things-shelfThingsCreate .opblock-summary-control").click()
+    docs.locator(".opblock.is-open textarea").wait_for()
+
+    assert docs.evaluate("document.documentElement.scrollWidth") <= width
+    assert docs.locator("html.dark-mode").count() == (scheme == "dark")
+    found = Axe().run(docs).response["violations"]
+    assert [(one["id"], node["html"][:200]) for one in found for node in one["nodes"]] == []
+
+
+def test_page_without_scripts_has_the_list(browser, make_app, live_server):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(f"{live_server(make_app(None, [shelf.__name__, 'app.apidocs']))}/docs")
+
+    assert page.get_by_text("GET /shelf/things/{key}").is_visible()
+    assert page.get_by_role("link", name="OpenAPI document").is_visible()
+    page.close()

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.apidocs import documents
+from app.apidocs.cli import WRITTEN
+from app.apidocs.differences import compare
+
+
+def test_committed_document_is_that_of_the_platform(document):
+    """Else: `make openapi`, which refuses what breaks callers unless told otherwise."""
+    changes = compare(json.loads(WRITTEN.read_text()), document)
+
+    assert [str(change) for change in changes] == []
+    assert WRITTEN.read_text() == documents.text(document)
+
+
+@pytest.fixture
+def run(site: Flask, tmp_path: Path):
+    """Run a command on a file of its own."""
+
+    def invoke(command: str, *arguments: str):
+        file = str(tmp_path / "openapi.json")
+        return site.test_cli_runner().invoke(args=["apidocs", command, "--file", file, *arguments])
+
+    return invoke
+
+
+@pytest.fixture
+def change(document: documents.Document, tmp_path: Path):
+    """Write a document that differs at one place from that of the platform."""
+
+    def write(**values: object) -> None:
+        (tmp_path / "openapi.json").write_text(documents.text({**document, **values}))
+
+    return write
+
+
+def test_written_document_has_no_differences(run, tmp_path, document):
+    done = run("write")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "openapi.json").read_text() == documents.text(document)
+
+    assert run("check").exit_code == 0
+
+
+def test_check_tells_a_compatible_difference(run, change):
+    change(paths={})
+    done = run("check")
+
+    assert done.exit_code == 1
+    assert "compatible: the path " in done.output
+
+
+def test_check_tells_a_breaking_difference(run, change, document):
+    change(paths={**document["paths"], "/gone": {}})
+    done = run("check")
+
+    assert done.exit_code == 2
+    assert "breaking: the path /gone has gone (#/paths/~1gone)" in done.output
+
+
+def test_write_refuses_what_breaks_unless_told(run, change, document, tmp_path):
+    change(paths={**document["paths"], "/gone": {}})
+    before = (tmp_path / "openapi.json").read_text()
+
+    refused = run("write")
+    assert refused.exit_code == 1
+    assert "--breaking" in refused.output
+    assert (tmp_path / "openapi.json").read_text() == before
+    assert run("write", "--breaking").exit_code == 0
+    assert run("check").exit_code == 0
+
+
+def test_check_says_what_to_do_without_a_file(run):
+    done = run("check")
+
+    assert done.exit_code == 1
+    assert "apidocs write" in done.output

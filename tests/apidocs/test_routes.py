@@ -1,0 +1,68 @@
+from app.apidocs import api
+from app.apidocs import documents
+
+
+def test_document_is_served(visitor, document):
+    answer = visitor.get("/openapi.json")
+
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert answer.json == document
+
+
+def test_document_is_not_sent_twice(visitor):
+    etag = visitor.get("/openapi.json").headers["ETag"]
+    answer = visitor.get("/openapi.json", headers={"If-None-Match": etag})
+
+    assert (answer.status_code, answer.data) == (304, b"")
+
+
+def test_document_names_the_path_at_which_the_application_is_mounted(visitor):
+    answer = visitor.get("/openapi.json", environ_overrides={"SCRIPT_NAME": "/platform"})
+
+    assert answer.json["servers"] == [{"url": "/platform"}]
+    assert visitor.get("/openapi.json").json["servers"] == [{"url": "/"}]
+
+
+def test_applications_have_their_own_documents(make_app):
+    small, large = make_app(None, ["app.apidocs"]), make_app()
+
+    assert set(small.test_client().get("/openapi.json").json["paths"]) == {"/openapi.json"}
+    assert large.test_client().get("/openapi.json").json == documents.build(large)
+
+
+def test_page_lists_the_operations_without_a_script(visitor, document):
+    page = visitor.get("/docs").text
+
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in page
+
+
+def test_page_is_in_the_menu(visitor):
+    assert 'href="/docs"' in visitor.get("/docs").text
+
+
+def test_files_of_swagger_ui_are_kept_by_browsers(visitor):
+    answer = visitor.get("/docs/swagger-ui/swagger-ui.css?v=1")
+
+    assert answer.mimetype == "text/css"
+    assert "31536000" in answer.headers["Cache-Control"]
+    answer.close()
+    assert visitor.get("/docs/swagger-ui/../__init__.py").status_code == 404
+
+
+def test_pages_of_other_sites_may_read_the_document(make_app):
+    client = make_app(None, None, CORS_ORIGINS=["https://shop.example.org"]).test_client()
+    answer = client.get("/openapi.json", headers={"Origin": "https://shop.example.org"})
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example.org"
+    assert client.post("/openapi.json").mimetype == "application/problem+json"
+
+
+def test_document_is_kept_for_a_few_roots_only(app):
+    client = app.test_client()
+    for number in range(2 * api.MOST_ROOTS):
+        answer = client.get("/openapi.json", base_url=f"http://localhost/mounted{number}")
+        assert answer.json["servers"] == [{"url": f"/mounted{number}"}]
+
+    assert len(app.extensions["apidocs_served"]) <= api.MOST_ROOTS

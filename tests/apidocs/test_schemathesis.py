@@ -1,0 +1,79 @@
+"""schemathesis, an attacker that reads the document: every operation, with valid, invalid and hostile requests.
+
+It makes more of them with ``make attack``, or ``SCHEMATHESIS_EXAMPLES=500 pytest tests/apidocs/test_schemathesis.py``.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from app.apidocs import documents
+from core import migrations
+from core.modules import offers
+from services import db
+from settings import INSTALLED_APPS
+from tests.core import shelf
+
+#: So many requests of each phase are made up for an operation; by default those that are found in a minute.
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
+
+FOLDER = Path(__file__).parent
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def populated(request, make_app, new_database) -> Flask:
+    """Return the whole platform with the demo rows, and the module with every type."""
+    url = new_database(request.param)
+    migrations.upgrade(url=url)
+    app = make_app(url, [*INSTALLED_APPS, shelf.__name__], LOG_LEVEL="WARNING", RATE_LIMITS=False)
+    with app.app_context():
+        shelf.Base.metadata.create_all(db.engine)
+        with db.engine.begin() as connection:
+            connection.execute(sa.insert(shelf.Maker).values(id=1, name="Acme"))
+        for _, demo in offers(app, "demo"):
+            demo.load()
+    return app
+
+
+def test_schemathesis_finds_nothing(populated, live_server, tmp_path):
+    url = f"{live_server(populated)}/openapi.json"
+
+    attack(url, tmp_path, "--phases", "examples,coverage,fuzzing", "--workers", "2")
+    # Of many operations at once it follows few links.
+    for tag in tags_with_links(documents.build(populated)):
+        attack(url, tmp_path, "--phases", "stateful", "--include-tag", tag)
+
+
+def attack(url: str, folder: Path, *options: str) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(FOLDER / "schemathesis.toml")),
+            *("run", url, "--checks", "all", "--max-examples", str(EXAMPLES), *options),
+            *("--continue-on-failure", "--no-shrink", "--no-color"),
+        ],
+        # It leaves notes for its next run.
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(FOLDER), "SCHEMATHESIS_HOOKS": "exemptions"},
+        capture_output=True,
+        text=True,
+        timeout=3600,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No issues found" in done.stdout
+
+
+def tags_with_links(document: documents.Document) -> list[str]:
+    """Return the groups of operations whose answers lead to others."""
+    found = {
+        operation["tags"][0]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if any("links" in answer for answer in operation["responses"].values())
+    }
+    return sorted(found)
