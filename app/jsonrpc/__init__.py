@@ -1,0 +1,17 @@
+"""JSON-RPC 2.0: the methods that the modules offer, called by name, with a page to try them."""
+
+from flask import Blueprint
+
+bp = Blueprint(
+    "jsonrpc",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/docs/rpc/static",
+)
+
+from . import api
+from . import routes
+from . import signals
+
+bp.register_blueprint(api.bp)

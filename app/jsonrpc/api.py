@@ -1,0 +1,41 @@
+"""The address at which methods are called."""
+
+from flask import Blueprint
+from flask import Response
+from flask import current_app
+from flask import request
+
+from core.http.apis import mark_api
+from core.http.bodies import JSON
+from core.http.bodies import WrongMediaType
+from core.http.bodies import check_acceptable
+from core.http.contract import read_query
+from core.http.responses import empty_response
+
+from .calls import Dispatcher
+from .operations import describe
+
+bp = Blueprint("api", __name__, url_prefix="/rpc")
+mark_api(bp)
+
+
+@bp.post("")
+def answer() -> Response:
+    """Call methods by JSON-RPC 2.0.
+
+    Every request is answered by 200, also where the method fails; 204 if there are notifications only.
+    What is no request is answered by 400. Each call of a batch is a transaction of its own. The method
+    `rpc.discover` describes all methods, and so does the page at `/docs/rpc`.
+    """
+    check_acceptable()
+    read_query(None)
+    if request.mimetype != JSON:
+        raise WrongMediaType((JSON,))
+    dispatcher: Dispatcher = current_app.extensions["jsonrpc"]
+    reply = dispatcher.answer(request.get_data())
+    if reply.body is None:
+        return empty_response()
+    return Response(reply.body, 400 if reply.refused else 200, mimetype=JSON)
+
+
+answer.operation = describe  # type: ignore[attr-defined]

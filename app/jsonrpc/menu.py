@@ -1,0 +1,8 @@
+"""The entry of the methods' page in the navigation bar."""
+
+from core.menu import Link
+
+
+def entries() -> list[Link]:
+    """Return what the navigation bar shows."""
+    return [Link("RPC", "jsonrpc.index")]

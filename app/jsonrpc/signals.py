@@ -1,0 +1,39 @@
+"""Collect the methods as soon as all modules are there: what cannot be called is said at start."""
+
+from flask import Flask
+
+from core.modules import ModuleError
+from core.modules import offers
+from core.signals import app_ready
+
+from . import bp
+from .calls import Dispatcher
+from .documents import discover
+from .documents import index
+from .methods import collect
+from .methods import make_method
+from .signatures import SignatureError
+from .transactions import run
+
+#: What a module cannot be called: methods of these names are ours, or the specification's (section 4).
+TAKEN = ("App", "rpc")
+
+
+@app_ready.connect
+def collect_methods(app: Flask) -> None:
+    """Make the dispatcher of an application that has this module.
+
+    :raises ModuleError: if a function cannot be a method
+    """
+    if app.blueprints.get(bp.name) is not bp:
+        return
+    files = [(module.label, file) for module, file in offers(app, "rpc")]
+    taken = [label for label, _ in files if label in TAKEN]
+    if taken:
+        raise ModuleError(f"A module with methods cannot have the label {taken[0]!r}: rename its package.")
+    own = {"App.index": make_method("App.index", index), "rpc.discover": make_method("rpc.discover", discover)}
+    try:
+        methods = own | collect(files)
+    except SignatureError as error:
+        raise ModuleError(str(error)) from error
+    app.extensions["jsonrpc"] = Dispatcher(dict(sorted(methods.items())), run)

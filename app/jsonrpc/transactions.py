@@ -1,0 +1,54 @@
+"""A call is a transaction: what succeeds is committed, what fails leaves nothing behind."""
+
+from typing import Any
+
+from flask import request
+
+from core.http.errors import RETRY_AFTER_SECONDS
+from core.http.errors import describe
+from core.http.problems import KINDS
+from core.http.problems import Kind
+from core.http.problems import Problem
+from services import db
+from services import request_id
+
+from .errors import OTHER_PROBLEM
+from .errors import PROBLEM_CODES
+from .errors import CallError
+from .methods import Method
+
+
+def run(method: Method, args: list[Any], kwargs: dict[str, Any]) -> bytes:
+    """Call a method in a transaction of its own.
+
+    :raises CallError: for what its caller can do something about; the data is a problem document
+    """
+    try:
+        # Written before it is committed: a result that is no JSON undoes the call.
+        result = method.call(args, kwargs)
+        # A session that is made to be committed costs a tenth of a call.
+        if db.session.registry.has():
+            db.session.commit()
+    except Exception as error:
+        db.session.rollback()
+        # What means nothing to a caller is raised again here.
+        problem = describe(error)
+        if not _is_for_callers(problem.kind):
+            raise
+        raise _call_error(problem) from error
+    return result
+
+
+def _is_for_callers(kind: Kind) -> bool:
+    return 400 <= kind.status < 500 or kind is KINDS["unavailable"]
+
+
+def _call_error(problem: Problem) -> CallError:
+    kind = problem.kind
+    data = problem.document(request.script_root, request_id())
+    if kind is KINDS["unavailable"]:
+        data["retry_after"] = RETRY_AFTER_SECONDS
+    for error in data.get("errors", ()):
+        # It would point into a body that the method has never seen.
+        error.pop("pointer", None)
+    return CallError(PROBLEM_CODES.get(kind.name or "", OTHER_PROBLEM), kind.title, data)
