@@ -26,13 +26,14 @@ class CityResource(ModelResource):
 
     verbs = places.cities
     schema = schemas.CitySchema
+    includes = {"country": schemas.CountrySchema}
 
 
 CountryResource.register(api, "/countries")
 CityResource.register(api, "/cities")
 
 
-@v1.get("/")
+@v1.get("", strict_slashes=False)
 def index() -> dict[str, str]:
     """Say which collections there are."""
     return {"countries": url_for(".countries"), "cities": url_for(".cities")}

@@ -3,26 +3,14 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
 
 from core.models import Versioned
+from core.models import exact
 from services import db
 
 #: Letters in the name of a city.
 LONGEST_NAME = 200
-
-
-def exact(length: int) -> sa.String:
-    """Make a text type that compares character by character on every engine.
-
-    MariaDB's own comparison takes ``es`` for ``ES``, so that a foreign key would accept it, and its
-    ``utf8mb4_bin`` takes ``Madrid`` with a space behind for ``Madrid``; in a language's order, PostgreSQL
-    cannot use an index for the beginning of a name.
-    """
-    return (
-        sa.String(length)
-        .with_variant(sa.String(length, collation="C"), "postgresql")
-        .with_variant(sa.String(length, collation="utf8mb4_nopad_bin"), "mysql", "mariadb")
-    )
 
 
 class Country(db.Model):
@@ -30,14 +18,18 @@ class Country(db.Model):
 
     __tablename__ = "api_country"
 
-    code: Mapped[str] = mapped_column(exact(2), primary_key=True, info={"description": "ISO 3166-1, two letters"})
-    iso3: Mapped[str] = mapped_column(exact(3), info={"description": "ISO 3166-1, three letters"})
-    name: Mapped[str] = mapped_column(exact(100), unique=True)
-    capital: Mapped[str | None] = mapped_column(sa.String(100))
-    continent: Mapped[str] = mapped_column(exact(2), info={"description": "AF, AN, AS, EU, NA, OC or SA"})
-    population: Mapped[int] = mapped_column(sa.BigInteger, info={"min": 0})
-    area_km2: Mapped[int] = mapped_column(info={"min": 0})
-    currency_code: Mapped[str | None] = mapped_column(exact(3), info={"description": "ISO 4217"})
+    code: Mapped[str] = mapped_column(
+        exact(2), primary_key=True, info={"description": "ISO 3166-1, two letters", "example": "ES"}
+    )
+    iso3: Mapped[str] = mapped_column(exact(3), info={"description": "ISO 3166-1, three letters", "example": "ESP"})
+    name: Mapped[str] = mapped_column(exact(100), unique=True, info={"example": "Spain"})
+    capital: Mapped[str | None] = mapped_column(sa.String(100), info={"example": "Madrid"})
+    continent: Mapped[str] = mapped_column(
+        exact(2), info={"description": "AF, AN, AS, EU, NA, OC or SA", "example": "EU"}
+    )
+    population: Mapped[int] = mapped_column(sa.BigInteger, info={"min": 0, "example": 46723749})
+    area_km2: Mapped[int] = mapped_column(info={"min": 0, "example": 504782})
+    currency_code: Mapped[str | None] = mapped_column(exact(3), info={"description": "ISO 4217", "example": "EUR"})
 
 
 class City(Versioned, db.Model):
@@ -51,16 +43,21 @@ class City(Versioned, db.Model):
         sa.Index(None, "country_code", "population", "id"),
         sa.Index(None, "name", "id"),
         sa.Index(None, "country_code", "name", "id"),
+        # What is near is read off this one.
+        sa.Index(None, "latitude", "longitude"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(exact(LONGEST_NAME))
+    name: Mapped[str] = mapped_column(exact(LONGEST_NAME), info={"example": "Madrid"})
     search_name: Mapped[str] = mapped_column(exact(LONGEST_NAME), info={"read_only": True})
-    country_code: Mapped[str] = mapped_column(exact(2), sa.ForeignKey("api_country.code"))
+    country_code: Mapped[str] = mapped_column(exact(2), sa.ForeignKey("api_country.code"), info={"example": "ES"})
+    country: Mapped[Country] = relationship()
     admin1_code: Mapped[str | None] = mapped_column(
-        sa.String(20), info={"description": "the region, as GeoNames codes it"}
+        sa.String(20), info={"description": "the region, as GeoNames codes it", "example": "29"}
     )
-    latitude: Mapped[float] = mapped_column(sa.Double, info={"min": -90, "max": 90})
-    longitude: Mapped[float] = mapped_column(sa.Double, info={"min": -180, "max": 180})
-    population: Mapped[int] = mapped_column(default=0, info={"min": 0})
-    timezone: Mapped[str] = mapped_column(sa.String(40), info={"description": "its name in the IANA database"})
+    latitude: Mapped[float] = mapped_column(sa.Double, info={"min": -90, "max": 90, "example": 40.4165})
+    longitude: Mapped[float] = mapped_column(sa.Double, info={"min": -180, "max": 180, "example": -3.70256})
+    population: Mapped[int] = mapped_column(default=0, info={"min": 0, "example": 3255944})
+    timezone: Mapped[str] = mapped_column(
+        sa.String(40), info={"description": "its name in the IANA database", "example": "Europe/Madrid"}
+    )

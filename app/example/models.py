@@ -1,13 +1,15 @@
-"""Products in categories, with tags."""
+"""Products in categories, with tags, and what comes into stock and goes out."""
 
 import enum
 from datetime import date
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy import Column
 from sqlalchemy import Enum
 from sqlalchemy import ForeignKey
+from sqlalchemy import Index
 from sqlalchemy import String
 from sqlalchemy import Table
 from sqlalchemy import Text
@@ -17,7 +19,9 @@ from sqlalchemy.orm import relationship
 
 from core.models import Money
 from core.models import Timestamped
+from core.models import UtcDateTime
 from core.models import Versioned
+from core.models import now
 from services import db
 
 
@@ -88,3 +92,30 @@ class Product(Timestamped, Versioned, db.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Reason(enum.Enum):
+    """Why stock moves."""
+
+    DELIVERY = "Delivery"
+    SALE = "Sale"
+    RETURN = "Return"
+    LOSS = "Loss"
+    CORRECTION = "Correction"
+
+
+class StockMovement(db.Model):
+    """So many of a product came into stock, or went out; it is never changed afterwards."""
+
+    __tablename__ = "example_stock_movement"
+    __table_args__ = (CheckConstraint("quantity <> 0", "quantity"), Index(None, "product_id", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("example_product.id"))
+    product: Mapped[Product] = relationship()
+    quantity: Mapped[int] = mapped_column(info={"description": "Below zero what goes out."})
+    reason: Mapped[Reason] = mapped_column(Enum(Reason, native_enum=False, length=20))
+    moved_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+    def __str__(self) -> str:
+        return f"{self.quantity:+} {self.product}"

@@ -1,13 +1,17 @@
 """The pages of the catalogue."""
 
+from typing import Any
+
 from flask import redirect
 from flask import url_for
 from werkzeug.wrappers import Response
 
 from core.pages import Pages
+from core.pages.views import Answer
 
 from . import bp
 from . import forms
+from . import stock_movements
 from .products import categories
 from .products import products
 from .products import tags
@@ -19,6 +23,12 @@ class ProductPages(Pages):
     verbs = products
     form = forms.ProductForm
     columns = ("name", "sku", "category", "tags", "status", "price", "stock")
+
+    def render(self, template: str, status: int = 200, **context: Any) -> Answer:
+        """Show the last movements of its stock with a product."""
+        if template == "detail":
+            context["movements"] = stock_movements.latest(context["item"])
+        return super().render(template, status, **context)
 
 
 class CategoryPages(Pages):

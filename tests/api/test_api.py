@@ -79,6 +79,17 @@ def test_last_page_by_number_links_on_by_cursor(client: FlaskClient, make_city, 
     assert [item["population"] for item in followed.json["items"]] == [20_000]
 
 
+def test_city_is_shown_with_its_country(client: FlaskClient, make_city, make_country):
+    make_country(code="FR", name="France")
+    number = make_city(name="Lyon", population=522_250, country_code="FR")
+    make_city(name="Jaca", population=13_396)
+    answer = client.get(f"{CITIES}?fields=name&include=country")
+    shown = [(item["name"], item["country"]["name"]) for item in answer.json["items"]]
+    assert shown == [("Lyon", "France"), ("Jaca", "Land of ES")]
+    city = client.get(f"{CITIES}/{number}?include=country").json
+    assert city == {**client.get(f"{CITIES}/{number}").json, "country": client.get("/api/v1/countries/FR").json}
+
+
 def test_total_is_counted_when_asked_for(client: FlaskClient, make_city):
     for name in ("Sevilla", "Segovia", "Toledo"):
         make_city(name=name)

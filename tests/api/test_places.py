@@ -6,7 +6,7 @@ from flask import Flask
 
 from app.api.places import cities
 from app.api.places import fold
-from core.listing import Cursor
+from core.crud.listing import Cursor
 from services import db
 
 
@@ -42,8 +42,8 @@ def test_page_is_read_off_an_index(site: Flask, sort, filters, place):
     query = cities.listing.parse({"sort": sort, **filters})
     if place is not None:
         query = replace(query, cursor=Cursor(place if "population" in sort else ("Madrid", 7)))
-    select = cities.statement(query)
     with site.app_context():
+        select = cities.statement(query)
         sql = select.params(cities.listing.values(query)).compile(db.engine, compile_kwargs={"literal_binds": True})
         plan = [row.detail for row in db.session.execute(sa.text(f"EXPLAIN QUERY PLAN {sql}"))]
     # One step, so nothing is sorted; with a place, it is where the reading begins.

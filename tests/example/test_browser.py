@@ -274,7 +274,8 @@ STATES: dict[str, Callable[[Page, str], None]] = {
 @pytest.mark.parametrize("state", STATES)
 def test_page_is_accessible_and_fits_the_screen(page: Page, base: str, state: str) -> None:
     STATES[state](page, base)
-    assert page.locator("h1").count() == 1
+    expect(page.locator("h1")).to_have_count(1)
+    page.wait_for_load_state()
     # The policy forbids pages to load scripts of others, not the debugger.
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme in ("light", "dark"):
