@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -76,17 +77,62 @@ def _list(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+#: The port that browsers leave out of an origin.
+_PORTS = {"http": 80, "https": 443}
+_LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])"
+_HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
+_ORIGIN = re.compile(rf"(https?)://(?:{_LOOPBACK}:\*|{_HOST}(?::([0-9]{{1,5}}))?)")
+
+
+def _origins(text: str) -> list[str]:
+    if text.lower() == "none":
+        return []
+    origins = [word.lower() for word in _list(text)]
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("* stands for all sites: write it alone")
+    for origin in origins:
+        found = _ORIGIN.fullmatch(origin)
+        if not found and origin != "*":
+            raise ValueError(
+                f"{origin!r} is no origin: write SCHEME://HOST or SCHEME://HOST:PORT, without a path, a slash at the "
+                "end or a pattern (http://localhost:* is any port of this machine); * for all sites, none for no one"
+            )
+        if found and found[2] and int(found[2]) == _PORTS[found[1]]:
+            raise ValueError(f"browsers leave the port of {origin!r} out: write {origin.rpartition(':')[0]}")
+    return origins
+
+
+def _redis(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        is_usable = url.scheme in ("redis", "rediss") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or not re.fullmatch(r"/?[0-9]{0,3}", url.path):
+        raise ValueError("write redis://HOST:PORT/NUMBER, with rediss:// for TLS")
+    return text
+
+
 @dataclass(frozen=True)
 class Key:
-    """One variable of the environment.
+    """One variable of the environment, or a family of them, ``NAME_<WHAT>``.
 
     :param default: the value, or one for each environment, used where the variable is not set
+    :param is_secret: whether no message may repeat the value
     """
 
     name: str
     parse: Callable[[str], Any]
     default: Any
     doc: str
+    is_secret: bool = False
+
+    def names(self, environ: Mapping[str, str]) -> list[str]:
+        """Return the variables that are meant: of a family, those that are set."""
+        prefix, family, _ = self.name.partition("<")
+        if not family:
+            return [self.name]
+        return sorted(name for name, text in environ.items() if text and name.startswith(prefix) and name != prefix)
 
     def value(self, text: str | None, environment: str) -> Any:
         if text is not None:
@@ -99,6 +145,9 @@ class Key:
 #: Names under which a developer's machine answers. In development no other host is served, so a
 #: deployment that forgot to set APP_ENV says so at its first request instead of running unsafely.
 LOOPBACK = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+
+#: Where a site that is being developed beside the API is served.
+LOCAL_ORIGINS = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
 
 KEYS = (
     Key("APP_ENV", _one_of(*ENVIRONMENTS), "development", "`development`, `testing` or `production`"),
@@ -140,7 +189,30 @@ KEYS = (
         {"development": False, "testing": False, "production": True},
         "whether the site is reached by https: cookies then travel by https only; true in production",
     ),
+    Key(
+        "PROXY_HOPS",
+        _integer(0, 10),
+        0,
+        "proxies in front (one nginx: 1) of which each adds to `X-Forwarded-For` and sets `X-Forwarded-Proto`; "
+        "with none these headers are not believed",
+    ),
     Key("MAX_BODY_BYTES", _integer(1024, 10**10), 1024 * 1024, "largest request body, in bytes"),
+    Key(
+        "CORS_ORIGINS",
+        _origins,
+        {"development": LOCAL_ORIGINS, "testing": [], "production": []},
+        "origins (`https://www.example.org`) whose pages may call the APIs, comma-separated; `*` for all, `none`; "
+        "pages of this machine in development, none in production",
+    ),
+    Key("CORS_ORIGINS_<BLUEPRINT>", _origins, None, "the same for the API of one blueprint, instead of `CORS_ORIGINS`"),
+    Key(
+        "REDIS_URL",
+        _redis,
+        None,
+        "`redis://…` or `rediss://…`, where the counters of limits are; without it each process counts for itself",
+        is_secret=True,
+    ),
+    Key("RATE_LIMITS", _boolean, True, "whether the limits of the APIs count; false for a load test"),
     Key("LOG_LEVEL", _one_of(*LOG_LEVELS), "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`"),
     Key(
         "LOG_FORMAT",
@@ -194,11 +266,13 @@ def _parse(environ: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
     environment = environ.get("APP_ENV") or "development"
     values: dict[str, Any] = {}
     for key in KEYS:
-        try:
-            values[key.name] = key.value(environ.get(key.name) or None, environment.lower())
-        except ValueError as error:
-            faults.append(f"{key.name} is {environ[key.name]!r}: {error}")
-            values[key.name] = key.value(None, environment)
+        for name in key.names(environ):
+            try:
+                values[name] = key.value(environ.get(name) or None, environment.lower())
+            except ValueError as error:
+                what = "cannot be used" if key.is_secret else f"is {environ[name]!r}"
+                faults.append(f"{name} {what}: {error}")
+                values[name] = key.value(None, environment)
     return values
 
 
@@ -292,6 +366,8 @@ def _for_flask(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
     return {
         **{name: values[name] for name in ("APP_ENV", "SECRET_KEY_FALLBACKS", "TRUSTED_HOSTS", "HTTPS")},
         **{name: values[name] for name in ("LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT")},
+        **{name: values[name] for name in ("PROXY_HOPS", "REDIS_URL", "RATE_LIMITS")},
+        **{name: value for name, value in values.items() if name.startswith("CORS_ORIGINS")},
         "SECRET_KEY": values["SECRET_KEY"] or _local_secret(),
         "MAX_CONTENT_LENGTH": values["MAX_BODY_BYTES"],
         "MAX_FORM_MEMORY_SIZE": values["MAX_BODY_BYTES"],

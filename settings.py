@@ -5,10 +5,16 @@ INSTALLED_APPS = [
     "app.home",
     "app.example",
     "app.api",
+    "app.events",
+    "app.jsonrpc",
+    "app.apidocs",
 ]
 
 #: The name in the navigation bar and in page titles.
 SITE_NAME = "Andamio"
+
+#: Who answers for the API, as its document says it (OpenAPI's Contact Object).
+API_CONTACT = {"name": "The Andamio authors"}
 
 #: Rows on a page of a list, unless the view says otherwise.
 PAGE_SIZE = 20
@@ -21,3 +27,9 @@ MAX_OFFSET = 10_000
 
 #: Rows counted for "page 3 of 12"; a longer list says "over 10,000" instead of reading on.
 MAX_COUNT = 10_000
+
+#: The answer to a request with an `Idempotency-Key` is repeated for so many hours; after them the key counts as new.
+IDEMPOTENCY_KEY_HOURS = 24
+
+#: Operations of one bulk call, unless the resource says otherwise.
+MAX_OPERATIONS = 100

@@ -10,25 +10,30 @@ from typing import Any
 from flask import Flask
 from flask import Response
 from flask import request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config as deployment
 import services
 import settings
 
-from . import apis
 from . import cli
 from . import development
-from . import errors
 from . import layout
 from . import menu
-from . import model_pages
 from . import modules
 from . import signals
-from .json import StrictJSONProvider
-from .problems import KINDS
-from .request import Request
-from .request import refuse_broken_text
-from .sessions import SessionInterface
+from .http import apis
+from .http import cors
+from .http import deprecation
+from .http import errors
+from .http import limits
+from .http.json import StrictJSONProvider
+from .http.problems import KINDS
+from .http.problems import Problem
+from .http.request import Request
+from .http.request import check_environ
+from .http.sessions import SessionInterface
+from .pages import model_pages
 
 
 class Application(Flask):
@@ -43,7 +48,7 @@ class Application(Flask):
         if not self.debug or not errors.wants_problem():
             return super().handle_exception(e)
         self.logger.error("Exception on %s", request.path, exc_info=e)
-        return self.finalize_request(errors.answer(KINDS["internal"], repr(e)), from_error_handler=True)
+        return self.finalize_request(errors.answer(Problem(KINDS["internal"], repr(e))), from_error_handler=True)
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Let browsers keep for a year what is asked for by its fingerprint; see :mod:`core.layout`."""
@@ -73,7 +78,8 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     """
     app = Application("app")
     app.config.from_mapping(deployment.load() if config is None else config)
-    app.before_request(refuse_broken_text)
+    _believe_proxies(app)
+    app.before_request(check_environ)
     services.init_app(app)
     apis.init_app(app)
     errors.init_app(app)
@@ -84,7 +90,21 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     loaded = modules.load(settings.INSTALLED_APPS if installed_apps is None else installed_apps)
     modules.register(app, loaded)
     apis.adopt_plain_apis(app)
+    limits.init_app(app)
+    deprecation.init_app(app)
+    cors.init_app(app)
     menu.init_app(app)
     cli.init_app(app)
     signals.app_ready.send(app)
     return app
+
+
+def _believe_proxies(app: Flask) -> None:
+    """Take the caller's address and scheme from the proxies in front.
+
+    ``Host`` and the rest of the headers of this family are not believed: nginx passes on what a visitor
+    has written there, unless it is told to set them.
+    """
+    hops = app.config["PROXY_HOPS"]
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

@@ -47,7 +47,8 @@ from tests import servers
 
 # A test sees the configuration that it sets, never that of the developer's shell.
 for _key in deployment.KEYS[1:]:
-    os.environ.pop(_key.name, None)
+    for _name in _key.names(os.environ):
+        os.environ.pop(_name, None)
 os.environ.pop("FLASK_DEBUG", None)
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
@@ -345,6 +346,23 @@ def live_server() -> Iterator[Callable[[Flask], str]]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., servers.Server]]:
+    """Start private servers of Redis: ``start_redis()`` gives one, with ``url`` and ``stop``."""
+    running = []
+
+    def start(port: int | None = None) -> servers.Server:
+        try:
+            running.append(servers.start_redis(port))
+        except servers.Missing as missing:
+            require(None, str(missing))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
 
 
 # --- the browser --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Find the database servers that the tests use, or start private ones. No pytest here."""
+"""Find the servers that the tests use, or start private ones. No pytest here."""
 
 import getpass
 import glob
@@ -80,6 +80,8 @@ def _mariadb_url(port: int) -> URL:
 
 def _answers(url: URL) -> bool:
     """Whether this user may connect, and create databases as far as one can ask."""
+    if url.get_backend_name() == "redis":
+        return _pongs(url)
     questions = {
         "postgresql": "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user",
         "mysql": "SELECT VERSION() LIKE '%MariaDB%'",
@@ -89,6 +91,15 @@ def _answers(url: URL) -> bool:
         with engine.connect() as connection:
             return bool(connection.scalar(text(questions[url.get_backend_name()])))
     except DBAPIError:
+        return False
+
+
+def _pongs(url: URL) -> bool:
+    try:
+        with socket.create_connection((url.host, url.port or 0), timeout=3) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(5) == b"+PONG"
+    except OSError:
         return False
 
 
@@ -126,6 +137,22 @@ def _start_mariadb() -> Server:
     address = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder / 'socket'}"]
     names = [f"--pid-file={folder / 'pid'}", "--skip-name-resolve", "--character-set-server=utf8mb4"]
     return _start(folder, user, init, [mariadbd, *place, *address, *names, *hasty], _mariadb_url(port))
+
+
+def start_redis(port: int | None = None) -> Server:
+    """Start a private Redis, always: one that is found may hold what somebody needs, and tests end theirs.
+
+    :param port: by default a free one
+    :raises Missing: if there is no program to start
+    """
+    program = _program("redis-server")
+    if not program:
+        raise Missing("Redis is missing: apt install redis-server")
+    user = _unprivileged("redis")
+    folder = _folder("redis", user)
+    port = port or _free_port()
+    serve: list[str | Path] = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+    return _start(folder, user, ["true"], serve, URL.create("redis", host="127.0.0.1", port=port, database="0"))
 
 
 def _start(folder: Path, user: str | None, init: list[str | Path], serve: list[str | Path], url: URL) -> Server:

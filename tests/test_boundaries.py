@@ -24,6 +24,23 @@ KNOWN_FILES = {
     *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors"),
 }
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
+#: What each package of the core may import besides itself and the files that all share.
+CORE_PACKAGES = {
+    "fields": set(),
+    "crud": {"fields"},
+    "http": {"fields"},
+    "rest": {"fields", "crud", "http"},
+    "forms": {"fields", "crud", "http"},
+    "pages": {"fields", "crud", "http", "forms"},
+    "migrations": {"fields", "crud", "http"},
+}
+#: Files of the core that all of it may import; they themselves know no package but the fields.
+CORE_SHARED = {
+    *("cursors", "declarations", "drivers", "exceptions", "faults", "lazy"),
+    *("models", "modules", "placeholders", "schemas", "signals", "words"),
+}
+#: Files of the core that put it together; nothing beneath may import them.
+CORE_TOP = {"__init__", "factory", "cli", "development", "layout", "menu"}
 OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests"}
 
 
@@ -114,6 +131,22 @@ def layers(found: list[Source]) -> list[str]:
         beneath = set() if one.source.name.startswith("alembic.versions") else allowed.get(layer)
         if target in OURS and beneath is not None and target not in beneath:
             faults.append(f"{one.where}: {one.source.name} must not import {target}")
+    return faults
+
+
+def core_order(found: list[Source]) -> list[str]:
+    """Within the core, fields are beneath verbs and HTTP, those beneath the faces, and the factory is above all."""
+    faults = []
+    for one in imports(found):
+        path, target = one.source.path, one.module.split(".")
+        if path.parts[0] != "core" or target[0] != "core":
+            continue
+        part = path.parts[1].removesuffix(".py")
+        if part in CORE_TOP:
+            continue
+        imported = target[1] if len(target) > 1 else one.name or "__init__"
+        if imported not in {part, *CORE_SHARED, *CORE_PACKAGES.get(part, {"fields"})}:
+            faults.append(f"{one.where}: core.{part} must not import core.{imported}")
     return faults
 
 
@@ -242,6 +275,7 @@ def _functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDe
 
 RULES: list[Callable[[list[Source]], list[str]]] = [
     layers,
+    core_order,
     front_doors,
     imports_in_functions,
     cycles,
@@ -258,7 +292,8 @@ def test_project_keeps_the_rule(rule):
 
 
 #: The demos as tests call them: a module, a file, an address, a table.
-DEMO = re.compile(r"""app[./](api|example)\b|["']/(api|example)["'/?]|["'](api|example)_[a-z]+["']""")
+_DEMOS = "(api|events|example)"
+DEMO = re.compile(rf"""app[./]{_DEMOS}\b|["']/{_DEMOS}["'/?]|["']{_DEMOS}_[a-z]+["']""")
 
 
 def test_demos_are_known_to_their_own_tests_only():
@@ -309,6 +344,49 @@ def test_the_whole_project_is_read():
 )
 def test_an_import_upwards_is_found(path, text):
     assert len(layers(sources({path: text}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("core/fields/columns.py", "from ..crud import Crud"),
+        ("core/crud/verbs.py", "from ..http.links import single_args"),
+        ("core/http/errors.py", "from ..crud.verbs import Page"),
+        ("core/http/contract.py", "from core.rest import Api"),
+        ("core/rest/bulk.py", "from .. import pages"),
+        ("core/pages/views.py", "from ..rest.dump import plan"),
+        ("core/forms/inputs.py", "from ..menu import Link"),
+        ("core/rest/rows.py", "from core import create_app"),
+        ("core/rest/rows.py", "import core"),
+        ("core/schemas.py", "from .crud import Crud"),
+        ("core/models.py", "from .factory import create_app"),
+        ("core/models.py", "from .something import new"),
+        ("core/http/cors.py", "if TYPE_CHECKING:\n    from ..rest import Api"),
+    ],
+)
+def test_an_import_against_the_order_of_the_core_is_found(path, text):
+    assert len(core_order(sources({path: text}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("core/crud/verbs.py", "from . import integrity\nfrom .. import signals\nfrom ..fields.strict import Text"),
+        ("core/rest/rows.py", "from .. import cursors\nfrom ..crud.verbs import Crud\nfrom ..http.json import x"),
+        ("core/schemas.py", "from .fields.columns import field_class"),
+        ("core/factory.py", "from . import http\nfrom .menu import Link"),
+        ("core/__init__.py", "from .factory import create_app"),
+        ("app/blog/routes.py", "from core.menu import Link"),
+    ],
+)
+def test_an_import_in_the_order_of_the_core_is_no_fault(path, text):
+    assert core_order(sources({path: text})) == []
+
+
+def test_every_part_of_the_core_has_its_place_in_the_order():
+    parts = {source.path.parts[1].removesuffix(".py") for source in project() if source.path.parts[0] == "core"}
+
+    assert parts == {*CORE_PACKAGES, *CORE_SHARED, *CORE_TOP}
 
 
 INSTALLED = ["app.home", "app.blog", "app.shop"]

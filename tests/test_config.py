@@ -171,6 +171,99 @@ def test_lists_are_separated_by_commas():
     assert config["TRUSTED_HOSTS"] == ["example.org", ".example.com"]
 
 
+# --- origins, Redis -----------------------------------------------------------------------------
+
+
+def test_origins_are_of_all_apis_or_of_one():
+    config = load(
+        {
+            "SECRET_KEY": STRONG,
+            "CORS_ORIGINS": "https://one.example, HTTP://Two.example:8080",
+            "CORS_ORIGINS_EVENTS": "*",
+            "CORS_ORIGINS_API": "none",
+            "CORS_ORIGINS_RPC": "",
+        }
+    )
+
+    assert config["CORS_ORIGINS"] == ["https://one.example", "http://two.example:8080"]
+    assert config["CORS_ORIGINS_EVENTS"] == ["*"]
+    assert config["CORS_ORIGINS_API"] == []
+    assert "CORS_ORIGINS_RPC" not in config
+
+
+@pytest.mark.parametrize(
+    ("environment", "origins"),
+    [
+        ("development", ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]),
+        ("testing", []),
+        ("production", []),
+    ],
+)
+def test_only_pages_of_this_machine_may_call_in_development_only(environment, origins):
+    environ = {"APP_ENV": environment, "SECRET_KEY": STRONG, "DATABASE_URL": "sqlite://"}
+
+    assert load(environ)["CORS_ORIGINS"] == origins
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://site.example",
+        "http://site.example:8080",
+        "https://xn--bcher-kva.example",
+        "http://10.0.0.1",
+        "http://[2001:db8::1]:81",
+        "http://[::1]:*",
+        "*",
+    ],
+)
+def test_origin_is_taken(origin):
+    assert load({"SECRET_KEY": STRONG, "CORS_ORIGINS": origin})["CORS_ORIGINS"] == [origin]
+
+
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "CORS_ORIGINS_API"])
+@pytest.mark.parametrize(
+    ("origin", "cure"),
+    [
+        ("https://*.example.org", "write SCHEME://HOST"),
+        ("https://site.example/", "write SCHEME://HOST"),
+        ("https://site.example/path", "write SCHEME://HOST"),
+        ("https://site.example?", "write SCHEME://HOST"),
+        ("https://user@site.example", "write SCHEME://HOST"),
+        ("site.example", "write SCHEME://HOST"),
+        ("ftp://site.example", "write SCHEME://HOST"),
+        ("https://", "write SCHEME://HOST"),
+        ("https://bücher.example", "write SCHEME://HOST"),
+        ("https://site.example:*", "write SCHEME://HOST"),
+        ("null", "write SCHEME://HOST"),
+        ("https://site.example:443", "write https://site.example"),
+        ("http://site.example:080", "write http://site.example"),
+        ("https://one.example,*", "write it alone"),
+    ],
+)
+def test_what_is_no_origin_is_named_with_its_cure(name, origin, cure):
+    (found,) = faults(**{name: origin})
+
+    assert found.startswith(f"{name} is {origin!r}: ")
+    assert cure in found
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1", "redis://cache:6379/1", "rediss://site:hunter2@cache:6380/0", "redis://[::1]:6379/"]
+)
+def test_redis_url_is_taken(url):
+    assert load({"SECRET_KEY": STRONG, "REDIS_URL": url})["REDIS_URL"] == url
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:6379", "redis://", "http://cache", "redis://cache:port", "redis://cache/x", "redis://:99999"]
+)
+def test_redis_url_that_is_none_is_named_without_its_password(url):
+    (found,) = faults(REDIS_URL=url.replace("//", "//:hunter2@"))
+
+    assert found == "REDIS_URL cannot be used: write redis://HOST:PORT/NUMBER, with rediss:// for TLS"
+
+
 # --- the database -------------------------------------------------------------------------------
 
 

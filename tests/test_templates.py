@@ -18,8 +18,8 @@ from wtforms.validators import NumberRange
 from wtforms.widgets import CheckboxInput
 from wtforms.widgets import ListWidget
 
-from core.problems import KINDS
-from core.problems import Kind
+from core.http.problems import KINDS
+from core.http.problems import Kind
 
 
 class Address(wtforms.Form):

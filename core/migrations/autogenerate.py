@@ -1,6 +1,6 @@
 """What ``alembic revision --autogenerate`` may touch, and how a revision is written down.
 
-It may touch the tables of installed modules and no others. A revision is written in plain
+It may touch the tables of installed modules, and the core's, and no others. A revision is written in plain
 SQLAlchemy: it imports nothing of ours, and runs on every engine whichever it was made on.
 """
 
@@ -24,6 +24,7 @@ from services import Base
 from services import db
 
 from .. import modules
+from ..http.idempotency import idempotency_keys
 from ..modules import Module
 from .spelling import compare_server_default
 from .spelling import compare_type
@@ -32,6 +33,9 @@ from .spelling import make_plain
 from .spelling import render_item
 
 logger = logging.getLogger("core.migrations")
+
+#: The tables of the core itself, which are there whatever is installed.
+CORE_TABLES = {idempotency_keys.name: "core"}
 
 
 class Autogenerate:
@@ -43,7 +47,7 @@ class Autogenerate:
     def __init__(self, installed: Sequence[Module], history: ScriptDirectory) -> None:
         self.installed = installed
         self.history = history
-        self.labels = {module.label for module in installed}
+        self.labels = {module.label for module in installed} | {*CORE_TABLES.values()}
         self.left_alone: set[str] = set()
         self.metadata = self._merge()
 
@@ -110,8 +114,8 @@ class Autogenerate:
 
     @cached_property
     def owners(self) -> dict[str, str]:
-        """The label of the installed module that declares each table."""
-        owners: dict[str, str] = {}
+        """The label of the installed module, or ``core``, that declares each table."""
+        owners = dict(CORE_TABLES)
         for module in self.installed:
             for metadata in modules.metadatas(module):
                 if metadata is not db.metadata:

@@ -19,8 +19,8 @@ import services
 import settings
 
 from .. import modules
+from ..migrations import locks
 from ..signals import migrated
-from . import locks
 from .autogenerate import Autogenerate
 
 

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
 from config import ROOT
+from core.http.idempotency import idempotency_keys
 from core.migrations import commands
 from services import Base
 from services import db
@@ -41,6 +42,7 @@ def shelf_url(shelf_urls: dict[str, URL], databases: Any) -> Iterator[Callable[[
         if engine_name not in shelf_urls:
             shelf_urls[engine_name] = databases.make(engine_name)
             _execute(shelf_urls[engine_name], shelf.Base.metadata.create_all)
+            _execute(shelf_urls[engine_name], idempotency_keys.create)
         used.add(engine_name)
         return shelf_urls[engine_name]
 
@@ -59,7 +61,7 @@ def _empty(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         # A test that left a transaction open shall fail here, not hang.
         connection.execute(sa.text("SET lock_timeout = '5s'"))
-    for table in reversed(shelf.Base.metadata.sorted_tables):
+    for table in (idempotency_keys, *reversed(shelf.Base.metadata.sorted_tables)):
         connection.execute(table.delete())
 
 
