@@ -1,10 +1,10 @@
 """The documents are followed as a reader would: files are written, commands run, answers compared.
 
-A block ``python path`` is the file to write, ``settings.py`` the list to put there; a block
+A block with a path, ``python path``, is the file to write, ``settings.py`` the list to put there; a block
 ``console`` has commands after ``$`` and what they print, ``…`` standing for anything. A command
 that serves runs on until the document ends.
 
-README.md and docs/modules.md are written for a tree with the demos, and are followed only there. A
+All but CONTRIBUTING.md are written for a tree with the demos, and are followed only there. A
 product that writes documents of its own deletes this file, or names them here.
 """
 
@@ -28,13 +28,13 @@ import config
 import settings
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/modules.md", "docs/design.md")]
-WITH_DEMOS = pytest.mark.skipif(
-    not {"app.example", "app.api"} <= set(settings.INSTALLED_APPS), reason="this document shows the demos"
-)
+FOR_USERS = ("README.md", "docs/api.md", "docs/modules.md", "docs/writing-apis.md")
+DOCUMENTS = [ROOT / name for name in (*FOR_USERS, "CONTRIBUTING.md", "docs/design.md")]
+SHOWN = {"app.example", "app.api", "app.events", "app.jsonrpc", "app.apidocs"}
+WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="this document shows the demos")
 pytestmark = pytest.mark.usefixtures("curl")
 BLOCK = re.compile(r"^```(?P<info>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
-SERVES = ("make run", "python run.py")
+SERVES = ("make run", "make demo-site", "python run.py")
 
 #: What would run this very test again, or what CI runs anyway, is only looked at.
 INSTEAD = {
@@ -42,6 +42,7 @@ INSTEAD = {
     'make test ARGS="-k test_status"': 'make --dry-run test ARGS="-k test_status"',
     "make check": "make --dry-run check",
     "make lock": "make --dry-run lock",
+    "make attack": "make --dry-run attack",
 }
 
 
@@ -55,7 +56,7 @@ class Reader:
         if installed:
             self._lend_packages()
         self.port = _free_port()
-        names = [key.name for key in config.KEYS]
+        names = [name for key in config.KEYS for name in key.names(os.environ)]
         kept = {name: value for name, value in os.environ.items() if name not in names}
         path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         self.environ = {**kept, "PATH": path, "PORT": str(self.port)}
@@ -84,11 +85,11 @@ class Reader:
             elif path:
                 file = self.folder / path
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(block["text"])
+                file.write_text(block["text"].replace(":5000", f":{self.port}"))
 
     def run(self, command: str, expected: str) -> None:
         if command in SERVES:
-            self.serve(command)
+            self.serve(command, port=_free_port() if command == "make demo-site" else self.port)
             return
         command = INSTEAD.get(command, command).replace(":5000", f":{self.port}")
         pattern = re.compile(".*".join(map(re.escape, expected.split("…"))), re.S)
@@ -102,12 +103,12 @@ class Reader:
             time.sleep(0.2)
         pytest.fail(f"$ {command}\nexit {ran.returncode}\n{ran.stdout}\n{ran.stderr}\nexpected: {expected}")
 
-    def serve(self, command: str, host: str = "127.0.0.1") -> None:
+    def serve(self, command: str, *, port: int, host: str = "127.0.0.1") -> None:
         with (self.folder / "server.log").open("w") as log:
             server = subprocess.Popen(
                 command.split(),
                 cwd=self.folder,
-                env=self.environ,
+                env={**self.environ, "PORT": str(port)},
                 stdout=log,
                 stderr=log,
                 text=True,
@@ -117,12 +118,17 @@ class Reader:
         ends = time.monotonic() + 60
         while time.monotonic() < ends and server.poll() is None:
             try:
-                address = urllib.request.Request(f"http://127.0.0.1:{self.port}/", headers={"Host": host})
+                address = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": host})
                 urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - of this machine
                 return
             except OSError:
                 time.sleep(0.2)
         pytest.fail(f"$ {command}\n{(self.folder / 'server.log').read_text()}")
+
+    def revision(self) -> str:
+        """Return the only revision of the history."""
+        (file,) = (self.folder / "alembic" / "versions").glob("*.py")
+        return file.read_text()
 
     def stop(self) -> None:
         for server in self.servers:
@@ -139,7 +145,8 @@ def _free_port() -> int:
 
 def _commands(text: str) -> Iterator[tuple[str, str]]:
     for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
-        command, _, expected = part.partition("\n")
+        # A backslash at its end continues a line.
+        command, _, expected = part.replace("\\\n", "").partition("\n")
         yield command, expected.strip()
 
 
@@ -148,20 +155,22 @@ def _without(text: str, heading: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "path",
+    "names",
     [
-        pytest.param(ROOT / "README.md", marks=WITH_DEMOS),
-        ROOT / "CONTRIBUTING.md",
-        pytest.param(ROOT / "docs/modules.md", marks=WITH_DEMOS),
+        pytest.param(["README.md"], marks=WITH_DEMOS),
+        ["CONTRIBUTING.md"],
+        pytest.param(["docs/api.md"], marks=WITH_DEMOS),
+        # The second goes on with the library of the first.
+        pytest.param(["docs/modules.md", "docs/writing-apis.md"], marks=WITH_DEMOS),
     ],
-    ids=lambda path: path.name,
+    ids=lambda names: Path(names[0]).name,
 )
-def test_document_is_true(path: Path, tmp_path: Path) -> None:
-    text = _without(path.read_text(), "The classic way")
+def test_document_is_true(names: list[str], tmp_path: Path) -> None:
+    text = "".join(_without((ROOT / name).read_text(), "The classic way") for name in names)
     reader = Reader(tmp_path / "project", installed=True)
     try:
         if ":5000" in text and "$ make run" not in text:
-            reader.serve("make run")
+            reader.run("make run", "")
         reader.follow(text)
     finally:
         reader.stop()
@@ -177,11 +186,11 @@ def test_readme_classic_way_is_true(tmp_path: Path) -> None:
         reader.stop()
 
 
-def _section(heading: str) -> str:
-    """Return the ``sh`` block below a heading of the README."""
-    found = re.search(rf"^## {heading}$.*?^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+def _section(heading: str, number: int = 1) -> str:
+    """Return a ``sh`` block below a heading of the README, the first by default."""
+    found = re.search(rf"^## {heading}$(.*?)(?=^## )", (ROOT / "README.md").read_text(), re.M | re.S)
     assert found
-    return found[1]
+    return re.findall(r"^```sh\n(.*?)^```$", found[1], re.M | re.S)[number - 1]
 
 
 @WITH_DEMOS
@@ -190,11 +199,13 @@ def test_readme_start_of_a_product_is_true(tmp_path: Path) -> None:
     for command in _section("Starting your product").splitlines():
         reader.run(command, "")
     text = (reader.folder / "settings.py").read_text()
-    text = text.replace('    "app.example",\n', "").replace('    "app.api",\n', "")
-    (reader.folder / "settings.py").write_text(text)
+    (reader.folder / "settings.py").write_text(re.sub(r'    "app\.(example|api|events)",\n', "", text))
     try:
-        reader.run('alembic revision --autogenerate -m "first"', "No changes in the models")
-        reader.serve("make run")
+        for command in _section("Starting your product", 2).splitlines():
+            reader.run(command, "")
+        assert "core_idempotency_key" in reader.revision()
+        reader.run("flask --app run apidocs check", "")
+        reader.run("make run", "")
         reader.run("curl http://127.0.0.1:5000/", "Installed modules")
     finally:
         reader.stop()
@@ -210,7 +221,7 @@ def test_readme_production_is_true(tmp_path: Path, new_database: Callable[[str],
     reader.environ |= dict(word.split("=", 1) for word in given.split())
     try:
         reader.run(upgrade, "")
-        reader.serve(serve, host="www.example.org")
+        reader.serve(serve, port=reader.port, host="www.example.org")
         reader.run('curl -H "Host: www.example.org" http://127.0.0.1:5000/', "Installed modules")
         reader.run("curl http://127.0.0.1:5000/", "is not trusted")
     finally:
