@@ -6,14 +6,18 @@ platform = @scripts/install requirements.txt
 tools = @scripts/install tests/requirements.txt
 ARGS =
 
-.PHONY: help run test check migrate shell bench lock clean
+.PHONY: help run demo-site test check openapi attack migrate shell bench lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run:  ## serve http://127.0.0.1:5000 with a database and data (PORT=8000 moves it)
 	$(platform)
 	@exec $(python) run.py --prepare
+
+demo-site:  ## serve examples/decoupled on http://127.0.0.1:8001, beside `make run` (PORT=8002 moves it)
+	$(platform)
+	@exec $(python) -m http.server --bind 127.0.0.1 --directory examples/decoupled $(or $(PORT),8001)
 
 test:  ## run all tests on all cores (ARGS="-k word" chooses)
 	$(tools)
@@ -26,6 +30,14 @@ check:  ## hold style, types and boundaries
 	@$(python) -m mypy
 	@$(python) -m pytest --quiet tests/test_boundaries.py
 
+openapi:  ## write docs/openapi.json, and tell what has changed (ARGS=--breaking accepts that it breaks)
+	$(platform)
+	@$(python) -m flask --app run apidocs write $(ARGS)
+
+attack:  ## let schemathesis look for faults of the API, about an hour (EXAMPLES=50 is less)
+	$(tools)
+	@SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),300) $(python) -m pytest tests/apidocs/test_schemathesis.py $(ARGS)
+
 migrate:  ## bring the database to the newest revision
 	$(platform)
 	@$(python) -m alembic upgrade head
@@ -34,7 +46,7 @@ shell:  ## open a Python shell with the application
 	$(platform)
 	@exec $(python) -m flask --app run shell
 
-bench:  ## measure Andamio beside others, about five minutes (ARGS="--only start")
+bench:  ## measure Andamio beside others, about seven minutes (ARGS="--only start")
 	@scripts/install benchmarks/requirements.txt
 	@$(python) -m benchmarks.run $(ARGS)
 
