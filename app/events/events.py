@@ -26,6 +26,15 @@ _INSERT_NEW = f"{_INSERT} ON CONFLICT (id) DO NOTHING"
 #: "updated" the driver says that a row was changed, so that what is new could not be counted.
 _INSERT_NEW_MARIADB = _INSERT.replace("INSERT INTO", "INSERT IGNORE INTO")
 
+#: MariaDB takes a LIMIT in a subquery only one level deeper.
+_DELETE_OLD = """
+    DELETE FROM events_event WHERE id IN (
+        SELECT id FROM (
+            SELECT id FROM events_event WHERE occurred_at < :until ORDER BY occurred_at, id LIMIT :limit
+        ) AS old
+    )
+"""
+
 #: A place in the list: next to which event, and on which side.
 PLACE = re.compile(r"(after|before)\.([0-9]{1,17})\.([0-9a-f-]{36})")
 
@@ -58,8 +67,10 @@ def _row(event: Mapping[str, Any], received: datetime) -> dict[str, Any]:
 
 
 def _insert(rows: Sequence[Mapping[str, Any]]) -> int:
+    insert = _INSERT_NEW_MARIADB if cursors.engine_name() in ("mysql", "mariadb") else _INSERT_NEW
+    if len(rows) == 1:
+        return cursors.write(insert, rows[0])
     with cursors.transaction() as cursor:
-        insert = _INSERT_NEW_MARIADB if cursor.engine_name in ("mysql", "mariadb") else _INSERT_NEW
         return cursor.executemany(insert, rows).rowcount
 
 
@@ -132,24 +143,10 @@ def delete_before(moment: datetime, *, at_once: int = 1000) -> int:
     :return: how many
     """
     deleted = 0
-    while count := cursors.retried(lambda: _delete(to_number(moment), at_once)):
+    values = {"until": to_number(moment), "limit": at_once}
+    while count := cursors.retried(lambda: cursors.write(_DELETE_OLD, values)):
         deleted += count
     return deleted
-
-
-def _delete(until: int, limit: int) -> int:
-    # MariaDB takes a LIMIT in a subquery only one level deeper.
-    with cursors.transaction() as cursor:
-        return cursor.execute(
-            """
-            DELETE FROM events_event WHERE id IN (
-                SELECT id FROM (
-                    SELECT id FROM events_event WHERE occurred_at < :until ORDER BY occurred_at, id LIMIT :limit
-                ) AS old
-            )
-            """,
-            {"until": until, "limit": limit},
-        ).rowcount
 
 
 def _place(text: str | None) -> tuple[str, int, str]:

@@ -20,6 +20,7 @@ from core.migrations import commands
 from services import Base
 from services import db
 from tests.core import shelf
+from tests.proxies import Proxy
 
 # --- an application with the module of the tests ------------------------------------------------
 
@@ -94,6 +95,23 @@ def _with_maker(app: Flask) -> Flask:
         db.session.add(shelf.Maker(id=1, name="Acme"))
         db.session.commit()
     return app
+
+
+@pytest.fixture
+def proxied(
+    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
+    """Put a proxy before the database: ``proxied("mariadb")`` gives an application, and what cuts it off."""
+    proxies = []
+
+    def make(engine_name: str) -> tuple[Flask, Proxy]:
+        url = shelf_url(engine_name)
+        proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
+        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [shelf.__name__]), proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.cut()
 
 
 # --- modules and migrations written for one test ------------------------------------------------

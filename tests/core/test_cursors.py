@@ -21,7 +21,6 @@ from core import cursors
 from core import placeholders
 from services import db
 from tests.core import shelf
-from tests.proxies import Proxy
 
 INSERT = "INSERT INTO shelf_maker (id, name) VALUES (:id, :name)"
 
@@ -126,6 +125,36 @@ def test_what_ran_is_committed_at_the_end(store: Flask) -> None:
     assert names() == ["a", "n2", "n3", "n4"]
 
 
+def test_one_statement_is_a_transaction_of_its_own(store: Flask) -> None:
+    for number in range(1, 4):
+        assert cursors.write(INSERT, {"id": number, "name": f"a{number}"}) == 1
+    assert cursors.write("UPDATE shelf_maker SET name = :name WHERE id = :id", {"id": 3, "name": "b"}) == 1
+    assert cursors.write("DELETE FROM shelf_maker WHERE id < 3") == 2
+    assert cursors.write("DELETE FROM shelf_maker WHERE id > 9") == 0
+    # Another connection sees it.
+    with sa.create_engine(db.engine.url, poolclass=sa.NullPool).connect() as connection:
+        found = connection.execute(sa.text("SELECT name FROM shelf_maker ORDER BY id"))
+        assert list(found.scalars()) == ["b"]
+
+
+def test_one_statement_that_fails_leaves_the_connection_in_use(store: Flask) -> None:
+    add(1)
+    before = driver_connection()
+    for _ in range(20):
+        with pytest.raises(IntegrityError, match="INSERT INTO shelf_maker"):
+            cursors.write(INSERT, {"id": 1, "name": "b"})
+    assert driver_connection() is before
+    # It begins transactions again.
+    with pytest.raises(IntegrityError):
+        add_both({"id": 2, "name": "c"}, {"id": 1, "name": "d"})
+    assert names() == ["x1"]
+
+
+def driver_connection() -> Any:
+    with db.engine.connect() as connection:
+        return connection.connection.driver_connection
+
+
 class Stop(Exception):
     """Raised by the tests."""
 
@@ -226,30 +255,15 @@ def test_nothing_is_hidden_from_a_listener(store: Flask) -> None:
             assert cursor.execute("UPDATE shelf_maker SET name = 'z' WHERE id = :id", {"id": 4}).rowcount == 1
         with pytest.raises(IntegrityError):
             add(1)
-        assert names() == ["x1", "x2", "n3", "z"]
+        assert cursors.write("UPDATE shelf_maker SET name = 'y' WHERE id = 4") == 1
+        assert names() == ["x1", "x2", "n3", "y"]
     finally:
         event.remove(db.engine, "before_cursor_execute", hear)
     heard = [word for word in heard if word not in ("BEGIN", "COMMIT")]
-    assert heard == ["INSERT", "INSERT", "SELECT", "UPDATE", "INSERT", "SELECT"]
+    assert heard == ["INSERT", "INSERT", "SELECT", "UPDATE", "INSERT", "UPDATE", "SELECT"]
 
 
 # --- a database that goes -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def proxied(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
-) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
-    proxies = []
-
-    def make(engine_name: str) -> tuple[Flask, Proxy]:
-        url = shelf_url(engine_name)
-        proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
-        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [shelf.__name__]), proxies[-1]
-
-    yield make
-    for proxy in proxies:
-        proxy.cut()
 
 
 SERVERS = pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
@@ -268,8 +282,9 @@ def test_lost_connection_is_not_noticed(proxied: Any, engine_name: str) -> None:
             proxy.restore()
             cursors.retried(partial(add, number + 10))
             cursors.read("SELECT 1")
-            with cursors.transaction() as cursor:
-                cursor.execute("DELETE FROM shelf_maker WHERE id >= 10")
+            proxy.cut()
+            proxy.restore()
+            assert cursors.retried(partial(cursors.write, "DELETE FROM shelf_maker WHERE id >= 10")) == 1
 
 
 @SERVERS

@@ -32,7 +32,6 @@ from tests.core import shelf
 from tests.core.shelf import Maker
 from tests.core.shelf import Thing
 from tests.core.shelf import things
-from tests.proxies import Proxy
 
 SECRET = "the secret of the house"
 
@@ -272,22 +271,6 @@ def test_error_page_does_not_depend_on_the_layout(house: Flask, caplog: pytest.L
 
 
 # --- the database -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def proxied(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
-) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
-    proxies = []
-
-    def make(engine_name: str) -> tuple[Flask, Proxy]:
-        url = shelf_url(engine_name)
-        proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
-        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [shelf.__name__]), proxies[-1]
-
-    yield make
-    for proxy in proxies:
-        proxy.cut()
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
