@@ -19,6 +19,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from socketserver import BaseServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -330,22 +331,27 @@ def visitor(site: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def live_server() -> Iterator[Callable[[Flask], str]]:
-    """Serve applications on free ports: ``live_server(app)`` gives ``http://127.0.0.1:…``."""
+def run_server() -> Iterator[Callable[[BaseServer], str]]:
+    """Run servers in threads until the test ends: ``run_server(server)`` gives ``http://127.0.0.1:…``."""
     running = []
 
-    def start(app: Flask) -> str:
-        server = make_server("127.0.0.1", 0, app, threaded=True)
+    def start(server: BaseServer) -> str:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         running.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
+        return f"http://127.0.0.1:{server.server_address[1]}"
 
     yield start
     for server, thread in running:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def live_server(run_server: Callable[[BaseServer], str]) -> Callable[[Flask], str]:
+    """Serve applications on free ports: ``live_server(app)`` gives ``http://127.0.0.1:…``."""
+    return lambda app: run_server(make_server("127.0.0.1", 0, app, threaded=True))
 
 
 @pytest.fixture

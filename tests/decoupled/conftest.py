@@ -1,11 +1,11 @@
 """The static site on an origin of its own, and the API that it asks, set as in production."""
 
 import functools
-import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler
 from http.server import ThreadingHTTPServer
+from socketserver import BaseServer
 from typing import Any
 
 import pytest
@@ -42,22 +42,10 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def serve_site() -> Iterator[Callable[[], str]]:
+def serve_site(run_server: Callable[[BaseServer], str]) -> Callable[[], str]:
     """Serve the site; each call gives another origin."""
-    running = []
-
-    def serve() -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield serve
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    handler = functools.partial(Quiet, directory=str(SITE))
+    return lambda: run_server(ThreadingHTTPServer(("127.0.0.1", 0), handler))
 
 
 @pytest.fixture
