@@ -119,7 +119,7 @@ class Reader:
         while time.monotonic() < ends and server.poll() is None:
             try:
                 address = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": host})
-                urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - of this machine
+                urllib.request.urlopen(address, timeout=30).close()  # noqa: S310 - of this machine
                 return
             except OSError:
                 time.sleep(0.2)

@@ -55,6 +55,8 @@ def attack(url: str, folder: Path, *options: str) -> None:
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(FOLDER / "schemathesis.toml")),
             *("run", url, "--checks", "all", "--max-examples", str(EXAMPLES), *options),
             *("--continue-on-failure", "--no-shrink", "--no-color"),
+            # Its two workers share an interpreter: an answer waits for the other's making up of cases.
+            *("--max-response-time", "60"),
         ],
         # It leaves notes for its next run.
         cwd=folder,

@@ -336,7 +336,7 @@ def test_while_redis_is_away_each_process_counts_for_itself(make_shop, start_red
     started = time.monotonic()
 
     assert codes(client, "/shop/v1/rare", 3) == [200, 429, 429]
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert len([record for record in caplog.records if "falling back to in-memory" in record.message]) == 1
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
@@ -368,7 +368,8 @@ def test_redis_that_does_not_answer_is_waited_for_once(make_shop):
         started = time.monotonic()
 
         assert codes(client, "/shop/v1/one", 6) == [200] * 5 + [429]
-        assert 0.4 < time.monotonic() - started < 1.9
+        # Six would take three seconds.
+        assert 0.4 < time.monotonic() - started < 2.9
 
 
 def test_redis_that_was_never_there_does_not_stop_the_start(make_shop):
