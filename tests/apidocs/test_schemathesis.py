@@ -1,6 +1,7 @@
 """schemathesis, an attacker that reads the document: every operation, with valid, invalid and hostile requests.
 
-It makes more of them with ``make attack``, or ``SCHEMATHESIS_EXAMPLES=500 pytest tests/apidocs/test_schemathesis.py``.
+In the suite they are the same each time, so that a failure tells of a change. ``make attack`` makes up others, and
+more of them: ``SCHEMATHESIS_EXAMPLES=500 pytest tests/apidocs/test_schemathesis.py``.
 """
 
 import os
@@ -21,6 +22,9 @@ from tests.core import shelf
 
 #: So many requests of each phase are made up for an operation; by default those that are found in a minute.
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
+
+#: What the requests are made up from.
+SEED = () if "SCHEMATHESIS_EXAMPLES" in os.environ else ("--seed", "1")
 
 FOLDER = Path(__file__).parent
 
@@ -53,7 +57,7 @@ def attack(url: str, folder: Path, *options: str) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(FOLDER / "schemathesis.toml")),
-            *("run", url, "--checks", "all", "--max-examples", str(EXAMPLES), *options),
+            *("run", url, "--checks", "all", "--max-examples", str(EXAMPLES), *SEED, *options),
             *("--continue-on-failure", "--no-shrink", "--no-color"),
             # Its two workers share an interpreter: an answer waits for the other's making up of cases.
             *("--max-response-time", "60"),
