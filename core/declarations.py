@@ -68,10 +68,14 @@ def _nearest(app: Flask, endpoint: str, name: str) -> Declaration | None:
         resource: type = getattr(view_class, "resource", view_class)
         if getattr(resource, name, None) is not None:
             return Declaration(getattr(resource, name), f"{resource.__module__}.{resource.__qualname__}")
-    return _of_blueprint(app, endpoint.rpartition(".")[0], name)
+    return declared_for(app, endpoint.rpartition(".")[0], name)
 
 
-def _of_blueprint(app: Flask, path: str, name: str) -> Declaration | None:
+def declared_for(app: Flask, path: str, name: str) -> Declaration | None:
+    """Return what was declared for a blueprint, or for the nearest of those around it.
+
+    :param path: its name with those of the blueprints around it, ``shop.api``
+    """
     known = app.extensions.get("declarations", {})
     while path:
         if (path, name) in known:

@@ -43,3 +43,18 @@ class InUse(VerbError):
 
 class Stale(VerbError):
     """The row has changed since the caller read it."""
+
+
+class Unauthenticated(VerbError):
+    """It is not known who is asking, and must be."""
+
+
+class Forbidden(VerbError):
+    """It is known who is asking, and they may not.
+
+    :param permissions: any of which would be enough
+    """
+
+    def __init__(self, permissions: Iterable[str] = ()) -> None:
+        self.permissions = frozenset(permissions)
+        super().__init__(f"This takes the permission {' or '.join(sorted(self.permissions))}." if permissions else "")

@@ -1,4 +1,4 @@
-"""The navigation bar, made of what the modules offer in their ``menu.py``.
+"""The site's header, made of what the modules offer in their ``menu.py``: entries, and templates at its end.
 
 A module that is taken out of ``INSTALLED_APPS`` takes its entries with it.
 """
@@ -6,6 +6,7 @@ A module that is taken out of ``INSTALLED_APPS`` takes its entries with it.
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
+from typing import Any
 
 from flask import Flask
 from flask import current_app
@@ -13,6 +14,7 @@ from flask import request
 from flask import url_for
 from flask.globals import request_ctx
 
+from .http.policies import may_open
 from .modules import ModuleError
 from .modules import offers
 
@@ -45,8 +47,11 @@ def init_app(app: Flask) -> None:
 
     :raises core.modules.ModuleError: if one leads to an endpoint that there is not
     """
-    app.extensions["menu"] = {module.name: file.entries for module, file in offers(app, "menu")}
-    app.jinja_env.globals["menu"] = menu
+    files = [(module.name, file) for module, file in offers(app, "menu")]
+    app.extensions["menu"] = {name: file.entries for name, file in files if hasattr(file, "entries")}
+    app.extensions["row_menu"] = [file.row_entries for _, file in files if hasattr(file, "row_entries")]
+    app.extensions["header"] = [file.header for _, file in files if hasattr(file, "header")]
+    app.jinja_env.globals |= {"menu": menu, "header_templates": header_templates, "row_menu": row_menu}
     with app.test_request_context():
         for name, links in app.extensions["menu"].items():
             for link in links():
@@ -68,8 +73,19 @@ def menu() -> list[Entry]:
     return [replace(entry, active=entry.url == nearest) for entry in found]
 
 
+def header_templates() -> list[str]:
+    """Return the templates at the end of the header; none where no address can be made (an untrusted host)."""
+    return [] if request_ctx.url_adapter is None else current_app.extensions["header"]
+
+
+def row_menu(item: Any) -> list[Entry]:
+    """Return what the modules offer for a row, beside the buttons of its page: ``menu.row_entries(item)``."""
+    collected: list[Callable[[Any], list[Entry]]] = current_app.extensions["row_menu"]
+    return [entry for offer in collected for entry in offer(item)]
+
+
 def entries(module: str) -> list[Entry]:
-    """Return the entries of one module."""
+    """Return the entries of one module, without those that lead where whoever is asking may not go."""
     collected: dict[str, Callable[[], list[Link]]] = current_app.extensions["menu"]
     links = collected[module]() if module in collected else []
-    return [Entry(link.label, url_for(link.endpoint)) for link in links]
+    return [Entry(link.label, url_for(link.endpoint)) for link in links if may_open(link.endpoint)]

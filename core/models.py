@@ -1,4 +1,4 @@
-"""What models share: columns that mean the same on every engine, and two mixins."""
+"""What models share: columns that mean the same on every engine, and three mixins."""
 
 from datetime import UTC
 from datetime import datetime
@@ -93,6 +93,15 @@ class Timestamped:
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, info={"read_only": True})
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, onupdate=now, info={"read_only": True})
+
+
+class Owned:
+    """Adds ``owner_key``: whose row it is, by the key of who created it with the verbs.
+
+    No API and no form shows it. A policy names it: ``permission("shop.order.edit", owner="owner_key")``.
+    """
+
+    owner_key: Mapped[str | None] = mapped_column(exact(64), index=True, info={"hidden": True})
 
 
 class Versioned:

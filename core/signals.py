@@ -20,5 +20,12 @@ row_updated = _namespace.signal("row-updated")
 #: ``item``: the row that is gone.
 row_deleted = _namespace.signal("row-deleted")
 
+#: Statements that the session does not see have written a row, and whoever ran them says so, in the same transaction.
+#: ``key``: of the row. ``before``, ``after``: attribute to value of what has changed; ``None`` where there was no row.
+row_written = _namespace.signal("row-written")
+
 #: ``revisions``: ids that ``alembic upgrade`` or ``downgrade`` has just run. Sender: ``None``.
 migrated = _namespace.signal("migrated")
+
+#: ``prepare`` has brought the database to head, and loaded the demo data. Sender: the application.
+prepared = _namespace.signal("prepared")

@@ -2,6 +2,9 @@
 
 from flask import Blueprint
 
+from core.access import PUBLIC
+from core.http.policies import restrict
+
 bp = Blueprint(
     "jsonrpc",
     __name__,
@@ -9,6 +12,7 @@ bp = Blueprint(
     static_folder="static",
     static_url_path="/docs/rpc/static",
 )
+restrict(bp, PUBLIC)
 
 from . import api
 from . import routes

@@ -5,11 +5,13 @@ from flask import Response
 from flask import current_app
 from flask import request
 
+from core.access import PUBLIC
 from core.http.apis import mark_api
 from core.http.bodies import JSON
 from core.http.bodies import WrongMediaType
 from core.http.bodies import check_acceptable
 from core.http.contract import read_query
+from core.http.policies import access
 from core.http.responses import empty_response
 
 from .calls import Dispatcher
@@ -20,12 +22,14 @@ mark_api(bp)
 
 
 @bp.post("")
+@access(PUBLIC)
 def answer() -> Response:
     """Call methods by JSON-RPC 2.0.
 
     Every request is answered by 200, also where the method fails; 204 if there are notifications only.
-    What is no request is answered by 400. Each call of a batch is a transaction of its own. The method
-    `rpc.discover` describes all methods, and so does the page at `/docs/rpc`.
+    What is no request is answered by 400. Whether a method may be called is asked call by call. Each call
+    of a batch is a transaction of its own. The method `rpc.discover` describes all methods, and so does the
+    page at `/docs/rpc`.
     """
     check_acceptable()
     read_query(None)

@@ -41,6 +41,9 @@ MEMBERS = {"jsonrpc", "method", "params", "id"}
 #: Runs a method with its arguments and returns its result as JSON; may raise CallError.
 Runner = Callable[[Method, list[Any], dict[str, Any]], bytes]
 
+#: Asks whether a method may be called at all; may raise CallError.
+Guard = Callable[[Method], None]
+
 Response = dict[str, Any]
 
 
@@ -60,6 +63,7 @@ class Dispatcher:
     """Answers what callers send.
 
     :param run: what is around each call: a transaction, the words for its errors
+    :param admit: is asked before each call, and before its parameters are read
     :param most_calls: in one batch
     :param seconds: that a batch may take before its next call
     """
@@ -68,11 +72,13 @@ class Dispatcher:
         self,
         methods: Mapping[str, Method],
         run: Runner = Method.call,
+        admit: Guard = lambda method: None,
         most_calls: int = MOST_CALLS,
         seconds: float = BATCH_SECONDS,
     ) -> None:
         self.methods = methods
         self.run = run
+        self.admit = admit
         self.most_calls = most_calls
         self.seconds = seconds
 
@@ -122,6 +128,7 @@ class Dispatcher:
         if method is None:
             raise CallError(METHOD_NOT_FOUND)
         try:
+            self.admit(method)
             args, kwargs = method.signature.bind(request.get("params", []))
             return orjson.Fragment(self.run(method, args, kwargs))
         except CallError:

@@ -10,8 +10,10 @@ from flask import current_app
 from flask import url_for
 
 import settings
+from core.access import PUBLIC
 from core.fields.json_schema import COMPONENTS
 from core.fields.json_schema import json_schema
+from core.http.policies import access
 from core.http.problems import KINDS
 
 from .errors import PROBLEM_CODES
@@ -22,11 +24,13 @@ from .signatures import Signature
 VERSION = "1.3.2"
 
 
+@access(PUBLIC)
 def index() -> dict[str, Any]:
     """Name the site and its methods."""
     return {"name": settings.SITE_NAME, "methods": [*installed()]}
 
 
+@access(PUBLIC)
 def discover() -> dict[str, Any]:
     """Describe the methods, in OpenRPC."""
     return {
@@ -60,9 +64,16 @@ def describe(method: Method) -> dict[str, Any]:
         "params": params,
         "result": result | ({"description": method.words["return"]} if "return" in method.words else {}),
         "errors": [{"$ref": f"#/components/errors/{name}"} for name in _problems(method)],
+        # A member of our own, as the specification has them begin: it knows no security.
+        "x-access": who_may(method),
         "examples": [_example(method, number, one) for number, one in enumerate(method.examples, 1)],
     }
     return {name: value for name, value in found.items() if value not in ("", []) or name == "params"}
+
+
+def who_may(method: Method) -> str:
+    """Say who may call a method: a permission, ``public``, or nothing where none is declared."""
+    return "" if method.policy is None else method.policy.reason
 
 
 def params_structure(signature: Signature) -> str:
@@ -91,6 +102,8 @@ def _example(method: Method, number: int, params: dict[str, Any]) -> dict[str, A
 
 def _problems(method: Method) -> list[str]:
     said = [kind for kind, _ in method.problems]
+    if method.policy not in (None, PUBLIC):
+        said += ["unauthorized", "forbidden"]
     return [kind for kind in dict.fromkeys([*said, "unavailable"]) if kind in PROBLEM_CODES]
 
 

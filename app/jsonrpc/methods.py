@@ -10,6 +10,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
+from core.access import Policy
 from core.http.json import dump_bytes
 
 from .errors import CallError
@@ -34,6 +35,12 @@ class Method:
         """Call the function and write its result as JSON."""
         result = self.function(*args, **kwargs)
         return dump_bytes(self.signature.result.serialize("", None, lambda *_: result))
+
+    @property
+    def policy(self) -> Policy | None:
+        """Who may call it; ``None`` if that is not declared."""
+        found: Policy | None = getattr(self.function, "policy", None)
+        return found
 
     @cached_property
     def summary(self) -> str:

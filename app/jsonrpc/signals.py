@@ -1,7 +1,12 @@
 """Collect the methods as soon as all modules are there: what cannot be called is said at start."""
 
+from collections.abc import Iterator
+from collections.abc import Mapping
+
 from flask import Flask
 
+from core.http import policies
+from core.http.policies import Guarded
 from core.modules import ModuleError
 from core.modules import offers
 from core.signals import app_ready
@@ -10,9 +15,11 @@ from . import bp
 from .calls import Dispatcher
 from .documents import discover
 from .documents import index
+from .methods import Method
 from .methods import collect
 from .methods import make_method
 from .signatures import SignatureError
+from .transactions import admit
 from .transactions import run
 
 #: What a module cannot be called: methods of these names are ours, or the specification's (section 4).
@@ -36,4 +43,11 @@ def collect_methods(app: Flask) -> None:
         methods = own | collect(files)
     except SignatureError as error:
         raise ModuleError(str(error)) from error
-    app.extensions["jsonrpc"] = Dispatcher(dict(sorted(methods.items())), run)
+    app.extensions["jsonrpc"] = Dispatcher(dict(sorted(methods.items())), run, admit)
+    policies.also(app, lambda: guarded(methods))
+
+
+def guarded(methods: Mapping[str, Method]) -> Iterator[Guarded]:
+    """Yield each method with who may call it."""
+    for name, method in methods.items():
+        yield Guarded(name, "call", "/rpc", method.policy)

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import request
 
+from core.access import require
 from core.http.errors import RETRY_AFTER_SECONDS
 from core.http.errors import describe
 from core.http.problems import KINDS
@@ -16,6 +17,22 @@ from .errors import OTHER_PROBLEM
 from .errors import PROBLEM_CODES
 from .errors import CallError
 from .methods import Method
+
+
+def admit(method: Method) -> None:
+    """Hold whoever is calling to the method's policy.
+
+    :raises CallError: if they may not
+    """
+    if method.policy is None:
+        return
+    try:
+        require(method.policy)
+    except Exception as error:
+        problem = describe(error)
+        if not _is_for_callers(problem.kind):
+            raise
+        raise _call_error(problem) from error
 
 
 def run(method: Method, args: list[Any], kwargs: dict[str, Any]) -> bytes:

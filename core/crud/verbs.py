@@ -4,6 +4,8 @@ A module writes ``class Products(Crud)`` with a ``model`` and what its list unde
 object of it, and every face (REST, pages, RPC) calls that. The verbs write into the session and
 flush; the face commits, so that a request is one transaction. What these do not cover is met by
 overriding :meth:`Crud.select`, :meth:`Crud.check` or :meth:`Crud.fold`, or by writing the verb out.
+
+Each verb holds whoever is asking to its policy in :attr:`Crud.access`, so that all faces agree.
 """
 
 from collections.abc import Callable
@@ -28,13 +30,21 @@ import settings
 from services import db
 
 from .. import signals
+from ..access import PUBLIC
+from ..access import Policy
+from ..access import allowed
+from ..access import condition
+from ..access import identity
+from ..access import require
 from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import NotFound
 from ..exceptions import Stale
 from ..fields.strict import from_text
+from ..models import Owned
 from ..words import words
 from . import integrity
+from . import readers
 from .listing import Listing
 from .listing import Query
 
@@ -73,14 +83,49 @@ class Crud:
     order: ClassVar[Sequence[str]] = ()
     #: Rows a page, where the caller does not say.
     page_size: ClassVar[int] = settings.PAGE_SIZE
+    #: Who may use which verb: ``{"create": permission("shop.order.add")}``; what is not named is open to everybody.
+    access: ClassVar[Mapping[str, Policy]] = {}
 
     def __init__(self) -> None:
+        self._check_access()
         self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size, self.fold)
         mapper = sa.inspect(self.model)
         self.key = getattr(self.model, self.listing.key)
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
         self.attributes = set(mapper.all_orm_descriptors.keys())
+        readers.add(self)
+
+    def _check_access(self) -> None:
+        name = type(self).__name__
+        unknown = sorted(set(self.access) - set(VERBS))
+        if unknown:
+            raise TypeError(f"{name}.access names {', '.join(unknown)}: use {', '.join(VERBS)}")
+        for verb, policy in self.access.items():
+            owner = getattr(policy, "owner", None)
+            if owner is not None and not hasattr(self.model, owner):
+                raise TypeError(f"{name}.access[{verb!r}]: {self.model.__name__} has no attribute {owner}")
+
+    # --- who may ---
+
+    def require(self, verb: str, item: Any = None) -> None:
+        """Hold whoever is asking to the policy of a verb.
+
+        :raises Unauthenticated: if it is not known who they are
+        :raises Forbidden: if it is known, and they may not
+        """
+        policy = self.access.get(verb, PUBLIC)
+        if policy is not PUBLIC:
+            require(policy, item)
+
+    def may(self, verb: str, item: Any = None) -> bool:
+        """Return whether whoever is asking may use a verb, on a row if one is given."""
+        return allowed(self.access.get(verb, PUBLIC), item)
+
+    def visible(self, verb: str) -> sa.Select[Any]:
+        """Choose the rows that whoever is asking may read: all, or where that is declared so, their own."""
+        own = condition(self.access.get(verb, PUBLIC), self.model)
+        return self.select() if own is None else self.select().where(own)
 
     # --- seams ---
 
@@ -107,6 +152,7 @@ class Crud:
         :param options: what else to read at once, ``joinedload(Product.category)``
         :raises NotFound: if the page is past the end
         """
+        self.require("list")
         query = self.listing.parse({}) if query is None else query
         select = self.statement(query).options(*options)
         items = list(db.session.scalars(select, self.listing.values(query)).unique())
@@ -120,7 +166,8 @@ class Crud:
         :param options: as for :meth:`list`
         :raises NotFound: if no row has this key
         """
-        select = self.select().where(self.key == self.parse_key(key)).options(*options)
+        self.require("get")
+        select = self.visible("get").where(self.key == self.parse_key(key)).options(*options)
         found = db.session.scalars(select).unique().one_or_none()
         if found is None:
             raise self.missing(key)
@@ -133,7 +180,10 @@ class Crud:
         :raises Invalid: if it breaks a rule of the database, such as a unique name
         :raises TypeError: if it names what is no attribute of the model
         """
+        self.require("create")
         item = self.model()
+        if isinstance(item, Owned):
+            item.owner_key = identity().key
         self._assign(item, data)
         db.session.add(item)
         self._flush(data)
@@ -148,6 +198,7 @@ class Crud:
         :raises Invalid: as for :meth:`create`
         :raises TypeError: as for :meth:`create`
         """
+        self.require("update", item)
         self._refuse_stale(item, version)
         if data.get(self.listing.key, key := getattr(item, self.listing.key)) != key:
             raise Invalid({self.listing.key: ["The key of a row cannot be changed."]})
@@ -162,6 +213,7 @@ class Crud:
         :raises Stale: if the row has another version by now
         :raises InUse: if other rows point to it
         """
+        self.require("delete", item)
         self._refuse_stale(item, version)
         db.session.delete(item)
         self._flush({}, deleting=True)
@@ -172,8 +224,9 @@ class Crud:
 
         :param limit: stop there, so that a long list costs no more than a short one
         """
+        self.require("list")
         query = self.listing.parse({}) if query is None else query
-        rows = self.listing.where(self.select(), query).with_only_columns(self.key).order_by(None)
+        rows = self.listing.where(self.visible("list"), query).with_only_columns(self.key).order_by(None)
         if limit is not None:
             rows = rows.limit(limit)
         values = self.listing.values(query)
@@ -188,7 +241,7 @@ class Crud:
 
     def statement(self, query: Query) -> sa.Select[Any]:
         """Return the SELECT of one page, its parameters to be given by ``listing.values(query)``."""
-        return self.listing.paginate(self.listing.where(self.select(), query), query)
+        return self.listing.paginate(self.listing.where(self.visible("list"), query), query)
 
     def missing(self, key: object) -> NotFound:
         """Return what to raise where no row has this key."""

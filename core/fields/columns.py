@@ -101,8 +101,8 @@ def is_number(column: sa.Column[Any]) -> bool:
 
 
 def is_hidden(column: Any) -> bool:
-    """Return whether a column is the database's own business: what a full-text search looks in."""
-    return isinstance(plain_type(column), postgresql.TSVECTOR)
+    """Return whether a column is nobody's business outside: what a full-text search looks in, whose a row is."""
+    return isinstance(plain_type(column), postgresql.TSVECTOR) or bool(getattr(column, "info", {}).get("hidden"))
 
 
 def field_class(column: sa.Column[Any]) -> Chosen:

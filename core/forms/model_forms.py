@@ -31,6 +31,8 @@ from wtforms_sqlalchemy.orm import model_fields
 from services import db
 
 from .. import schemas
+from ..crud.readers import may_list
+from ..crud.readers import narrow
 from ..fields.columns import field_class
 from ..fields.columns import is_hidden
 from ..fields.columns import plain_type
@@ -339,7 +341,7 @@ def _select(arguments: Any, choices: list[SelectChoice], answers: Mapping[str, A
 
 def _rows_of(model: type[Any]) -> Callable[[], list[Any]]:
     def rows() -> list[Any]:
-        return sorted(db.session.scalars(sa.select(model)), key=str)
+        return sorted(db.session.scalars(narrow(sa.select(model), model)), key=str) if may_list(model) else []
 
     return rows
 

@@ -14,6 +14,7 @@ from flask import Flask
 from flask import Response
 from flask import abort
 from flask import current_app
+from flask import g
 from flask import render_template
 from flask import request
 from flask_wtf.csrf import CSRFError
@@ -28,8 +29,14 @@ from services import request_id
 
 from .. import drivers
 from .. import exceptions
+from .. import security_log
+from ..access import ANONYMOUS
+from ..access import PUBLIC
+from ..access import identity
 from .apis import is_api_path
+from .challenges import challenge
 from .json import dump_bytes
+from .policies import access
 from .problems import BY_STATUS
 from .problems import KINDS
 from .problems import Kind
@@ -37,6 +44,8 @@ from .problems import Path
 from .problems import Problem
 from .problems import Refusal
 from .problems import field_name
+from .sign_in import leads_back
+from .sign_in import sign_in_url
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +105,7 @@ def describe(error: Exception) -> Problem:
         case Refusal():
             return error.problem
         case CSRFError():
+            security_log.record("csrf.refused", security_log.DENIED, target=request.endpoint)
             return Problem(KINDS["csrf"], str(error.description))
         case HTTPException():
             return _describe_http(error)
@@ -107,6 +117,11 @@ def describe(error: Exception) -> Problem:
             return Problem(KINDS["invalid"], "See the errors.", _placed(error))
         case exceptions.NotFound():
             return Problem(KINDS["not-found"], str(error) or "There is nothing at this address.")
+        case exceptions.Unauthenticated():
+            security_log.record("access.unauthenticated", security_log.DENIED, target=request.endpoint)
+            return Problem(KINDS["unauthorized"], KINDS["unauthorized"].cure, headers=challenge())
+        case exceptions.Forbidden():
+            return _describe_forbidden(error)
         case exceptions.InUse():
             return Problem(KINDS["in-use"], str(error))
         case exceptions.Stale():
@@ -138,6 +153,16 @@ def _describe_http(error: HTTPException) -> Problem:
     return Problem(kind, str(detail or kind.title), headers=headers)
 
 
+def _describe_forbidden(error: exceptions.Forbidden) -> Problem:
+    """Say which permission it takes, to whoever sent a token also as which scope (RFC 6750, section 3.1)."""
+    names = " ".join(sorted(error.permissions)) or None
+    security_log.record("access.denied", security_log.DENIED, target=request.endpoint, permission=names)
+    headers = {}
+    if identity().scopes is not None:
+        headers = challenge("insufficient_scope", scopes=error.permissions)
+    return Problem(KINDS["forbidden"], str(error) or KINDS["forbidden"].cure, headers=headers)
+
+
 def _placed(error: exceptions.Invalid) -> list[tuple[Path, str]]:
     return [((name,) if name else (), text) for name, texts in error.errors.items() for text in texts]
 
@@ -147,7 +172,10 @@ def _placed(error: exceptions.Invalid) -> list[tuple[Path, str]]:
 
 def answer(problem: Problem) -> Response:
     """Make the response for one problem, in the form that this request is to get."""
-    response = _document(problem) if wants_problem() else _page(problem)
+    is_document = wants_problem()
+    if not is_document and problem.kind is KINDS["unauthorized"] and leads_back() and (url := sign_in_url()):
+        return Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
+    response = _document(problem) if is_document else _page(problem)
     response.status_code = problem.kind.status
     response.headers.extend(dict(problem.headers))
     response.headers["Cache-Control"] = "no-store"
@@ -164,8 +192,13 @@ def _page(problem: Problem) -> Response:
     by_field: dict[str, list[str]] = {}
     for path, message in problem.listed():
         by_field.setdefault(field_name(path), []).append(message)
+    if kind is KINDS["unavailable"]:
+        # Who is asking cannot be looked up either, and the page must not try.
+        g.setdefault("identity", ANONYMOUS)
     try:
-        return Response(render_template("error.html", kind=kind, detail=problem.detail, errors=by_field))
+        url = sign_in_url() if kind is KINDS["unauthorized"] else None
+        page = render_template("error.html", kind=kind, detail=problem.detail, errors=by_field, sign_in_url=url)
+        return Response(page)
     except Exception:
         # The layout itself may be what is broken: the answer must not depend on it.
         logger.exception("the error page could not be rendered")
@@ -184,6 +217,7 @@ def flatten(messages: Mapping[Any, Any], path: Path = ()) -> list[tuple[Path, st
     return found
 
 
+@access(PUBLIC)
 def show_kind(name: str) -> str:
     """Show what a problem's ``type`` means."""
     return render_template("problem.html", kind=KINDS.get(name) or abort(404))

@@ -28,6 +28,8 @@ import settings
 from services import db
 
 from .. import drivers
+from ..access import ANONYMOUS
+from ..access import identity
 from ..models import UtcDateTime
 from ..models import now
 from .problems import KINDS
@@ -141,9 +143,12 @@ def read_key(text: str) -> str:
 
 def _identify(key: str) -> str:
     """Return the id of a key: the same one of another caller, or for another address, is another key."""
-    authorization = request.environ.get("HTTP_AUTHORIZATION", "").encode("latin-1")
-    # Else a repeated answer would pass by what keeps the session to its owner.
-    caller = sha256(b"\0".join((authorization, session_owner().encode()))).hexdigest()
+    owner = session_owner()
+    # Whose session it is, is looked up: a copy of its cookie outlives the session, and must not get what was
+    # answered in it. In a new session of theirs somebody is still the same caller.
+    who = identity() if owner else ANONYMOUS
+    sent = f"{request.environ.get('HTTP_AUTHORIZATION', '')}\0{owner}"
+    caller = sha256((f"account {who.key}" if who.via == "session" else sent).encode()).hexdigest()
     text = "\0".join((request.method, request.script_root, request.path, caller, key))
     return sha256(text.encode()).hexdigest()
 

@@ -19,11 +19,14 @@ import limits
 from flask import Flask
 from flask import Response
 from flask import after_this_request
+from flask import g
 from flask import request
 from flask.blueprints import Blueprint
 from flask_limiter import Limiter
 from limits.errors import StorageError
 
+from .. import security_log
+from ..access import Identity
 from ..declarations import Declaration
 from ..declarations import View
 from ..declarations import declare
@@ -70,20 +73,30 @@ def find(app: Flask, endpoint: str) -> str | None:
 
 
 def caller() -> str:
-    """Return for whom a request counts: its address, of IPv6 the network that one subscriber has.
+    """Return for whom a request counts: somebody whose token was looked at already, else an address.
+
+    All tokens of one person count together, or each new one would be a new allowance. To look up whose session
+    it is would cost a query before anything is counted: browsers count by their address.
+    """
+    who: Identity | None = g.get("identity")
+    return address() if who is None or not who.is_known else f"account {who.key}"
+
+
+def address() -> str:
+    """Return where a request comes from: its address, of IPv6 the network that one subscriber has.
 
     Behind a proxy the address is right once ``PROXY_HOPS`` says how many there are.
     """
-    address = request.remote_addr or "unknown"
-    if address.count(":") == 1:
+    text = request.remote_addr or "unknown"
+    if text.count(":") == 1:
         # Some gateways write the port as well.
-        return address.partition(":")[0]
-    if ":" not in address:
-        return address
+        return text.partition(":")[0]
+    if ":" not in text:
+        return text
     try:
-        number = ipaddress.IPv6Address(address)
+        number = ipaddress.IPv6Address(text)
     except ValueError:
-        return address
+        return text
     return str(number.ipv4_mapped or ipaddress.IPv6Network((number, 64), strict=False))
 
 
@@ -161,4 +174,5 @@ def _add_headers(limiter: Limiter, response: Response) -> Response:
     headers["X-RateLimit-Reset"] = str(math.ceil(reset))
     if current.breached:
         headers["Retry-After"] = str(max(1, math.ceil(reset - time.time())))
+        security_log.record("limit.exceeded", security_log.DENIED, target=request.endpoint)
     return response

@@ -62,7 +62,12 @@ _KINDS = (
         "The form cannot be trusted",
         "Load the page again and send its form once more: it carries a fresh token.",
     ),
-    Kind("unauthorized", 401, "Sign in first", "Send valid credentials."),
+    Kind(
+        "unauthorized",
+        401,
+        "Sign in first",
+        "Sign in, or as a program send a token as `Authorization: Bearer`.",
+    ),
     Kind("forbidden", 403, "Not allowed", "Ask somebody who may, or for the permission."),
     Kind("not-found", 404, "Not found", "Check the address; what it named may have been deleted or moved."),
     Kind(

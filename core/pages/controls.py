@@ -10,6 +10,8 @@ from sqlalchemy.orm import RelationshipProperty
 
 from services import db
 
+from ..crud.readers import may_list
+from ..crud.readers import narrow
 from ..crud.verbs import Crud
 from ..fields.columns import is_number
 from ..fields.columns import plain_type
@@ -91,5 +93,6 @@ def _relation(verbs: Crud, name: str) -> RelationshipProperty[Any] | None:
 
 
 def _rows(relation: RelationshipProperty[Any]) -> list[tuple[str, str]]:
-    rows = db.session.scalars(sa.select(relation.mapper.class_))
+    model = relation.mapper.class_
+    rows = db.session.scalars(narrow(sa.select(model), model)) if may_list(model) else ()
     return sorted(((str(sa.inspect(row).identity[0]), str(row)) for row in rows), key=lambda choice: choice[1])

@@ -14,6 +14,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from .. import words
+from ..crud.readers import may_read
 from ..fields import columns
 from ..words import choice_label
 from .model_pages import page_of
@@ -28,7 +29,7 @@ def init_app(app: Flask) -> None:
 
 
 def show(value: Any) -> str | Markup:
-    """Write a value for people; a row becomes a link if it has a page."""
+    """Write a value for people; a row becomes a link if it has a page, and nothing if it is not for whoever asks."""
     if isinstance(value, str):
         return value or _NOTHING
     for kind, write in _WRITERS:
@@ -41,6 +42,8 @@ def show(value: Any) -> str | Markup:
     if isinstance(value, dict | list | tuple):
         # An array may have items of any type.
         return Markup("<code>{}</code>").format(json.dumps(value, ensure_ascii=False, default=str))
+    if hasattr(value, "__mapper__") and not may_read(value):
+        return _NOTHING
     url = page_of(value)
     return Markup('<a href="{}">{}</a>').format(url, value) if url else str(value)
 

@@ -12,6 +12,9 @@ from flask import current_app
 from flask import url_for
 from flask.sansio.app import App
 
+from ..crud.readers import may_list
+from ..crud.readers import may_read
+
 
 @dataclass(frozen=True)
 class ModelPages:
@@ -44,16 +47,18 @@ def find(model: type[Any]) -> ModelPages | None:
 
 
 def page_of(item: Any) -> str | None:
-    """Return the URL of a row's own page; ``None`` if it has none."""
+    """Return the URL of a row's own page; ``None`` if it has none, or none for whoever is asking."""
     pages = find(type(item))
-    if pages is None or "get" not in pages.allow:
+    if pages is None or "get" not in pages.allow or not may_read(item):
         return None
     return url_for(f"{pages.prefix}_detail", key=sa.inspect(item).identity[0])
 
 
 def list_of(model: type[Any], filtered: str, value: Any) -> str | None:
-    """Return the URL of the list of a model's rows with this value; ``None`` if there is no such list."""
+    """Return the URL of the list of a model's rows with this value; ``None`` if there is none for whoever is asking."""
     pages = find(model)
     if pages is None or "list" not in pages.allow or "eq" not in pages.filters.get(filtered, ()):
+        return None
+    if not may_list(model):
         return None
     return url_for(f"{pages.prefix}_list", **{filtered: value})

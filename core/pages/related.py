@@ -11,6 +11,8 @@ from sqlalchemy.orm.interfaces import ONETOMANY
 
 from services import db
 
+from ..crud.readers import may_list
+from ..crud.readers import narrow
 from .model_pages import list_of
 
 #: How many of them are shown.
@@ -33,16 +35,19 @@ class Related:
 
 
 def related(item: Any) -> list[Related]:
-    """Return what belongs to a row, for each of its one-to-many relationships."""
+    """Return what belongs to a row, for each of its one-to-many relationships that whoever is asking may list."""
+    relations = sa.inspect(type(item)).relationships
     return [
-        _read(item, relation) for relation in sa.inspect(type(item)).relationships if relation.direction is ONETOMANY
+        _read(item, relation)
+        for relation in relations
+        if relation.direction is ONETOMANY and may_list(relation.mapper.class_)
     ]
 
 
 def _read(item: Any, relation: RelationshipProperty[Any]) -> Related:
     model = relation.mapper.class_
     belongs = with_parent(item, relation.class_attribute)
-    select = sa.select(model).where(belongs).order_by(*relation.mapper.primary_key).limit(SHOWN + 1)
+    select = narrow(sa.select(model), model).where(belongs).order_by(*relation.mapper.primary_key).limit(SHOWN + 1)
     rows = list(db.session.scalars(select))
     return Related(relation.key, sorted(rows[:SHOWN], key=str), len(rows) > SHOWN, _list_url(item, relation))
 

@@ -5,6 +5,8 @@
 by its own ``<module>/<noun>_list.html`` (``_detail``, ``_form``, ``_delete``, ``_conflict``).
 """
 
+import functools
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
@@ -28,7 +30,9 @@ from wtforms.fields import SelectMultipleField
 import settings
 from services import db
 
+from ..access import Policy
 from ..crud.listing import Query
+from ..crud.served import serve
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
 from ..crud.verbs import check_allow
@@ -41,6 +45,7 @@ from ..forms.inputs import RowCheckboxes
 from ..forms.model_forms import ModelForm
 from ..http.links import query_url
 from ..http.links import single_args
+from ..http.policies import access
 from . import model_pages
 from .controls import controls
 from .model_pages import ModelPages
@@ -87,7 +92,8 @@ class Pages:
         )
         for verb, name, rule, view, methods in rules:
             if verb in cls.allow:
-                blueprint.add_url_rule(rule, f"{pages.name}_{name}", view, methods=methods)
+                declared = _declared(view, cls.verbs.access.get(verb))
+                blueprint.add_url_rule(rule, f"{pages.name}_{name}", declared, methods=methods)
         blueprint.record(pages.announce)
 
     def __init__(self) -> None:
@@ -107,6 +113,7 @@ class Pages:
         """Let other pages find those of this model, to link to them."""
         prefix = ".".join(filter(None, (state.name_prefix, state.name, self.name)))
         model_pages.add(state.app, self.verbs.model, ModelPages(prefix, self.allow, self.verbs.filters))
+        serve(state.app, self.verbs, self.allow)
 
     # --- views ---
 
@@ -148,6 +155,7 @@ class Pages:
     def edit(self, key: str) -> Answer:
         """Show the form of a row, or change the row from it."""
         item = self.verbs.get(key)
+        self.verbs.require("update", item)
         form = self._make_form(item)
         if request.method == "POST":
             version = self._version()
@@ -167,6 +175,7 @@ class Pages:
     def delete(self, key: str) -> Answer:
         """Ask whether to delete a row, or delete it."""
         item = self.verbs.get(key)
+        self.verbs.require("delete", item)
         name = str(item)
         if request.method == "POST":
             try:
@@ -184,6 +193,10 @@ class Pages:
 
     # --- parts ---
 
+    def may(self, verb: str, item: Any = None) -> bool:
+        """Return whether there is a page for a verb, and whoever is asking may use it."""
+        return verb in self.allow and self.verbs.may(verb, item)
+
     def render(self, template: str, status: int = 200, **context: Any) -> Answer:
         """Render a template of this model: the module's own, or the common one."""
         module = request.blueprints[-1]
@@ -197,9 +210,9 @@ class Pages:
 
     def url_after(self, item: Any = None) -> str:
         """Return the URL where one goes from a form: to the row if there is one, to the list, or to the start."""
-        if item is not None and "get" in self.allow:
+        if item is not None and self.may("get", item):
             return self.url("detail", item)
-        return self.url("list") if "list" in self.allow else f"{request.script_root}/"
+        return self.url("list") if self.may("list") else f"{request.script_root}/"
 
     def sort_url(self, name: str, query: Query) -> str | None:
         """Return the URL of the list sorted by a column, or the other way round if it is already so."""
@@ -262,3 +275,15 @@ class Pages:
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise BadRequest("The form does not say which version of the row it was made from: load it again.")
         return int(text)
+
+
+def _declared(view: Callable[..., Answer], policy: Policy | None) -> Callable[..., Answer]:
+    """Return a view that carries the policy of its verb; a method of an object could not."""
+    if policy is None:
+        return view
+
+    @functools.wraps(view)
+    def declared(*args: Any, **kwargs: Any) -> Answer:
+        return view(*args, **kwargs)
+
+    return access(policy)(declared)

@@ -67,7 +67,8 @@ class Batch:
         keys = [key for key in map(self._key, operations) if key is not None]
         if not keys:
             return {}
-        select = self.verbs.select().where(self.verbs.key.in_(keys)).options(*loads(self.schema, self.verbs.model))
+        select = self.verbs.visible("get").where(self.verbs.key.in_(keys))
+        select = select.options(*loads(self.schema, self.verbs.model))
         name = self.verbs.listing.key
         return {getattr(item, name): item for item in db.session.scalars(select).unique()}
 
@@ -127,6 +128,7 @@ class Batch:
 
     def _get(self, operation: Mapping[str, Any]) -> tuple[Any, int | None]:
         """Return the row of an operation and the version that it is held to."""
+        self.verbs.require("get")
         # A row that an earlier operation has touched is read again: it may be gone, or for others now.
         item = self.found.pop(operation["key"], None)
         if item is None:

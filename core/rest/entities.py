@@ -11,6 +11,10 @@ from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
+from ..access import Policy
+from ..access import allowed
+from ..access import require
+from ..crud import readers
 from ..crud.listing import Query
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
@@ -49,7 +53,22 @@ class EntityReader:
         item = self.verbs.get(key, view.options)
         return view.dump([item])[0], self.verbs.version(item)
 
+    def require_included(self, name: str) -> Policy | None:
+        """Hold whoever is asking to what the verbs of an included relation's own model ask.
+
+        :return: the policy; ``None`` if there is none
+        :raises Unauthenticated: if it is not known who they are
+        :raises Forbidden: if it is known, and they may not
+        """
+        relation = sa.inspect(self.verbs.model).relationships[name]
+        policy = readers.policy_of(relation.mapper.class_, "list" if relation.uselist else "get")
+        if policy is not None:
+            require(policy)
+        return policy
+
     def _view(self, shown: Projection) -> "View":
+        for name in shown.include:
+            self.require_included(name)
         view = self._views.get(shown)
         if view is None:
             relations = sa.inspect(self.verbs.model).relationships
@@ -91,11 +110,15 @@ class Embedded:
         self.option = selectinload(relation.class_attribute).options(*within)
 
     def dump(self, item: Any) -> Any:
-        """Return the related row, or all of them."""
+        """Return the related row, or all of them; not those that whoever is asking may not read."""
         value = getattr(item, self.relation.key)
+        policy = readers.policy_of(self.relation.mapper.class_, "list" if self.relation.uselist else "get")
         if not self.relation.uselist:
-            return None if value is None else self.schema.dump(value)
+            hidden = value is None or (policy is not None and not allowed(policy, value))
+            return None if hidden else self.schema.dump(value)
         rows = list(value.values() if isinstance(value, Mapping) else value)
+        if policy is not None:
+            rows = [row for row in rows if allowed(policy, row)]
         if not self.relation.order_by:
             rows.sort(key=self.relation.mapper.primary_key_from_instance)
         return self.schema.dump(rows, many=True)

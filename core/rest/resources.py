@@ -21,6 +21,8 @@ from marshmallow import Schema
 import settings
 from services import db
 
+from ..access import any_of
+from ..crud.served import serve
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
@@ -44,6 +46,8 @@ from ..http.links import link_header
 from ..http.links import query_url
 from ..http.links import refuse_args
 from ..http.links import single_args
+from ..http.policies import ByMethod
+from ..http.policies import access
 from ..http.responses import empty_response
 from .bulk import SUFFIX
 from .bulk import bulk_resource
@@ -88,11 +92,14 @@ class Api(RestfulApi):  # type: ignore[misc]
         endpoint = options.pop("endpoint", None) or resource.__name__.lower()
         arguments = options.pop("resource_class_args", ())
         named = options.pop("resource_class_kwargs", {})
+        policy = options.pop("policy", None)
         resource.mediatypes = self.mediatypes_method()
         resource.endpoint = endpoint
         view = self.output(resource.as_view(endpoint, *arguments, **named))
         for decorator in self.decorators:
             view = decorator(view)
+        if policy is not None:
+            view = access(policy)(view)
         for url in urls:
             app.add_url_rule(self.prefix + url, endpoint=endpoint, view_func=view, **options)
 
@@ -107,7 +114,7 @@ class ModelResource(Resource):  # type: ignore[misc]
     #: What may be done: any of list, get, create, update, delete.
     allow: ClassVar[Sequence[str]] = VERBS
     #: Relations that ``?include=`` shows with the items, each with the schema of its rows. They are shown to whoever
-    #: may read the items, whatever a resource of their own allows.
+    #: may read them by the verbs of their own model, whatever a resource of their own allows.
     includes: ClassVar[Mapping[str, type[Schema]]] = {}
     #: Most operations of one request to ``url:bulk``, 0 for no such address; ``None`` is ``settings.MAX_OPERATIONS``,
     #: and 0 where the class has methods of its own for writing. See :mod:`core.rest.bulk`.
@@ -131,10 +138,22 @@ class ModelResource(Resource):  # type: ignore[misc]
         for endpoint, rule, verbs in ((name, url, ON_COLLECTION), (f"{name}_item", f"{url}/<key>", ON_ITEM)):
             methods = [method for method, verb in verbs.items() if verb in cls.allow]
             if methods:
-                api.add_resource(cls, rule, endpoint=endpoint, methods=[*methods, "OPTIONS"])
+                policy = cls._policy({method: verbs[method] for method in methods})
+                api.add_resource(cls, rule, endpoint=endpoint, methods=[*methods, "OPTIONS"], policy=policy)
         bulk = bulk_resource(cls, cls._bulk_limit())
         if bulk is not None:
-            api.add_resource(bulk, f"{url}{SUFFIX}", endpoint=f"{name}_bulk")
+            # Each operation is held to the policy of its own verb; this one is asked before the body is read.
+            anything = any_of(cls.verbs.access.get(method) for method in bulk.schemas)
+            policy = {"POST": anything} if cls.verbs.access else None
+            api.add_resource(bulk, f"{url}{SUFFIX}", endpoint=f"{name}_bulk", policy=policy)
+        api.app.record(lambda state: serve(state.app, cls.verbs, cls.allow))
+
+    @classmethod
+    def _policy(cls, verbs: Mapping[str, str]) -> ByMethod | None:
+        """Return who may use which method: whoever may use its verb; ``None`` if the verbs say nothing."""
+        if not cls.verbs.access:
+            return None
+        return {method: cls.verbs.access.get(verb) for method, verb in verbs.items()}
 
     @classmethod
     def _bulk_limit(cls) -> int:

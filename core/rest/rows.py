@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from services import db
 
 from .. import cursors
+from ..access import PUBLIC
 from ..crud.listing import Query
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
@@ -41,7 +42,9 @@ def make_reader(
 ) -> "RowReader | EntityReader":
     """Make the fastest reader that gives what this schema shows of the rows."""
     # A select of the verbs' own may depend on who asks: it is not prepared. A verb that is written out is called.
-    own = any(getattr(type(verbs), name) is not getattr(Crud, name) for name in ("select", "list", "get"))
+    own = any(getattr(type(verbs), name) is not getattr(Crud, name) for name in ("select", "list", "get", "visible"))
+    # Nor is one that leaves the rows of those who ask.
+    own = own or any(verbs.access.get(name, PUBLIC).knows_owners for name in ("list", "get"))
     # Which rows of a shared table are the model's, only the ORM knows.
     inherits = sa.inspect(verbs.model).inherits is not None
     plan = None if own or inherits else dump.plan(schema, verbs.model)
@@ -71,8 +74,9 @@ class RowReader:
 
         :raises NotFound: if the page is past the end
         """
-        if shown.include and not self.lookups.keys() >= set(shown.include):
+        if shown.include and not self._looks_up(shown):
             return self.entities.page(query, shown)
+        self.verbs.require("list")
         engine = db.engine
         key = (engine.dialect.name, query.shape, shown.fields, shown.include)
         prepared = self._prepared.get(key)
@@ -90,8 +94,9 @@ class RowReader:
 
         :raises NotFound: if no row has this key
         """
-        if shown.include and not self.lookups.keys() >= set(shown.include):
+        if shown.include and not self._looks_up(shown):
             return self.entities.one(key, shown)
+        self.verbs.require("get")
         engine = db.engine
         value = self.verbs.parse_key(key)
         cached = (engine.dialect.name, None, shown.fields, shown.include)
@@ -103,6 +108,15 @@ class RowReader:
         if prepared.links:
             self._embed([item], rows[:1], prepared)
         return item, None if prepared.version is None else rows[0][prepared.version]
+
+    def _looks_up(self, shown: Projection) -> bool:
+        """Return whether all that is included is found by its key; whose a row is, only entities tell.
+
+        :raises Unauthenticated: if it is not known who asks, and not everybody may read what is included
+        :raises Forbidden: if it is known, and they may not
+        """
+        policies = [self.entities.require_included(name) for name in shown.include]
+        return self.lookups.keys() >= set(shown.include) and not any(one and one.knows_owners for one in policies)
 
     def _one(self) -> sa.Select[Any]:
         key = self.verbs.key

@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
+import settings
 from config import ROOT
 from core.http.idempotency import idempotency_keys
 from core.migrations import commands
@@ -144,8 +145,17 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     for manager in list(Base.registry._managers):
         if manager.class_.__module__ in own:
             Base.registry._dispose_cls(manager.class_)
-    for name in set(Base.metadata.tables) - tables:
+    for name in set(Base.metadata.tables) - tables - set(_platforms_tables()):
         Base.metadata.remove(Base.metadata.tables[name])
+
+
+def _platforms_tables() -> Iterator[str]:
+    """Yield the tables of the installed modules, whose first import may fall into any test."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(tuple(f"{installed}." for installed in settings.INSTALLED_APPS)):
+            values = [value for value in vars(module).values() if isinstance(value, type | sa.Table)]
+            tables = [getattr(value, "__table__", value) for value in values]
+            yield from (table.name for table in tables if isinstance(table, sa.Table))
 
 
 def _is_below(module: Any, folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -95,3 +96,15 @@ def test_entry_that_leads_nowhere_fails_at_start(
     menu = "from core.menu import Link\n\ndef entries():\n    return [Link('Lost', 'lost.indx')]\n"
     with pytest.raises(ModuleError, match=r"its menu names the endpoint 'lost\.indx'"):
         make_app(None, [write_module("lost", init=init, menu=menu)])
+
+
+def test_module_has_its_template_at_the_end_of_the_header(
+    make_app: Callable[..., Flask], write_module: Callable[..., str], tmp_path: Path
+) -> None:
+    init = VIEW + PAGES.format(label="depot").replace("__name__,", f"__name__, template_folder={str(tmp_path)!r},")
+    tmp_path.joinpath("_clock.html").write_text("<p>It is {{ 6 + 6 }}.</p>")
+    client = make_app(None, [write_module("depot", init=init, menu="header = '_clock.html'")]).test_client()
+    page = client.get("/depot/").text
+    assert "<p>It is 12.</p>" in page.partition("<header")[2].partition("</header>")[0]
+    assert "It is 12." in client.get("/nowhere").text
+    assert "It is 12." not in client.get("/depot/", headers={"Host": "evil.example.org"}).text

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from core.access import Identity
 from services import db
+from tests.people import editor
 
 MODULE = """
     from flask import Blueprint
@@ -145,3 +147,9 @@ def call(site: Flask) -> Call:
         return client.post("/rpc", json={"jsonrpc": "2.0", "method": method, "params": kwargs or [*args], "id": 1}).json
 
     return ask
+
+
+@pytest.fixture
+def sender() -> Callable[[], Identity]:
+    """Let somebody send the requests who may do everything."""
+    return editor

@@ -1,0 +1,48 @@
+"""Who may do what: who is asking, what a module lets whom do, and the question that joins them.
+
+No HTTP, no accounts: a module that knows people (``app.accounts``) tells with :func:`tell` who is asking.
+"""
+
+from .checks import allowed
+from .checks import condition
+from .checks import require
+from .checks import unchecked
+from .identities import ANONYMOUS
+from .identities import OPERATOR
+from .identities import Identity
+from .identities import acting_as
+from .identities import forget
+from .identities import identity
+from .identities import tell
+from .permissions import owners_permissions
+from .permissions import permissions
+from .policies import PUBLIC
+from .policies import SIGNED_IN
+from .policies import Policy
+from .policies import any_of
+from .policies import permission
+from .roles import roles
+from .roles import tell_roles
+
+__all__ = [
+    "ANONYMOUS",
+    "OPERATOR",
+    "PUBLIC",
+    "SIGNED_IN",
+    "Identity",
+    "Policy",
+    "acting_as",
+    "allowed",
+    "any_of",
+    "condition",
+    "forget",
+    "identity",
+    "owners_permissions",
+    "permission",
+    "permissions",
+    "require",
+    "roles",
+    "tell",
+    "tell_roles",
+    "unchecked",
+]

@@ -1,0 +1,61 @@
+"""The question that joins policies and identities: may whoever is asking do this?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import g
+from flask import has_app_context
+
+from ..exceptions import Forbidden
+from ..exceptions import Unauthenticated
+from .identities import identity
+from .policies import PUBLIC
+from .policies import Policy
+
+
+def require(policy: Policy, item: Any = None) -> None:
+    """Hold whoever is asking to a policy.
+
+    :raises Unauthenticated: if it is not known who they are
+    :raises Forbidden: if it is known, and they may not
+    """
+    if policy is PUBLIC or allowed(policy, item):
+        return
+    if not identity().is_known:
+        raise Unauthenticated
+    raise Forbidden(policy.permissions)
+
+
+def allowed(policy: Policy, item: Any = None) -> bool:
+    """Return whether whoever is asking may."""
+    if policy is PUBLIC or _is_unchecked():
+        return True
+    who = identity()
+    return who.is_operator or policy.allows(who, item)
+
+
+def condition(policy: Policy, model: Any) -> Any:
+    """Return what the rows have in common for which whoever is asking may; ``None`` for all rows."""
+    if not policy.knows_owners or _is_unchecked() or identity().is_operator:
+        return None
+    return policy.condition(identity(), model)
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Let everything pass within: whoever writes this has asked before, for another permission.
+
+    A method that moves stock changes a product on its own behalf; its caller need not be one who may edit
+    products.
+    """
+    before = g.get("unchecked", False)
+    g.unchecked = True
+    try:
+        yield
+    finally:
+        g.unchecked = before
+
+
+def _is_unchecked() -> bool:
+    return has_app_context() and bool(g.get("unchecked", False))

@@ -1,0 +1,199 @@
+"""What a module lets whom do, declared once: for a verb, an endpoint or a method.
+
+.. code-block:: python
+
+    class Orders(Crud):
+        access = {
+            "list": PUBLIC,
+            "create": permission("shop.order.add"),
+            "update": permission("shop.order.edit", owner="owner_key"),
+        }
+
+What is declared for no one is open to everybody, as Flask has it, and shown as undeclared.
+"""
+
+import re
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from .identities import Identity
+
+#: ``<module>.<noun>.<verb>``; a token's scopes stand between spaces (RFC 6749, section 3.3).
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}")
+LONGEST_NAME = 100
+
+#: Every permission that a policy of this process asks for; :mod:`core.access.permissions` says whose they are.
+NAMES: set[str] = set()
+
+#: Those of them that some policy does not ask of the owner of a row.
+OWNERS_NAMES: set[str] = set()
+
+
+class Policy(ABC):
+    """A rule about who may."""
+
+    @abstractmethod
+    def allows(self, who: Identity, item: Any = None) -> bool:
+        """Return whether they may.
+
+        :param item: the row that it is about; without one, whether there can be such a row at all
+        """
+
+    @property
+    @abstractmethod
+    def reason(self) -> str:
+        """Who may, in a few words: ``signed in``."""
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """The permissions that it asks for, any of which is enough."""
+        return frozenset()
+
+    @property
+    def knows_owners(self) -> bool:
+        """Whether it depends on the row."""
+        return False
+
+    def confines(self, who: Identity) -> bool:
+        """Return whether of all rows they may only for their own."""
+        return False
+
+    def condition(self, who: Identity, model: Any) -> ColumnElement[bool] | None:
+        """Return what the rows have in common for which they may; ``None`` for all rows."""
+        return None
+
+
+@dataclass(frozen=True)
+class Everybody(Policy):
+    """Anybody may."""
+
+    def allows(self, who: Identity, item: Any = None) -> bool:
+        """Return that they may."""
+        return True
+
+    @property
+    def reason(self) -> str:
+        """Who may."""
+        return "public"
+
+
+@dataclass(frozen=True)
+class SignedIn(Policy):
+    """Whoever has signed in may. A token is for what has a permission, which it can be limited to."""
+
+    def allows(self, who: Identity, item: Any = None) -> bool:
+        """Return whether they have a session."""
+        return who.is_known and who.scopes is None
+
+    @property
+    def reason(self) -> str:
+        """Who may."""
+        return "signed in"
+
+
+@dataclass(frozen=True)
+class Permission(Policy):
+    """Whoever has a permission may, by one of their roles; and the owner of the row, where it has one.
+
+    A token must cover the permission in either case.
+
+    :param name: ``<module>.<noun>.<verb>``
+    :param owner: attribute of the row that holds the key of its owner's identity
+    """
+
+    name: str
+    owner: str | None = None
+
+    def allows(self, who: Identity, item: Any = None) -> bool:
+        """Return whether they have it, or own the row."""
+        return who.is_known and who.covers(self.name) and (self.name in who.permissions or self._owns(who, item))
+
+    def _owns(self, who: Identity, item: Any) -> bool:
+        return self.owner is not None and (item is None or getattr(item, self.owner) == who.key)
+
+    @property
+    def reason(self) -> str:
+        """Who may."""
+        return self.name if self.owner is None else f"{self.name}, or the owner"
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """The one."""
+        return frozenset({self.name})
+
+    @property
+    def knows_owners(self) -> bool:
+        """Whether rows have owners."""
+        return self.owner is not None
+
+    def confines(self, who: Identity) -> bool:
+        """Return whether it is only as an owner that they may."""
+        return self.owner is not None and self.allows(who) and self.name not in who.permissions
+
+    def condition(self, who: Identity, model: Any) -> ColumnElement[bool] | None:
+        """Return that the row is theirs, where they have no permission for those of others."""
+        if self.owner is None or not self.confines(who):
+            return None
+        own: ColumnElement[bool] = getattr(model, self.owner) == who.key
+        return own
+
+
+@dataclass(frozen=True)
+class AnyOf(Policy):
+    """Whoever may by one of several policies: a request that does one of several things."""
+
+    policies: tuple[Policy, ...]
+
+    def allows(self, who: Identity, item: Any = None) -> bool:
+        """Return whether one of them lets them."""
+        return any(policy.allows(who, item) for policy in self.policies)
+
+    @property
+    def reason(self) -> str:
+        """Who may."""
+        return "; or ".join(dict.fromkeys(policy.reason for policy in self.policies))
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """Those of all."""
+        return frozenset().union(*(policy.permissions for policy in self.policies))
+
+    def confines(self, who: Identity) -> bool:
+        """Return whether it is only as an owner that they may."""
+        letting = [policy for policy in self.policies if policy.allows(who)]
+        return bool(letting) and all(policy.confines(who) for policy in letting)
+
+
+PUBLIC = Everybody()
+SIGNED_IN = SignedIn()
+
+
+def permission(name: str, *, owner: str | None = None) -> Policy:
+    """Return the policy that asks for a permission, or for the row's owner.
+
+    :param name: ``<module>.<noun>.<verb>``; that it is used makes it known, nobody has it until it is granted
+    :param owner: attribute of the row that holds the key of its owner's identity
+    :raises ValueError: if it is not called so
+    """
+    if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise ValueError(f"The permission {name!r} must be <module>.<noun>.<verb> in small letters: shop.order.edit.")
+    NAMES.add(name)
+    if owner is not None:
+        OWNERS_NAMES.add(name)
+    return Permission(name, owner)
+
+
+def any_of(policies: Iterable[Policy | None]) -> Policy | None:
+    """Return the policy of what may be done by any of several; ``None`` where one of them is not declared."""
+    found = list(dict.fromkeys(policies))
+    if None in found or not found:
+        return None
+    known = [policy for policy in found if policy is not None]
+    if PUBLIC in known:
+        return PUBLIC
+    return known[0] if len(known) == 1 else AnyOf(tuple(known))

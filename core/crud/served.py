@@ -1,0 +1,37 @@
+"""Which verbs an application serves, for what works on the rows of any module, such as their history."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+from flask import current_app
+from flask.sansio.app import App
+
+if TYPE_CHECKING:
+    from .verbs import Crud
+
+
+@dataclass(frozen=True)
+class Served:
+    """The verbs over a model that some face serves.
+
+    :param allow: what any face does with them
+    """
+
+    verbs: "Crud"
+    allow: frozenset[str]
+
+
+def serve(app: App, verbs: "Crud", allow: Iterable[str]) -> None:
+    """Make known that a face serves these verbs; of several objects for one model the first counts."""
+    known: dict[type[Any], Served] = app.extensions.setdefault("served", {})
+    found = known.setdefault(verbs.model, Served(verbs, frozenset()))
+    if found.verbs is verbs:
+        known[verbs.model] = Served(verbs, found.allow | {*allow})
+
+
+def served(app: App | None = None) -> dict[type[Any], Served]:
+    """Return what is served, by model; by default of the current application."""
+    found: dict[type[Any], Served] = (app or current_app).extensions.get("served", {})
+    return found

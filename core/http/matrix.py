@@ -1,0 +1,59 @@
+"""Who may ask what, as a table: a row for each endpoint and method, a column for each role."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Flask
+
+from ..access import ANONYMOUS
+from ..access import Identity
+from ..access import Policy
+from ..access import roles
+from .policies import Guarded
+from .policies import everything
+
+YES, OWN, NO = "yes", "own", "no"
+
+#: Who has not signed in, and who has, without any role.
+NOBODY = "anybody"
+SOMEBODY = "signed in"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that can be asked.
+
+    :param cells: for each column: ``yes``, ``no``, or ``own`` for rows of their own only
+    """
+
+    asked: Guarded
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Who may ask what; a cell does not tell what a token is limited to."""
+
+    columns: Sequence[str]
+    lines: Sequence[Line]
+
+
+def matrix(app: Flask) -> Matrix:
+    """Return who may ask what, by the roles as they are now."""
+    people = {NOBODY: ANONYMOUS, SOMEBODY: Identity(key="")} | {
+        name: Identity(key="", permissions=granted, roles=frozenset({name})) for name, granted in roles().items()
+    }
+    return Matrix(list(people), [_line(one, people) for one in everything(app)])
+
+
+def _line(asked: Guarded, people: Mapping[str, Identity]) -> Line:
+    return Line(asked, [_cell(asked.policy, who) for who in people.values()])
+
+
+def _cell(policy: Policy | None, who: Identity) -> str:
+    if policy is None:
+        return YES
+    if not policy.allows(who):
+        return NO
+    return OWN if policy.confines(who) else YES

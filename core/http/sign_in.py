@@ -1,0 +1,38 @@
+"""Where somebody signs in, told by the module that knows people; who must is led there and back."""
+
+from urllib.parse import quote
+
+from flask import Flask
+from flask import current_app
+from flask import request
+from flask import url_for
+from flask.globals import request_ctx
+
+from .redirects import is_own_path
+
+
+def sign_in_at(app: Flask, endpoint: str) -> None:
+    """Let people who must sign in be led to a page, which gets in ``next`` where they came from."""
+    app.extensions["sign_in"] = endpoint
+
+
+def sign_in_url() -> str | None:
+    """Return the address of the page on which to sign in and then come back; ``None`` if there is none.
+
+    After a form that was sent there is nothing to come back to.
+    """
+    endpoint: str | None = current_app.extensions.get("sign_in")
+    if endpoint is None or request_ctx.url_adapter is None:
+        return None
+    if not leads_back():
+        return url_for(endpoint)
+    query = request.query_string.decode("ascii", "replace")
+    # As it was sent: the path that Flask gives is decoded, and may have spaces.
+    path = quote(f"{request.script_root}/{request.path.lstrip('/')}", safe="/:@!$&'()*+,;=~")
+    url = f"{path}?{query}" if query else path
+    return url_for(endpoint, next=url) if is_own_path(url) else url_for(endpoint)
+
+
+def leads_back() -> bool:
+    """Return whether the request can be sent again by a link."""
+    return request.method in ("GET", "HEAD")

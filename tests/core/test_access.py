@@ -1,0 +1,474 @@
+"""Who may do what: policies, verbs and all their faces agree."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask import request
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+from werkzeug.test import TestResponse
+
+from core.access import ANONYMOUS
+from core.access import OPERATOR
+from core.access import PUBLIC
+from core.access import SIGNED_IN
+from core.access import Identity
+from core.access import acting_as
+from core.access import any_of
+from core.access import identity
+from core.access import permission
+from core.access import permissions
+from core.access import require
+from core.access import tell
+from core.access import tell_roles
+from core.access import unchecked
+from core.crud import Crud
+from core.exceptions import Forbidden
+from core.exceptions import Unauthenticated
+from core.http import policies
+from core.http.matrix import matrix
+from core.http.sign_in import sign_in_at
+from core.http.sign_in import sign_in_url
+from core.modules import ModuleError
+from core.rest.rows import RowReader
+from services import db
+from tests.core import club
+from tests.core.club import PEOPLE
+
+Ask = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def house(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> Flask:
+    """Return an application of the club; the header ``X-Who`` says who asks."""
+    url = new_database("sqlite")
+    engine = sa.create_engine(url)
+    club.Base.metadata.create_all(engine)
+    engine.dispose()
+    app = make_app(url, [club.__name__], WTF_CSRF_ENABLED=False)
+    tell(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    return app
+
+
+@pytest.fixture
+def ask(house: Flask) -> Ask:
+    """Ask as somebody: ``ask("ann", "POST", "/club/v1/letters", json={…})``."""
+    client = house.test_client()
+
+    def send(who: str, method: str, url: str, **more: Any) -> TestResponse:
+        headers = {"X-Who": who, **more.pop("headers", {})}
+        return client.open(url, method=method, headers=headers, **more)
+
+    return send
+
+
+@pytest.fixture
+def letters(house: Flask) -> dict[str, int]:
+    """Store a letter of Ann's and one of Bob's, each with a note, in a vault; return their ids."""
+    with house.app_context():
+        vault = club.Vault(name="Iron")
+        rows = {who: club.Letter(title=f"Of {who}", owner_key=who, vault=vault) for who in ("ann", "bob")}
+        for who, letter in rows.items():
+            letter.notes.append(club.Note(text=f"On {who}", vault=vault))
+            db.session.add(letter)
+        db.session.commit()
+        return {who: letter.id for who, letter in rows.items()}
+
+
+def titles(answer: TestResponse) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return sorted(item["title"] for item in answer.json["items"])
+
+
+# --- policies -----------------------------------------------------------------------------------
+
+EDIT = permission("club.letter.edit", owner="owner_key")
+ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
+
+
+class Row:
+    owner_key = "ann"
+
+
+@pytest.mark.parametrize(
+    ("policy", "who", "item", "may"),
+    [
+        (PUBLIC, ANONYMOUS, None, True),
+        (SIGNED_IN, ANONYMOUS, None, False),
+        (SIGNED_IN, ANN, None, True),
+        (SIGNED_IN, PEOPLE["robot"], None, False),
+        (EDIT, ANONYMOUS, None, False),
+        (EDIT, ANONYMOUS, type("Nobodys", (), {"owner_key": None})(), False),
+        (EDIT, ANN, None, True),
+        (EDIT, ANN, Row(), True),
+        (EDIT, BOB, Row(), False),
+        (EDIT, PEOPLE["secretary"], Row(), True),
+        (EDIT, PEOPLE["robot"], Row(), False),
+        (permission("club.vault.open"), BOB, None, False),
+        (any_of([EDIT, permission("club.vault.open")]), ANN, None, True),
+        (any_of([permission("club.letter.write"), permission("club.vault.open")]), BOB, None, False),
+    ],
+)
+def test_policy_allows(policy: Any, who: Identity, item: Any, may: bool) -> None:
+    assert policy.allows(who, item) is may
+
+
+def test_any_of_is_open_where_one_is() -> None:
+    assert any_of([EDIT, None]) is None
+    assert any_of([EDIT, PUBLIC]) is PUBLIC
+    assert any_of([EDIT, EDIT]) is EDIT
+
+
+@pytest.mark.parametrize("name", ["edit", "shop.edit", "Shop.order.edit", "shop.order.edit ", "shop.a b.c", "a." * 99])
+def test_permission_of_another_form_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="must be <module>"):
+        permission(name)
+
+
+def test_require_tells_nobody_from_somebody(house: Flask) -> None:
+    with house.test_request_context():
+        with acting_as(ANONYMOUS), pytest.raises(Unauthenticated):
+            require(EDIT)
+        with acting_as(BOB), pytest.raises(Forbidden, match=r"club\.letter\.edit"):
+            require(EDIT, Row())
+
+
+def test_permissions_are_those_of_installed_modules(house: Flask) -> None:
+    permission("elsewhere.thing.do")
+    assert permissions(house) == ["club.letter.edit", "club.letter.read", "club.letter.write", "club.vault.open"]
+
+
+def test_verbs_refuse_an_access_that_cannot_be_kept() -> None:
+    with pytest.raises(TypeError, match="access names destroy"):
+        type("Odd", (Crud,), {"model": club.Vault, "access": {"destroy": PUBLIC}})()
+    with pytest.raises(TypeError, match="Vault has no attribute owner_key"):
+        type("Odd", (Crud,), {"model": club.Vault, "access": {"update": EDIT}})()
+
+
+# --- who is asking ------------------------------------------------------------------------------
+
+
+def test_command_may_do_everything(house: Flask, letters: dict[str, int]) -> None:
+    with house.app_context():
+        assert identity() is OPERATOR
+        item = club.letters.get(letters["bob"])
+        assert club.letters.update(item, {"title": "New"}).title == "New"
+        assert club.letters.create({"title": "Ours"}).owner_key is None
+
+
+def test_identity_is_found_out_once_a_request(house: Flask) -> None:
+    asked: list[int] = []
+    tell(house, lambda: asked.append(1) or ANN)
+    house.add_url_rule("/thrice", "thrice", lambda: f"{identity().key} {identity().key} {identity().key}")
+    client = house.test_client()
+    assert client.get("/thrice").text == "ann ann ann"
+    assert client.get("/club/v1/notes").status_code == 200
+    assert len(asked) == 1
+
+
+def test_request_of_nobody_is_not_the_operators(make_app: Callable[..., Flask]) -> None:
+    app = make_app(None, [])
+    app.add_url_rule("/who", "who", lambda: repr(identity() == ANONYMOUS))
+    assert app.test_client().get("/who").text == "True"
+
+
+def test_unchecked_lets_pass_and_ends(house: Flask) -> None:
+    with house.test_request_context(), acting_as(BOB):
+        with unchecked():
+            require(club.OPEN)
+        with pytest.raises(Forbidden):
+            require(club.OPEN)
+
+
+# --- rest ---------------------------------------------------------------------------------------
+
+
+def test_rest_asks_who_before_it_reads_the_body(ask: Ask) -> None:
+    answer = ask("", "POST", "/club/v1/letters", data="{", content_type="text/html")
+    assert (answer.status_code, answer.json["type"]) == (401, "/problems/unauthorized")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Andamio"'
+    assert ask("bob", "POST", "/club/v1/letters", data="{").status_code == 403
+
+
+def test_rest_creates_for_its_owner(ask: Ask, house: Flask) -> None:
+    answer = ask("ann", "POST", "/club/v1/letters", json={"title": "Mine"})
+    assert answer.status_code == 201, answer.text
+    assert "owner_key" not in answer.json
+    with house.app_context():
+        assert db.session.get(club.Letter, answer.json["id"]).owner_key == "ann"
+
+
+def test_owner_is_not_for_callers_to_choose(ask: Ask) -> None:
+    answer = ask("ann", "POST", "/club/v1/letters", json={"title": "Mine", "owner_key": "bob"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("who", "whose", "status"),
+    [("ann", "ann", 200), ("ann", "bob", 404), ("bob", "bob", 200), ("secretary", "bob", 200), ("", "ann", 401)],
+)
+def test_rest_changes_a_row_of_ones_own(ask: Ask, letters: dict[str, int], who: str, whose: str, status: int) -> None:
+    answer = ask(who, "PATCH", f"/club/v1/letters/{letters[whose]}", json={"title": "X"}, headers={"If-Match": '"1"'})
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(("who", "status"), [("ann", 404), ("bob", 204), ("secretary", 204), ("", 401)])
+def test_rest_deletes_a_row_of_ones_own(ask: Ask, house: Flask, who: str, status: int) -> None:
+    with house.app_context():
+        db.session.add(club.Letter(id=9, title="Nine", owner_key="bob"))
+        db.session.commit()
+    assert ask(who, "DELETE", "/club/v1/letters/9", headers={"If-Match": '"1"'}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("who", "seen"), [("ann", ["Of ann"]), ("bob", ["Of bob"]), ("secretary", ["Of ann", "Of bob"])]
+)
+def test_rest_lists_the_rows_that_one_may_read(ask: Ask, letters: dict[str, int], who: str, seen: list[str]) -> None:
+    answer = ask(who, "GET", "/club/v1/letters?count=true")
+    assert titles(answer) == seen
+    assert answer.json["total"] == len(seen)
+    assert titles(ask(who, "GET", "/club/v1/letters?fields=title")) == seen
+
+
+def test_rest_lists_nothing_to_nobody(ask: Ask, letters: dict[str, int]) -> None:
+    assert ask("", "GET", "/club/v1/letters").status_code == 401
+    assert ask("", "HEAD", "/club/v1/letters").status_code == 401
+    assert ask("bob", "GET", "/club/v1/vaults").status_code == 403
+    assert ask("", "OPTIONS", "/club/v1/letters").status_code == 200
+
+
+def test_token_must_cover_the_permission(ask: Ask, letters: dict[str, int]) -> None:
+    assert ask("robot", "GET", f"/club/v1/letters/{letters['ann']}").status_code == 200
+    answer = ask("robot", "PATCH", f"/club/v1/letters/{letters['ann']}", json={}, headers={"If-Match": '"1"'})
+    assert (answer.status_code, answer.json["type"]) == (403, "/problems/forbidden")
+    told = 'Bearer realm="Andamio", error="insufficient_scope", scope="club.letter.edit"'
+    assert answer.headers["WWW-Authenticate"] == told
+
+
+def test_forbidden_without_a_token_has_no_challenge(ask: Ask) -> None:
+    answer = ask("bob", "POST", "/club/v1/letters", json={})
+    assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (403, None)
+    assert answer.json["detail"] == "This takes the permission club.letter.write."
+
+
+def test_bulk_holds_each_operation_to_its_policy(ask: Ask, letters: dict[str, int]) -> None:
+    operations = [
+        {"method": "create", "data": {"title": "New"}},
+        {"method": "update", "key": letters["ann"], "version": 1, "data": {"title": "Mine"}},
+        {"method": "update", "key": letters["bob"], "version": 1, "data": {"title": "His"}},
+    ]
+    results = ask("ann", "POST", "/club/v1/letters:bulk", json={"operations": operations}).json["results"]
+    assert [one["status"] for one in results] == [201, 200, 404]
+    results = ask("bob", "POST", "/club/v1/letters:bulk", json={"operations": operations[:1]}).json["results"]
+    assert [one["status"] for one in results] == [403]
+    assert ask("", "POST", "/club/v1/letters:bulk", json={"operations": operations}).status_code == 401
+
+
+# --- what is shown with other rows --------------------------------------------------------------
+
+
+def test_include_asks_the_related_rows_own_verbs(ask: Ask, letters: dict[str, int]) -> None:
+    assert ask("", "GET", "/club/v1/notes?include=vault").status_code == 401
+    assert ask("bob", "GET", "/club/v1/notes?include=vault").status_code == 403
+    assert ask("bob", "GET", "/club/v1/notes/1?include=vault").status_code == 403
+    shown = ask("secretary", "GET", "/club/v1/notes?include=vault").json["items"]
+    assert {item["vault"]["name"] for item in shown} == {"Iron"}
+
+
+def test_include_shows_the_rows_that_one_may_read(ask: Ask, letters: dict[str, int]) -> None:
+    def included(who: str) -> dict[str, Any]:
+        items = ask(who, "GET", "/club/v1/notes?include=letter").json["items"]
+        return {item["text"]: item["letter"] and item["letter"]["title"] for item in items}
+
+    assert included("ann") == {"On ann": "Of ann", "On bob": None}
+    assert included("secretary") == {"On ann": "Of ann", "On bob": "Of bob"}
+    assert ask("", "GET", "/club/v1/notes?include=letter").status_code == 401
+
+
+def test_public_rows_are_included_for_everybody_who_reads(ask: Ask, letters: dict[str, int]) -> None:
+    shown = ask("ann", "GET", f"/club/v1/letters/{letters['ann']}?include=notes").json
+    assert [note["text"] for note in shown["notes"]] == ["On ann"]
+
+
+def test_page_hides_related_rows(ask: Ask, letters: dict[str, int]) -> None:
+    public = ask("", "GET", "/club/notes").text
+    assert "On ann" in public
+    assert "Of ann" not in public
+    assert "Iron" not in public
+    own = ask("ann", "GET", "/club/notes").text
+    assert "Of ann" in own
+    assert "Of bob" not in own
+    assert "Iron" not in own
+    every = ask("secretary", "GET", "/club/notes").text
+    assert "Of ann" in every
+    assert "Of bob" in every
+    assert "Iron" in every
+
+
+def test_filter_offers_rows_to_those_who_may_list_them(ask: Ask, letters: dict[str, int]) -> None:
+    assert ">Iron</option>" not in ask("ann", "GET", "/club/notes").text
+    assert ">Iron</option>" in ask("secretary", "GET", "/club/notes").text
+
+
+def test_form_offers_rows_to_those_who_may_list_them(ask: Ask, letters: dict[str, int]) -> None:
+    assert "Iron" not in ask("ann", "GET", "/club/letters/new").text
+    assert "Iron" in ask("secretary", "GET", "/club/letters/new").text
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["", "/edit", "/delete"])
+def test_pages_of_a_row_are_for_those_who_may(ask: Ask, letters: dict[str, int], page: str) -> None:
+    url = f"/club/letters/{letters['ann']}{page}"
+    assert ask("ann", "GET", url).status_code == 200
+    assert ask("secretary", "GET", url).status_code == 200
+    assert ask("bob", "GET", url).status_code == 404
+    assert ask("", "GET", url).status_code == 401
+
+
+def test_buttons_are_shown_to_those_who_may(ask: Ask, letters: dict[str, int]) -> None:
+    own = ask("ann", "GET", "/club/letters").text
+    assert "/club/letters/new" in own
+    assert "/club/letters/new" not in ask("bob", "GET", "/club/letters").text
+    assert "/edit" in ask("bob", "GET", f"/club/letters/{letters['bob']}").text
+
+
+def test_page_saves_for_the_owner_only(ask: Ask, letters: dict[str, int]) -> None:
+    url = f"/club/letters/{letters['ann']}/edit"
+    form = {"title": "Changed", "version": "1"}
+    assert ask("bob", "POST", url, data=form).status_code == 404
+    assert ask("", "POST", url, data=form).status_code == 401
+    assert ask("ann", "POST", url, data=form).status_code == 303
+
+
+# --- endpoints and answers ----------------------------------------------------------------------
+
+
+def test_view_declares_its_policy(ask: Ask) -> None:
+    assert ask("", "GET", "/club/door").status_code == 401
+    assert ask("", "POST", "/club/door").status_code == 401
+    assert ask("ann", "GET", "/club/door").text == "open"
+    assert ask("", "GET", "/club/lawn").text == "green"
+
+
+def test_blueprint_declares_for_its_views(ask: Ask) -> None:
+    assert ask("", "GET", "/club/closed/room").status_code == 401
+    assert ask("ann", "GET", "/club/closed/room").text == "warm"
+    assert ask("", "GET", "/club/closed/window").text == "bright"
+
+
+def test_plain_resource_declares_by_method(ask: Ask) -> None:
+    assert ask("", "GET", "/club/v1/bell").json == {"rings": False}
+    assert ask("", "POST", "/club/v1/bell").status_code == 401
+    assert ask("ann", "POST", "/club/v1/bell").json == {"rings": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/club/a%20b/%C3%BC%3F?q=1", "/in?next=/club/a%2520b/%25C3%25BC%253F?q%3D1"),
+        # Some proxies would decode them: there is no way back to what may become an address.
+        ("/club/a%5Cb", "/in"),
+        ("/club/door?q=" + "a" * 3000, "/in"),
+    ],
+)
+def test_way_back_is_one_that_is_taken(house: Flask, path: str, expected: str) -> None:
+    house.add_url_rule("/in", "in", lambda: "who are you?")
+    sign_in_at(house, "in")
+    with house.test_request_context(path):
+        assert sign_in_url() == expected
+
+
+def test_page_leads_to_the_sign_in_and_back(ask: Ask, house: Flask) -> None:
+    house.add_url_rule("/in", "in", lambda: "who are you?")
+    sign_in_at(house, "in")
+    answer = ask("", "GET", "/club/door?a=1&b=%26")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/in?next=/club/door?a%3D1%26b%3D%2526")
+    assert answer.headers["Cache-Control"] == "no-store"
+    form = ask("", "POST", "/club/door")
+    assert form.status_code == 401
+    assert 'href="/in"' in form.text
+    assert ask("", "GET", "/club/v1/letters").status_code == 401
+    assert ask("", "GET", "/club/door", headers={"Accept": "application/json"}).status_code == 401
+
+
+def test_page_of_the_forbidden_says_what_it_takes(ask: Ask) -> None:
+    answer = ask("bob", "GET", "/club/letters/new")
+    assert (answer.status_code, answer.mimetype) == (403, "text/html")
+    assert "club.letter.write" in answer.text
+
+
+def test_policy_that_is_none_fails_at_start(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
+    module = write_module(
+        "wrongpolicy",
+        init="""
+            from flask import Blueprint
+            from core.http.policies import access
+
+            bp = Blueprint("wrongpolicy", __name__)
+
+            @bp.get("/wrong")
+            @access("everybody")
+            def wrong():
+                return ""
+        """,
+    )
+    with pytest.raises(ModuleError, match=r"policy of .wrongpolicy\.wrong. is .everybody."):
+        make_app(None, [module])
+
+
+# --- what costs nothing, and what is told -------------------------------------------------------
+
+
+def test_public_and_undeclared_views_are_not_wrapped(house: Flask) -> None:
+    assert not hasattr(house.view_functions["club.lawn"], "__wrapped__")
+    assert hasattr(house.view_functions["club.door"], "__wrapped__")
+    assert isinstance(club.NoteResource().reader, RowReader)
+    assert not isinstance(club.LetterResource().reader, RowReader)
+
+
+def test_public_endpoint_asks_nobody(house: Flask, letters: dict[str, int]) -> None:
+    def fail() -> Identity:
+        raise AssertionError("somebody wanted to know who asks")
+
+    tell(house, fail)
+    client: FlaskClient = house.test_client()
+    for url in ("/club/v1/notes", "/club/v1/notes/1", "/club/v1/plains", "/club/lawn", "/club/closed/window"):
+        assert client.get(url).status_code == 200
+
+
+def test_undeclared_is_told(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    expected = ["club.lawn", "club.v1.bell"]
+    expected += ["club.v1.plains", "club.v1.plains_bulk", "club.v1.plains_item"]
+    assert policies.undeclared(house) == expected
+    policies.warn(house)
+    assert "no policy is declared: club.lawn, club.v1.bell" in caplog.text
+
+
+def test_matrix_says_who_may(house: Flask) -> None:
+    tell_roles(house, lambda: {"writer": frozenset({"club.letter.write", "club.letter.edit"})})
+    with house.app_context():
+        found = matrix(house)
+    assert list(found.columns) == ["anybody", "signed in", "writer"]
+    cells = {(line.asked.place, line.asked.verb): (*line.cells, line.asked.reason) for line in found.lines}
+    assert cells["club.lawn", "GET"] == ("yes", "yes", "yes", "undeclared")
+    assert cells["club.door", "POST"] == ("no", "yes", "yes", "signed in")
+    assert cells["club.v1.letters", "GET"] == ("no", "own", "own", "club.letter.read, or the owner")
+    assert cells["club.v1.letters", "POST"] == ("no", "no", "yes", "club.letter.write")
+    assert cells["club.v1.letters_item", "PUT"] == ("no", "own", "yes", "club.letter.edit, or the owner")
+    assert cells["club.letter_create", "GET"] == ("no", "no", "yes", "club.letter.write")
+    assert cells["static", "GET"] == ("yes", "yes", "yes", "public")
+
+
+def test_command_shows_the_matrix(house: Flask) -> None:
+    result = house.test_cli_runner().invoke(args=["access"])
+    assert result.exit_code == 0, result.output
+    (line,) = (one for one in result.output.splitlines() if one.startswith("POST /club/v1/letters "))
+    assert line.split() == ["POST", "/club/v1/letters", "club.v1.letters", "no", "no", "club.letter.write"]
+    only = house.test_cli_runner().invoke(args=["access", "--undeclared"]).output
+    assert "/club/lawn" in only
+    assert "/club/door" not in only

@@ -1,0 +1,103 @@
+"""Methods that not everybody may call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask import request
+
+from core.access import ANONYMOUS
+from core.access import Identity
+from core.access import tell
+from core.http import policies
+
+METHODS = '''
+    """A safe."""
+
+    from core.access import PUBLIC
+    from core.access import permission
+    from core.http.policies import access
+
+
+    @access(PUBLIC)
+    def colour() -> str:
+        """Say what it looks like."""
+        return "grey"
+
+
+    @access(permission("safe.door.open"))
+    def open_door(code: int) -> str:
+        """Open it."""
+        return "open"
+
+
+    def knock() -> str:
+        """Make a noise."""
+        return "who is there?"
+'''
+
+PEOPLE = {
+    "ann": Identity("ann", "Ann", frozenset({"safe.door.open"}), via="session"),
+    "bob": Identity("bob", "Bob", via="session"),
+    "robot": Identity("ann", "Ann", frozenset({"safe.door.open"}), frozenset(), via="token"),
+}
+
+
+@pytest.fixture
+def safe(make_app: Callable[..., Flask], new_database: Any, write_module: Callable[..., str]) -> Flask:
+    """Return an application with these methods; the header ``X-Who`` says who calls."""
+    app = make_app(new_database("sqlite"), ["app.jsonrpc", write_module("safe", METHODS)])
+    tell(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    return app
+
+
+@pytest.fixture
+def call_as(safe: Flask) -> Callable[..., Any]:
+    """Call a method as somebody: ``call_as("ann", "safe.open_door", 1)``."""
+    client = safe.test_client()
+
+    def call(who: str, method: str, *params: Any) -> Any:
+        body = {"jsonrpc": "2.0", "method": method, "params": [*params], "id": 1}
+        return client.post("/rpc", json=body, headers={"X-Who": who}).json
+
+    return call
+
+
+def test_method_is_called_by_those_who_may(call_as: Callable[..., Any]) -> None:
+    assert call_as("ann", "safe.open_door", 1)["result"] == "open"
+    assert call_as("", "safe.colour")["result"] == "grey"
+    assert call_as("", "safe.knock")["result"] == "who is there?"
+
+
+@pytest.mark.parametrize(("who", "code", "kind"), [("", -32006, "unauthorized"), ("bob", -32007, "forbidden")])
+def test_method_refuses_others_before_it_reads_their_params(
+    call_as: Callable[..., Any], who: str, code: int, kind: str
+) -> None:
+    error = call_as(who, "safe.open_door", "no", "number")["error"]
+    assert (error["code"], error["data"]["type"]) == (code, f"/problems/{kind}")
+
+
+def test_token_must_cover_the_method(call_as: Callable[..., Any]) -> None:
+    error = call_as("robot", "safe.open_door", 1)["error"]
+    assert (error["code"], error["data"]["detail"]) == (-32007, "This takes the permission safe.door.open.")
+
+
+def test_batch_is_asked_call_by_call(safe: Flask) -> None:
+    names = ("safe.colour", "safe.open_door")
+    batch = [{"jsonrpc": "2.0", "method": name, "id": name, "params": []} for name in names]
+    answers = safe.test_client().post("/rpc", json=batch).json
+    assert [("result" in one, one.get("error", {}).get("code")) for one in answers] == [(True, None), (False, -32006)]
+
+
+def test_discover_tells_who_may_call(call_as: Callable[..., Any]) -> None:
+    methods = {one["name"]: one for one in call_as("", "rpc.discover")["result"]["methods"]}
+    assert methods["safe.open_door"]["x-access"] == "safe.door.open"
+    assert methods["safe.colour"]["x-access"] == "public"
+    assert "x-access" not in methods["safe.knock"]
+    told = {one["$ref"].rpartition("/")[2] for one in methods["safe.open_door"]["errors"]}
+    assert {"unauthorized", "forbidden"} <= told
+
+
+def test_method_that_says_nothing_is_undeclared(safe: Flask) -> None:
+    assert policies.undeclared(safe) == ["safe.knock"]
