@@ -12,7 +12,9 @@ from werkzeug.serving import is_running_from_reloader
 
 from config import ConfigError
 from core import create_app
+from core.cli import make_patient
 from core.cli import prepare
+from core.development import RequestHandler
 from core.development import explain
 from core.modules import ModuleError
 
@@ -25,6 +27,8 @@ def make_app() -> Flask:
     try:
         return create_app()
     except (ConfigError, ModuleError) as error:
+        if "doctor" in sys.argv[1:]:
+            return make_patient(error)
         print(f"Error: {error}", file=sys.stderr)
         if is_running_from_reloader():
             # An end would end the development server too: it goes on, and starts anew with the next change.
@@ -43,7 +47,8 @@ def serve() -> None:
             error.show()
             sys.exit(error.exit_code)
     develops = app.config["APP_ENV"] == "development"
-    app.run(app.config["HOST"], app.config["PORT"], debug=develops, load_dotenv=False)
+    address = app.config["HOST"], app.config["PORT"]
+    app.run(*address, debug=develops, load_dotenv=False, request_handler=RequestHandler)
 
 
 app = make_app()

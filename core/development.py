@@ -13,13 +13,17 @@ from flask import request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Response
 
 import config as deployment
 from services import db
 
 from . import drivers
+from .access import PUBLIC
 from .http import errors
+from .http.policies import access
+from .http.redirects import safe_next
 from .lazy import migrations
 
 logger = logging.getLogger(__name__)
@@ -53,15 +57,22 @@ def _is_missing(error: SQLAlchemyError) -> bool:
     return state in ("42P01", "42703") or number in (1146, 1054) or in_words is not None
 
 
+# Only in development, where only this machine is answered.
+@access(PUBLIC)
 def upgrade() -> Response:
     """Bring the database to head and go back to the page that failed."""
     db.session.close()
     migrations.upgrade(db.engine.url)
     flash("The database is at head.", "success")
-    back = request.form.get("back", "")
-    # Of this site only: //example.org is another's.
-    own = re.match(r"/(?![/\\])", back)
-    return redirect(f"{request.script_root}{back if own else '/'}", 303)
+    return redirect(f"{request.script_root}{safe_next(request.form.get('back'), '/')}", 303)
+
+
+class RequestHandler(WSGIRequestHandler):
+    """The development server's, which does not tell its and Python's versions."""
+
+    def version_string(self) -> str:
+        """Return what the header ``Server`` says."""
+        return "development"
 
 
 def explain(error: Exception) -> Flask:

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
+from typing import NoReturn
 
 from flask import Flask
 from flask import Response
+from flask import after_this_request
 from flask import request
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import RequestRedirect
 
 import config as deployment
 import services
@@ -26,7 +29,10 @@ from .http import apis
 from .http import cors
 from .http import deprecation
 from .http import errors
+from .http import headers
 from .http import limits
+from .http import policies
+from .http import redirects
 from .http.json import StrictJSONProvider
 from .http.problems import KINDS
 from .http.problems import Problem
@@ -37,11 +43,21 @@ from .pages import model_pages
 
 
 class Application(Flask):
-    """Flask with our request and our JSON."""
+    """Flask with our request, our JSON, and the headers that every answer carries."""
 
     request_class = Request
     json_provider_class = StrictJSONProvider
     session_interface = SessionInterface()
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: headers.StartResponse) -> Any:
+        """Answer a request, with all headers that an answer must have."""
+        return super().wsgi_app(environ, headers.completing(self, environ, start_response))
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:  # type: ignore[override]
+        """Refuse what is at no address of ours; who is sent to another stays on this host."""
+        if isinstance(request.routing_exception, RequestRedirect):
+            redirects.stay_here(request.routing_exception, request)
+        super().raise_routing_exception(request)
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer programs with a problem document in development too, where people get the debugger."""
@@ -52,7 +68,10 @@ class Application(Flask):
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Let browsers keep for a year what is asked for by its fingerprint; see :mod:`core.layout`."""
-        return 31_536_000 if "v" in request.args else super().get_send_file_max_age(filename)
+        if "v" not in request.args:
+            return super().get_send_file_max_age(filename)
+        after_this_request(headers.never_changes)
+        return 31_536_000
 
 
 @contextmanager
@@ -83,6 +102,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     services.init_app(app)
     apis.init_app(app)
     errors.init_app(app)
+    policies.init_app(app)
     layout.init_app(app)
     model_pages.init_app(app)
     if app.config["APP_ENV"] == "development":
@@ -90,12 +110,15 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     loaded = modules.load(settings.INSTALLED_APPS if installed_apps is None else installed_apps)
     modules.register(app, loaded)
     apis.adopt_plain_apis(app)
+    policies.guard(app)
     limits.init_app(app)
     deprecation.init_app(app)
     cors.init_app(app)
+    headers.init_app(app)
     menu.init_app(app)
     cli.init_app(app)
     signals.app_ready.send(app)
+    policies.warn(app)
     return app
 
 

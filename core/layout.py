@@ -1,11 +1,10 @@
-"""What every page shares: where its stylesheets are, who it may talk to, what templates may call."""
+"""What every page shares: where its stylesheets are, what templates may call."""
 
 import hashlib
 from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask
-from flask import Response
 from flask import current_app
 from flask import request
 
@@ -13,48 +12,22 @@ import settings
 from services import bootstrap
 from services import request_id
 
+from .access import identity
 from .pages import display
-
-#: A page may load from its own site only, and nothing may run or frame it (CSP Level 3). ``data:``
-#: is for the pictures within Bootstrap's stylesheet.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    )
-)
 
 
 def init_app(app: Flask) -> None:
-    """Give the templates their functions, and every answer its headers."""
+    """Give the templates their functions."""
     app.jinja_env.globals |= {
         "site_name": settings.SITE_NAME,
+        "identity": identity,
         "static_url": static_url,
         "bootstrap_css_url": bootstrap_css_url,
         "request_id": request_id,
     }
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.after_request(protect)
     display.init_app(app)
-
-
-def protect(response: Response) -> Response:
-    """Set the headers that keep a page to its own site."""
-    headers = response.headers
-    headers["X-Content-Type-Options"] = "nosniff"
-    if response.mimetype == "text/html":
-        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        headers.setdefault("Referrer-Policy", "same-origin")
-        headers.setdefault("Cache-Control", "private, no-cache")
-    return response
 
 
 def static_url(filename: str) -> str:

@@ -16,3 +16,6 @@ class Lazy:
 
 #: Alembic is a fifth of the start, and needed by commands only.
 migrations = Lazy("core.migrations")
+
+#: So are its checks.
+doctor = Lazy("core.doctor.command")

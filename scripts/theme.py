@@ -27,6 +27,7 @@ ICONS = (
     "list",
     "moon-stars",
     "pencil",
+    "person-circle",
     "plus-lg",
     "search",
     "sun",

@@ -52,6 +52,7 @@ RESPONSE_HEADERS = (
     "Location",
     "Retry-After",
     "Sunset",
+    "WWW-Authenticate",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",

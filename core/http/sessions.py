@@ -48,14 +48,18 @@ class SessionInterface(SecureCookieSessionInterface):
             super().save_session(app, session, response)
 
 
+def has_cookie() -> bool:
+    """Return whether a request may have a session; asked without using it, which would make the answer vary."""
+    return current_app.session_interface.get_cookie_name(current_app) in request.environ.get("HTTP_COOKIE", "")
+
+
 def session_owner() -> str:
     """Return what tells whose session this request may use from others; empty where it may use none.
 
     What else a session holds may change between a request and its repetition: its CSRF secret stays, and so
     does the name under which Flask-Login keeps who has signed in.
     """
-    cookie = current_app.session_interface.get_cookie_name(current_app)
-    if cookie not in request.environ.get("HTTP_COOKIE", "") or getattr(session, "refusal", None) is not None:
+    if not has_cookie() or getattr(session, "refusal", None) is not None:
         return ""
     return "\0".join(str(session.get(name, "")) for name in (current_app.config["WTF_CSRF_FIELD_NAME"], "_user_id"))
 

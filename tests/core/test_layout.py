@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
 from core.http import problems
-from core.layout import CONTENT_SECURITY_POLICY
+from core.http.headers import PAGE_POLICY
 from services import db
 from tests.core import desk
 from tests.core import shelf
@@ -79,7 +79,7 @@ def test_untrusted_host_gets_a_page_that_does_not_trust_it(guest: FlaskClient, h
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
     assert "Error 400" in answer.text
     assert "//evil" not in answer.text
-    assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert answer.headers["Content-Security-Policy"] == PAGE_POLICY
 
 
 @pytest.mark.parametrize("name", problems.KINDS)
@@ -107,4 +107,4 @@ def test_pages_of_an_application_without_modules(make_app: Callable[..., Flask])
     answer = client.get("/")
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "<nav" not in answer.text
-    assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert answer.headers["Content-Security-Policy"] == PAGE_POLICY

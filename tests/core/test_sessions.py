@@ -178,7 +178,7 @@ def test_repeated_answer_stays_with_its_session(site_app, visitor):
     assert visitor.ask("/shop/once", token=visitor.token, Idempotency_Key="order-1").json == mine
     assert other.ask("/shop/once", token=other.token, Idempotency_Key="order-1").json != mine
     refused(visitor.ask("/shop/once", Idempotency_Key="order-1"))
-    visitor.client.delete_cookie("session", domain="site.example")
+    visitor.client.delete_cookie("__Host-session", domain="site.example")
     assert visitor.ask("/shop/once", Idempotency_Key="order-1").json["name"] is None
 
 
@@ -313,3 +313,36 @@ def test_check_can_be_switched_off_for_tests(make_app):
     visitor.client.get("/pages/sign-in", base_url="https://localhost")
 
     assert visitor.client.post("/shop/name", base_url="https://localhost").json == {"name": "Ada"}
+
+
+# --- the cookie ---------------------------------------------------------------------------------
+
+
+def cookie_of(app: Flask, base_url: str) -> str:
+    (cookie,) = app.test_client().get("/pages/sign-in", base_url=base_url).headers.getlist("Set-Cookie")
+    return cookie
+
+
+def test_session_cookie_is_the_hosts_own(site_app):
+    name, *attributes = cookie_of(site_app, HTTPS).split("; ")
+
+    assert name.startswith("__Host-session=")
+    assert set(attributes) == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+
+
+def test_session_cookie_over_http_has_the_plain_name(make_app):
+    name, *attributes = cookie_of(make_app(installed_apps=[__name__]), "http://localhost").split("; ")
+
+    assert name.startswith("session=")
+    assert set(attributes) == {"HttpOnly", "Path=/", "SameSite=Lax"}
+
+
+def test_cookie_of_the_plain_name_is_none_over_https(site_app):
+    visitor = site_app.test_client()
+    visitor.get("/pages/sign-in", base_url=HTTPS)
+    stolen = visitor.get_cookie("__Host-session", domain="site.example").value
+    other = site_app.test_client()
+    # Another host of the domain may plant this one, and not the other.
+    other.set_cookie("session", stolen, domain="site.example")
+
+    assert other.get("/shop/name", base_url=HTTPS).json == {"name": None}

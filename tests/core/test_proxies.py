@@ -1,0 +1,154 @@
+"""What is believed of the proxies in front, and what the servers themselves refuse."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.core import window
+from tests.fronts import Answer
+from tests.fronts import Front
+
+#: What a visitor may write, hoping that it is believed.
+SPOOFS = {
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Port": "666",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Forwarded-Server": "evil.example",
+    "X-Real-IP": "192.0.2.66",
+    "X-Original-URL": "/nowhere",
+    "X-Rewrite-URL": "/nowhere",
+    "X-HTTP-Method-Override": "DELETE",
+    "X-Forwarded-Ssl": "on",
+    "Forwarded": "for=192.0.2.66;host=evil.example;proto=http",
+    "Script-Name": "/evil",
+    "Path-Info": "/nowhere",
+}
+
+
+@pytest.fixture
+def make_guest(make_app: Callable[..., Flask]) -> Callable[[int], FlaskClient]:
+    return lambda hops: make_app(None, [window.__name__], PROXY_HOPS=hops).test_client()
+
+
+@pytest.mark.parametrize(
+    ("hops", "sent", "caller", "scheme"),
+    [
+        (0, {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}, "127.0.0.1", "http"),
+        (1, {}, "127.0.0.1", "http"),
+        (1, {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}, "192.0.2.1", "https"),
+        (1, {"X-Forwarded-For": "192.0.2.66, 192.0.2.1", "X-Forwarded-Proto": "http, https"}, "192.0.2.1", "https"),
+        (1, {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https, http"}, "192.0.2.1", "http"),
+        (2, {"X-Forwarded-For": "192.0.2.66, 192.0.2.1, 192.0.2.2"}, "192.0.2.1", "http"),
+        # It came past the first proxy: what there is of the headers is the visitor's own, or that of the second.
+        (2, {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}, "127.0.0.1", "http"),
+    ],
+)
+def test_as_many_proxies_are_believed_as_there_are(
+    make_guest: Callable[[int], FlaskClient], hops: int, sent: dict[str, str], caller: str, scheme: str
+) -> None:
+    answer = make_guest(hops).get("/window/echo", headers=sent)
+    assert answer.json == {
+        "caller": caller, "url": f"{scheme}://localhost/window/echo", "root": "", "secure": scheme == "https"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("hops", [0, 1, 2])
+@pytest.mark.parametrize("name", SPOOFS)
+def test_no_other_header_of_a_proxy_is_believed(make_guest: Callable[[int], FlaskClient], hops: int, name: str) -> None:
+    guest = make_guest(hops)
+    plain = guest.get("/window/echo")
+    assert guest.get("/window/echo", headers={name: SPOOFS[name]}).json == plain.json
+    assert guest.get("/window/echo", headers={name: f"{SPOOFS[name]}, {SPOOFS[name]}"}).json == plain.json
+
+
+# --- nginx before gunicorn ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def front(start_front: Callable[..., Front]) -> Front:
+    """Serve the module of the tests as a site is served, with one proxy in front."""
+    return start_front(f"core:create_app(installed_apps=[{window.__name__!r}])", DATABASE_URL="sqlite://")
+
+
+def echo(answer: Answer) -> dict[str, Any]:
+    assert answer.status == 200, answer.text
+    found: dict[str, Any] = json.loads(answer.text)
+    return found
+
+
+def test_proxy_tells_who_asks_and_how(front: Front) -> None:
+    url = f"https://localhost:{front.https}/window/echo"
+    assert echo(front.ask("/window/echo")) == {"caller": "127.0.0.1", "url": url, "root": "", "secure": True}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"X-Forwarded-For": "192.0.2.66"},
+        {"X-Forwarded-For": "192.0.2.66, 192.0.2.67, 192.0.2.68"},
+        {"X-Forwarded-Proto": "http"},
+        {"X-Forwarded-Proto": "javascript"},
+        *({name: value} for name, value in SPOOFS.items()),
+        # gunicorn believes these of a proxy on its own machine; nginx drops names with an underscore.
+        {"SCRIPT_NAME": "/evil"},
+        {"PATH_INFO": "/nowhere"},
+        {"X_FORWARDED_FOR": "192.0.2.66"},
+    ],
+)
+def test_visitor_cannot_speak_for_the_proxy(front: Front, sent: dict[str, str]) -> None:
+    assert echo(front.ask("/window/echo", sent)) == echo(front.ask("/window/echo"))
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:443"])
+def test_foreign_host_is_refused_behind_a_proxy(front: Front, host: str) -> None:
+    answer = front.ask("/window/echo", {"Host": host})
+    assert (answer.status, "evil.example/" in answer.text) == (400, False)
+
+
+@pytest.mark.parametrize("path", ["/window/page", "/nowhere", "/static/site.css", "/window/broken"])
+def test_no_answer_names_what_serves_it(front: Front, path: str) -> None:
+    answer = front.ask(path)
+    assert answer.headers["server"] == "nginx"
+    said = json.dumps(answer.headers).lower() + answer.text.lower()
+    assert not [word for word in ("gunicorn", "werkzeug", "flask", "python", "1.22", "x-powered-by") if word in said]
+
+
+def test_server_alone_names_no_version(front: Front) -> None:
+    assert front.ask_upstream("/window/page").headers["server"] == "gunicorn"
+
+
+def test_browser_is_led_to_https_and_kept_there(front: Front) -> None:
+    answer = front.ask_by_http("/window/page?a=b")
+    assert (answer.status, answer.headers["location"]) == (308, f"https://localhost:{front.https}/window/page?a=b")
+    assert front.ask("/window/page").headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in front.ask_upstream("/window/page").headers
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "by_nginx", "by_gunicorn"),
+    [
+        (f"/window/page?{'a' * 3000}", {}, 200, 200),
+        (f"/window/page?{'a' * 5000}", {}, 414, 414),
+        (f"/window/page?{'a' * 9000}", {}, 414, 414),
+        ("/window/page", {"X-Long": "a" * 9000}, 400, 431),
+        ("/window/page", {"Cookie": "a=" + "b" * 9000}, 400, 431),
+        ("/window/page", {f"X-Number-{number}": "1" for number in range(200)}, 431, 431),
+    ],
+    ids=["line", "long line", "longer line", "header", "cookie", "headers"],
+)
+def test_headers_have_limits(front: Front, path: str, sent: dict[str, str], by_nginx: int, by_gunicorn: int) -> None:
+    assert front.ask(path, sent).status == by_nginx
+    assert front.ask_upstream(path, sent).status == by_gunicorn
+
+
+def test_body_has_a_limit_behind_a_proxy(front: Front) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert front.ask("/window/fields", headers, "POST", b"a=b").status == 200
+    answer = front.ask("/window/fields", headers, "POST", b"a" * 1_100_000)
+    assert (answer.status, answer.headers["x-frame-options"]) == (413, "DENY")
+    # What exceeds nginx's own never reaches the application.
+    assert front.ask("/window/fields", headers, "POST", b"a" * 4_300_000).status == 413

@@ -1,0 +1,141 @@
+"""Where a visitor may be sent: nowhere but to a path of this site."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from playwright.sync_api import Page
+
+from core.http.redirects import MOST_CHARACTERS
+from core.http.redirects import is_own_path
+from core.http.redirects import safe_next
+from tests.core import window
+
+OWN = ["/", "/a", "/a/b?c=d&e=/f#g", "/a//b", "/?next=//example.org", "/%C3%BC?q=%20", "/a:b@c", "/#/x", "/a?b=%5C%0A"]
+
+FOREIGN = [
+    "",
+    " ",
+    "a",
+    "?a",
+    "#a",
+    "//example.org",
+    "///example.org",
+    "/\\example.org",
+    "\\\\example.org",
+    "\\/example.org",
+    "/a\\..\\b",
+    "https://example.org",
+    "https:/example.org",
+    "https:example.org",
+    "HTTPS://localhost/",
+    "http://localhost/",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "@example.org",
+    "user:password@example.org",
+    " //example.org",
+    "\t//example.org",
+    "/\t/example.org",
+    "/\n/example.org",
+    "/\r\nSet-Cookie: a=b",
+    "/a\0",
+    "/\x0b/example.org",
+    "/%2F/example.org",
+    "/%2fexample.org",
+    "/%5Cexample.org",
+    "/%5cexample.org",
+    "/%09/example.org",
+    "/a%0D%0ASet-Cookie:%20a=b",
+    "/a%00",
+    "/a b",
+    "/\u3000a\ud800",
+    "/\u2028",
+    "/" + "a" * MOST_CHARACTERS,
+]
+
+
+@pytest.mark.parametrize("url", OWN)
+def test_path_of_this_site_is_where_one_goes_next(url: str) -> None:
+    assert safe_next(url, "/start") == url
+
+
+@pytest.mark.parametrize("url", [None, *FOREIGN])
+def test_what_leads_elsewhere_is_left_for_the_default(url: str | None) -> None:
+    assert safe_next(url, "/start") == "/start"
+
+
+#: What parsers of URLs disagree about, between what they do not.
+_TRICKS = st.lists(
+    st.sampled_from(
+        [
+            *"/\\@:?#.%; \t\n\r\0\x0b\u2028\uff0f\u2044\u3002",
+            *("//", "/\\", "..", "%2f", "%5C", "%00", "%2e", "evil.example", "localhost", "[::1]", "a"),
+            *("http:", "https:", "javascript:", "data:"),
+        ]
+    ),
+    max_size=8,
+).map("".join)
+_URLS = st.one_of(_TRICKS, _TRICKS.map(lambda text: f"/{text}"), st.text(max_size=12))
+
+
+def test_browser_never_leaves_for_what_is_taken(page: Page) -> None:
+    """The judge is Chromium's own parser of URLs."""
+    page.goto("about:blank")
+    origin = "https://home.example"
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(
+            st.one_of(_TRICKS, _TRICKS.map(lambda text: f"/{text}"), st.text(max_size=12)), min_size=20, max_size=60
+        )
+    )
+    def hold(urls: list[str]) -> None:
+        taken = [url for url in urls if is_own_path(url)]
+        reached = page.evaluate(
+            "([urls, origin]) => urls.map(url => new URL(url, origin + '/sign-in?next=x').origin)", [taken, origin]
+        )
+        assert set(reached) <= {origin}, taken
+
+    hold()
+
+
+# --- the router's own redirects -----------------------------------------------------------------
+
+
+@pytest.fixture
+def guest(make_app: Callable[..., Flask]) -> FlaskClient:
+    """Return a client of a site that answers to any host."""
+    app = make_app(None, [window.__name__], TRUSTED_HOSTS=None)
+    app.add_url_rule("/old/", "old", redirect_to="/window/page")
+    app.add_url_rule("/moved/", "moved", redirect_to="https://elsewhere.example/")
+    return app.test_client()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "localhost", "user@evil.example", ""])
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [
+        ("/window/slash", "", "/window/slash/"),
+        ("/window/slash?a=%2F%2Fb&c", "", "/window/slash/?a=%2F%2Fb&c"),
+        ("/window//slash", "", "/window/slash/"),
+        ("//evil.example/..//window/slash/", "", None),
+        ("/window/slash", "/shop", "/shop/window/slash/"),
+        ("/old/", "", "/window/page"),
+    ],
+)
+def test_router_sends_nobody_to_another_host(
+    guest: FlaskClient, host: str, path: str, root: str, expected: str | None
+) -> None:
+    answer = guest.get(path, headers={"Host": host}, environ_overrides={"SCRIPT_NAME": root})
+    place = answer.headers.get("Location")
+    assert place == expected or (expected is None and (place is None or is_own_path(place)))
+    assert "evil.example" not in answer.text.replace("/evil.example/", "")
+
+
+def test_rule_that_names_another_site_still_leads_there(guest: FlaskClient) -> None:
+    assert guest.get("/moved/").headers["Location"] == "https://elsewhere.example/"

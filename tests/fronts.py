@@ -1,0 +1,203 @@
+"""A real nginx, with TLS, before a real gunicorn: how the platform is served. No pytest here."""
+
+import datetime
+import http.client
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.servers import START_SECONDS
+from tests.servers import Missing
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: What README asks of a proxy: it adds to ``X-Forwarded-For``, sets ``X-Forwarded-Proto``, and leads to https.
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ }}
+http {{
+    access_log off;
+    server_tokens off;
+    client_max_body_size 4m;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{http};
+        return 308 https://localhost:{https}$request_uri;
+    }}
+    server {{
+        listen 127.0.0.1:{https} ssl;
+        ssl_certificate {folder}/certificate.pem;
+        ssl_certificate_key {folder}/key.pem;
+        location / {{
+            proxy_pass http://127.0.0.1:{upstream};
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+        }}
+    }}
+}}
+"""
+
+
+@dataclass
+class Answer:
+    """An answer as it came over the wire.
+
+    :param headers: by their names in lower case; several of one name are joined
+    :param cookies: each as it is set
+    """
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    cookies: list[str]
+
+
+class Front:
+    """A site that is served: ask it through nginx, or gunicorn behind it."""
+
+    def __init__(self, application: str, environ: Mapping[str, str]) -> None:
+        """Start both.
+
+        :param application: what gunicorn serves, ``run:app``
+        :raises Missing: if nginx is not installed
+        """
+        program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        if not program:
+            raise Missing("nginx is missing: apt install nginx")
+        self.folder = Path(tempfile.mkdtemp(prefix="andamio-front-"))
+        self.http, self.https, self.upstream = _free_ports(3)
+        self.certificate = make_certificate(self.folder)
+        ports = {"http": self.http, "https": self.https, "upstream": self.upstream}
+        (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder, **ports))
+        bind = ["--bind", f"127.0.0.1:{self.upstream}", "--no-control-socket", "--log-level", "error"]
+        gunicorn = [sys.executable, "-m", "gunicorn", *bind, application]
+        nginx = [program, "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder), "-e", "stderr"]
+        self._log = open(self.folder / "log", "wb")  # noqa: SIM115
+        self._processes = [self._run(gunicorn, environ), self._run(nginx, {})]
+        try:
+            for process, port in zip(self._processes, (self.upstream, self.https), strict=True):
+                self._wait(process, port)
+        except Missing:
+            self.stop()
+            raise
+
+    def _run(self, command: list[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        path = {"PATH": "/usr/bin:/bin:/usr/sbin"}
+        return subprocess.Popen(command, cwd=ROOT, env={**path, **environ}, stdout=self._log, stderr=self._log)
+
+    def _wait(self, process: subprocess.Popen[bytes], port: int) -> None:
+        end = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise Missing(f"{process.args!r} does not start:\n{self.log()}")
+
+    def log(self) -> str:
+        """Return what both have said."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def stop(self) -> None:
+        """End both, and wait until they have ended."""
+        for process in self._processes:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def ask(
+        self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes = b""
+    ) -> Answer:
+        """Ask through nginx, by https; the certificate is checked."""
+        context = ssl.create_default_context(cafile=self.certificate)
+        connection = http.client.HTTPSConnection("localhost", self.https, timeout=30, context=context)
+        return _ask(connection, path, headers, method, body)
+
+    def ask_by_http(self, path: str) -> Answer:
+        """Ask nginx without TLS."""
+        return _ask(http.client.HTTPConnection("localhost", self.http, timeout=30), path)
+
+    def ask_upstream(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Ask gunicorn, without nginx."""
+        return _ask(http.client.HTTPConnection("localhost", self.upstream, timeout=30), path, headers)
+
+
+def _ask(
+    connection: http.client.HTTPConnection,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    method: str = "GET",
+    body: bytes = b"",
+) -> Answer:
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        found: dict[str, str] = {}
+        for name, value in answer.getheaders():
+            found[name.lower()] = ", ".join(filter(None, [found.get(name.lower()), value]))
+        cookies = answer.headers.get_all("Set-Cookie") or []
+        return Answer(answer.status, found, answer.read().decode(errors="replace"), cookies)
+    finally:
+        connection.close()
+
+
+def make_certificate(folder: Path) -> Path:
+    """Write a certificate of ``localhost``, and its key, into a folder; it is its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    no_password = serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, no_password))
+    path = folder / "certificate.pem"
+    path.write_bytes(certificate.public_bytes(pem))
+    return path
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
