@@ -11,6 +11,8 @@ import re
 import secrets
 import time
 import weakref
+from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
@@ -202,13 +204,15 @@ def _answer_request_id(response: Response) -> Response:
 #: matched: an unbounded prefix made 7,000 letters of a visitor's path hold the process for minutes.
 _NAMES = r"(?:password|passwd|secret|token|api[_-]?key|session|authorization|cookie)[\w-]{0,30}"
 
-#: ``password=…``, ``"token": "…"``, ``Authorization: Bearer …``, ``postgresql://user:password@host``.
+#: ``password=…``, ``"token": "…"``, ``Authorization: Bearer …``, ``postgresql://user:password@host``, and a
+#: personal access token wherever it stands: somebody has put it into an address.
 #: The name or the scheme stays, so that the line stays useful.
 _SECRETS = re.compile(
     rf"""(?ix)
     (?P<name> {_NAMES} \\?["']? \s{{0,3}} [=:] \s{{0,3}} (?:(?:basic|bearer|token|digest)\s{{1,3}})? )
     (?: "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | \\?["']? [^\s"'&,;\\()\[\]{{}}]+ )
     | (?<=://) (?P<user> [^/\s:@]*): [^/\s]+ (?=@)
+    | (?P<kind> andamio_pat_) \w{{1,200}}
     """
 )
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
@@ -219,7 +223,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 def redact(text: str) -> str:
     """Replace what looks like a secret with ``[filtered]``."""
-    return _SECRETS.sub(lambda found: f"{found['name'] or found['user'] + ':'}[filtered]", text)
+    return _SECRETS.sub(lambda found: f"{found['name'] or found['kind'] or found['user'] + ':'}[filtered]", text)
 
 
 def _redacted(value: Any, name: str = "") -> Any:
@@ -241,7 +245,13 @@ def _clean(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-class TextFormatter(logging.Formatter):
+class _Timed(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        # In UTC and with the zone, so that the lines of several machines can be put in order.
+        return f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03}Z"
+
+
+class TextFormatter(_Timed):
     """A line for a terminal, its secrets removed; the lines of a traceback follow, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -256,7 +266,7 @@ class TextFormatter(logging.Formatter):
         return "\n".join(f"  {_clean(line)}" for line in super().formatException(ei).split("\n"))
 
 
-class JSONFormatter(JsonFormatter):
+class JSONFormatter(_Timed, JsonFormatter):
     """One JSON object per line, its secrets removed."""
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,10 @@ import logging
 import os
 import subprocess
 import sys
+import time
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine
@@ -84,6 +88,24 @@ def test_request_id_stands_in_each_log_line(bare, style, capsys):
         assert "[-] shop: closed" in outside
 
 
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_log_line_says_its_moment_in_utc(bare, style, capsys, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        bare(LOG_FORMAT=style)
+        before = datetime.now(UTC)
+        logging.getLogger("shop").warning("sold out")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    line = capsys.readouterr().err
+
+    moment = json.loads(line)["time"] if style == "json" else line.partition(" ")[0]
+    assert moment.endswith("Z")
+    assert abs(datetime.fromisoformat(moment) - before) < timedelta(seconds=5)
+
+
 # --- what stands in a log -----------------------------------------------------------------------
 
 
@@ -110,6 +132,7 @@ def test_request_id_stands_in_each_log_line(bare, style, capsys):
         "postgresql://site:hunter2@db/site",
         "postgresql://site:p@hunter2@db/site",
         "redis://:hunter2@db/0",
+        "GET /cities/andamio_pat_hunter2 404",
     ],
 )
 def test_a_secret_is_redacted(line):

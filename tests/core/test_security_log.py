@@ -1,0 +1,134 @@
+"""The security log: its lines as text and as JSON, and that nothing gets into it that must not."""
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from config import ROOT
+from core import security_log
+from core.access import Identity
+from core.access import acting_as
+from services import configure_logging
+
+ADA = Identity(key="7f0c2a5e", name="Ada", via="session")
+
+
+@pytest.fixture
+def lines(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
+    """Return what a function writes: ``lines("json", write)``."""
+    app = make_app()
+
+    def read(style: str, write: Callable[[], None], **request: str) -> list[str]:
+        # It is written whatever the level is.
+        configure_logging("CRITICAL", style)
+        capsys.readouterr()
+        with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.1"}, **request):
+            write()
+        return capsys.readouterr().err.splitlines()
+
+    return read
+
+
+def test_line_has_what_and_who_and_where(lines):
+    def write() -> None:
+        with acting_as(ADA):
+            security_log.record("access.denied", security_log.DENIED, permission="shop.order.edit")
+
+    (line,) = lines("text", write)
+
+    assert "WARNING" in line
+    assert "andamio.security: event=access.denied outcome=denied who=7f0c2a5e via=session address=192.0.2.1" in line
+    assert line.endswith("permission=shop.order.edit")
+
+
+def test_json_has_the_same_as_fields_with_the_id_of_the_request(lines):
+    headers = {"X-Request-ID": "0123456789abcdef"}
+
+    (line,) = lines("json", lambda: security_log.record("sign-in.failed", "failure", by="password"), headers=headers)
+
+    told = json.loads(line)
+    assert told["event"] == "sign-in.failed"
+    assert told["outcome"] == "failure"
+    assert told["by"] == "password"
+    assert told["address"] == "192.0.2.1"
+    assert told["request_id"] == "0123456789abcdef"
+    assert told["logger"] == "andamio.security"
+    assert told["level"] == "WARNING"
+
+
+def test_who_it_is_about_counts_before_who_is_asking(lines):
+    def write() -> None:
+        with acting_as(ADA):
+            security_log.record("role.changed", who="other")
+
+    assert json.loads(lines("json", write)[0])["who"] == "other"
+
+
+def test_nobody_is_looked_up_for_it(lines, make_app):
+    app = make_app()
+    app.extensions["identity"] = lambda: pytest.fail("asked who it is")
+    with app.test_request_context("/"):
+        security_log.record("sign-out")
+
+
+def test_command_needs_no_request(caplog):
+    security_log.record("account.disabled", who="7f0c2a5e")
+
+    assert caplog.messages == ["event=account.disabled outcome=success who=7f0c2a5e via=command"]
+
+
+def test_event_that_is_not_listed_is_a_mistake():
+    with pytest.raises(ValueError, match=r"sign-in\.faled"):
+        security_log.record("sign-in.faled")
+
+
+FORGED = 'x"\r\n2026-01-01 INFO andamio.security: event=sign-in.succeeded who=eve'
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_value_makes_no_line_of_its_own(lines, style):
+    (line,) = lines(style, lambda: security_log.record("role.changed", role=FORGED))
+
+    assert "\r" not in line
+
+
+def test_value_makes_no_field_of_its_own(lines):
+    (line,) = lines("text", lambda: security_log.record("role.changed", role=FORGED))
+
+    fields = re.findall(r'(?<= )([a-z]+)=("[^"]*"|[^ "]+)', line)
+    assert [name for name, _ in fields] == ["event", "outcome", "address", "role"]
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_no_event_reads_like_a_secret(lines, style):
+    """What looks like one is taken out of every line; the names of events must not."""
+    for event in security_log.EVENTS:
+        (line,) = lines(style, lambda event=event: security_log.record(event, by="password", reason="password reset"))
+        assert "[filtered]" not in line
+
+
+def test_secret_that_gets_into_it_is_taken_out(lines):
+    (line,) = lines("json", lambda: security_log.record("sign-in.failed", reason="token=0123456789abcdef"))
+
+    assert "0123456789abcdef" not in line
+
+
+def test_every_event_is_recorded_somewhere():
+    sources = [path for folder in ("core", "app") for path in Path(ROOT / folder).rglob("*.py")]
+    text = "\n".join(path.read_text() for path in sources if path.name != "security_log.py")
+
+    assert [event for event in security_log.EVENTS if f'"{event}"' not in text] == []
+
+
+def test_level_of_what_is_no_success(caplog):
+    caplog.set_level(logging.INFO)
+    security_log.record("sign-out")
+    security_log.record("token.refused", security_log.FAILURE)
+    security_log.record("access.unauthenticated", security_log.DENIED)
+
+    assert [one.levelname for one in caplog.records] == ["INFO", "WARNING", "INFO"]
