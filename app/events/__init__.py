@@ -2,9 +2,14 @@
 
 from flask import Blueprint
 
+from core.access import PUBLIC
 from core.http.apis import mark_api
+from core.http.policies import restrict
 
 bp = Blueprint("events", __name__, url_prefix="/events")
 mark_api(bp)
+# Events are sent by the visitors of other sites, who have no account here; nothing in them names a person, and
+# the demo shows anybody what they add up to.
+restrict(bp, PUBLIC)
 
 from . import api

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from alembic import command
 from alembic import context
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -18,6 +19,7 @@ import config as deployment
 import services
 import settings
 
+from .. import guards
 from .. import modules
 from ..migrations import locks
 from ..signals import migrated
@@ -47,7 +49,18 @@ def run() -> None:
     if context.is_offline_mode():
         _run_offline(url, options)
     else:
+        _guard(config, url)
         _run_online(make_engine(url), options)
+
+
+def _guard(config: Config, url: URL) -> None:
+    """Let the command take a production database back only if it is named: tables go with their rows."""
+    if config.cmd_opts is None or config.cmd_opts.cmd[0] is not command.downgrade:
+        return
+    named = context.get_x_argument(as_dictionary=True).get("database")
+    refusal = guards.refuse(url, str(named) if named else None, "-x database=NAME", deployment.load()["APP_ENV"])
+    if refusal:
+        raise CommandError(refusal)
 
 
 def _run_offline(url: URL, options: dict[str, Any]) -> None:

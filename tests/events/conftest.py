@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from core.access import Identity
+from tests.people import editor
+
 #: Gives an event that may be sent: ``make_event(name="click")``.
 MakeEvent = Callable[..., dict[str, Any]]
 
@@ -30,3 +33,9 @@ def send(client: FlaskClient, make_event: MakeEvent) -> Callable[..., dict[str, 
         return event
 
     return one
+
+
+@pytest.fixture
+def sender() -> Callable[[], Identity]:
+    """Let somebody send the requests who may do everything."""
+    return editor
