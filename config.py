@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -113,6 +115,29 @@ def _redis(text: str) -> str:
     return text
 
 
+def _mail(text: str) -> list[str]:
+    urls = _list(text)
+    for url in urls:
+        try:
+            parts = urlsplit(url)
+            names_host = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            raise ValueError(_MAIL_CURE) from None
+        if not (names_host if parts.scheme in ("smtp", "smtps") else parts.scheme in ("console", "folder", "memory")):
+            raise ValueError(_MAIL_CURE)
+    return urls
+
+
+def _sender(text: str) -> str:
+    _, address = parseaddr(text)
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+        raise ValueError("write an address, or NAME <ADDRESS>")
+    return text
+
+
+_MAIL_CURE = "write smtp://USER:PASSWORD@HOST:587, smtps://…, console: or folder:PATH, special characters %-encoded"
+
+
 @dataclass(frozen=True)
 class Key:
     """One variable of the environment, or a family of them, ``NAME_<WHAT>``.
@@ -196,6 +221,13 @@ KEYS = (
         "proxies in front (one nginx: 1) of which each adds to `X-Forwarded-For` and sets `X-Forwarded-Proto`; "
         "with none these headers are not believed",
     ),
+    Key(
+        "HSTS_SECONDS",
+        _integer(0, 10**9),
+        {"development": 0, "testing": 0, "production": 31_536_000},
+        "for how long browsers reach the site by https only, once they have seen it; a year in production, 0 for not",
+    ),
+    Key("HSTS_SUBDOMAINS", _boolean, False, "whether that counts for all names below the site's too"),
     Key("MAX_BODY_BYTES", _integer(1024, 10**10), 1024 * 1024, "largest request body, in bytes"),
     Key(
         "CORS_ORIGINS",
@@ -212,7 +244,60 @@ KEYS = (
         "`redis://…` or `rediss://…`, where the counters of limits are; without it each process counts for itself",
         is_secret=True,
     ),
+    Key(
+        "SESSION_STORE",
+        _one_of("database", "redis"),
+        "database",
+        "where it is kept who is signed in: `database`, or `redis` at `REDIS_URL`, which must not evict keys then",
+    ),
+    Key(
+        "SESSION_IDLE_HOURS",
+        _integer(1, 24 * 400),
+        14 * 24,
+        "hours after which who does nothing is signed out; two weeks",
+    ),
+    Key(
+        "SESSION_MAX_HOURS",
+        _integer(1, 24 * 400),
+        30 * 24,
+        "hours after which everybody has to sign in again; thirty days",
+    ),
     Key("RATE_LIMITS", _boolean, True, "whether the limits of the APIs count; false for a load test"),
+    Key(
+        "ACCOUNTS_REGISTRATION",
+        _boolean,
+        {"development": True, "testing": True, "production": False},
+        "whether visitors may make themselves an account; false in production",
+    ),
+    Key(
+        "ACCOUNTS_CONFIRM",
+        _boolean,
+        True,
+        "whether who registers must follow a link in a mail before signing in, so that the address is theirs",
+    ),
+    Key(
+        "ACCOUNTS_TOTP",
+        _boolean,
+        True,
+        "whether people may add codes of an authenticator app to their password; false switches off those that "
+        "there are",
+    ),
+    Key(
+        "ACCOUNTS_PASSKEYS",
+        _boolean,
+        True,
+        "whether people may sign in with passkeys, or add one to their password; false switches off those that "
+        "there are",
+    ),
+    Key(
+        "MAIL_URL",
+        _mail,
+        {"development": ["console:", "folder:instance/mail"], "testing": ["memory:"]},
+        "how mails are sent: `smtp://user:password@host:587` (with STARTTLS), `smtps://…`, `console:`, `folder:PATH`; "
+        "several comma-separated; console and `instance/mail` in development, none in production",
+        is_secret=True,
+    ),
+    Key("MAIL_SENDER", _sender, None, "whom mails are from: `Andamio <no-reply@example.org>`"),
     Key("LOG_LEVEL", _one_of(*LOG_LEVELS), "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`"),
     Key(
         "LOG_FORMAT",
@@ -234,11 +319,11 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     faults: list[str] = []
     if environ is None:
-        environ = os.environ
-        if environ.get("APP_ENV") != "testing":
-            environ = {**_dotenv(faults), **environ}
+        environ = variables(faults)
     values = _parse(environ, faults)
     url = _database(values, faults)
+    if values["SESSION_STORE"] == "redis" and not values["REDIS_URL"]:
+        faults.append("SESSION_STORE is redis, and REDIS_URL is missing: set it, or write SESSION_STORE=database")
     if values["APP_ENV"] == "production":
         faults += _production_faults(values, environ, url)
     if values["APP_ENV"] == "testing" and url is not None and not _is_disposable(url):
@@ -249,6 +334,15 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     if faults or url is None:
         raise ConfigError(faults)
     return _for_flask(values, url)
+
+
+def variables(faults: list[str] | None = None) -> dict[str, str]:
+    """Return the process's variables, with those of ``.env`` beneath them, but not in testing.
+
+    :param faults: takes what is wrong with ``.env``
+    """
+    read = {} if os.environ.get("APP_ENV") == "testing" else _dotenv([] if faults is None else faults)
+    return {**read, **os.environ}
 
 
 def _dotenv(faults: list[str]) -> dict[str, str]:
@@ -340,12 +434,25 @@ def _production_faults(values: Mapping[str, Any], environ: Mapping[str, str], ur
             faults.append(
                 f"{name} is weak (under 32 characters, or few different ones): set it to what `{MAKE_SECRET}` prints"
             )
+    faults += _mail_faults(values)
     if environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
         faults.append("FLASK_DEBUG is on: it shows the code to visitors; unset it, or set APP_ENV=development")
     if url is not None and url.get_backend_name() == "sqlite" and not _is_memory(url):
         fault = _unwritable(Path(str(url.database)))
         if fault:
             faults.append(f"DATABASE_URL: {fault}; give its folder to the user that runs the application")
+    return faults
+
+
+def _mail_faults(values: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if values["MAIL_URL"] and not values["MAIL_SENDER"]:
+        faults.append("MAIL_SENDER is missing: set it to the address that mails are from")
+    if values["MAIL_URL"] and not values["TRUSTED_HOSTS"]:
+        # The links in them are made from the Host header.
+        faults.append("TRUSTED_HOSTS is missing: without it a visitor chooses where the links in mails lead")
+    if values["ACCOUNTS_REGISTRATION"] and values["ACCOUNTS_CONFIRM"] and not values["MAIL_URL"]:
+        faults.append("MAIL_URL is missing: who registers gets a mail; set it, or ACCOUNTS_CONFIRM=false")
     return faults
 
 
@@ -365,16 +472,21 @@ def _for_flask(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
     """Translate our keys into those that Flask and its extensions read."""
     return {
         **{name: values[name] for name in ("APP_ENV", "SECRET_KEY_FALLBACKS", "TRUSTED_HOSTS", "HTTPS")},
+        **{name: values[name] for name in ("HSTS_SECONDS", "HSTS_SUBDOMAINS")},
         **{name: values[name] for name in ("LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT")},
+        **{name: values[name] for name in ("ACCOUNTS_REGISTRATION", "ACCOUNTS_CONFIRM")},
+        **{name: values[name] for name in ("ACCOUNTS_TOTP", "ACCOUNTS_PASSKEYS")},
+        "MAIL_URL": [_placed(address) for address in values["MAIL_URL"] or ()],
+        "MAIL_SENDER": values["MAIL_SENDER"] or "no-reply@localhost",
         **{name: values[name] for name in ("PROXY_HOPS", "REDIS_URL", "RATE_LIMITS")},
+        **{name: values[name] for name in ("SESSION_STORE", "SESSION_IDLE_HOURS", "SESSION_MAX_HOURS")},
         **{name: value for name, value in values.items() if name.startswith("CORS_ORIGINS")},
         "SECRET_KEY": values["SECRET_KEY"] or _local_secret(),
         "MAX_CONTENT_LENGTH": values["MAX_BODY_BYTES"],
         "MAX_FORM_MEMORY_SIZE": values["MAX_BODY_BYTES"],
+        "MAX_FORM_PARTS": 1000,
         "PREFERRED_URL_SCHEME": "https" if values["HTTPS"] else "http",
-        "SESSION_COOKIE_SECURE": values["HTTPS"],
-        "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_COOKIE_SAMESITE": "Lax",
+        **_session_cookie(values),
         "SEND_FILE_MAX_AGE_DEFAULT": 3600 if values["APP_ENV"] == "production" else None,
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(values, url),
@@ -383,11 +495,35 @@ def _for_flask(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
     }
 
 
+def _session_cookie(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        # A browser takes a cookie of this name only by https, for this host alone and for all of its paths: no
+        # other host of the domain can plant one (RFC 6265bis, section 4.1.3.2).
+        "SESSION_COOKIE_NAME": "__Host-session" if values["HTTPS"] else "session",
+        "SESSION_COOKIE_PATH": "/",
+        "SESSION_COOKIE_SECURE": values["HTTPS"],
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        # The record on the server has its own time-outs; the cookie is not written again at every request.
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=values["SESSION_MAX_HOURS"]),
+    }
+
+
+def _placed(address: str) -> str:
+    """Hold the folder of mails to the project, so that it does not follow the current one."""
+    scheme, _, path = address.partition(":")
+    return f"folder:{ROOT / path}" if scheme == "folder" else address
+
+
 def _engine_options(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
     seconds = values["DATABASE_TIMEOUT_SECONDS"]
+    # The log of a statement that failed would tell what was to be stored: the hash of a password among it.
+    hidden = {"hide_parameters": values["APP_ENV"] == "production"}
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": seconds}}
+        return {**hidden, "connect_args": {"timeout": seconds}}
     options: dict[str, Any] = {
+        **hidden,
         "pool_size": values["DATABASE_POOL_SIZE"],
         "max_overflow": values["DATABASE_POOL_OVERFLOW"],
         "pool_timeout": seconds,

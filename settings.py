@@ -3,9 +3,11 @@
 #: The modules, each below what it may import: a module may use only those listed above it.
 INSTALLED_APPS = [
     "app.home",
+    "app.accounts",
     "app.example",
     "app.api",
     "app.events",
+    "app.history",
     "app.jsonrpc",
     "app.apidocs",
 ]

@@ -25,7 +25,10 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value if value is not None else "" for name, value in attrs}
-        if tag == "form":
+        if tag == "main":
+            # What stands in the header is on every page.
+            self.forms.clear()
+        elif tag == "form":
             self.inside = found.get("method", "get").lower() == "post"
             if self.inside:
                 self.forms.append([])
@@ -42,7 +45,8 @@ class _Reader(HTMLParser):
 
     def _input(self, found: dict[str, str]) -> None:
         boxes = ("checkbox", "radio")
-        if found.get("type") not in boxes or "checked" in found:
+        # What has no name is not sent.
+        if "name" in found and (found.get("type") not in boxes or "checked" in found):
             self.forms[-1].append((found["name"], found.get("value", "on" if found.get("type") in boxes else "")))
 
     def handle_data(self, data: str) -> None:

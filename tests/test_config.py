@@ -264,6 +264,69 @@ def test_redis_url_that_is_none_is_named_without_its_password(url):
     assert found == "REDIS_URL cannot be used: write redis://HOST:PORT/NUMBER, with rediss:// for TLS"
 
 
+# --- mail ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://mail.example.org",
+        "smtp://me:p%40ss@mail.example.org:587",
+        "smtps://mail.example.org:465",
+        "console:",
+        "console:,smtp://localhost:25",
+    ],
+)
+def test_way_of_mail_is_taken(url):
+    assert load({"SECRET_KEY": STRONG, "MAIL_URL": url})["MAIL_URL"] == url.split(",")
+
+
+def test_folder_of_mails_is_held_to_the_project():
+    found = load({"SECRET_KEY": STRONG, "MAIL_URL": "folder:instance/mail,folder:/var/mail"})["MAIL_URL"]
+
+    assert found == [f"folder:{ROOT}/instance/mail", "folder:/var/mail"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.org",
+        "smtp://",
+        "smtp://me:hunter2@",
+        "http://me:hunter2@example.org",
+        "smtp://me:hunter2@example.org:port",
+        "smtp://me:hunter2@[",
+    ],
+)
+def test_what_is_no_way_of_mail_is_not_repeated(url):
+    (found,) = faults(MAIL_URL=url)
+
+    assert found.startswith("MAIL_URL cannot be used: write smtp://USER:PASSWORD@HOST:587")
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("sender", ["nobody", "Andamio", "Andamio <>", "a@b@c"])
+def test_sender_is_an_address(sender):
+    (found,) = faults(MAIL_SENDER=sender)
+
+    assert found.startswith("MAIL_SENDER is")
+
+
+def test_links_in_mails_lead_to_known_hosts_only():
+    production = {"APP_ENV": "production", "SECRET_KEY": STRONG, "DATABASE_URL": "postgresql://db/site"}
+    mail = {"MAIL_URL": "smtp://mail.example.org", "MAIL_SENDER": "Andamio <no-reply@example.org>"}
+
+    assert not load(production)["ACCOUNTS_REGISTRATION"]
+    assert [fault.split()[0] for fault in faults(**production, MAIL_URL=mail["MAIL_URL"])] == [
+        "MAIL_SENDER",
+        "TRUSTED_HOSTS",
+    ]
+    assert load({**production, **mail, "TRUSTED_HOSTS": "www.example.org"})["MAIL_URL"] == [mail["MAIL_URL"]]
+    (found,) = faults(**production, ACCOUNTS_REGISTRATION="true")
+    assert found.startswith("MAIL_URL is missing")
+    assert load({**production, "ACCOUNTS_REGISTRATION": "true", "ACCOUNTS_CONFIRM": "false"})
+
+
 # --- the database -------------------------------------------------------------------------------
 
 
@@ -373,6 +436,13 @@ def written(key: Key) -> str:
     if isinstance(value, list):
         return ",".join(value)
     return str("" if value is None else value).lower() if isinstance(value, bool) else str(value or "")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "postgresql://db/x"])
+def test_what_was_to_be_stored_is_not_logged_in_production(url):
+    production = {"APP_ENV": "production", "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz", "DATABASE_URL": url}
+    assert load({**production, "TRUSTED_HOSTS": "example.org"})["SQLALCHEMY_ENGINE_OPTIONS"]["hide_parameters"] is True
+    assert load({"DATABASE_URL": url})["SQLALCHEMY_ENGINE_OPTIONS"]["hide_parameters"] is False
 
 
 def test_dotenv_example_is_complete():

@@ -56,6 +56,7 @@ def app() -> Iterator[Flask]:
     app.jinja_env.globals.update(
         site_name="Site",
         menu=lambda: [SimpleNamespace(label="A & B", url="/ab", active=True)],
+        header_templates=list,
         static_url=lambda name: f"/static/{name}?v=1",
         bootstrap_css_url=lambda: "/bootstrap.css",
         request_id=lambda: "0123456789abcdef",

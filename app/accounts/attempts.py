@@ -1,0 +1,125 @@
+"""Which requests are attempts at somebody's account, and what is answered when there were too many.
+
+They are counted around Flask-Security's views, by `throttles.py`: before the view, so that no password is hashed
+in vain, and after it, when it is known what came of it.
+"""
+
+import math
+from collections.abc import Mapping
+
+from flask import Flask
+from flask import Response
+from flask import g
+from flask import make_response
+from flask import render_template
+from flask import request
+from flask import session
+from flask_login import current_user
+
+from core import security_log
+
+from . import throttles
+from .throttles import CODES
+from .throttles import MAILS
+from .throttles import PASSWORDS
+from .throttles import Throttle
+from .users import identify
+
+#: What is guessed, or asked for, at Flask-Security's views.
+THROTTLES: Mapping[str, Throttle] = {
+    "login": PASSWORDS,
+    "verify": PASSWORDS,
+    "change_password": PASSWORDS,
+    "two_factor_token_validation": CODES,
+    "mf_recovery": CODES,
+    "forgot_password": MAILS,
+    "send_confirmation": MAILS,
+    "register": MAILS,
+    "change_email": MAILS,
+}
+
+#: Views of somebody who is signed in, at which a redirect means that it went well.
+OWN_VIEWS = ("verify", "change_password")
+
+#: Whose second factor is asked for, once the password was right.
+HALF_WAY = "tf_account"
+
+
+def init_app(app: Flask, blueprint: str) -> None:
+    """Count the attempts at the views of a blueprint."""
+    throttles.init_app(app)
+    app.before_request_funcs.setdefault(blueprint, []).append(begin)
+    app.after_request_funcs.setdefault(blueprint, []).append(finish)
+
+
+def begin() -> Response | None:
+    """Refuse an attempt that is one too many."""
+    throttle = THROTTLES.get((request.endpoint or "").rpartition(".")[2])
+    if throttle is None or request.method != "POST":
+        return None
+    account = _account(throttle)
+    if not account:
+        # It is about nobody, and the view refuses it without looking anything up.
+        return None
+    seconds = throttles.attempt(throttle, account)
+    if not seconds:
+        g.accounts_attempt = throttle, account
+        return None
+    who = current_user.key if current_user.is_authenticated else None
+    security_log.record("sign-in.throttled", security_log.DENIED, who=who, by=throttle.name)
+    response = make_response(render_template("accounts/throttled.html", throttle=throttle, wait=in_words(seconds)))
+    response.status_code = 429
+    response.headers["Retry-After"] = str(seconds)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def finish(response: Response) -> Response:
+    """Count what came of an attempt."""
+    if "accounts_attempt" not in g:
+        return response
+    throttle, account = g.pop("accounts_attempt")
+    view = (request.endpoint or "").rpartition(".")[2]
+    went_well = 300 <= response.status_code < 400
+    if throttle is MAILS:
+        throttles.failed(throttle, account)
+    elif g.get("accounts_signed_in") or (went_well and view in OWN_VIEWS):
+        throttles.succeeded(throttle, account)
+    elif not went_well:
+        throttles.failed(throttle, account)
+        if not g.get("accounts_failure_told"):
+            # Nobody has such an account; what was typed may be a password in the wrong field.
+            security_log.record("sign-in.failed", security_log.FAILURE, by=throttle.name)
+    elif view == "login":
+        session[HALF_WAY] = account
+    return response
+
+
+def signed_in(email: str) -> None:
+    """Know the browser from now on, and forget what it got wrong before."""
+    account = throttles.mark(email)
+    g.accounts_signed_in = True
+    throttles.remember_browser(account)
+    for throttle in (PASSWORDS, CODES):
+        throttles.succeeded(throttle, account)
+    session.pop(HALF_WAY, None)
+
+
+def _account(throttle: Throttle) -> str:
+    """Return the mark of the account that a request is about; of what was typed, if nobody is signed in."""
+    if throttle is not MAILS and current_user.is_authenticated:
+        return throttles.mark(current_user.email)
+    if throttle is CODES:
+        half_way: str = session.get(HALF_WAY, "")
+        return half_way
+    # However it is spelt: an account that can be named in many ways has not so many more attempts.
+    typed = request.form.get("email", "").strip()
+    return throttles.mark(identify(typed) or typed) if typed else ""
+
+
+def in_words(seconds: int) -> str:
+    """Write how long to wait."""
+    minutes = math.ceil(seconds / 60)
+    if seconds <= 90:
+        return f"{seconds} seconds" if seconds != 1 else "a second"
+    return f"{minutes} minutes" if minutes < 100 else f"{math.ceil(minutes / 60)} hours"

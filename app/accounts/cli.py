@@ -1,0 +1,126 @@
+"""Commands for whoever runs the site: ``flask --app run accounts …``.
+
+No password is ever an argument: it would be in the shell's history, and in the list of processes.
+"""
+
+import click
+from flask import Flask
+from flask import current_app
+from flask_security.recoverable import generate_reset_link
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from core.exceptions import Invalid
+from core.exceptions import NotFound
+from services import db
+
+from . import users
+from .models import User
+from .roles.commands import give
+from .roles.commands import grant
+from .roles.commands import revoke
+from .roles.commands import show_roles
+from .roles.commands import take
+from .tokens import issuing
+
+__all__ = ["give", "grant", "revoke", "show_roles", "take"]
+
+SITE = click.option("--site", metavar="URL", help="Where the site is: https://www.example.org.")
+
+
+@click.command("create-admin")
+@click.argument("email")
+@click.option("--name", help="By default the beginning of the address.")
+@SITE
+def create_admin(email: str, name: str | None, site: str | None) -> None:
+    """Make an administrator, and print a link to choose the password."""
+    try:
+        user = users.create(email, name or email.partition("@")[0], None, ["administrator"])
+    except Invalid as error:
+        raise click.ClickException(" ".join(text for texts in error.errors.values() for text in texts)) from error
+    db.session.commit()
+    click.echo(f"{user.email} is an administrator.")
+    _show_link(user, site)
+
+
+@click.command()
+@click.argument("email")
+@SITE
+def reset(email: str, site: str | None) -> None:
+    """Print a link with which somebody chooses a new password."""
+    _show_link(_find(email), site)
+
+
+@click.command()
+@click.argument("email")
+def disable(email: str) -> None:
+    """Keep somebody out, at once."""
+    user = _find(email)
+    users.disable(user)
+    db.session.commit()
+    click.echo(f"{user.email} cannot sign in any more, and is signed out everywhere.")
+
+
+@click.command()
+@click.argument("email")
+def enable(email: str) -> None:
+    """Let somebody in again."""
+    user = _find(email)
+    users.enable(user)
+    db.session.commit()
+    click.echo(f"{user.email} can sign in again.")
+
+
+@click.command()
+@click.argument("email")
+@click.option("--name", required=True, help="What it is for.")
+@click.option("--scope", "scopes", required=True, multiple=True, help="What it may do: a permission; may be repeated.")
+@click.option("--days", default=issuing.DAYS, show_default=True, help="How long it counts.")
+def token(email: str, name: str, scopes: tuple[str, ...], days: int) -> None:
+    """Make a token for a machine, and print it; it is never seen again."""
+    try:
+        made, text = issuing.make(_find(email), name, scopes, days)
+    except Invalid as error:
+        raise click.ClickException(" ".join(text for texts in error.errors.values() for text in texts)) from error
+    db.session.commit()
+    click.echo(f"It counts until {made.expires_at:%Y-%m-%d %H:%M} UTC:", err=True)
+    # Alone on the standard output, for a pipe into wherever secrets are kept.
+    click.echo(text)
+
+
+@click.command("list")
+def show() -> None:
+    """List all accounts, with their roles."""
+    for user in db.session.scalars(select(User).options(selectinload(User.roles)).order_by(User.email)):
+        notes = [role.name for role in user.roles]
+        notes += [] if user.active else ["disabled"]
+        notes += [] if user.confirmed_at else ["not confirmed"]
+        click.echo(f"{user.email:40} {user.name:24} {', '.join(notes)}")
+
+
+def _find(email: str) -> User:
+    try:
+        return users.find(email)
+    except NotFound as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _show_link(user: User, site: str | None) -> None:
+    app = current_app._get_current_object()
+    with app.test_request_context(base_url=site or _address(app)):
+        url, _ = generate_reset_link(user)
+    hours = app.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds() / 3600
+    click.echo(f"Choose a password within {hours:.0f} hours:\n{url}")
+
+
+def _address(app: Flask) -> str:
+    """Return where the site is, as far as the configuration tells.
+
+    :raises click.UsageError: if it does not
+    """
+    if app.config["APP_ENV"] == "development":
+        return f"http://{app.config['HOST']}:{app.config['PORT']}"
+    named = [host for host in app.config["TRUSTED_HOSTS"] or () if not host.startswith(".")]
+    if not named:
+        raise click.UsageError("TRUSTED_HOSTS does not tell where the site is: say it by --site https://…")
+    return f"{app.config['PREFERRED_URL_SCHEME']}://{named[0]}"

@@ -1,0 +1,133 @@
+"""The forms of sign-in and of one's own account: Flask-Security's, in our words.
+
+Their checks are its own. A button is in the template, so that no form has a field for it.
+"""
+
+from flask_security import ChangeEmailForm as BaseChangeEmailForm
+from flask_security import ChangePasswordForm as BaseChangePasswordForm
+from flask_security import ForgotPasswordForm as BaseForgotPasswordForm
+from flask_security import LoginForm
+from flask_security import RegisterFormV2
+from flask_security import ResetPasswordForm as BaseResetPasswordForm
+from flask_security import SendConfirmationForm as BaseSendConfirmationForm
+from flask_security import VerifyForm as BaseVerifyForm
+from flask_security import hash_password
+from flask_security.forms import EmailValidation
+from flask_security.forms import EqualToLocalize
+from flask_security.forms import email_required
+from flask_security.forms import password_required
+from flask_security.forms import unique_user_email
+from flask_security.forms import valid_user_email
+from flask_wtf import FlaskForm
+from wtforms import BooleanField
+from wtforms import EmailField
+from wtforms import PasswordField
+from wtforms import StringField
+from wtforms.validators import DataRequired
+from wtforms.validators import Length
+
+from .passwords import LONGEST
+from .passwords import SHORTEST
+
+ADVICE = f"At least {SHORTEST} characters. A few words in a row are good; spaces count."
+
+
+def _email(*checks, autocomplete="email", label="Email address"):
+    return EmailField(label, [email_required, Length(max=254), *checks], render_kw={"autocomplete": autocomplete})
+
+
+def _password(label="Password"):
+    """Make the field for a password that somebody has."""
+    return PasswordField(
+        label, [password_required, Length(max=LONGEST)], render_kw={"autocomplete": "current-password"}
+    )
+
+
+def _new_password(label="Password"):
+    return PasswordField(label, [password_required], description=ADVICE, render_kw={"autocomplete": "new-password"})
+
+
+def _again(name):
+    """Make the field in which a new password is typed once more."""
+    same = EqualToLocalize(name, message="RETYPE_PASSWORD_MISMATCH")
+    return PasswordField("The same again", [same, password_required], render_kw={"autocomplete": "new-password"})
+
+
+def _name():
+    return StringField(
+        "Name",
+        [DataRequired("How shall we call you?"), Length(max=120)],
+        description="As others see it here.",
+        render_kw={"autocomplete": "name"},
+    )
+
+
+class SignInForm(LoginForm):
+    email = _email(EmailValidation(verify=False), autocomplete="username")
+    password = _password()
+    # Not Flask-Login's cookie for it, which no sign-out ends; see `sessions/lifetimes.py`.
+    remember = BooleanField("Stay signed in when the browser is closed", description="Not on a device of others.")
+    submit = None
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Theirs is a link, which the template has.
+        self.password.description = ""
+
+
+class VerifyForm(BaseVerifyForm):
+    password = _password()
+    submit = None
+
+
+class RegisterForm(RegisterFormV2):
+    name = _name()
+    email = _email(EmailValidation(verify=True), unique_user_email)
+    password = _new_password()
+    password_confirm = _again("password")
+    submit = None
+
+
+class AsLong:
+    """Takes as long to refuse an address as to send it a link, which holds a hash."""
+
+    def validate(self, **kwargs):
+        """Return whether a link is to be sent."""
+        is_valid = super().validate(**kwargs)
+        if not is_valid:
+            hash_password("not-a-password")
+        return is_valid
+
+
+class SendConfirmationForm(AsLong, BaseSendConfirmationForm):
+    email = _email(EmailValidation(verify=False), valid_user_email)
+    submit = None
+
+
+class ForgotPasswordForm(BaseForgotPasswordForm):
+    email = _email(EmailValidation(verify=False), valid_user_email, autocomplete="username")
+    submit = None
+
+
+class ResetPasswordForm(BaseResetPasswordForm):
+    password = _new_password("New password")
+    password_confirm = _again("password")
+    submit = None
+
+
+class ChangePasswordForm(BaseChangePasswordForm):
+    password = _password("Current password")
+    new_password = _new_password("New password")
+    new_password_confirm = _again("new_password")
+    submit = None
+
+
+class ChangeEmailForm(AsLong, BaseChangeEmailForm):
+    email = _email(EmailValidation(verify=True), unique_user_email, label="New email address")
+    submit = None
+
+
+class ProfileForm(FlaskForm):
+    """What somebody tells about themselves."""
+
+    name = _name()

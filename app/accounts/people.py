@@ -1,0 +1,20 @@
+"""The accounts, as whoever looks after them lists them. No HTTP."""
+
+from core.crud import Crud
+
+from .models import User
+from .roles.granting import EDIT_PEOPLE
+
+
+class People(Crud):
+    """Everybody who has an account."""
+
+    model = User
+    search = ("name", "email")
+    filters = {"roles.id": ("eq",), "active": ("eq",)}
+    sorts = ("name", "email", "created_at")
+    order = ("email",)
+    access = {"list": EDIT_PEOPLE, "get": EDIT_PEOPLE}
+
+
+people = People()

@@ -1,0 +1,68 @@
+"""One's own account: what it has, and one's name. Signing in is Flask-Security's; see `security.py`."""
+
+from dataclasses import dataclass
+
+from flask import Response
+from flask import current_app
+from flask import flash
+from flask import redirect
+from flask import render_template
+from flask import url_for
+from flask_login import current_user
+
+from core.access import forget
+from core.http.policies import may_open
+from services import db
+
+from . import bp
+from . import forms
+
+
+@dataclass(frozen=True)
+class Section:
+    """A page of the account; it is shown where there is one.
+
+    :param endpoint: of its view
+    """
+
+    endpoint: str
+    title: str
+    text: str
+
+
+SECTIONS = (
+    Section("accounts.profile", "Profile", "Your name, as others see it."),
+    Section("security.change_email", "Email address", "Where mails go, and what you sign in with."),
+    Section("security.change_password", "Password", "Change it; other browsers are then signed out."),
+    Section("accounts.second_factor", "Second factor", "What signing in asks for besides the password."),
+    Section("security.wan_register", "Passkeys", "Sign in with your device instead of a password."),
+    Section("accounts.sessions", "Sessions", "Where you are signed in; sign out of one, or of all."),
+    Section("accounts.token_list", "Access tokens", "Let a program use the API in your name."),
+    Section("accounts.user_list", "People", "Everybody who has an account, and their roles."),
+    Section("accounts.role_list", "Roles", "What each role lets people do."),
+    Section("accounts.access_matrix", "Who may do what", "Every page and every method, role by role."),
+)
+
+
+@bp.get("/")
+def index() -> str:
+    """Show what belongs to the account."""
+    sections = [section for section in SECTIONS if _is_there(section.endpoint)]
+    return render_template("accounts/index.html", user=current_user, sections=sections)
+
+
+def _is_there(endpoint: str) -> bool:
+    return endpoint in current_app.view_functions and may_open(endpoint)
+
+
+@bp.route("/profile", methods=["GET", "POST"])
+def profile() -> str | Response:
+    """Change one's name."""
+    form = forms.ProfileForm(obj=current_user)
+    if not form.validate_on_submit():
+        return render_template("accounts/profile.html", form=form), 422 if form.errors else 200
+    form.populate_obj(current_user)
+    db.session.commit()
+    forget()
+    flash("Your name is saved.", "success")
+    return redirect(url_for("accounts.index"), 303)

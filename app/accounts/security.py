@@ -1,0 +1,221 @@
+"""Flask-Security as this platform has it: our tables, our words, our layout, our contract of errors.
+
+It signs people in and out. It does not decide who may do what: that is ``core.access``.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from flask import Flask
+from flask import abort
+from flask import render_template
+from flask import request
+from flask_login import current_user
+from flask_principal import identity_changed
+from flask_security import change_email_confirmed
+
+from core.access import PUBLIC
+from core.access import SIGNED_IN
+from core.declarations import declaring
+from core.exceptions import Unauthenticated
+from core.http.redirects import is_own_path
+from core.http.sign_in import sign_in_at
+from core.models import now
+from services import db
+
+from . import attempts
+from . import factors
+from . import forms
+from . import identities
+from .mails import Mails
+from .mails import send
+from .messages import MESSAGES
+from .messages import SUBJECTS
+from .models import Passkey
+from .models import Role
+from .models import User
+from .passwords import Passwords
+from .sessions import lifetimes
+from .users import Datastore
+from .users import identify
+
+#: OWASP's Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes and one lane.
+ARGON2 = {"argon2__type": "ID", "argon2__memory_cost": 19456, "argon2__time_cost": 2, "argon2__parallelism": 1}
+
+#: The name of Flask-Security's blueprint: `url_for("security.login")`.
+BLUEPRINT = "security"
+
+FORMS = {
+    "login_form": forms.SignInForm,
+    "verify_form": forms.VerifyForm,
+    "register_form": forms.RegisterForm,
+    "send_confirmation_form": forms.SendConfirmationForm,
+    "forgot_password_form": forms.ForgotPasswordForm,
+    "reset_password_form": forms.ResetPasswordForm,
+    "change_password_form": forms.ChangePasswordForm,
+    "change_email_form": forms.ChangeEmailForm,
+}
+
+URLS = {
+    "LOGIN_URL": "/sign-in",
+    "LOGOUT_URL": "/sign-out",
+    "REGISTER_URL": "/register",
+    "CONFIRM_URL": "/confirm",
+    "RESET_URL": "/reset",
+    "CHANGE_URL": "/password",
+    "CHANGE_EMAIL_URL": "/email",
+    "VERIFY_URL": "/verify",
+}
+
+#: Where Flask-Security leads when it is done.
+VIEWS = {
+    "POST_LOGIN_VIEW": "accounts.index",
+    "POST_LOGOUT_VIEW": f"{BLUEPRINT}.login",
+    "POST_REGISTER_VIEW": f"{BLUEPRINT}.login",
+    "POST_CHANGE_VIEW": "accounts.index",
+    "POST_VERIFY_VIEW": "accounts.index",
+    "POST_CHANGE_EMAIL_VIEW": "accounts.index",
+    "CHANGE_EMAIL_ERROR_VIEW": "accounts.index",
+}
+
+#: Its pages that ask who somebody is; the others are for everybody.
+FOR_USERS = ("verify", "change_password", "change_email", *factors.FOR_USERS)
+
+#: A link in a mail, and what the button says that makes it take effect.
+ASKED_FIRST = {"confirm_email": "Confirm the address", "change_email_confirm": "Change the address"}
+
+
+def init_app(app: Flask) -> None:
+    """Give an application the pages on which people sign in."""
+    app.config.update(options(app) | factors.options(app))
+    with unchanged(app):
+        security = factors.WithPasskeys(
+            app,
+            Datastore(db, User, Role, Passkey),
+            mail_util_cls=Mails,
+            password_util_cls=Passwords,
+            **FORMS | factors.PARTS,
+        )
+    # Who may do what is decided by core.access; Principal would keep its own idea of it in `g.identity`.
+    identity_changed.disconnect(security.principal._on_identity_changed, app)
+    # A link holds a hash. It is made as a password's is: asking for a link takes as long for nobody's address.
+    security.hashing_context = security.pwd_context
+    # Programs send personal access tokens; Flask-Security's own are never given out, nor taken.
+    security.login_manager.request_loader(None)
+    security.want_json(lambda request: False)
+    security.context_processor(lambda: {"security": security, "current_user": current_user})
+    security.unauthn_handler(refuse)
+    app.before_request_funcs.setdefault(BLUEPRINT, []).append(check_request)
+    ask_first(app)
+    declare_policies(app)
+    factors.init_app(app)
+    identities.init_app(app)
+    lifetimes.init_app(app, BLUEPRINT)
+    attempts.init_app(app, BLUEPRINT)
+    sign_in_at(app, f"{BLUEPRINT}.login")
+
+
+def options(app: Flask) -> dict[str, Any]:
+    """Translate our configuration into Flask-Security's."""
+    has_mail = bool(app.config["MAIL_URL"])
+    chosen = {
+        "BLUEPRINT_NAME": BLUEPRINT,
+        "URL_PREFIX": "/accounts",
+        "STATIC_FOLDER": None,
+        "REGISTERABLE": app.config["ACCOUNTS_REGISTRATION"],
+        "CONFIRMABLE": app.config["ACCOUNTS_CONFIRM"] and has_mail,
+        "CHANGEABLE": True,
+        # Also where no mail is sent: the command `accounts reset` prints a link.
+        "RECOVERABLE": True,
+        **dict.fromkeys(("CHANGE_EMAIL", "SEND_REGISTER_EMAIL", "SEND_PASSWORD_RESET_EMAIL"), has_mail),
+        **dict.fromkeys(("SEND_PASSWORD_CHANGE_EMAIL", "SEND_PASSWORD_RESET_NOTICE_EMAIL"), has_mail),
+        "EMAIL_SENDER": app.config["MAIL_SENDER"],
+        "EMAIL_HTML": False,
+        "RETURN_GENERIC_RESPONSES": True,
+        "API_ENABLED_METHODS": ["session"],
+        "CLI_USERS_NAME": None,
+        "CLI_ROLES_NAME": None,
+        "DATETIME_FACTORY": now,
+        "USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": identify, "case_insensitive": False}}],
+        # No pepper: with a new SECRET_KEY nobody's password would be right any more.
+        "PASSWORD_SCHEMES": ["argon2"],
+        "PASSWORD_SINGLE_HASH": ["argon2"],
+        "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
+        **{f"MSG_{name}": message for name, message in MESSAGES.items()},
+    }
+    # A session has a record of its own. Flask-Login's guess by the browser's name would write a cookie
+    # for every visitor who has a session without being signed in.
+    guess = {"SESSION_PROTECTION": None}
+    return guess | {f"SECURITY_{name}": value for name, value in (chosen | URLS | VIEWS | SUBJECTS).items()}
+
+
+@contextmanager
+def unchanged(app: Flask) -> Iterator[None]:
+    """Give the application back what Flask-Security, Flask-Login and Flask-Principal add to every request.
+
+    They load the account before each request, also for public pages, read the session after each,
+    also in APIs, where it is no key, and wrap our JSON. Whoever wants to know asks ``core.access``.
+    """
+    places = (app.before_request_funcs, app.after_request_funcs, app.template_context_processors)
+    kept = [list(place.get(None, ())) for place in places]
+    json = app.json_provider_class, app.json
+    yield
+    for place, functions in zip(places, kept, strict=True):
+        place[None] = functions
+    app.json_provider_class, app.json = json
+
+
+@change_email_confirmed.connect
+def tell_old_address(app: Flask, *, user: User, old_email: str, **details: object) -> None:
+    """Write to the address that an account had: its owner is who must know."""
+    subject = "Your email address was changed"
+    send(old_email, subject, render_template("security/email/email_changed.txt", user=user))
+
+
+def refuse(mechanisms: object = None, headers: object = None) -> Any:
+    """Answer as the rest of the platform does where somebody must sign in first."""
+    raise Unauthenticated
+
+
+def check_request() -> None:
+    """Refuse a JSON body, which Flask-Security reads as a form whatever it holds, and ways to other sites."""
+    if request.is_json:
+        abort(415)
+    for url in request.values.getlist("next"):
+        if url and not is_own_path(url):
+            abort(400, "`next` is no path of this site.")
+
+
+def ask_first(app: Flask) -> None:
+    """Show a button before a link takes effect: programs that look into mails follow the links in them."""
+    for name, button in ASKED_FIRST.items():
+        endpoint = f"{BLUEPRINT}.{name}"
+        view = app.view_functions.get(endpoint)
+        if view is None:
+            continue
+        app.view_functions[endpoint] = _asking(view, name, button)
+        for rule in list(app.url_map.iter_rules(endpoint)):
+            if "POST" not in (rule.methods or ()):
+                app.add_url_rule(rule.rule, endpoint, methods=["POST"])
+
+
+def _asking(view: Callable[..., Any], name: str, button: str) -> Callable[..., Any]:
+    @wraps(view)
+    def ask(token: str) -> Any:
+        if request.method == "POST":
+            return view(token)
+        return render_template(f"security/{name}.html", button=button)
+
+    return ask
+
+
+def declare_policies(app: Flask) -> None:
+    """Say for each of Flask-Security's endpoints who may ask for it."""
+    app.extensions.setdefault("declarations", {})[BLUEPRINT, "policy"] = PUBLIC
+    for name in FOR_USERS:
+        view = app.view_functions.get(f"{BLUEPRINT}.{name}")
+        if view is not None:
+            declaring("policy", SIGNED_IN)(view)

@@ -1,0 +1,122 @@
+"""What Flask-Security announces: sessions begin and end by it, and the security log tells it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from flask import g
+from flask import has_request_context
+from flask_login import user_logged_out
+from flask_security import change_email_confirmed
+from flask_security import change_email_instructions_sent
+from flask_security import password_changed
+from flask_security import password_reset
+from flask_security import reset_password_instructions_sent
+from flask_security import tf_disabled
+from flask_security import tf_profile_changed
+from flask_security import user_authenticated
+from flask_security import user_confirmed
+from flask_security import user_failed_authn
+from flask_security import user_registered
+from flask_security import wan_deleted
+from flask_security import wan_registered
+
+from core.security_log import FAILURE
+from core.security_log import record
+from services import db
+
+from . import attempts
+from . import throttles
+from .models import User
+from .sessions import lifetimes
+
+
+@user_authenticated.connect
+def signed_in(app: Flask, user: User, authn_via: list[str] | None = None, **more: Any) -> None:
+    """Begin a session under a new id."""
+    lifetimes.start(user)
+    attempts.signed_in(user.email)
+    if authn_via != ["change"]:
+        record("sign-in.succeeded", who=user.key, by="+".join(authn_via or ["?"]))
+
+
+@user_logged_out.connect
+def signed_out(app: Flask, user: Any = None, **more: Any) -> None:
+    """End the session; Flask-Security's view does not commit."""
+    if getattr(user, "is_authenticated", False):
+        record("sign-out", who=user.key)
+    lifetimes.end()
+    db.session.commit()
+
+
+@user_failed_authn.connect
+def failed(app: Flask, user: User, auth_type: str, tfa: bool = False, **more: Any) -> None:
+    """Tell at whose account somebody guessed."""
+    g.accounts_failure_told = True
+    record("sign-in.failed", FAILURE, who=user.key, by=auth_type)
+
+
+@password_changed.connect
+def password_is_changed(app: Flask, user: User, **more: Any) -> None:
+    """End all sessions but this one."""
+    record("password.changed", who=user.key)
+    if has_request_context():
+        lifetimes.end_others(user, "password changed")
+    else:
+        lifetimes.end_all(user, "password changed")
+
+
+@password_reset.connect
+def password_is_reset(app: Flask, user: User, **more: Any) -> None:
+    """End all sessions; whoever reads the owner's mail is known in this browser."""
+    record("password.reset", who=user.key)
+    lifetimes.end_all(user, "password reset")
+    throttles.remember_browser(throttles.mark(user.email))
+
+
+@user_confirmed.connect
+def address_is_confirmed(app: Flask, user: User, **more: Any) -> None:
+    """Know the browser by which somebody read the owner's mail."""
+    record("account.confirmed", who=user.key)
+    throttles.remember_browser(throttles.mark(user.email))
+
+
+@change_email_confirmed.connect
+def address_is_changed(app: Flask, user: User, **more: Any) -> None:
+    """Know the browser by the new address, too."""
+    record("email.changed", who=user.key)
+    throttles.remember_browser(throttles.mark(user.email))
+
+
+@wan_registered.connect
+def passkey_is_added(app: Flask, user: User, **more: Any) -> None:
+    """Tell it; what somebody calls a passkey is not told."""
+    record("passkey.added", who=user.key)
+
+
+@wan_deleted.connect
+def passkey_is_removed(app: Flask, user: User, **more: Any) -> None:
+    """Tell it."""
+    record("passkey.removed", who=user.key)
+
+
+#: What is only told.
+TOLD = {
+    user_registered: "account.registered",
+    reset_password_instructions_sent: "password.reset-asked",
+    change_email_instructions_sent: "email.change-asked",
+    tf_profile_changed: "second-factor.changed",
+    tf_disabled: "second-factor.removed",
+}
+
+
+def _telling(event: str) -> Callable[..., None]:
+    def tell(app: Flask, user: User, **more: Any) -> None:
+        record(event, who=user.key)
+
+    return tell
+
+
+for _signal, _event in TOLD.items():
+    # The signal is all that holds it.
+    _signal.connect(_telling(_event), weak=False)

@@ -1,0 +1,190 @@
+"""How often somebody may guess: counters, and what a browser is trusted for. No views.
+
+After OWASP's "Slow Down Online Guessing Attacks with Device Cookies" and NIST SP 800-63B, section 3.2.2. Nobody's
+account is ever locked, for that would let anybody lock anybody out. What runs out is the attempts
+
+- of one browser at one account, if somebody has signed in to the account with it before: its mark is in its
+  session cookie, and outlives the sign-out. No guessing of others takes anything from these;
+- else of one address at one account; of all unknown browsers at one account; and of one address at all accounts.
+
+An owner at a new browser, whose account is being guessed at, passes by a link in a mail: who comes by it is known
+from then on. Counters are kept for what was typed, whether or not there is such an account. Without ``REDIS_URL``
+each process counts for itself.
+"""
+
+import hashlib
+import hmac
+import logging
+import math
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from typing import TypeVar
+
+import limits
+from flask import Flask
+from flask import current_app
+from flask import session
+from limits.errors import StorageError
+from limits.storage import MemoryStorage
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+
+from core.http.limits import REDIS_SECONDS
+from core.http.limits import address
+
+from .sessions.lifetimes import KNOWN
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+#: Accounts that a browser is known for; with one more, the first is forgotten.
+MOST_KNOWN = 5
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """How many attempts of one kind may fail.
+
+    :param own: of a known browser, or of an address, at one account
+    :param account: of all unknown browsers at one account
+    :param address: of unknown browsers at one address, at all accounts
+    """
+
+    name: str
+    own: str
+    account: str
+    address: str
+
+
+#: Of passwords. NIST stops at 100 in a row for ever; here it is 100 a day, by browsers that nobody knows.
+PASSWORDS = Throttle("password", own="10 per 15 minutes", account="30 per hour; 100 per day", address="100 per hour")
+
+#: Of codes of six digits, three of which count at a time: 20 a day leave one chance in 46 for a whole year.
+CODES = Throttle("code", own="5 per 15 minutes; 20 per day", account="10 per hour; 20 per day", address="50 per hour")
+
+#: Of mails to one recipient, and of those that one address asks for.
+MAILS = Throttle("mail", own="3 per 15 minutes", account="10 per day", address="30 per hour")
+
+#: Of tokens that are none, from one address.
+TOKENS = "60 per minute"
+
+
+class Counters:
+    """Counts for one application: in Redis where there is one and while it answers, else in this process."""
+
+    def __init__(self, url: str | None) -> None:
+        waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
+        here = MovingWindowRateLimiter(MemoryStorage())
+        self._places = [here]
+        if url:
+            self._places.insert(0, MovingWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **waits)))
+
+    def hit(self, text: str, *key: str) -> float:
+        """Count an attempt, and return the seconds to wait if that was one too many."""
+        return self._longest(text, key, lambda place, item: place.hit(item, *key))
+
+    def test(self, text: str, *key: str) -> float:
+        """Return the seconds to wait until there is an attempt left."""
+        return self._longest(text, key, lambda place, item: place.test(item, *key))
+
+    def clear(self, text: str, *key: str) -> None:
+        """Forget what was counted."""
+        for item in limits.parse_many(text):
+            self._ask(lambda place, item=item: place.clear(item, *key))  # type: ignore[misc]
+
+    def _longest(self, text: str, key: tuple[str, ...], count: Callable[[Any, Any], bool]) -> float:
+        return max(self._wait(item, key, count) for item in limits.parse_many(text))
+
+    def _wait(self, item: limits.RateLimitItem, key: tuple[str, ...], count: Callable[[Any, Any], bool]) -> float:
+        if self._ask(lambda place: count(place, item)):
+            return 0.0
+        reset_at: float = self._ask(lambda place: place.get_window_stats(item, *key)).reset_time
+        return max(1.0, reset_at - time.time())
+
+    def _ask(self, question: Callable[[MovingWindowRateLimiter], Result]) -> Result:
+        for place in self._places[:-1]:
+            try:
+                return question(place)
+            except StorageError as error:
+                logger.warning("attempts are counted in this process only: %s", str(error).splitlines()[0])
+        return question(self._places[-1])
+
+
+def init_app(app: Flask) -> None:
+    """Let this application count attempts."""
+    app.extensions["accounts_counters"] = Counters(app.config["REDIS_URL"])
+
+
+def _counters() -> Counters:
+    found: Counters = current_app.extensions["accounts_counters"]
+    return found
+
+
+# --- attempts -----------------------------------------------------------------------------------
+
+
+def attempt(throttle: Throttle, account: str) -> int:
+    """Return the seconds to wait before an attempt may be made; with 0 it is counted as one that has failed.
+
+    It is counted before it is made: of many at once no more are made than may fail.
+
+    :param account: its :func:`mark`
+    """
+    counters = _counters()
+    wait = 0.0
+    if not _browser(account):
+        wait = max(
+            counters.test(throttle.account, throttle.name, "account", account),
+            counters.test(throttle.address, throttle.name, "address", address()),
+        )
+    if not wait:
+        wait = counters.hit(throttle.own, throttle.name, "own", account, _browser(account) or address())
+    return math.ceil(wait)
+
+
+def failed(throttle: Throttle, account: str) -> None:
+    """Count for the account and for the address that an attempt has failed."""
+    if not _browser(account):
+        _counters().hit(throttle.account, throttle.name, "account", account)
+        _counters().hit(throttle.address, throttle.name, "address", address())
+
+
+def succeeded(throttle: Throttle, account: str) -> None:
+    """Forget this browser's, and this address's, attempts at an account."""
+    for whose in {_browser(account), address()} - {""}:
+        _counters().clear(throttle.own, throttle.name, "own", account, whose)
+
+
+def bad_token() -> int:
+    """Count a token that is none, and return the seconds to wait if that was one too many."""
+    return math.ceil(_counters().hit(TOKENS, "token", address()))
+
+
+# --- known browsers -----------------------------------------------------------------------------
+
+
+def mark(email: str) -> str:
+    """Return what an account is called in counters and cookies, by its address or by what was typed for it."""
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    text = b"accounts: throttle\0" + email.strip().lower().encode(errors="surrogatepass")
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
+
+
+def remember_browser(account: str) -> None:
+    """Know this browser from now on: its owner has shown that the account is theirs."""
+    known = {name: browser for name, browser in _known().items() if name != account}
+    kept = dict(list(known.items())[1 - MOST_KNOWN :])
+    session[KNOWN] = kept | {account: _browser(account) or secrets.token_urlsafe(12)}
+
+
+def _browser(account: str) -> str:
+    return _known().get(account, "")
+
+
+def _known() -> dict[str, str]:
+    found: dict[str, str] = session.get(KNOWN) or {}
+    return found

@@ -1,0 +1,139 @@
+"""Accounts in a browser: with a script and without, on a phone, in the dark, and for who cannot see them."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+
+from tests.accounts.people import PASSWORD
+from tests.accounts.people import link
+from tests.accounts.people import mails
+from tests.accounts.people import make_person
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+NEW = "four quiet otters borrow umbrellas"
+OUTSIDE = ("sign-in", "register", "reset", "confirm", "confirm/x", "email/x")
+INSIDE = ("", "profile", "password", "email", "verify")
+
+#: What axe-core finds: (rule, first element), each once.
+VIOLATIONS = """async () => {
+    const found = await axe.run(document, { resultTypes: ["violations"] });
+    return found.violations.map(({ id, nodes }) => [id, nodes[0].html, nodes[0].failureSummary]);
+}"""
+
+
+@pytest.fixture
+def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
+    """Return the address of a site on which Ada has an account."""
+    make_person(site, name="Ada Lovelace")
+    return f"{live_server(site)}/accounts"
+
+
+@pytest.fixture
+def plain(browser: Browser) -> Iterator[Page]:
+    """Return a page of a browser that runs no scripts."""
+    context = browser.new_context(java_script_enabled=False)
+    yield context.new_page()
+    context.close()
+
+
+def sign_in(page: Page, base: str, password: str = PASSWORD) -> None:
+    page.goto(f"{base}/sign-in")
+    page.get_by_label("Email address").fill("ada@example.org")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+
+def test_whole_life_of_an_account_without_a_script(site: Flask, base: str, plain: Page) -> None:
+    plain.goto(base.removesuffix("/accounts"))
+    plain.get_by_role("link", name="Sign in").click()
+    plain.get_by_role("link", name="Register").click()
+    for label, text in (("Name", "Grace"), ("Email address", "grace@example.org"), ("Password", NEW)):
+        plain.get_by_label(label, exact=True).fill(text)
+    plain.get_by_label("The same again").fill(NEW)
+    plain.get_by_role("button", name="Register").click()
+    expect(plain.get_by_role("status")).to_contain_text("We have sent a mail to grace@example.org")
+    plain.goto(base.removesuffix("/accounts") + link(mails(site)[0]))
+    plain.get_by_role("button", name="Confirm the address").click()
+    expect(plain.get_by_role("status")).to_contain_text("You can sign in now")
+    plain.get_by_label("Email address").fill("grace@example.org")
+    plain.get_by_label("Password").fill(NEW)
+    plain.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(plain.get_by_role("heading", name="Account")).to_be_visible()
+    plain.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    expect(plain.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_wrong_password_is_said_where_it_is_heard(base: str, page: Page) -> None:
+    sign_in(page, base, "not the password")
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    expect(summary).to_contain_text("The address or the password is wrong")
+    expect(page.get_by_label("Password")).to_have_value("")
+    expect(page.get_by_label("Email address")).to_have_value("ada@example.org")
+
+
+def test_password_managers_find_their_fields(base: str, page: Page) -> None:
+    page.goto(f"{base}/sign-in")
+    assert page.get_by_label("Email address").get_attribute("autocomplete").startswith("username")
+    assert page.get_by_label("Password").get_attribute("autocomplete") == "current-password"
+    page.goto(f"{base}/register")
+    for label in ("Password", "The same again"):
+        field = page.get_by_label(label, exact=True)
+        assert field.get_attribute("autocomplete") == "new-password"
+        assert field.get_attribute("maxlength") is None
+    # Pasting is not hindered.
+    page.get_by_label("Password", exact=True).focus()
+    page.evaluate("document.activeElement.dispatchEvent(new ClipboardEvent('paste', {cancelable: true})) || fail()")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(base: str, page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    found = {}
+    for inside, paths in ((False, OUTSIDE), (True, INSIDE)):
+        if inside:
+            sign_in(page, base)
+        for path in paths:
+            page.goto(f"{base}/{path}")
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found[path] = page.evaluate(VIOLATIONS)
+    page.goto(f"{base}/password")
+    page.get_by_role("main").get_by_role("button").click()
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found["with errors"] = page.evaluate(VIOLATIONS)
+    assert {path: violations for path, violations in found.items() if violations} == {}
+
+
+def test_nothing_is_wider_than_a_phone(base: str, page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    wide = []
+    for inside, paths in ((False, OUTSIDE), (True, INSIDE)):
+        if inside:
+            sign_in(page, base)
+        for path in paths:
+            page.goto(f"{base}/{path}")
+            wide += [path] if page.evaluate("document.documentElement.scrollWidth") > 360 else []
+            assert page.locator(".site-header").bounding_box()["height"] < 80, path
+    assert wide == []
+    page.get_by_role("link", name="Ada Lovelace").click()
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_signing_out_in_one_browser_leaves_the_other(base: str, page: Page, browser: Browser) -> None:
+    other = browser.new_page()
+    for each in (page, other):
+        sign_in(each, base)
+    page.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    page.goto(f"{base}/profile")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    other.goto(f"{base}/profile")
+    expect(other.get_by_role("heading", name="Profile")).to_be_visible()
+    other.close()

@@ -1,0 +1,163 @@
+"""What ``flask doctor`` looks for in the accounts."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from app.accounts import checks
+from app.accounts.models import Passkey
+from app.accounts.models import Role
+from app.accounts.models import RolePermission
+from app.accounts.models import Session
+from app.accounts.models import User
+from core.models import now
+from services import db
+from tests.accounts.people import make_person
+from tests.doctor import found
+
+Make = Callable[..., Flask]
+
+
+def change(app: Flask, email: str, **values: object) -> None:
+    with app.app_context():
+        db.session.execute(sa.update(User).where(User.email == email).values(**values))
+        db.session.commit()
+
+
+# --- who administers ----------------------------------------------------------------------------
+
+
+def test_site_without_an_administrator_is_found(app: Flask) -> None:
+    make_person(app, "ada@andamio.dev")
+    assert "Nobody" in found(app, "accounts.administrator-missing")[0].message
+    make_person(app, "grace@andamio.dev", roles=["administrator"])
+    assert found(app, "accounts.administrator-missing") == []
+
+
+def test_administrator_who_cannot_sign_in_is_none(site: Flask) -> None:
+    make_person(site, "grace@andamio.dev", roles=["administrator"])
+    change(site, "grace@andamio.dev", active=False)
+
+    assert len(found(site, "accounts.administrator-missing")) == 1
+
+
+def test_administrator_with_a_password_only_is_found(site: Flask) -> None:
+    make_person(site, "ada@andamio.dev")
+    make_person(site, "grace@andamio.dev", roles=["administrator"])
+    (finding,) = found(site, "accounts.administrator-factor")
+
+    assert finding.message == "A password is enough to administer the site, as grace@andamio.dev."
+
+
+def test_administrator_with_an_authenticator_has_no_finding(site: Flask) -> None:
+    make_person(site, "grace@andamio.dev", roles=["administrator"])
+    change(site, "grace@andamio.dev", tf_totp_secret="made-up", tf_primary_method="authenticator")
+
+    assert found(site, "accounts.administrator-factor") == []
+
+
+def test_administrator_with_a_passkey_has_no_finding(site: Flask) -> None:
+    make_person(site, "grace@andamio.dev", roles=["administrator"])
+    with site.app_context():
+        grace = db.session.scalars(sa.select(User)).one()
+        values = {"device_type": "single_device", "backup_state": False, "usage": "first", "lastuse_datetime": now()}
+        db.session.add(Passkey(user=grace, name="key", credential_id=b"1", public_key=b"2", **values))
+        db.session.commit()
+
+    assert found(site, "accounts.administrator-factor") == []
+
+
+@pytest.mark.parametrize("address", ["admin@example.org", "root@shop.example.com"])
+def test_account_with_an_address_of_nobody_is_found(site: Flask, address: str) -> None:
+    make_person(site, "ada@notexample.dev")
+    assert found(site, "accounts.reserved-address") == []
+    make_person(site, address)
+    assert address in found(site, "accounts.reserved-address")[0].message
+    change(site, address, active=False)
+    assert found(site, "accounts.reserved-address") == []
+
+
+def test_of_many_names_the_first_are_told(site: Flask) -> None:
+    for number in range(5):
+        make_person(site, f"{number}@example.org")
+
+    assert "2@example.org and 2 more" in found(site, "accounts.reserved-address")[0].message
+
+
+# --- mail and registration ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identity", "config", "message"),
+    [
+        ("accounts.mail-missing", {"MAIL_URL": []}, "MAIL_URL is not set"),
+        ("accounts.mail-kept", {"MAIL_URL": ["smtp://mail.andamio.dev", "console:"]}, "kept here (console)"),
+        ("accounts.mail-kept", {"MAIL_URL": ["folder:instance/mail"]}, "kept here (folder)"),
+        ("accounts.registration-open", {"ACCOUNTS_CONFIRM": False}, "any address"),
+        ("accounts.registration-open", {"MAIL_URL": []}, "any address"),
+        ("accounts.session-long", {"SESSION_MAX_HOURS": 24 * 31}, "31 days"),
+        ("accounts.session-long", {"SESSION_IDLE_HOURS": 24 * 60}, "60 days"),
+    ],
+)
+def test_configuration_that_is_wrong_is_found(
+    site: Flask, identity: str, config: dict[str, object], message: str
+) -> None:
+    site.config.update(ACCOUNTS_REGISTRATION=True, ACCOUNTS_CONFIRM=True, MAIL_URL=["smtp://mail.andamio.dev"])
+    assert found(site, identity) == []
+    site.config.update(config)
+    (finding,) = found(site, identity)
+
+    assert message in finding.message
+
+
+def test_closed_registration_needs_no_confirmation(site: Flask) -> None:
+    site.config.update(ACCOUNTS_REGISTRATION=False, ACCOUNTS_CONFIRM=False)
+
+    assert found(site, "accounts.registration-open") == []
+
+
+# --- what piles up ------------------------------------------------------------------------------
+
+
+def test_records_of_sessions_that_pile_up_are_found(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "MANY_RECORDS", 2)
+    make_person(app)
+    with app.app_context():
+        ada = db.session.scalars(sa.select(User)).one()
+        for number, days in enumerate((1, 400, 400)):
+            moment = now() - timedelta(days=days)
+            db.session.add(Session(digest=f"{number}", user=ada, created_at=moment, seen_at=moment))
+        db.session.commit()
+        assert found(app, "accounts.sessions-ended") == []
+        db.session.add(Session(digest="more", user=ada, created_at=moment, seen_at=moment))
+        db.session.commit()
+    assert "Over 2 records" in found(app, "accounts.sessions-ended")[0].message
+
+
+def test_permission_of_a_module_that_is_gone_is_found(app: Flask) -> None:
+    with app.app_context():
+        role = Role(name="keeper")
+        db.session.add(role)
+        db.session.flush()
+        db.session.add(RolePermission(role_id=role.id, permission="gone.thing.edit"))
+        db.session.commit()
+    (finding,) = found(app, "accounts.permission-unknown")
+
+    assert "gone.thing.edit" in finding.message
+
+
+def test_platform_as_it_is_installed_grants_what_there_is(app: Flask) -> None:
+    assert found(app, "accounts.permission-unknown") == []
+
+
+def test_doctor_makes_these_checks(site: Flask) -> None:
+    output = site.test_cli_runner().invoke(args=["doctor", "--json"]).stdout
+    answer = json.loads(output)
+
+    assert "accounts.administrator-missing" in {one["id"] for one in answer["findings"]}
+    assert "accounts.sessions-ended" in answer["checks"]
+    assert "core.check-broken" not in {one["id"] for one in answer["findings"]}

@@ -1,0 +1,114 @@
+"""The commands for whoever runs the site."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.accounts import users
+from core import signals
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+from tests.forms import submit
+
+NEW = "four quiet otters borrow umbrellas"
+
+
+def run(app: Flask, *arguments: str) -> str:
+    result = app.test_cli_runner().invoke(args=["accounts", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def fail(app: Flask, *arguments: str) -> str:
+    result = app.test_cli_runner().invoke(args=["accounts", *arguments])
+    assert result.exit_code != 0, result.output
+    return result.output
+
+
+def test_administrator_is_made_without_a_password_and_chooses_one(app: Flask, client: FlaskClient) -> None:
+    output = run(app, "create-admin", "Root@Example.org", "--site", "http://localhost")
+    assert "root@example.org is an administrator" in output
+    (path,) = re.findall(r"http://localhost(/accounts/reset/\S+)", output)
+    with app.app_context():
+        user = users.find("root@example.org")
+        assert (user.password, user.name) == (None, "Root")
+        assert {role.name for role in user.roles} == {"member", "administrator"}
+    submit(client, path, password=NEW, password_confirm=NEW)
+    assert sign_in(client, "root@example.org", NEW).location == "/accounts/"
+    assert client.get(path).location == "/accounts/reset"
+
+
+@pytest.mark.parametrize("email", ["ada@example.org", "ADA@example.org", "nonsense", "a@b@c.org"])
+def test_administrator_with_an_address_that_cannot_be(site: Flask, email: str) -> None:
+    make_person(site)
+    assert "Error: " in fail(site, "create-admin", email)
+
+
+def test_reset_prints_a_link_where_the_site_is(make_app: Callable[..., Flask]) -> None:
+    app = make_app(TRUSTED_HOSTS=["www.example.org", ".example.org"], PREFERRED_URL_SCHEME="https")
+    make_person(app)
+    assert "\nhttps://www.example.org/accounts/reset/" in run(app, "reset", "ada@example.org")
+    assert "Nobody has the address" in fail(app, "reset", "nobody@example.org")
+
+
+def test_reset_that_does_not_know_where_the_site_is_asks(make_app: Callable[..., Flask]) -> None:
+    app = make_app(TRUSTED_HOSTS=[".example.org"])
+    make_person(app)
+    assert "--site https://" in fail(app, "reset", "ada@example.org")
+
+
+def test_link_works_where_no_mail_is_sent(make_app: Callable[..., Flask]) -> None:
+    app = make_app(MAIL_URL=[])
+    make_person(app)
+    client = app.test_client()
+    output = run(app, "reset", "ada@example.org", "--site", "http://localhost")
+    path = output.strip().rpartition("http://localhost")[2]
+    submit(client, path, password=NEW, password_confirm=NEW)
+    assert sign_in(client, password=NEW).location == "/accounts/"
+    assert "whoever runs it can give you a link" in app.test_client().get("/accounts/reset").text
+    assert client.get("/accounts/email").status_code == 404
+
+
+def test_disable_and_enable(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    sign_in(client)
+    run(app, "disable", "ada@example.org")
+    assert client.get("/accounts/").status_code == 303
+    assert sign_in(client).status_code == 200
+    run(app, "enable", "ada@example.org")
+    assert sign_in(client).status_code == 302
+
+
+def test_list_says_what_somebody_is(app: Flask) -> None:
+    make_person(app, roles=["staff"])
+    make_person(app, "grace@example.org", "Grace")
+    run(app, "disable", "grace@example.org")
+    lines = [line.split() for line in run(app, "list").splitlines()]
+    assert lines == [
+        ["ada@example.org", "Ada", "member,", "staff"],
+        ["grace@example.org", "Grace", "member,", "disabled"],
+    ]
+
+
+def test_no_command_takes_a_password(site: Flask) -> None:
+    group = site.cli.commands["accounts"]
+    for name in group.list_commands(None):
+        options = {parameter.name for parameter in group.get_command(None, name).params}
+        assert not [option for option in options if "password" in option or "secret" in option]
+
+
+def test_first_start_says_how_to_make_an_administrator(
+    site: Flask, make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with site.app_context():
+        signals.prepared.send(site)
+    assert "accounts create-admin" in capsys.readouterr().out
+    make_person(site)
+    without = make_app(None, ["app.home"])
+    for app in (site, without):
+        with app.app_context():
+            signals.prepared.send(app)
+    assert capsys.readouterr().out == ""

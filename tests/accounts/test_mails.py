@@ -1,0 +1,173 @@
+"""Mails go where MAIL_URL says; by SMTP, to a real server."""
+
+import email
+import email.policy
+import smtplib
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from flask import Flask
+
+from app.accounts import mails
+from app.accounts.mails import send
+
+
+class Inbox:
+    """Takes mails."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+        self.refuse = 0
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.refuse:
+            self.refuse -= 1
+            return "451 later"
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        self.mails.append((mail, session.ssl is not None, session.auth_data))
+        return "250 taken"
+
+
+@pytest.fixture
+def start_smtp() -> Iterator[Callable[..., tuple[Inbox, int]]]:
+    """Start servers of mail: ``start_smtp()`` gives an inbox and a port."""
+    running = []
+
+    def start(**options: Any) -> tuple[Inbox, int]:
+        inbox = Inbox()
+        # The controller tries the very port that it was given: 0 is none.
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        running.append(Controller(inbox, hostname="127.0.0.1", port=port, **options))
+        running[-1].start()
+        return inbox, port
+
+    yield start
+    for controller in running:
+        controller.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """Return what a server for localhost shows, and the file by which it is trusted."""
+    key, shown = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", key, "-out", shown], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, key)
+    return context, shown
+
+
+def wait_for(inbox: Inbox, number: int = 1) -> list[Any]:
+    end = time.monotonic() + 20
+    while len(inbox.mails) < number and time.monotonic() < end:
+        time.sleep(0.02)
+    return inbox.mails
+
+
+def send_to(app: Flask, recipient: str = "ada@example.org", subject: str = "Grüße") -> None:
+    with app.test_request_context():
+        send(recipient, subject, "Hello <b>you</b>,\n\nfollow this:\n\nhttps://www.example.org/x?a=1&b=2\n")
+
+
+def test_mail_reaches_a_server(make_app: Callable[..., Flask], start_smtp: Callable[..., tuple[Inbox, int]]) -> None:
+    inbox, port = start_smtp()
+    send_to(make_app(MAIL_URL=[f"smtp://127.0.0.1:{port}"], MAIL_SENDER="Andamio <no-reply@example.org>"))
+    ((mail, _, _),) = wait_for(inbox)
+    assert (mail["To"], mail["From"], mail["Subject"]) == ("ada@example.org", "Andamio <no-reply@example.org>", "Grüße")
+    assert mail["Message-ID"].endswith("@example.org>")
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert "Hello <b>you</b>" in text
+    assert "Hello &lt;b&gt;you&lt;/b&gt;" in html
+    assert 'href="https://www.example.org/x?a=1&amp;b=2"' in html
+
+
+def test_mail_goes_encrypted_and_signed_in(
+    make_app: Callable[..., Flask],
+    start_smtp: Callable[..., tuple[Inbox, int]],
+    certificate: tuple[ssl.SSLContext, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context, shown = certificate
+    monkeypatch.setenv("SSL_CERT_FILE", str(shown))
+
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"me", b"p@ss"), auth_data=data.login)
+
+    inbox, port = start_smtp(tls_context=context, auth_required=True, authenticator=authenticate, require_starttls=True)
+    send_to(make_app(MAIL_URL=[f"smtp://me:p%40ss@127.0.0.1:{port}"]))
+    ((_, is_encrypted, who),) = wait_for(inbox)
+    assert (is_encrypted, who) == (True, b"me")
+    closed, port = start_smtp(ssl_context=context)
+    send_to(make_app(MAIL_URL=[f"smtps://127.0.0.1:{port}"]))
+    assert len(wait_for(closed)) == 1
+
+
+def test_server_with_the_wrong_certificate_gets_nothing(
+    site: Flask, start_smtp: Callable[..., tuple[Inbox, int]], certificate: tuple[ssl.SSLContext, Path]
+) -> None:
+    inbox, port = start_smtp(tls_context=certificate[0])
+    smtp = mails.Smtp(mails.urlsplit(f"smtp://127.0.0.1:{port}"))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        smtp.send(email.message.EmailMessage())
+    assert inbox.mails == []
+
+
+def test_server_without_encryption_gets_nothing_from_afar(
+    start_smtp: Callable[..., tuple[Inbox, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox, port = start_smtp()
+    monkeypatch.setattr(mails, "LOOPBACK", ())
+    smtp = mails.Smtp(mails.urlsplit(f"smtp://127.0.0.1:{port}"))
+    with pytest.raises(smtplib.SMTPNotSupportedError):
+        smtp.send(email.message.EmailMessage())
+    assert inbox.mails == []
+
+
+def test_server_that_is_busy_is_asked_again(
+    make_app: Callable[..., Flask], start_smtp: Callable[..., tuple[Inbox, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mails, "PAUSES_SECONDS", (0, 0, 0))
+    inbox, port = start_smtp()
+    inbox.refuse = 2
+    send_to(make_app(MAIL_URL=[f"smtp://127.0.0.1:{port}"]))
+    assert len(wait_for(inbox)) == 1
+
+
+def test_server_that_is_away_is_in_the_log_and_nobody_waits(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(mails, "PAUSES_SECONDS", (0, 0.01))
+    app = make_app(MAIL_URL=["smtp://127.0.0.1:1"])
+    send_to(app, subject="Choose a new password")
+    app.extensions["mails"][0].executor.shutdown()
+    assert "the mail 'Choose a new password' could not be sent" in caplog.text
+    assert "ada@example.org" not in caplog.text
+    assert "www.example.org" not in caplog.text
+
+
+@pytest.mark.parametrize("subject", ["a\nBcc: eve@example.org", "a\r\nX-Evil: 1"])
+def test_subject_adds_no_headers(site: Flask, subject: str) -> None:
+    with pytest.raises(ValueError, match="linefeed or carriage return"):
+        send_to(site, subject=subject)
+
+
+def test_mail_in_development_is_shown_and_kept(
+    make_app: Callable[..., Flask], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send_to(make_app(MAIL_URL=["console:", f"folder:{tmp_path}/mail"]))
+    assert "mail to ada@example.org: Grüße\nHello <b>you</b>" in capsys.readouterr().out
+    (file,) = (tmp_path / "mail").glob("*.eml")
+    kept = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    assert kept["To"] == "ada@example.org"

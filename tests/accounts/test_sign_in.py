@@ -1,0 +1,453 @@
+"""Sign in, register, confirm, recover, change: whole flows, as a browser sends them."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask import Response
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy import select
+
+from app.accounts import users
+from app.accounts.models import User
+from core.access import Identity
+from core.access import identity
+from services import db
+from tests.accounts.people import PASSWORD
+from tests.accounts.people import link
+from tests.accounts.people import mails
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+from tests.accounts.people import sign_out
+from tests.accounts.people import text
+from tests.forms import open_form
+from tests.forms import submit
+
+NEW = "four quiet otters borrow umbrellas"
+
+
+def who(client: FlaskClient) -> str:
+    """Return whose name the header shows; empty for nobody's."""
+    page = client.get("/").text
+    if "Sign out" not in page:
+        return ""
+    return page.partition('class="account-name"')[2].partition("<span>")[2].partition("</span>")[0]
+
+
+def register(client: FlaskClient, **changes: Any) -> Any:
+    fields = {"name": "Grace", "email": "Grace@Example.org", "password": NEW, "password_confirm": NEW, **changes}
+    return submit(client, "/accounts/register", **fields)
+
+
+def follow(client: FlaskClient, path: str) -> Any:
+    """Open a link of a mail, and press its button."""
+    return submit(client, path)
+
+
+# --- in and out ---------------------------------------------------------------------------------
+
+
+def test_sign_in_and_out(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    assert who(client) == ""
+    answer = sign_in(client, " ADA@Example.ORG ")
+    assert (answer.status_code, answer.location) == (302, "/accounts/")
+    assert who(client) == "Ada"
+    left = sign_out(client)
+    assert (left.status_code, left.headers["Clear-Site-Data"]) == (302, '"cache"')
+    assert who(client) == ""
+    assert client.get("/accounts/").status_code == 303
+
+
+def test_who_is_asking_has_key_permissions_and_roles(app: Flask, client: FlaskClient) -> None:
+    key = make_person(app, roles=["staff"])
+    asked: list[Identity] = []
+    app.add_url_rule("/who", "who", lambda: asked.append(identity()) or "")
+    with app.app_context():
+        for role in users.find("ada@example.org").roles:
+            role.permissions.append(f"shop.{role.name}.see")
+        db.session.commit()
+    sign_in(client)
+    client.get("/who")
+    assert (asked[0].key, asked[0].name, asked[0].via) == (key, "Ada", "session")
+    assert asked[0].roles == {"member", "staff"}
+    assert asked[0].permissions >= {"shop.member.see", "shop.staff.see"}
+
+
+def test_identity_is_of_who_has_just_signed_in_or_out(app: Flask, client: FlaskClient) -> None:
+    key = make_person(app)
+    asked: list[str | None] = []
+
+    def ask(answer: Response) -> Response:
+        asked.append(identity().key)
+        return answer
+
+    app.before_request(lambda: identity() and None)
+    app.after_request(ask)
+    sign_in(client)
+    sign_out(client)
+    assert asked == [None, key, key, None]
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [("ada@example.org", "wrong " * 4), ("nobody@example.org", PASSWORD), ("ada@example.org", PASSWORD[:-1])],
+)
+def test_sign_in_that_fails_says_the_same(site: Flask, visitor: FlaskClient, email: str, password: str) -> None:
+    make_person(site)
+    answer = sign_in(visitor, email, password)
+    assert "The address or the password is wrong" in answer.text
+    assert who(visitor) == ""
+
+
+def test_disabled_and_unconfirmed_get_the_answer_of_a_wrong_password(site: Flask, visitor: FlaskClient) -> None:
+    make_person(site)
+    make_person(site, "new@example.org")
+    with site.app_context():
+        users.disable(users.find("ada@example.org"))
+        users.find("new@example.org").confirmed_at = None
+        db.session.commit()
+    for email in ("ada@example.org", "new@example.org"):
+        assert "The address or the password is wrong" in sign_in(visitor, email).text
+        assert who(visitor) == ""
+
+
+def test_disabling_ends_the_session(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    sign_in(client)
+    with app.app_context():
+        users.disable(users.find("ada@example.org"))
+        db.session.commit()
+    assert who(client) == ""
+    with app.app_context():
+        users.enable(users.find("ada@example.org"))
+        db.session.commit()
+    assert who(client) == "", "another sign-in is needed"
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example.org/", "https://evil.example.org/", "/\\evil.example.org", "javascript:alert(1)"]
+)
+def test_sign_in_leads_to_no_other_site(site: Flask, visitor: FlaskClient, target: str) -> None:
+    make_person(site)
+    assert sign_in(visitor, next=target).status_code == 400
+    assert visitor.get("/accounts/sign-in", query_string={"next": target}).status_code == 400
+    assert who(visitor) == ""
+
+
+def test_sign_in_leads_back(site: Flask, visitor: FlaskClient) -> None:
+    make_person(site)
+    away = visitor.get("/accounts/profile?x=1")
+    assert away.status_code == 303
+    answer = submit(visitor, away.location, email="ada@example.org", password=PASSWORD)
+    assert answer.location == "/accounts/profile?x=1"
+
+
+def test_form_without_its_token_is_refused(site: Flask, visitor: FlaskClient) -> None:
+    make_person(site)
+    answer = sign_in(visitor, csrf_token=None)
+    assert answer.status_code == 400
+    assert who(visitor) == ""
+    sign_in(visitor)
+    assert visitor.post("/accounts/sign-out").status_code == 400
+    assert who(visitor) == "Ada"
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[str]]:
+    found: list[str] = []
+    with app.app_context():
+        engine = db.engine
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            found.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_nobody_costs_no_query_and_somebody_one(app: Flask, client: FlaskClient) -> None:
+    make_person(app, roles=["staff"])
+    with statements(app) as found:
+        assert client.get("/").status_code == 200
+    assert found == []
+    sign_in(client)
+    with statements(app) as found:
+        assert "Ada" in client.get("/accounts/").text
+    assert len(found) == 1, found
+
+
+def watch_hashes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Count what takes long: each time that Argon2 runs, to hash or to verify."""
+    made: list[str] = []
+    context = app.extensions["security"].pwd_context
+
+    def watch(name: str) -> None:
+        method = getattr(context, name)
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            made.append(name)
+            return method(*arguments, **options)
+
+        monkeypatch.setattr(context, name, counted)
+
+    watch("hash")
+    watch("verify")
+    return made
+
+
+def test_asking_takes_as_long_for_an_address_that_nobody_has(
+    site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_person(site)
+    made = watch_hashes(site, monkeypatch)
+    for ask in (
+        lambda email: sign_in(visitor, email, "not the password"),
+        lambda email: submit(visitor, "/accounts/reset", email=email),
+        lambda email: register(visitor, email=email),
+    ):
+        counts = []
+        for email in ("ada@example.org", "nobody@example.org"):
+            made.clear()
+            ask(email)
+            counts.append(len(made))
+        assert counts[0] == counts[1] > 0
+
+
+def test_link_to_confirm_takes_as_long_for_an_address_that_waits_for_none(
+    site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_person(site)
+    register(visitor, email="waits@example.org")
+    made = watch_hashes(site, monkeypatch)
+    counts = []
+    for email in ("waits@example.org", "ada@example.org", "nobody@example.org"):
+        made.clear()
+        submit(visitor, "/accounts/confirm", email=email)
+        counts.append(len(made))
+    assert counts == [1, 1, 1]
+
+
+# --- register and confirm -----------------------------------------------------------------------
+
+
+def test_register_confirm_and_sign_in(app: Flask, client: FlaskClient) -> None:
+    assert register(client).status_code == 302
+    with app.app_context():
+        user = users.find("grace@example.org")
+        assert (user.name, user.confirmed_at, [role.name for role in user.roles]) == ("Grace", None, ["member"])
+        assert user.password.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+        assert NEW not in user.password
+    assert "The address or the password is wrong" in sign_in(client, "grace@example.org", NEW).text
+    (mail,) = mails(app)
+    assert mail["To"] == "grace@example.org"
+    # A program that looks into mails follows links; the button is pressed by somebody.
+    assert client.get(link(mail)).status_code == 200
+    assert "The address or the password is wrong" in sign_in(client, "grace@example.org", NEW).text
+    assert follow(client, link(mail)).location == "/accounts/sign-in"
+    sign_in(client, "grace@example.org", NEW)
+    assert who(client) == "Grace"
+
+
+def test_registering_twice_looks_the_same_and_is_told_by_mail(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    fresh = register(client, email="grace@example.org")
+    known = register(client, email="Ada@example.org", name="Eve")
+    assert (fresh.status_code, fresh.location) == (known.status_code, known.location)
+    with app.app_context():
+        assert db.session.scalars(select(User.name).order_by(User.email)).all() == ["Ada", "Grace"]
+    first, second = mails(app)
+    assert (first["Subject"], second["Subject"]) == ("Your account", "Your account")
+    assert "Hello Ada" in text(second)
+    assert "/accounts/reset" in text(second)
+
+
+@pytest.mark.parametrize(
+    ("password", "message"),
+    [
+        ("short words", "Use at least 12 characters"),
+        ("passwordpassword", "too easy to guess"),
+        ("qwertyuiopasdfgh", "too easy to guess"),
+        ("grace@example.org", "too easy to guess"),
+        ("andamioandamio", "too easy to guess"),
+        ("x" * 2000, "Use at most 1024 characters"),
+    ],
+)
+def test_weak_password_is_refused(site: Flask, visitor: FlaskClient, password: str, message: str) -> None:
+    answer = register(visitor, password=password, password_confirm=password)
+    assert message in answer.text
+    assert mails(site) == []
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "ünïcödé wörds über älle",
+        "  spaces at both ends  ",
+        "长" * 3 + " plus a sentence",
+        " ".join(str(number**7) for number in range(5, 25)),
+    ],
+)
+def test_any_character_and_128_of_them_are_taken(site: Flask, visitor: FlaskClient, password: str) -> None:
+    register(visitor, password=password, password_confirm=password)
+    follow(visitor, link(mails(site)[0]))
+    sign_in(visitor, "grace@example.org", password)
+    assert who(visitor) == "Grace"
+
+
+@pytest.mark.parametrize("field", ["active", "roles", "confirmed_at", "fs_uniquifier", "key", "id"])
+def test_registering_sets_only_what_the_form_has(site: Flask, visitor: FlaskClient, field: str) -> None:
+    register(visitor, **{field: "1"})
+    with site.app_context():
+        user = users.find("grace@example.org")
+        assert (user.active, user.confirmed_at, [role.name for role in user.roles]) == (True, None, ["member"])
+        assert "1" not in (user.fs_uniquifier, user.key)
+
+
+def test_registration_that_is_off_has_no_page(make_app: Callable[..., Flask]) -> None:
+    client = make_app(ACCOUNTS_REGISTRATION=False).test_client()
+    assert client.get("/accounts/register").status_code == 404
+    assert "Register" not in client.get("/accounts/sign-in").text
+
+
+def test_registration_without_confirmation_signs_in(make_app: Callable[..., Flask]) -> None:
+    client = make_app(ACCOUNTS_CONFIRM=False).test_client()
+    register(client)
+    assert who(client) == "Grace"
+
+
+def test_confirmation_is_sent_again(site: Flask, visitor: FlaskClient) -> None:
+    register(visitor)
+    answers = [
+        submit(visitor, "/accounts/confirm", email=email).text for email in ("grace@example.org", "no@example.org")
+    ]
+    assert all("If an account waits to be confirmed" in answer for answer in answers)
+    _, again = mails(site)
+    follow(visitor, link(again))
+    sign_in(visitor, "grace@example.org", NEW)
+    assert who(visitor) == "Grace"
+
+
+# --- recover and change -------------------------------------------------------------------------
+
+
+def test_forgotten_password(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    other = app.test_client()
+    sign_in(other)
+    for email in ("ada@example.org", "nobody@example.org"):
+        assert "we have sent it a link" in submit(client, "/accounts/reset", email=email).text
+    (mail,) = mails(app)
+    answer = submit(client, link(mail), password=NEW, password_confirm=NEW)
+    assert answer.location == "/accounts/sign-in"
+    assert who(other) == "", "whoever knew the old password is signed out"
+    assert "The address or the password is wrong" in sign_in(client).text
+    sign_in(client, password=NEW)
+    assert who(client) == "Ada"
+    assert mails(app)[1]["Subject"] == "Your password was changed"
+    assert client.get(link(mail)).location == "/accounts/reset", "a link counts once"
+
+
+def test_link_for_a_password_that_is_not_ours_does_not_count(site: Flask, visitor: FlaskClient) -> None:
+    make_person(site)
+    submit(visitor, "/accounts/reset", email="ada@example.org")
+    path = link(mails(site)[0])
+    for wrong in (path[:-1] + ("a" if path[-1] != "a" else "b"), "/accounts/reset/x"):
+        assert visitor.get(wrong).location == "/accounts/reset"
+        assert visitor.get(wrong.replace("reset/", "confirm/")).status_code == 200
+
+
+def test_change_of_the_password(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    other = app.test_client()
+    sign_in(client)
+    sign_in(other)
+    change = {"new_password": NEW, "new_password_confirm": NEW}
+    assert "The password is wrong" in submit(client, "/accounts/password", password="not it", **change).text
+    assert submit(client, "/accounts/password", password=PASSWORD, **change).location == "/accounts/"
+    assert who(client) == "Ada"
+    assert who(other) == ""
+    assert mails(app)[0]["Subject"] == "Your password was changed"
+
+
+def test_change_of_the_address(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    sign_in(client)
+    assert "Follow the link in it" in submit(client, "/accounts/email", email="LOVELACE@example.org").text
+    (mail,) = mails(app)
+    assert mail["To"] == "lovelace@example.org"
+    assert follow(client, link(mail)).status_code == 302
+    assert "lovelace@example.org" in client.get("/accounts/").text
+    assert mails(app)[1]["To"] == "ada@example.org"
+    assert follow(client, link(mail)).status_code == 302
+    assert "This link does not count" in client.get("/accounts/").text
+
+
+def test_address_of_somebody_else_is_not_told(site: Flask, visitor: FlaskClient) -> None:
+    make_person(site)
+    make_person(site, "grace@example.org", "Grace")
+    sign_in(visitor)
+    answers = [
+        submit(visitor, "/accounts/email", email=email).text for email in ("grace@example.org", "new@example.org")
+    ]
+    assert all("We have sent a mail to" in answer for answer in answers)
+    assert [mail["To"] for mail in mails(site)] == ["new@example.org"]
+
+
+def test_name_is_changed(app: Flask, client: FlaskClient) -> None:
+    make_person(app)
+    sign_in(client)
+    assert submit(client, "/accounts/profile", name="").status_code == 422
+    submit(client, "/accounts/profile", name="<b>Countess</b>")
+    assert who(client) == "&lt;b&gt;Countess&lt;/b&gt;"
+
+
+# --- the rest -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["", "profile", "password", "email", "verify"])
+def test_pages_of_the_account_ask_for_a_sign_in(site: Flask, visitor: FlaskClient, path: str) -> None:
+    answer = visitor.get(f"/accounts/{path}")
+    assert (answer.status_code, answer.location) == (303, f"/accounts/sign-in?next=/accounts/{path}")
+
+
+@pytest.mark.parametrize("body", ['{"email": "ada@example.org"}', "[1]", "null", "{"])
+def test_json_is_no_form(site: Flask, visitor: FlaskClient, body: str) -> None:
+    token = form_token(visitor)
+    answer = visitor.post(
+        "/accounts/sign-in", data=body, content_type="application/json", headers={"X-CSRFToken": token}
+    )
+    assert answer.status_code == 415
+
+
+def form_token(client: FlaskClient) -> str:
+    """Return the token of a form of the page."""
+    return open_form(client, "/accounts/sign-in")["csrf_token"]
+
+
+def test_token_of_flask_security_is_none_of_ours(site: Flask, visitor: FlaskClient) -> None:
+    make_person(site)
+    with site.test_request_context():
+        token = users.find("ada@example.org").get_auth_token()
+    answer = visitor.get("/accounts/", headers={"Authentication-Token": token}, query_string={"auth_token": token})
+    assert answer.status_code == 303
+
+
+def test_nothing_is_added_to_other_requests(make_app: Callable[..., Flask], site: Flask) -> None:
+    without = make_app(None, ["app.home"])
+    for place in ("before_request_funcs", "after_request_funcs", "template_context_processors"):
+        names = [
+            {f"{function.__module__}.{function.__qualname__}" for function in getattr(app, place)[None]}
+            for app in (site, without)
+        ]
+        assert all(name.startswith("app.") for name in names[0] - names[1]), names
+    assert type(site.json) is type(without.json)

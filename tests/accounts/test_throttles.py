@@ -1,0 +1,305 @@
+"""Guessing at accounts: how often it can be done, by whom, and that it keeps nobody out who belongs in."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.accounts import attempts
+from app.accounts import throttles
+from app.accounts.throttles import Throttle
+from tests.accounts.people import PASSWORD
+from tests.accounts.people import link
+from tests.accounts.people import mails
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+from tests.accounts.people import sign_out
+from tests.forms import open_form
+from tests.forms import submit
+
+ADA = "ada@example.org"
+WRONG = "wrong horse battery staple"
+
+#: As few as tests can wait for.
+FEW = Throttle("password", own="3 per hour", account="6 per hour", address="9 per hour")
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "PASSWORDS", FEW)
+    monkeypatch.setattr(attempts, "THROTTLES", {**attempts.THROTTLES, "login": FEW, "verify": FEW})
+
+
+@pytest.fixture
+def town(site: Flask) -> Flask:
+    make_person(site)
+    return site
+
+
+def browser(app: Flask, address: str = "198.51.100.1") -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+def guess(client: FlaskClient, count: int, email: str = ADA) -> list[int]:
+    return [sign_in(client, email, WRONG).status_code for _ in range(count)]
+
+
+def is_in(answer: TestResponse) -> bool:
+    return answer.status_code == 302
+
+
+# --- what runs out ------------------------------------------------------------------------------
+
+
+def test_one_address_has_few_attempts_at_one_account(town):
+    stranger = browser(town)
+
+    assert guess(stranger, 4) == [200, 200, 200, 429]
+    assert sign_in(stranger).status_code == 429, "the right password is not even tried"
+
+
+def test_answer_says_when_and_can_be_tried_again(town):
+    stranger = browser(town)
+    guess(stranger, 3)
+
+    answer = sign_in(stranger)
+
+    assert 3500 < int(answer.headers["Retry-After"]) <= 3600
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "60 minutes" in answer.text
+    assert 'href="/accounts/sign-in"' in answer.text
+    assert stranger.get("/accounts/sign-in").status_code == 200
+
+
+def test_same_is_answered_for_an_account_that_nobody_has(town):
+    answers = []
+    for address, email in (("198.51.100.1", ADA), ("198.51.100.2", "nobody@example.org")):
+        guess(browser(town, address), 3, email)
+        answers.append(sign_in(browser(town, address), email))
+
+    assert [answer.status_code for answer in answers] == [429, 429]
+    shown = [answer.text.partition("<main")[2].partition("Request id")[0] for answer in answers]
+    assert shown[0] == shown[1]
+
+
+def test_what_names_no_account_is_not_counted(town):
+    stranger = browser(town)
+
+    assert guess(stranger, 5, "") == [200] * 5
+    assert is_in(sign_in(stranger))
+
+
+def test_another_address_still_comes_in(town):
+    guess(browser(town), 4)
+
+    assert is_in(sign_in(browser(town, "203.0.113.7")))
+
+
+def test_many_addresses_have_few_attempts_together(town):
+    tried = [guess(browser(town, f"198.51.100.{number}"), 2) for number in range(1, 5)]
+
+    assert tried == [[200, 200], [200, 200], [200, 200], [429, 429]]
+
+
+def test_one_address_has_few_attempts_at_all_accounts(town):
+    stranger = browser(town)
+    tried = [guess(stranger, 1, f"{number}@example.org")[0] for number in range(10)]
+
+    assert tried == [200] * 9 + [429]
+
+
+def test_network_of_one_subscriber_counts_as_one_address(town):
+    tried = [guess(browser(town, f"2001:db8:1:1::{number:x}"), 1)[0] for number in range(1, 5)]
+
+    assert tried == [200, 200, 200, 429]
+
+
+def test_spelling_of_an_address_makes_no_new_account(town):
+    stranger = browser(town)
+
+    spellings = ("ADA@example.org", " ada@Example.org ", "ada@\uff45xample.org", ADA)
+    assert [guess(stranger, 1, email)[0] for email in spellings] == [200, 200, 200, 429]
+
+
+def test_many_at_once_are_no_more_than_one_after_another(town):
+    def one(_: int) -> int:
+        client = browser(town)
+        fields = open_form(client, "/accounts/sign-in") | {"email": ADA, "password": WRONG}
+        return client.post("/accounts/sign-in", data=fields).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        tried = sorted(pool.map(one, range(8)))
+
+    assert tried == [200] * 3 + [429] * 5
+
+
+def test_no_password_is_hashed_for_what_is_refused(town, monkeypatch):
+    stranger = browser(town)
+    guess(stranger, 3)
+    context = town.extensions["security"].pwd_context
+    for name in ("hash", "verify", "verify_and_update"):
+        monkeypatch.setattr(context, name, lambda *args, **kwargs: pytest.fail("hashed"))
+
+    assert sign_in(stranger).status_code == 429
+
+
+def test_attempts_come_back(town, monkeypatch):
+    quick = Throttle("password", own="2 per second", account="9 per second", address="9 per second")
+    monkeypatch.setattr(attempts, "THROTTLES", {"login": quick})
+    stranger = browser(town)
+    form = open_form(stranger, "/accounts/sign-in") | {"email": ADA, "password": ""}
+
+    assert 429 in [stranger.post("/accounts/sign-in", data=form).status_code for _ in range(4)]
+    time.sleep(1.1)
+    assert is_in(sign_in(stranger))
+
+
+# --- who is not kept out ------------------------------------------------------------------------
+
+
+def test_success_gives_the_attempts_back(town):
+    ada = browser(town)
+    for _ in range(3):
+        assert guess(ada, 2) == [200, 200]
+        assert is_in(sign_in(ada))
+        sign_out(ada)
+
+
+def test_known_browser_comes_in_while_others_guess(town):
+    ada = browser(town)
+    sign_in(ada)
+    sign_out(ada)
+    for number in range(10):
+        guess(browser(town, f"203.0.113.{number}"), 1)
+    guess(browser(town), 4)  # from the owner's own address, too
+
+    assert is_in(sign_in(ada))
+
+
+def test_known_browser_has_few_attempts_itself(town):
+    ada = browser(town)
+    sign_in(ada)
+    sign_out(ada)
+
+    assert guess(ada, 4) == [200, 200, 200, 429]
+    ada.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    assert guess(ada, 1) == [429], "a stolen mark is worth no more at another address"
+
+
+def test_browser_known_for_one_account_is_a_stranger_for_others(town):
+    make_person(town, "eve@example.org", "Eve")
+    eve = browser(town)
+    sign_in(eve, "eve@example.org")
+    sign_out(eve)
+    for number in range(10):
+        guess(browser(town, f"203.0.113.{number}"), 1)
+
+    assert guess(eve, 1) == [429]
+
+
+def test_link_of_a_mail_lets_the_owner_in_at_a_new_browser(town):
+    for number in range(10):
+        guess(browser(town, f"203.0.113.{number}"), 1)
+    ada = browser(town)
+    assert sign_in(ada).status_code == 429
+
+    assert submit(ada, "/accounts/reset", email=ADA).status_code in (200, 302)
+    new = "four quiet otters borrow umbrellas"
+    path = link(mails(town)[-1])
+    assert submit(ada, path, password=new, password_confirm=new).status_code == 302
+
+    assert is_in(sign_in(ada, password=new))
+
+
+def test_mark_cannot_be_made_by_a_visitor(town):
+    ada = browser(town)
+    for number in range(10):
+        guess(browser(town, f"203.0.113.{number}"), 1)
+    with town.test_request_context():
+        marks = {throttles.mark(ADA): "me"}
+    forged = town.session_interface.get_signing_serializer(town)
+    forged.secret_keys = [b"another key that is not ours at all"]
+    ada.set_cookie("session", forged.dumps({"known": marks}))
+
+    assert guess(ada, 1) == [429]
+
+
+def test_few_accounts_are_kept_in_a_browser(town):
+    with town.test_request_context():
+        for number in range(9):
+            throttles.remember_browser(throttles.mark(f"{number}@example.org"))
+        kept = throttles._known()
+
+        assert list(kept) == [throttles.mark(f"{number}@example.org") for number in range(4, 9)]
+
+
+# --- what else is guessed, and sent -------------------------------------------------------------
+
+
+def test_showing_once_more_who_one_is_is_throttled(town):
+    ada = browser(town)
+    sign_in(ada)
+
+    tried = [submit(ada, "/accounts/verify", password=WRONG).status_code for _ in range(3)]
+    refused = ada.post("/accounts/verify", data=open_form(ada, "/accounts/verify") | {"password": PASSWORD})
+
+    assert tried == [200, 200, 200]
+    assert refused.status_code == 429
+    assert ada.get("/accounts/").status_code == 200, "that does not sign out"
+
+
+def test_mails_to_one_recipient_are_few_whether_or_not_there_is_an_account(town):
+    for number, email in enumerate((ADA, "nobody@example.org")):
+        stranger = browser(town, f"198.51.100.{number}")
+        tried = [submit(stranger, "/accounts/reset", email=email).status_code for _ in range(4)]
+        assert (tried[:3].count(429), tried[3]) == (0, 429)
+
+    assert len(mails(town)) == 3
+
+
+def test_mails_do_not_use_up_attempts_to_sign_in(town):
+    ada = browser(town)
+    for _ in range(4):
+        submit(ada, "/accounts/reset", email=ADA)
+
+    assert is_in(sign_in(ada))
+
+
+# --- where it is counted ------------------------------------------------------------------------
+
+
+def test_processes_count_together_in_redis(make_app: Any, start_redis: Any):
+    url = start_redis().url.render_as_string()
+    first, second = make_app(REDIS_URL=url), make_app(REDIS_URL=url)
+    make_person(first)
+
+    assert guess(browser(first), 2) == [200, 200]
+    assert guess(browser(second), 2) == [200, 429]
+    assert is_in(sign_in(browser(second, "203.0.113.7")))
+    assert guess(browser(first), 1) == [429], "another address gives nothing back here"
+
+
+def test_each_process_counts_while_redis_is_away(make_app: Any, start_redis: Any, caplog: pytest.LogCaptureFixture):
+    server = start_redis()
+    app = make_app(REDIS_URL=server.url.render_as_string())
+    make_person(app)
+    server.stop()
+
+    assert guess(browser(app), 4) == [200, 200, 200, 429]
+    assert "attempts are counted in this process only" in caplog.text
+
+
+def test_nothing_that_was_typed_is_kept(make_app: Any, start_redis: Any):
+    server = start_redis()
+    app = make_app(REDIS_URL=server.url.render_as_string())
+    guess(browser(app), 1, "secret-typed-here@example.org")
+
+    keys = app.extensions["accounts_counters"]._places[0].storage.storage.keys("*")
+    assert len(keys) == 3
+    assert not [key for key in keys if b"typed" in key]
