@@ -1,0 +1,132 @@
+"""The records of sessions in Redis: nothing is written to the database for who only reads.
+
+Each is a hash that expires by itself; a set for each user says which are theirs. Redis must not evict them
+(``maxmemory-policy noeviction``), and what it forgets signs people out: no more than that.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import redis
+import sqlalchemy as sa
+
+from core.http.problems import KINDS
+from core.http.problems import Problem
+from core.http.problems import Refusal
+from core.models import now
+from services import db
+
+from ..models import User
+from .records import Record
+from .records import Store
+from .records import with_rights
+
+#: Seconds that Redis may take.
+REDIS_SECONDS = 2.0
+
+#: Seconds after which a caller may come back when Redis was away.
+RETRY_AFTER = "2"
+
+
+_FIND = with_rights(
+    sa.select(User).where(User.id == sa.bindparam("id"), User.fs_uniquifier == sa.bindparam("uniquifier"), User.active)
+)
+
+
+class RedisStore(Store):
+    """Keeps records in Redis."""
+
+    def __init__(self, idle: timedelta, longest: timedelta, url: str) -> None:
+        super().__init__(idle, longest)
+        waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
+        self._client: Any = redis.Redis.from_url(url, decode_responses=True, **waits)
+
+    def add(self, record: Record) -> None:
+        fields = {
+            "user_id": record.user_id,
+            "created_at": record.created_at.timestamp(),
+            "seen_at": record.seen_at.timestamp(),
+            "address": record.address or "",
+            "agent": record.agent or "",
+        }
+        pipe = self._client.pipeline()
+        pipe.hset(_key(record.digest), mapping=fields)
+        pipe.expireat(_key(record.digest), self._ends_at(record, record.seen_at))
+        pipe.sadd(_keys_of(record.user_id), record.digest)
+        pipe.expire(_keys_of(record.user_id), self.longest)
+        _asked(pipe.execute)
+
+    def load(self, digest: str, uniquifier: str) -> tuple[User, Record] | None:
+        record = _read(digest, _asked(self._client.hgetall, _key(digest)))
+        if record is None or not self.is_live(record, now()):
+            return None
+        asked = {"id": record.user_id, "uniquifier": uniquifier}
+        user = db.session.execute(_FIND, asked).unique().scalar()
+        return None if user is None else (user, record)
+
+    def touch(self, record: Record, moment: datetime, before: datetime) -> None:
+        # Not simply set: one that has just been ended would come to life again.
+        _asked(self._client.eval, _IF_THERE, 1, _key(record.digest), moment.timestamp(), self._ends_at(record, moment))
+
+    def remove(self, digests: Collection[str]) -> None:
+        # Those of each user forget them when they are read.
+        if digests:
+            _asked(self._client.delete, *map(_key, digests))
+
+    def of(self, user_id: int) -> Sequence[Record]:
+        digests = sorted(_asked(self._client.smembers, _keys_of(user_id)))
+        pipe = self._client.pipeline()
+        for digest in digests:
+            pipe.hgetall(_key(digest))
+        read = dict(zip(digests, _asked(pipe.execute), strict=True))
+        moment = now()
+        found = {digest: _read(digest, fields) for digest, fields in read.items()}
+        live = [record for record in found.values() if record is not None and self.is_live(record, moment)]
+        gone = [digest for digest, record in found.items() if record is None]
+        if gone:
+            _asked(self._client.srem, _keys_of(user_id), *gone)
+        return sorted(live, key=lambda record: record.seen_at, reverse=True)
+
+    def purge(self) -> None:
+        """Leave it to Redis."""
+
+    def _ends_at(self, record: Record, seen_at: datetime) -> int:
+        return int(min(seen_at + self.idle, record.created_at + self.longest).timestamp()) + 1
+
+
+_IF_THERE = """
+if redis.call('exists', KEYS[1]) == 1 then
+    redis.call('hset', KEYS[1], 'seen_at', ARGV[1])
+    redis.call('expireat', KEYS[1], ARGV[2])
+end
+"""
+
+
+def _asked(ask: Callable[..., Any], *args: Any) -> Any:
+    """Return what Redis answers; without it nobody can be told from nobody, and that is no sign-out."""
+    try:
+        return ask(*args)
+    except redis.RedisError as error:
+        detail = "The records of who is signed in cannot be read right now."
+        raise Refusal(Problem(KINDS["unavailable"], detail, headers={"Retry-After": RETRY_AFTER})) from error
+
+
+def _key(digest: str) -> str:
+    return f"andamio:session:{digest}"
+
+
+def _keys_of(user_id: int) -> str:
+    return f"andamio:sessions:{user_id}"
+
+
+def _read(digest: str, fields: dict[str, str]) -> Record | None:
+    if not fields or "user_id" not in fields:
+        return None
+    created_at, seen_at = (datetime.fromtimestamp(float(fields[name]), UTC) for name in ("created_at", "seen_at"))
+    user_id = int(fields["user_id"])
+    return Record(digest, user_id, created_at, seen_at, fields["address"] or None, fields["agent"] or None)

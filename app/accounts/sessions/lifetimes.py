@@ -1,0 +1,229 @@
+"""Who is signed in: a browser has a random id in its signed cookie, and the server a record of it.
+
+A cookie that was signed once is signed for ever; a record can be ended. Every sign-in, every change of the
+password and every new proof of who is there begins a session under a new id, so that nobody knows it who saw the
+one before. What ends a session is in :func:`end` and below, or time: ``SESSION_IDLE_HOURS``, ``SESSION_MAX_HOURS``.
+"""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask
+from flask import Response
+from flask import after_this_request
+from flask import current_app
+from flask import g
+from flask import request
+from flask import session
+from flask_login import current_user
+from flask_security.utils import set_request_attr
+from sqlalchemy.exc import DBAPIError
+
+from core import security_log
+from core.http.apis import is_api_path
+from core.http.sessions import SAFE_METHODS
+from core.models import now
+from services import db
+
+from ..models import User
+from .in_database import DatabaseStore
+from .in_redis import RedisStore
+from .records import Record
+from .records import Store
+
+logger = logging.getLogger(__name__)
+
+#: What Flask's session holds: the id, and when who it is was proved (Flask-Security's ``fs_paa``).
+ID = "sid"
+PROVED_AT = "sid_at"
+
+#: What outlives a sign-out: that this browser was somebody's; see `throttles.py`.
+KNOWN = "known"
+
+#: That a session is used is written when the time before is so long ago, not at every request.
+USED_EVERY = timedelta(minutes=1)
+
+#: Sessions of one account; who signs in once more ends the one that was not used for longest (ASVS 5.0, 7.1.2).
+MOST_SESSIONS = 50
+
+#: One in so many sign-ins clears away records of sessions that nobody ended.
+PURGE_ONE_IN = 10
+
+LONGEST_AGENT = 255
+LONGEST_ADDRESS = 45
+
+
+def init_app(app: Flask, blueprint: str) -> None:
+    """Let this application's sessions have records.
+
+    :param blueprint: of the pages on which people show who they are
+    """
+    app.extensions["accounts_sessions"] = _make_store(app)
+    app.login_manager.user_loader(load)  # type: ignore[attr-defined]
+    app.after_request_funcs.setdefault(blueprint, []).append(renew)
+
+
+def _make_store(app: Flask) -> Store:
+    idle = timedelta(hours=app.config["SESSION_IDLE_HOURS"])
+    longest = timedelta(hours=app.config["SESSION_MAX_HOURS"])
+    if app.config["SESSION_STORE"] == "redis":
+        return RedisStore(idle, longest, app.config["REDIS_URL"])
+    return DatabaseStore(idle, longest)
+
+
+def store() -> Store:
+    """Return where this application keeps the records."""
+    found: Store = current_app.extensions["accounts_sessions"]
+    return found
+
+
+# --- beginning ----------------------------------------------------------------------------------
+
+
+def start(user: User) -> None:
+    """Begin a session of somebody who has just shown who they are; the one before ends.
+
+    It is flushed; whoever signs people in commits.
+    """
+    before = session.get(ID)
+    # Flask-Login would write a cookie of its own, which no sign-out ends.
+    stays = session.pop("_remember", None) == "set" or (before is not None and session.permanent)
+    _forget_form_token()
+    session[ID] = secrets.token_urlsafe(32)
+    session[PROVED_AT] = session.get("fs_paa")
+    session.permanent = stays
+    if before is not None:
+        store().remove([_digest(before)])
+    moment = now()
+    address = (request.remote_addr or "")[:LONGEST_ADDRESS]
+    agent = request.headers.get("User-Agent", "")[:LONGEST_AGENT]
+    store().add(Record(_digest(session[ID]), user.id, moment, moment, address or None, agent or None))
+    too_many = store().of(user.id)[MOST_SESSIONS:]
+    store().remove([record.digest for record in too_many])
+    if secrets.randbelow(PURGE_ONE_IN) == 0:
+        store().purge()
+
+
+def _forget_form_token() -> None:
+    """Let forms that were open before not count after: somebody else may know their token."""
+    name = current_app.config["WTF_CSRF_FIELD_NAME"]
+    session.pop(name, None)
+    g.pop(name, None)
+
+
+def renew(response: Response) -> Response:
+    """Give the session a new id where somebody signed in has shown once more who they are (ASVS 5.0, 7.2.4)."""
+    if ID in session and session.get("fs_paa") != session.get(PROVED_AT) and current_user.is_authenticated:
+        start(current_user)
+        db.session.commit()
+        security_log.record("reauthenticated", who=current_user.key)
+    return response
+
+
+# --- using --------------------------------------------------------------------------------------
+
+
+def load(uniquifier: str) -> User | None:
+    """Return who is signed in, with what they may do, by the request's one query; Flask-Login asks.
+
+    :param uniquifier: by which the session knows the user
+    """
+    sid = session.get(ID)
+    found = store().load(_digest(sid), uniquifier) if sid else None
+    if found is None:
+        clear()
+        security_log.record("session.refused", security_log.DENIED)
+        return None
+    user, record = found
+    g.accounts_session = record
+    _note_use(record)
+    # What Flask-Security's own loader says.
+    set_request_attr("fs_authn_via", "session")
+    set_request_attr("fs_paa", session.get("fs_paa", 0))
+    return user
+
+
+def _note_use(record: Record) -> None:
+    """Write that the session is in use, after the answer is made and at most once a minute.
+
+    Reading an API does not count: it is the hot path, and a page that looks for news by itself would keep
+    a session alive before which nobody sits.
+    """
+    is_reading = request.method in SAFE_METHODS
+    if record.seen_at > now() - USED_EVERY or (is_reading and is_api_path(current_app, request.path)):
+        return
+
+    @after_this_request
+    def write(response: Response) -> Response:
+        # On SQLite a request that has not ended its transaction is the one writer: the next one will do.
+        if is_reading or not db.session.registry.has() or not db.session().in_transaction():
+            moment = now()
+            try:
+                store().touch(record, moment, moment - USED_EVERY)
+            except DBAPIError as error:
+                logger.warning("the use of a session could not be written: %s", str(error.orig).splitlines()[0])
+        return response
+
+
+def current() -> Record | None:
+    """Return the record of the session that this request came with; ``None`` before that was looked up."""
+    found: Record | None = g.get("accounts_session")
+    return found
+
+
+def of(user: User) -> Sequence[Record]:
+    """Return where somebody is signed in, the latest used first."""
+    return store().of(user.id)
+
+
+# --- ending -------------------------------------------------------------------------------------
+
+
+def clear() -> None:
+    """Take everything out of the browser's session but that the browser is known."""
+    known = session.get(KNOWN)
+    session.clear()
+    if known is not None:
+        session[KNOWN] = known
+
+
+def end() -> None:
+    """End this browser's session; whoever has a copy of its cookie is nobody from now on."""
+    sid = session.get(ID)
+    clear()
+    if sid:
+        store().remove([_digest(sid)])
+
+
+def end_one(user: User, handle: str) -> bool:
+    """End one session of somebody.
+
+    :return: whether there was one
+    """
+    return _end(user, [record for record in of(user) if record.handle == handle], "one by the owner") > 0
+
+
+def end_others(user: User, reason: str) -> int:
+    """End all sessions of somebody but this one, and tell how many they were."""
+    mine = _digest(session.get(ID, ""))
+    return _end(user, [record for record in of(user) if record.digest != mine], reason)
+
+
+def end_all(user: User, reason: str) -> int:
+    """End all sessions of somebody, and tell how many they were; it needs no request."""
+    return _end(user, of(user), reason)
+
+
+def _end(user: User, records: Sequence[Record], reason: str) -> int:
+    if records:
+        store().remove([record.digest for record in records])
+        security_log.record("sessions.ended", who=user.key, count=len(records), reason=reason)
+    return len(records)
+
+
+def _digest(sid: Any) -> str:
+    return hashlib.sha256(str(sid).encode()).hexdigest()

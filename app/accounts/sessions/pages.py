@@ -1,0 +1,52 @@
+"""The page that shows where somebody is signed in, and ends what is not theirs any more."""
+
+from flask import abort
+from flask import flash
+from flask import redirect
+from flask import render_template
+from flask import request
+from flask import url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from services import db
+
+from .. import bp
+from .agents import describe
+from .lifetimes import current
+from .lifetimes import end_one
+from .lifetimes import end_others
+from .lifetimes import of
+
+
+@bp.get("/sessions", endpoint="sessions")
+def list_sessions() -> str:
+    """Show where somebody is signed in; this browser first, then the latest used."""
+    found = of(current_user)
+    mine = current()
+    ordered = sorted(found, key=lambda record: mine is None or record.digest != mine.digest)
+    return render_template("accounts/sessions.html", records=ordered, mine=mine, describe=describe)
+
+
+@bp.post("/sessions/end")
+def end_session() -> Response:
+    """Sign out of one other browser."""
+    mine = current()
+    handle = request.form.get("handle", "")
+    if mine is not None and handle == mine.handle:
+        abort(400, "This is the browser that you are using: sign out instead.")
+    ended = end_one(current_user, handle)
+    return _done("Signed out there." if ended else "That session had ended already.")
+
+
+@bp.post("/sessions/end-others")
+def end_other_sessions() -> Response:
+    """Sign out everywhere else."""
+    count = end_others(current_user, "all others by the owner")
+    return _done(f"Signed out of {count} other browser{'' if count == 1 else 's'}.")
+
+
+def _done(message: str) -> Response:
+    db.session.commit()
+    flash(message, "success")
+    return redirect(url_for(".sessions"), 303)

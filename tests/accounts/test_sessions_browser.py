@@ -1,0 +1,161 @@
+"""Two real browsers at once: what one ends is ended in the other; and the pages, looked at."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page
+from sqlalchemy.engine import URL
+
+from tests.accounts.people import PASSWORD
+from tests.accounts.people import make_person
+
+NEW = "four quiet otters borrow umbrellas"
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+def address(
+    request: pytest.FixtureRequest,
+    make_app: Callable[..., Flask],
+    platform: Callable[[str], URL],
+    start_redis: Any,
+    live_server: Callable[[Flask], str],
+) -> str:
+    """Serve the whole application with Ada in it, the records in a database or in Redis."""
+    if request.param == "redis":
+        app = make_app(SESSION_STORE="redis", REDIS_URL=start_redis().url.render_as_string())
+    else:
+        app = make_app(platform(request.param))
+    make_person(app)
+    return live_server(app)
+
+
+@pytest.fixture
+def contexts(browser: Browser) -> Iterator[Callable[[], BrowserContext]]:
+    """Make browsers that share nothing: ``contexts()``."""
+    made: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        made.append(browser.new_context(**options))
+        return made[-1]
+
+    yield make
+    for context in made:
+        context.close()
+
+
+@pytest.fixture
+def two(contexts: Callable[[], BrowserContext], address: str) -> tuple[Page, Page]:
+    """Return the pages of two browsers in which Ada is signed in."""
+    return enter(contexts().new_page(), address), enter(contexts().new_page(), address)
+
+
+def enter(page: Page, address: str, password: str = PASSWORD) -> Page:
+    page.goto(f"{address}/accounts/sign-in")
+    page.get_by_label("Email address").fill("ada@example.org")
+    page.get_by_label("Password").fill(password)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{address}/accounts/")
+    return page
+
+
+def is_somebody(page: Page, address: str) -> bool:
+    page.goto(f"{address}/accounts/")
+    return page.url == f"{address}/accounts/"
+
+
+def test_signing_out_everywhere_else_ends_the_other_browser(two, address):
+    here, there = two
+    here.goto(f"{address}/accounts/sessions")
+    assert here.get_by_role("row").count() == 3
+    here.get_by_role("button", name="Sign out everywhere else").click()
+    here.get_by_text("Signed out of 1 other browser.").wait_for()
+
+    assert not is_somebody(there, address)
+    assert is_somebody(here, address)
+
+
+def test_changing_the_password_ends_the_other_browser(two, address):
+    here, there = two
+    here.goto(f"{address}/accounts/password")
+    here.get_by_label("Current password").fill(PASSWORD)
+    here.get_by_label("New password", exact=True).fill(NEW)
+    here.get_by_label("The same again").fill(NEW)
+    here.locator("main form button").click()
+    here.wait_for_url(f"{address}/accounts/")
+
+    assert not is_somebody(there, address)
+    assert is_somebody(here, address)
+
+
+def test_cookie_copied_before_the_sign_out_is_nobodys(contexts, two, address):
+    here, there = two
+    thief = contexts()
+    thief.add_cookies(here.context.cookies())
+    copied = thief.new_page()
+    assert is_somebody(copied, address)
+
+    here.get_by_role("button", name="Sign out").first.click()
+    here.wait_for_url(f"{address}/accounts/sign-in")
+
+    assert not is_somebody(copied, address)
+    assert is_somebody(there, address), "only this browser was signed out"
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_session_of_a_closed_browser_is_kept_only_if_asked_to(contexts, address):
+    short = enter(contexts().new_page(), address).context.cookies()
+    page = contexts().new_page()
+    page.goto(f"{address}/accounts/sign-in")
+    page.get_by_label("Stay signed in").check()
+    page.get_by_label("Email address").fill("ada@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{address}/accounts/")
+    long = page.context.cookies()
+
+    assert [cookie["expires"] for cookie in short] == [-1]
+    assert [cookie["expires"] > 0 for cookie in long] == [True]
+    assert all(cookie["httpOnly"] and cookie["sameSite"] == "Lax" and cookie["path"] == "/" for cookie in short + long)
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("size", [(1280, 800), (360, 740)])
+def test_pages_are_accessible(contexts, address, size):
+    page = contexts(viewport={"width": size[0], "height": size[1]}, java_script_enabled=True).new_page()
+    enter(contexts().new_page(), address)
+    enter(page, address)
+    page.goto(f"{address}/accounts/sessions")
+    check(page)
+    stranger = contexts(viewport={"width": size[0], "height": size[1]}).new_page()
+    for _ in range(11):
+        stranger.goto(f"{address}/accounts/sign-in")
+        stranger.get_by_label("Email address").fill("nobody@example.org")
+        stranger.get_by_label("Password").fill("wrong horse battery")
+        stranger.locator("main").get_by_role("button", name="Sign in").click()
+    assert "Too many attempts" in stranger.title()
+    check(stranger)
+    stranger.get_by_role("link", name="Try again").click()
+    stranger.wait_for_url(f"{address}/accounts/sign-in")
+
+
+def check(page: Page) -> None:
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_page_works_without_a_script(contexts, address):
+    there = enter(contexts(java_script_enabled=False).new_page(), address)
+    here = enter(contexts(java_script_enabled=False).new_page(), address)
+    here.goto(f"{address}/accounts/sessions")
+    here.locator("main").get_by_role("button", name="Sign out of").click()
+
+    assert here.get_by_text("Signed out there.").is_visible()
+    assert not is_somebody(there, address)
