@@ -1,0 +1,144 @@
+"""The forms of the second factor, and the one that asks who is there again before something is changed."""
+
+from typing import Any
+
+from flask import current_app
+from flask_security import UserMixin
+from flask_security.forms import TwoFactorRescueForm
+from flask_security.forms import TwoFactorSetupForm
+from flask_security.forms import TwoFactorVerifyCodeForm
+from flask_security.recovery_codes import MfRecoveryForm
+from flask_security.tf_plugin import TwoFactorSelectForm
+from wtforms import HiddenField
+from wtforms import RadioField
+from wtforms import StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired
+from wtforms.validators import Length
+
+from .. import throttles
+from ..attempts import in_words
+from ..forms import VerifyForm
+from .app_codes import WINDOW_SECONDS
+
+_WRONG_CODE = "This code is not valid, or was used already. Enter the one that the app shows now."
+
+
+def _code_field() -> StringField:
+    return StringField(
+        "Code",
+        validators=[InputRequired("Enter the code."), Length(max=20)],
+        description="The six digits that your authenticator app shows now.",
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"},
+    )
+
+
+class CodeForm(TwoFactorVerifyCodeForm):
+    """Takes a code of the app: to sign in, or to finish setting it up."""
+
+    code = _code_field()
+    submit = None
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Return whether the code is right."""
+        is_valid = super().validate(**kwargs)
+        if not is_valid and self.code.data and len(self.code.data) <= 20:
+            self.code.errors = [_WRONG_CODE]
+        return is_valid
+
+
+class RecoveryCodeForm(MfRecoveryForm):
+    """Takes a recovery code instead."""
+
+    code = StringField(
+        "Recovery code",
+        validators=[InputRequired("Enter a recovery code."), Length(max=60)],
+        description="Each works once. Case, spaces and dashes do not matter.",
+        render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
+    )
+    submit = None
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Return whether this is a code of the user; a wrong one counts like a wrong code of the app."""
+        is_valid = super().validate(**kwargs)
+        if not is_valid and self.code.data and self.user:
+            self.user.track_failed_authn("recovery", True)
+        return is_valid
+
+
+class SetupForm(TwoFactorSetupForm):
+    """Sets an app up, or turns it off: each by a button of its own."""
+
+    setup = HiddenField()
+    phone = HiddenField()
+    submit = None
+
+
+#: What somebody may choose between, in words.
+_WAYS = {"authenticator": "A code of the authenticator app", "webauthn": "A passkey"}
+
+
+class _Ways(RadioField):
+    """Takes the ways as Flask-Security sets them, in the form that WTForms 3.3 gives up."""
+
+    @property
+    def choices(self) -> Any:
+        return RadioField.choices.fget(self)
+
+    @choices.setter
+    def choices(self, ways: Any) -> None:
+        RadioField.choices.fset(self, [SelectChoice(name, _WAYS[name]) for name, _ in ways])
+
+
+class FactorForm(TwoFactorSelectForm):
+    """Chooses between an app and a passkey, for who has both."""
+
+    which = _Ways("Second factor", validators=[InputRequired("Choose one.")])
+    submit = None
+
+
+class HelpForm(TwoFactorRescueForm):
+    """Offers no help: a code by mail would be as weak as the mailbox, a mail to the administrator proves nothing."""
+
+    help_setup = HiddenField()
+    submit = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Flask-Security adds to it what there is.
+        self.help_setup.choices = []
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Return that there is nothing to ask for."""
+        return False
+
+
+class AgainForm(VerifyForm):
+    """Asks for the password again, and for a code of the app where there is one."""
+
+    code = _code_field()
+
+    def __init__(self, *args: Any, user: UserMixin, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        if not user.tf_totp_secret:
+            del self.code
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Return whether both are right."""
+        return super().validate(**kwargs) and ("code" not in self or self._has_right_code())
+
+    def _has_right_code(self) -> bool:
+        # The view counts attempts at the password only.
+        account = throttles.mark(self.user.email)
+        wait = throttles.attempt(throttles.CODES, account)
+        if wait:
+            self.code.errors = [f"Too many codes were tried. Wait {in_words(wait)}."]
+            return False
+        codes = current_app.extensions["security"].totp_factory
+        if codes.verify_totp(self.code.data, self.user.tf_totp_secret, self.user, WINDOW_SECONDS):
+            throttles.succeeded(throttles.CODES, account)
+            return True
+        throttles.failed(throttles.CODES, account)
+        self.user.track_failed_authn("code", True)
+        self.code.errors = [_WRONG_CODE]
+        return False

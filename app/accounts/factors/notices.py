@@ -1,0 +1,73 @@
+"""Who is told when the keys to an account change: its owner by mail, and the security log.
+
+A mail is sent for what Flask-Security announces and for recovery codes, so that nobody finds out too late that
+somebody else has added a key (OWASP ASVS 5.0, 6.3.7).
+"""
+
+from typing import Any
+
+from flask import Flask
+from flask import render_template
+from flask_security import UserMixin
+from flask_security import tf_disabled
+from flask_security import tf_profile_changed
+from flask_security import wan_deleted
+from flask_security import wan_registered
+
+from core.security_log import record
+
+from ..mails import send
+
+
+@tf_profile_changed.connect
+def app_is_set_up(app: Flask, user: UserMixin, **more: Any) -> None:
+    """Tell of a new authenticator app."""
+    tell(user, "An authenticator app was set up", "signing in now asks for its codes")
+
+
+@tf_disabled.connect
+def app_is_turned_off(app: Flask, user: UserMixin, **more: Any) -> None:
+    """Tell that codes are not asked for any more."""
+    tell(user, "The authenticator app was turned off", "signing in does not ask for its codes any more")
+    drop_unused_codes(user, has_app=False)
+
+
+@wan_registered.connect
+def passkey_is_made(app: Flask, user: UserMixin, name: str, **more: Any) -> None:
+    """Tell of a new passkey."""
+    tell(user, "A passkey was added", f"the passkey “{name}” now opens it")
+
+
+@wan_deleted.connect
+def passkey_is_deleted(app: Flask, user: UserMixin, name: str, **more: Any) -> None:
+    """Tell of a passkey that there was."""
+    tell(user, "A passkey was deleted", f"the passkey “{name}” does not open it any more")
+    drop_unused_codes(user, without=name)
+
+
+def codes_are_made(user: UserMixin) -> None:
+    """Tell of new recovery codes."""
+    record("recovery-codes.made", who=user.key)
+    tell(user, "New recovery codes were made", "the recovery codes that there were do not count any more")
+
+
+def code_is_used(user: UserMixin, left: int) -> None:
+    """Tell that a recovery code was needed."""
+    record("recovery-code.used", who=user.key)
+    tell(user, "A recovery code was used", f"somebody signed in with a recovery code; {left or 'none'} are left")
+
+
+def tell(user: UserMixin, subject: str, what: str) -> None:
+    """Write to the owner."""
+    send(user.email, subject, render_template("security/email/factor_changed.txt", user=user, what=what))
+
+
+def drop_unused_codes(user: UserMixin, *, has_app: bool | None = None, without: str = "") -> None:
+    """Drop the recovery codes with the last second factor: the next one shall not begin with old codes.
+
+    :param has_app: whether there is an app, if that is just changing
+    :param without: a passkey that is just being deleted
+    """
+    has_app = user.tf_primary_method is not None if has_app is None else has_app
+    if not has_app and all(key.usage != "secondary" or key.name == without for key in user.webauthn):
+        user.mf_recovery_codes = None

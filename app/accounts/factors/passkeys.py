@@ -1,0 +1,170 @@
+"""Passkeys (WebAuthn): what they are asked for, and what is checked beyond Flask-Security.
+
+A passkey is of one of two uses. ``first`` signs in alone: it proves that its owner has it, and the
+authenticator asks for a PIN or a finger, so that it counts for two factors. ``secondary`` follows
+the password, and a touch is enough.
+"""
+
+import secrets
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from flask import session
+from flask_security import UserMixin
+from flask_security import WebauthnUtil
+from flask_security.webauthn import WebAuthnDeleteForm
+from flask_security.webauthn import WebAuthnRegisterForm
+from flask_security.webauthn import WebAuthnRegisterResponseForm
+from flask_security.webauthn import WebAuthnSigninResponseForm
+from flask_wtf import FlaskForm
+from webauthn.helpers import parse_authentication_credential_json
+from webauthn.helpers import parse_registration_credential_json
+from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers.structs import AuthenticatorSelectionCriteria
+from webauthn.helpers.structs import ResidentKeyRequirement
+from webauthn.helpers.structs import UserVerificationRequirement
+from wtforms import Field
+from wtforms import HiddenField
+from wtforms import RadioField
+from wtforms import StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired
+from wtforms.validators import Length
+
+from services import db
+
+#: What a broken credential makes the libraries raise; Flask-Security expects some of it. The last is of JSON
+#: within JSON within JSON.
+_BROKEN = (WebAuthnException, ValueError, KeyError, TypeError, RecursionError)
+
+_UNREADABLE = "What the browser sent could not be read. Try again."
+
+
+class PasskeyRules(WebauthnUtil):
+    """What is asked of a passkey."""
+
+    def generate_challenge(self, nbytes: int | None = None) -> str:
+        """Return a challenge that tells when it was made; the state around it is signed."""
+        return f"{time.time_ns() // 1000}.{secrets.token_urlsafe(nbytes)}"
+
+    def authenticator_selection(self, user: UserMixin, usage: str) -> AuthenticatorSelectionCriteria:
+        """Return what a new passkey must be able to do, wherever it is kept."""
+        if usage == "first":
+            return AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
+            )
+        return AuthenticatorSelectionCriteria(
+            resident_key=ResidentKeyRequirement.DISCOURAGED, user_verification=UserVerificationRequirement.DISCOURAGED
+        )
+
+    def user_verification(self, user: UserMixin | None, usage: list[str]) -> UserVerificationRequirement:
+        """Return whether the authenticator must ask for a PIN or a finger."""
+        if "secondary" in usage:
+            return UserVerificationRequirement.DISCOURAGED
+        return UserVerificationRequirement.REQUIRED
+
+    def name_svn(self, value: str) -> tuple[str | None, str | None]:
+        """Return ``(None, name)``, or what is wrong with the name."""
+        name = unicodedata.normalize("NFC", value).strip()
+        if not name or not name.isprintable():
+            return "Use letters, digits, spaces and signs.", None
+        return None, name
+
+
+class NewPasskeyForm(WebAuthnRegisterForm):
+    """Names a passkey before it is made."""
+
+    name = StringField(
+        "Name",
+        validators=[InputRequired("Give it a name."), Length(max=64)],
+        description="To tell it from others, such as “Phone” or “Blue key”.",
+        render_kw={"autocomplete": "off"},
+    )
+    usage = RadioField(
+        "Use it",
+        choices=[
+            SelectChoice("first", "Instead of the password: it will ask for a PIN, a finger or a face"),
+            SelectChoice("secondary", "After the password, as the second factor"),
+        ],
+        default="first",
+        validators=[InputRequired("Choose one.")],
+    )
+    submit = None
+
+
+class CreatedPasskeyForm(WebAuthnRegisterResponseForm):
+    """Takes the passkey that the browser has made."""
+
+    credential = HiddenField()
+    submit = None
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Return whether it is one, and keep no more of it than is shown later."""
+        is_valid = _is_readable(self, parse_registration_credential_json) and _checked(self, super().validate, kwargs)
+        # It keeps what the browser says of extensions as it came, whatever its length.
+        self.extensions = None
+        return is_valid
+
+
+class UsedPasskeyForm(WebAuthnSigninResponseForm):
+    """Takes what the browser has signed with a passkey."""
+
+    credential = HiddenField()
+    submit = None
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Return whether its owner may now go on."""
+        if not _is_readable(self, parse_authentication_credential_json):
+            return False
+        return _checked(self, super().validate, kwargs) and self._may_sign_in() and self._is_first_use()
+
+    def _may_sign_in(self) -> bool:
+        # Flask-Security 5.9 names the fault, and goes on to sign in an account that is disabled.
+        if not self.user.is_active:
+            return False
+        # It also takes any account's key after any account's password, and signs in the owner of the
+        # key: who has found one would need their own password only.
+        if self.is_secondary and self.user.fs_uniquifier != session["tf_user_id"]:
+            return _refuse(self.credential, "This passkey belongs to another account.")
+        return True
+
+    def _is_first_use(self) -> bool:
+        """Return whether the challenge was made after the passkey's last use: none is answered twice.
+
+        The counter within a passkey would tell as well, but those that are copied between devices have none.
+        """
+        db.session.refresh(self.cred, with_for_update=True)
+        made_at = int(self.challenge.partition(".")[0])
+        if made_at <= self.cred.lastuse_datetime.timestamp() * 1_000_000:
+            return _refuse(self.credential, "This was used already. Start again.")
+        return True
+
+
+class PasskeyDeletionForm(WebAuthnDeleteForm):
+    """Names the passkey that is to be deleted."""
+
+    name = HiddenField(validators=[InputRequired()])
+    submit = None
+
+
+def _is_readable(form: FlaskForm, parse: Callable[[str], Any]) -> bool:
+    """Return whether a credential can be read; Flask-Security's word for one that cannot is of links."""
+    try:
+        parse(form.credential.data or "")
+    except _BROKEN:
+        return _refuse(form.credential, _UNREADABLE)
+    return True
+
+
+def _checked(form: FlaskForm, check: Callable[..., bool], kwargs: dict[str, Any]) -> bool:
+    try:
+        return check(**kwargs)
+    except _BROKEN:
+        return _refuse(form.credential, _UNREADABLE)
+
+
+def _refuse(field: Field, message: str) -> bool:
+    field.errors = [*field.errors, message]
+    return False

@@ -1,0 +1,394 @@
+"""Passkeys in Chromium, with an authenticator that its developer tools pretend: register, sign in, delete."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+from sqlalchemy import update
+
+from app.accounts import users
+from app.accounts.factors.passkeys import PasskeyRules
+from app.accounts.models import Passkey
+from app.accounts.models import User
+from core.models import now
+from services import db
+from tests.accounts.people import PASSWORD
+from tests.accounts.people import mails
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in as send_password
+from tests.forms import open_form
+
+PASSKEYS = "/accounts/passkeys"
+SIGN_IN = "/accounts/sign-in/passkey"
+
+
+class Authenticator:
+    """What Chromium takes for a phone or a security key."""
+
+    def __init__(self, page: Page, **options: Any) -> None:
+        self.page = page
+        self.cdp = page.context.new_cdp_session(page)
+        self.cdp.send("WebAuthn.enable")
+        wanted = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        wanted |= {"isUserVerified": True, "automaticPresenceSimulation": True, **options}
+        self.id = self.cdp.send("WebAuthn.addVirtualAuthenticator", {"options": wanted})["authenticatorId"]
+
+    def credentials(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.cdp.send("WebAuthn.getCredentials", {"authenticatorId": self.id})[
+            "credentials"
+        ]
+        return found
+
+    def put(self, credential: dict[str, Any]) -> None:
+        """Have a credential of another device."""
+        self.cdp.send("WebAuthn.addCredential", {"authenticatorId": self.id, "credential": credential})
+
+    def clear(self) -> None:
+        self.cdp.send("WebAuthn.clearCredentials", {"authenticatorId": self.id})
+
+
+class Somebody:
+    """Somebody at a browser."""
+
+    def __init__(self, page: Page, url: str, email: str = "ada@example.org") -> None:
+        self.page, self.url, self.email = page, url, email
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+
+    def give_password(self) -> None:
+        self.open("/accounts/sign-in")
+        self.page.get_by_label("Email").fill(self.email)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def sign_out(self) -> None:
+        self.open("/accounts/")
+        self.page.get_by_role("banner").get_by_role("button", name="Sign out").click()
+
+    def make(self, name: str = "Phone", use: str = "Instead of the password") -> None:
+        self.open(PASSKEYS)
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label(use).check()
+        self._press("Make a passkey")
+
+    def use(self, path: str = SIGN_IN) -> None:
+        self.open(path)
+        self._press("Use a passkey")
+
+    def _press(self, button: str) -> None:
+        """Press a button, and wait until the browser has asked for a passkey, or has said why not."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=button).click()
+        expect(self.page.locator("form[data-passkey]:has(.passkey-fault:empty)")).to_have_count(0)
+
+    def is_in(self) -> bool:
+        self.open("/accounts/")
+        return self.page.get_by_text(self.email).is_visible()
+
+    def hears(self, text: str) -> None:
+        expect(self.page.get_by_text(text)).to_be_visible()
+
+
+@pytest.fixture
+def served(site: Flask, live_server: Callable[[Flask], str]) -> str:
+    """Serve the whole application, with two people in it, under a name: an address can have no passkeys."""
+    make_person(site)
+    make_person(site, "eve@example.org", "Eve")
+    return live_server(site).replace("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def ada(page: Page, served: str) -> Somebody:
+    """Return Ada, who has signed in with her password."""
+    ada = Somebody(page, served)
+    ada.give_password()
+    return ada
+
+
+@pytest.fixture
+def phone(page: Page) -> Authenticator:
+    """Return a phone that asks for a finger, and gets it."""
+    return Authenticator(page)
+
+
+def change(site: Flask, statement: Any) -> None:
+    with site.app_context():
+        db.session.execute(statement)
+        db.session.commit()
+
+
+# --- instead of the password --------------------------------------------------------------------
+
+
+def test_passkey_signs_in(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+    ada.make()
+    ada.hears("The passkey “Phone” is ready.")
+    (kept,) = phone.credentials()
+    assert (kept["rpId"], kept["isResidentCredential"]) == ("localhost", True)
+    ada.sign_out()
+    ada.use()
+    ada.page.wait_for_url(f"{ada.url}/accounts/")
+    assert ada.is_in()
+    assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added"]
+
+
+def test_passkey_leads_to_the_page_that_was_asked_for(ada: Somebody, phone: Authenticator) -> None:
+    ada.make()
+    ada.sign_out()
+    ada.use(f"{SIGN_IN}?next=/accounts/profile")
+    ada.page.wait_for_url(f"{ada.url}/accounts/profile")
+
+
+def test_passkey_that_was_deleted_signs_nobody_in(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+    ada.make()
+    ada.page.get_by_role("button", name="Delete Phone").click()
+    ada.hears("does not open this account any more")
+    ada.sign_out()
+    ada.use()
+    ada.hears("This passkey is not known here.")
+    assert not ada.is_in()
+    assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added", "A passkey was deleted"]
+
+
+def test_copy_of_a_passkey_is_refused_once_the_original_was_used(ada: Somebody, phone: Authenticator) -> None:
+    ada.make()
+    (copy,) = phone.credentials()
+    ada.sign_out()
+    ada.use()
+    ada.sign_out()
+    phone.clear()
+    phone.put(copy)
+    ada.use()
+    ada.hears("The passkey could not be verified.")
+    assert not ada.is_in()
+
+
+def test_passkey_of_a_disabled_account_is_refused(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+    ada.make()
+    ada.sign_out()
+    change(site, update(User).values(active=False))
+    ada.use()
+    ada.page.wait_for_url(f"{ada.url}{SIGN_IN}")
+    with site.app_context():
+        assert users.find(ada.email).webauthn[0].sign_count == 1, "it was taken for a sign-in"
+    change(site, update(User).values(active=True))
+    assert not ada.is_in()
+
+
+def test_passkey_for_the_second_factor_does_not_sign_in_alone(ada: Somebody, page: Page) -> None:
+    Authenticator(page)
+    ada.make("Key", "After the password")
+    ada.sign_out()
+    ada.use()
+    # It is not discoverable, so the browser has none to offer; a wrong use is refused by the server as well.
+    assert not ada.is_in()
+
+
+def test_phone_that_asks_for_no_finger_is_not_enough(ada: Somebody, page: Page) -> None:
+    Authenticator(page, hasUserVerification=False, isUserVerified=False)
+    ada.make()
+    expect(page.locator(".passkey-fault")).not_to_be_empty()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_same_passkey_is_not_made_twice(ada: Somebody, phone: Authenticator) -> None:
+    ada.make()
+    ada.make("Again")
+    ada.hears("This passkey belongs to your account already.")
+    ada.make("Phone")
+    expect(ada.page.locator("#name-error")).to_contain_text("You have a passkey “Phone” already.")
+
+
+def test_address_without_a_name_says_why_there_are_no_passkeys(page: Page, served: str) -> None:
+    ada = Somebody(page, served.replace("localhost", "127.0.0.1"))
+    Authenticator(page)
+    ada.give_password()
+    ada.make()
+    ada.hears("Passkeys need an address with a name, such as localhost instead of 127.0.0.1.")
+
+
+# --- after the password -------------------------------------------------------------------------
+
+
+def test_passkey_follows_the_password(ada: Somebody, page: Page) -> None:
+    Authenticator(page, transport="usb", hasResidentKey=False, hasUserVerification=False, isUserVerified=False)
+    ada.make("Key", "After the password")
+    ada.hears("The passkey “Key” is ready.")
+    ada.sign_out()
+    ada.give_password()
+    page.wait_for_url(f"{ada.url}{SIGN_IN}")
+    ada.hears("Your password was right.")
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"{ada.url}/accounts/")
+    assert ada.is_in()
+
+
+def test_passkey_of_another_account_does_not_follow_the_password(site: Flask, ada: Somebody, page: Page) -> None:
+    """Who has found somebody's key shall not get in by a password of their own."""
+    found = Authenticator(page, transport="usb", hasUserVerification=False, isUserVerified=False)
+    ada.make("Key", "After the password")
+    ada.sign_out()
+    (key,) = found.credentials()
+    with site.app_context():
+        eve = users.find("eve@example.org")
+        own = Passkey(name="Own", credential_id=b"own", public_key=b"", sign_count=0, usage="secondary")
+        own.device_type, own.backup_state, own.lastuse_datetime = "single_device", False, now()
+        eve.webauthn.append(own)
+        db.session.commit()
+    thief = Somebody(page, ada.url, "eve@example.org")
+    thief.give_password()
+    page.wait_for_url(f"{ada.url}{SIGN_IN}")
+    offer_any_key(page, key["credentialId"])
+    page.get_by_role("button", name="Use a passkey").click()
+    thief.hears("This passkey belongs to another account.")
+    assert not ada.is_in()
+    assert not thief.is_in()
+
+
+def offer_any_key(page: Page, credential_id: str) -> None:
+    """Change what the server allows, as whoever sits at the browser can."""
+    text = credential_id.replace("+", "-").replace("/", "_").rstrip("=")
+
+    def allow(route: Any) -> None:
+        answer = route.fetch()
+        allowed = (
+            f"&#34;allowCredentials&#34;: [{{&#34;id&#34;: &#34;{text}&#34;, &#34;type&#34;: &#34;public-key&#34;}}]"
+        )
+        body, count = re.subn(r"&#34;allowCredentials&#34;: \[.*?\]", allowed, answer.text())
+        assert count == 1 or route.request.method == "GET"
+        route.fulfill(response=answer, body=body)
+
+    page.route(f"**{SIGN_IN}", allow)
+
+
+def test_app_or_passkey_is_chosen_by_who_has_both(site: Flask, ada: Somebody, page: Page) -> None:
+    Authenticator(page)
+    ada.make("Key", "After the password")
+    with site.app_context():
+        owner = users.find(ada.email)
+        owner.tf_primary_method = "authenticator"
+        owner.tf_totp_secret = site.extensions["security"].totp_factory.generate_totp_secret()
+        db.session.commit()
+    ada.sign_out()
+    ada.give_password()
+    ada.hears("What do you have at hand?")
+    page.get_by_label("A passkey").check()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"{ada.url}/accounts/")
+    assert ada.is_in()
+
+
+def test_passkey_instead_of_the_password_counts_for_both_factors(
+    site: Flask, ada: Somebody, phone: Authenticator
+) -> None:
+    ada.make()
+    with site.app_context():
+        owner = users.find(ada.email)
+        owner.tf_primary_method = "authenticator"
+        owner.tf_totp_secret = site.extensions["security"].totp_factory.generate_totp_secret()
+        db.session.commit()
+    ada.sign_out()
+    ada.use()
+    ada.page.wait_for_url(f"{ada.url}/accounts/")
+
+
+# --- once more, before something is changed -----------------------------------------------------
+
+
+def test_passkey_shows_once_more_who_is_there(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+    ada.make()
+    site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
+    ada.open("/accounts/recovery-codes")
+    assert "/accounts/verify?next=" in ada.page.url
+    site.config["SECURITY_FRESHNESS"] = timedelta(minutes=15)
+    ada.page.get_by_role("button", name="Use a passkey instead").click()
+    ada.page.wait_for_url(f"{ada.url}/accounts/recovery-codes")
+
+
+# --- what may be sent ---------------------------------------------------------------------------
+
+
+def test_answer_counts_once(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+    """Also of a passkey that does not count its uses, as none does that is copied between devices."""
+    ada.make()
+    ada.sign_out()
+    sent: list[Any] = []
+    ada.page.on("request", lambda request: sent.append(request) if f"{SIGN_IN}/" in request.url else None)
+    ada.use()
+    assert ada.is_in()
+    change(site, update(Passkey).values(sign_count=0))
+    client = site.test_client()
+    (request,) = sent
+    token = open_form(client, SIGN_IN)["csrf_token"]
+    (credential,) = parse_qs(request.post_data)["credential"]
+    again = client.post(
+        request.url.removeprefix(ada.url),
+        data={"csrf_token": token, "credential": credential},
+        base_url=ada.url,
+    )
+    assert again.location == SIGN_IN
+    assert "used already" in client.get(SIGN_IN, base_url=ada.url).text
+    assert client.get("/accounts/", base_url=ada.url).status_code == 303
+
+
+def answered(**response: str) -> str:
+    return json.dumps({"id": "AA", "rawId": "AA", "type": "public-key", "response": response})
+
+
+HOSTILE = [
+    *("", "x", "[]", "null", "1e999", "{}", '{"id": 1}', "[" * 5000),
+    answered(),
+    answered(clientDataJSON="e30", authenticatorData="AA", signature="AA", userHandle="%%"),
+    answered(clientDataJSON="e30", authenticatorData="AA", signature="AA"),
+    answered(clientDataJSON="e30", attestationObject="AA"),
+    answered(clientDataJSON="\ud800", attestationObject="é"),
+]
+
+
+@pytest.mark.parametrize("credential", HOSTILE)
+@pytest.mark.parametrize("place", ["sign-in", "register", "verify"])
+def test_broken_answer_is_refused(site: Flask, place: str, credential: str) -> None:
+    make_person(site)
+    client = site.test_client()
+    paths = {"sign-in": SIGN_IN, "register": PASSKEYS, "verify": "/accounts/verify/passkey"}
+    if place != "sign-in":
+        send_password(client)
+    fields = {**open_form(client, paths[place]), "name": "Phone", "usage": "first"}
+    page = client.post(paths[place], data=fields).text
+    action = re.search(rf'action="({paths[place]}/[^"]+)', page)
+    assert action
+    answer = client.post(action[1], data={"csrf_token": fields["csrf_token"], "credential": credential})
+    assert (answer.status_code, answer.location) == (302, paths[place])
+    assert "alert-danger" in client.get(paths[place]).text
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 65, "​"])
+def test_name_that_is_none_is_refused(site: Flask, name: str) -> None:
+    make_person(site)
+    client = site.test_client()
+    send_password(client)
+    fields = {**open_form(client, PASSKEYS), "name": name, "usage": "first"}
+    assert "field-errors" in client.post(PASSKEYS, data=fields).text
+
+
+def test_name_is_shown_as_it_was_written(site: Flask) -> None:
+    assert PasskeyRules(site).name_svn(" Tom & <b>Ada</b>’s ") == (None, "Tom & <b>Ada</b>’s")
+
+
+def test_who_has_an_account_is_not_told(site: Flask) -> None:
+    make_person(site)
+    client = site.test_client()
+    fields = open_form(client, SIGN_IN)
+    pages = [
+        client.post(SIGN_IN, data={**fields, "identity": who}).text for who in ("ada@example.org", "x@example.org")
+    ]
+    assert all("&#34;allowCredentials&#34;: []" in page for page in pages)
