@@ -2,7 +2,11 @@
 
 from flask import Blueprint
 
+from core.access import PUBLIC
+from core.http.policies import restrict
+
 bp = Blueprint("apidocs", __name__, template_folder="templates", static_folder="static", static_url_path="/docs/static")
+restrict(bp, PUBLIC)
 
 from . import api
 from . import routes

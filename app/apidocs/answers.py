@@ -19,6 +19,7 @@ HEADERS: dict[str, tuple[str, JsonSchema]] = {
     "Link": ("The neighbouring pages, as in `links` (RFC 8288).", {"type": "string"}),
     "Location": ("Where the new item is.", {"type": "string", "format": "uri-reference"}),
     "Retry-After": ("Seconds to wait before the next try.", {"type": "integer", "minimum": 0}),
+    "WWW-Authenticate": ("Which credentials are wanted, and what was wrong with those sent.", {"type": "string"}),
     "X-Request-ID": ("What this request is called in the log.", {"type": "string"}),
     "X-RateLimit-Limit": ("Requests in the period.", {"type": "integer"}),
     "X-RateLimit-Remaining": ("Requests left in the period.", {"type": "integer"}),
@@ -30,8 +31,15 @@ HEADERS: dict[str, tuple[str, JsonSchema]] = {
 
 LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
+#: Headers of problems, by status.
+_MORE_HEADERS: Mapping[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", *LIMIT_HEADERS),
+    503: ("Retry-After",),
+}
+
 #: Kinds of problem that any operation may answer with.
-ALWAYS = ("bad-request", "not-acceptable", "internal", "unavailable")
+ALWAYS = ("bad-request", "unauthorized", "not-acceptable", "internal", "unavailable")
 
 PROBLEM: JsonSchema = {
     "type": "object",
@@ -111,7 +119,7 @@ def problem_component(name: str) -> Answer:
     """Describe the answer that :func:`component_name` names."""
     kinds = [KINDS[one] for one in name.split(".")]
     examples = {str(kind.name): {"summary": kind.title, "value": problem_example(kind)} for kind in kinds}
-    more = {429: ["Retry-After", *LIMIT_HEADERS], 503: ["Retry-After"]}.get(kinds[0].status, [])
+    more = _MORE_HEADERS.get(kinds[0].status, ())
     return {
         "description": " Or: ".join(f"{kind.title}. {kind.cure}" for kind in kinds),
         "headers": headers([*more, "X-Request-ID"]),

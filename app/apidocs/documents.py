@@ -36,8 +36,9 @@ SECURITY = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "No operation asks for a token so far. A request with one is never taken for the "
-        "browser's session.",
+        "description": "A personal access token, made at `/accounts/tokens`. Operations that take a permission name "
+        "it: the token's owner must have it, and the token must cover it. A token that does not count is refused by "
+        "every operation. A request with one is never taken for the browser's session.",
     }
 }
 

@@ -11,8 +11,11 @@ from flask_restful import Resource
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
+from core.access import PUBLIC
+from core.access import Policy
 from core.http import deprecation as deprecations
 from core.http import limits
+from core.http import policies
 from core.http.contract import Contract
 from core.rest import ModelResource
 from core.rest.bulk import BulkResource
@@ -45,6 +48,7 @@ def operations(app: Flask, rule: Rule, components: Components) -> Iterator[tuple
         else:
             name = operation_id(rule.endpoint, method.lower() if len(methods) > 1 else "")
             operation = {"operationId": name, **view_operation(function, rule, components)}
+        add_policy(operation, policies.find(app, rule.endpoint, method))
         yield method.lower(), finish(operation, function, app, rule.endpoint)
 
 
@@ -52,6 +56,23 @@ def resource_of(app: Flask, rule: Rule) -> type[Resource] | None:
     """Return the class of Flask-RESTful behind a rule, if there is one."""
     found = getattr(app.view_functions[rule.endpoint], "view_class", None)
     return found if isinstance(found, type) and issubclass(found, Resource) else None
+
+
+def add_policy(operation: Operation, policy: Policy | None) -> None:
+    """Say who may: which permission it takes, which a token must cover."""
+    if policy is None or policy is PUBLIC:
+        return
+    operation["problems"] = [*operation["problems"], "forbidden"]
+    # A session that signed in does too, but it is no key to hand to a program. Which permission it takes is said in
+    # words: linters know no scopes but OAuth's.
+    operation["security"] = [{"token": []}] if policy.permissions else []
+    operation["description"] += f" {_who(policy)}"
+
+
+def _who(policy: Policy) -> str:
+    if not policy.permissions:
+        return "For people who have signed in."
+    return f"It takes {policy.reason}."
 
 
 def finish(operation: Operation, function: Any, app: Flask, endpoint: str) -> Operation:

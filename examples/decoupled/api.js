@@ -7,6 +7,8 @@ const TIMEOUT = 10 * SECONDS;
 const WAITS = [0.5 * SECONDS, 1.5 * SECONDS, 4 * SECONDS];
 const LONGEST_WAIT = 15 * SECONDS;
 
+const NO_TOKEN = { title: "This cannot be sent", detail: "This is not a token: copy all of it, and nothing else." };
+
 /** The origin of the API: what ?api= says, else the page's meta element. */
 export const API = readAddress();
 
@@ -67,8 +69,8 @@ export async function call(method, params, signal) {
  * Whether an attempt without an answer was done cannot be known here. The key lets the API know: it does the work
  * once and repeats its answer.
  */
-export async function create(path, body, key, onWait) {
-  const headers = { "Idempotency-Key": key };
+export async function create(path, body, { key, token }, onWait) {
+  const headers = { "Idempotency-Key": key, ...authorization(token) };
   for (let attempt = 0; ; attempt += 1) {
     try {
       const response = await send(new URL(path, API), post(body, { headers }));
@@ -80,6 +82,14 @@ export async function create(path, body, key, onWait) {
       await new Promise((resume) => setTimeout(resume, pause));
     }
   }
+}
+
+/** Say who asks. The token comes from whoever uses the page; it is never part of an address. */
+function authorization(token) {
+  if (!token) return {};
+  // A browser refuses to send anything else, and says so as if the API were away.
+  if (!/^[!-~]+$/.test(token)) throw new Problem(401, NO_TOKEN);
+  return { Authorization: `Bearer ${token}` };
 }
 
 /** Return how many milliseconds to wait before trying again; null if that would not help. */

@@ -16,7 +16,8 @@ export function makeForm(form, onCreated) {
     begin(form);
     try {
       const body = JSON.stringify(read(form));
-      const { item, replayed } = await create(CITIES, body, keyFor(body), tellWait);
+      const token = part("token").value.trim();
+      const { item, replayed } = await create(CITIES, body, { key: keyFor(body), token }, tellWait);
       forget();
       succeed(form, item, replayed);
       onCreated(item);
@@ -31,7 +32,12 @@ export function makeForm(form, onCreated) {
   });
 }
 
-/** Read the form: an empty field is left out, a number is one where it can be read as one. */
+/**
+ * Read the form: an empty field is left out, a number is one where it can be read as one.
+ *
+ * The token has no name, so that it is no part of the place. It lives in its field only, and goes with the page:
+ * what a page stores, every script that ever runs on its origin can read.
+ */
 function read(form) {
   const data = {};
   for (const [name, value] of new FormData(form)) {
@@ -96,7 +102,9 @@ function tellWait(error, pause) {
 }
 
 function succeed(form, item, replayed) {
+  const token = part("token").value;
   form.reset();
+  part("token").value = token; // for the next place
   const done = part("done");
   done.textContent = replayed ? `${item.name} had been added already, by your first attempt.` : `${item.name} is added.`;
   done.hidden = false;
@@ -110,8 +118,13 @@ function refuse(form, error) {
     if (input) mark(input, message);
     list.append(entry(input, message));
   }
+  if ([401, 403].includes(error.status)) {
+    const message = part("token").value ? error.message : "Enter one: whoever adds a place says who they are.";
+    mark(part("token"), message);
+    list.append(entry(part("token"), message));
+  }
   const lost = error.status ? "" : " What you entered is kept: send it again, it is added once.";
-  part("summary-title").textContent = error.errors?.length ? error.title : error.message + lost;
+  part("summary-title").textContent = list.children.length ? error.title : error.message + lost;
   part("summary").hidden = false;
   part("summary").focus();
 }

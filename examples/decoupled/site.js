@@ -26,6 +26,7 @@ async function start() {
   drawWorld(part("world"));
   makePicker({ input: part("city"), status: part("found"), find, describe, onChoose: choose });
   makeForm(part("add"), (place) => choose(place));
+  part("tokens").href = new URL("/accounts/tokens", API).href;
   whenNear(part("add"), fillForm);
   addEventListener("hashchange", chooseNamed);
   traffic.addEventListener("answered", (event) => showCall(event.detail));

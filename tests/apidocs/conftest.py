@@ -12,6 +12,8 @@ from flask import Flask
 
 from app.apidocs import documents
 from config import ROOT
+from core.access import Identity
+from tests.people import editor
 
 NODE = ROOT / "tests" / "node"
 
@@ -55,3 +57,9 @@ def lint(node_modules: Path, tmp_path: Path) -> Callable[..., "subprocess.Comple
         return found
 
     return run
+
+
+@pytest.fixture
+def sender() -> Callable[[], Identity]:
+    """Let somebody send the requests who may do everything."""
+    return editor

@@ -15,6 +15,7 @@ from schemathesis import HookContext
 from schemathesis import Response
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.core.failures import Failure
+from schemathesis.openapi.checks import MissingHeaderNotRejected
 from schemathesis.openapi.checks import RejectedPositiveData
 
 #: Beginnings of what is said of a value that is right in itself.
@@ -53,7 +54,17 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
         return not depends_on_others(case, response)
     if isinstance(failure, AcceptedNegativeData):
         return not (has_empty_parameter(response) or is_refused_in_bulk(case, response))
+    if isinstance(failure, MissingHeaderNotRejected):
+        return not was_sent(failure.header_name, response)
     return True
+
+
+def was_sent(header: str, response: Response) -> bool:
+    """Return whether a header was sent all the same: `--header` adds the token to every request.
+
+    Those that are made without it, or with another one, are made by the check `ignored_auth`.
+    """
+    return header in response.request.headers
 
 
 def depends_on_others(case: Case, response: Response) -> bool:

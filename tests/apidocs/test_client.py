@@ -4,17 +4,22 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
+from app.accounts.tokens.texts import new_text
+from app.api.models import Country
 from app.apidocs import documents
 from config import ROOT
 from core.http.idempotency import idempotency_keys
 from services import db
+from tests import tokens
 from tests.core import shelf
 
 
@@ -31,30 +36,31 @@ def shelves(make_app, new_database):
 
 
 @pytest.fixture
-def generated(shelves, tmp_path, monkeypatch) -> Iterator[Any]:
-    """Return what imports a part of the generated client."""
-    (tmp_path / "openapi.json").write_text(json.dumps(documents.build(shelves)))
-    options = ["--path", "openapi.json", "--output-path", "shelf_client", "--meta", "none", "--fail-on-warning"]
-    done = subprocess.run(
-        [sys.executable, "-m", "openapi_python_client", "generate", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        # It formats with ruff, if it finds it.
-        env={"PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    monkeypatch.syspath_prepend(str(tmp_path))
+def generate(tmp_path, monkeypatch) -> Iterator[Any]:
+    """Generate the client of an application, and return what imports a part of it."""
 
-    def part(name: str) -> ModuleType:
-        return importlib.import_module(f"shelf_client.{name}")
+    def make(app: Flask) -> Callable[[str], ModuleType]:
+        (tmp_path / "openapi.json").write_text(json.dumps(documents.build(app)))
+        options = ["--path", "openapi.json", "--output-path", "made_client", "--meta", "none", "--fail-on-warning"]
+        done = subprocess.run(
+            [sys.executable, "-m", "openapi_python_client", "generate", *options],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            # It formats with ruff, if it finds it.
+            env={"PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        monkeypatch.syspath_prepend(str(tmp_path))
+        return lambda name: importlib.import_module(f"made_client.{name}")
 
-    yield part
-    for name in [name for name in sys.modules if name.partition(".")[0] == "shelf_client"]:
+    yield make
+    for name in [name for name in sys.modules if name.partition(".")[0] == "made_client"]:
         del sys.modules[name]
 
 
-def test_generated_client_lists_gets_creates_and_updates(shelves, live_server, generated):
+def test_generated_client_lists_gets_creates_and_updates(shelves, live_server, generate):
+    generated = generate(shelves)
     models = generated("models")
 
     def call(name: str, *arguments: Any, **named: Any) -> Any:
@@ -84,3 +90,31 @@ def test_generated_client_lists_gets_creates_and_updates(shelves, live_server, g
         wrong = call("list", q="x" * 201)
         assert wrong.parsed.errors[0].parameter == "q"
         assert call("delete", key, if_match=updated.headers["ETag"]).status_code == 204
+
+
+@pytest.fixture
+def sender() -> None:
+    """Let nobody in who does not say who they are."""
+
+
+def test_generated_client_sends_a_token(make_app, live_server, generate):
+    app = make_app(None, ["app.home", "app.accounts", "app.example", "app.api", "app.apidocs"])
+    with app.app_context():
+        place = {"code": "ES", "iso3": "ESP", "name": "Spain", "continent": "EU"}
+        db.session.add(Country(**place, population=48_000_000, area_km2=505_990))
+        db.session.commit()
+    generated = generate(app)
+    models = generated("models")
+    city = models.CityInput(name="Soria", country_code="ES", latitude=41.7, longitude=-2.4, timezone="Europe/Madrid")
+    base = live_server(app)
+
+    def create(client: Any) -> Any:
+        with client:
+            return generated("api.api_v1_cities.api_v1_cities_create").sync_detailed(client=client, body=city)
+
+    make_client = generated("client").AuthenticatedClient
+    assert create(make_client(base_url=base, token=new_text())).status_code == 401
+    refused = create(make_client(base_url=base, token=tokens.issue(app, "example.tag.add")))
+    assert (refused.status_code, refused.parsed.type_) == (403, "/problems/forbidden")
+    created = create(make_client(base_url=base, token=tokens.issue(app, "api.city.add")))
+    assert (created.status_code, created.parsed.name) == (201, "Soria")

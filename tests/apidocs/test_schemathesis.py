@@ -18,6 +18,7 @@ from core import migrations
 from core.modules import offers
 from services import db
 from settings import INSTALLED_APPS
+from tests import tokens
 from tests.core import shelf
 
 #: So many requests of each phase are made up for an operation; by default those that are found in a minute.
@@ -27,6 +28,11 @@ EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
 SEED = () if "SCHEMATHESIS_EXAMPLES" in os.environ else ("--seed", "1")
 
 FOLDER = Path(__file__).parent
+
+
+@pytest.fixture
+def sender() -> None:
+    """Let nobody in who does not say who they are."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,11 +52,12 @@ def populated(request, make_app, new_database) -> Flask:
 
 def test_schemathesis_finds_nothing(populated, live_server, tmp_path):
     url = f"{live_server(populated)}/openapi.json"
+    token = ("--header", f"Authorization: Bearer {tokens.issue(populated)}")
 
-    attack(url, tmp_path, "--phases", "examples,coverage,fuzzing", "--workers", "2")
+    attack(url, tmp_path, *token, "--phases", "examples,coverage,fuzzing", "--workers", "2")
     # Of many operations at once it follows few links.
     for tag in tags_with_links(documents.build(populated)):
-        attack(url, tmp_path, "--phases", "stateful", "--include-tag", tag)
+        attack(url, tmp_path, *token, "--phases", "stateful", "--include-tag", tag)
 
 
 def attack(url: str, folder: Path, *options: str) -> None:

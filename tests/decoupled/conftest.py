@@ -20,6 +20,7 @@ from app.api.models import Country
 from app.api.places import fold
 from config import ROOT
 from services import db
+from tests import tokens
 
 SITE = ROOT / "examples" / "decoupled"
 
@@ -70,6 +71,12 @@ def platform_app(make_app: Callable[..., Flask], origin: str) -> Flask:
 
 
 @pytest.fixture
+def token(platform_app: Flask) -> str:
+    """Return the token of somebody who may add cities."""
+    return tokens.issue(platform_app, "api.city.add")
+
+
+@pytest.fixture
 def count(platform_app: Flask) -> Callable[[str], int]:
     """Count the cities of a name."""
 
@@ -109,9 +116,10 @@ def tab(browser: Browser, faults: list[str]) -> Iterator[Page]:
 
 
 @pytest.fixture
-def site_page(tab: Page, faults: list[str], origin: str, api: str) -> Iterator[Page]:
-    """Return the site, ready, in a browser that must find nothing wrong in it."""
+def site_page(tab: Page, faults: list[str], origin: str, api: str, token: str) -> Iterator[Page]:
+    """Return the site, ready, with a token entered, in a browser that must find nothing wrong in it."""
     tab.goto(f"{origin}/?api={api}")
     tab.get_by_role("heading", name="Around Madrid").wait_for()
+    tab.get_by_label("Token").fill(token)
     yield tab
     assert not faults, "\n".join(faults)

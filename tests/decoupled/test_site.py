@@ -14,6 +14,8 @@ from playwright.sync_api import Request
 from playwright.sync_api import Route
 from playwright.sync_api import expect
 
+from tests import tokens
+
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 CITIES = re.compile(r"/api/v1/cities$")
 SEARCHES = re.compile(r"/api/v1/cities\?.*q=")
@@ -175,7 +177,7 @@ def test_place_is_created_once_when_the_answer_is_lost(site_page: Page, count: C
     assert count("Itálica") == 1
 
 
-def test_key_outlives_the_page_that_gave_up(site_page: Page, count: Callable[[str], int]) -> None:
+def test_key_outlives_the_page_that_gave_up(site_page: Page, count: Callable[[str], int], token: str) -> None:
     keys: list[str] = []
 
     def lose_every_answer(route: Route) -> None:
@@ -197,7 +199,7 @@ def test_key_outlives_the_page_that_gave_up(site_page: Page, count: Callable[[st
     expect(site_page.locator("#summary")).to_contain_text("send it again, it is added once")
     site_page.unroute(CITIES)
     site_page.reload()
-    fill(site_page)
+    fill(site_page, Token=token)
     site_page.get_by_role("button", name="Add the place").click()
     expect(site_page.locator("#done")).to_contain_text("had been added already")
     assert len(set(keys)) == 1
@@ -229,6 +231,64 @@ def test_what_is_wrong_is_said_beside_its_field(site_page: Page, count: Callable
     site_page.get_by_role("button", name="Add the place").click()
     expect(site_page.locator("#done")).to_have_text("Itálica is added.")
     expect(site_page.locator("[aria-invalid=true]")).to_have_count(0)
+
+
+# --- who asks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entered", "said"),
+    [
+        ("", "Enter one"),
+        ("mine", "This is not a token of ours"),
+        ("andamio_pat_é", "This is not a token"),
+    ],
+)
+def test_place_takes_a_token(site_page: Page, count: Callable[[str], int], token: str, entered: str, said: str) -> None:
+    fill(site_page, Token=entered)
+    site_page.get_by_role("button", name="Add the place").click()
+    summary = site_page.locator("#summary")
+    expect(summary).to_be_focused()
+    expect(summary.get_by_role("link", name="Token")).to_contain_text(said)
+    expect(site_page.get_by_label("Token")).to_have_attribute("aria-invalid", "true")
+    assert count("Itálica") == 0
+    site_page.get_by_label("Token").fill(token)
+    site_page.get_by_role("button", name="Add the place").click()
+    expect(site_page.locator("#done")).to_have_text("Itálica is added.")
+
+
+def test_token_that_may_not_add_is_told_so(site_page: Page, platform_app: Flask, count: Callable[[str], int]) -> None:
+    fill(site_page, Token=tokens.issue(platform_app, "example.tag.add"))
+    site_page.get_by_role("button", name="Add the place").click()
+    expect(site_page.locator("#summary")).to_contain_text("api.city.add")
+    assert count("Itálica") == 0
+
+
+def test_token_goes_with_what_writes_and_is_kept_nowhere(site_page: Page, token: str) -> None:
+    sent: dict[str, set[str | None]] = {}
+    site_page.on(
+        "request", lambda request: sent.setdefault(request.method, set()).add(request.headers.get("authorization"))
+    )
+    combobox(site_page).fill("sevilla")
+    options(site_page).first.click()
+    fill(site_page)
+    site_page.get_by_role("button", name="Add the place").click()
+    expect(site_page.locator("#done")).to_have_text("Itálica is added.")
+    assert sent["GET"] == {None}
+    assert sent["POST"] <= {None, f"Bearer {token}"}
+    assert f"Bearer {token}" in sent["POST"]
+    kept = site_page.evaluate(
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, history.state])"
+    )
+    assert token not in kept
+    assert token not in site_page.url
+    expect(site_page.get_by_label("Token")).to_have_value(token)
+    site_page.reload()
+    expect(site_page.get_by_label("Token")).to_have_value("")
+
+
+def test_page_says_where_a_token_is_made(site_page: Page, api: str) -> None:
+    expect(site_page.get_by_role("link", name="make a token")).to_have_attribute("href", f"{api}/accounts/tokens")
 
 
 # --- the border between the origins -------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Personal access tokens: what programs send in place of a person."""

@@ -1,0 +1,104 @@
+"""Personal access tokens: made, listed, revoked. No HTTP.
+
+A token does what its owner may do at that moment, and of that only what its scopes name. Who loses a right
+loses it for all tokens at once; there is nothing to bring up to date.
+"""
+
+from collections.abc import Collection
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.exceptions import Invalid
+from core.exceptions import NotFound
+from core.models import now
+from core.security_log import record
+from services import db
+
+from ..identities import identity_of
+from ..models import Token
+from ..models import User
+from .scopes import names as offered_names
+from .texts import SHOWN_LENGTH
+from .texts import digest
+from .texts import new_text
+
+#: Days that a token counts, where its owner does not say; at most a year, and none for ever.
+DAYS = 90
+MOST_DAYS = 366
+
+LONGEST_NAME = 80
+
+#: Tokens of one account: whoever has more has lost sight of them.
+MOST_TOKENS = 50
+
+
+def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tuple[Token, str]:
+    """Make a token of somebody, and give it with its text, which is never seen again.
+
+    :param scopes: permissions that it is limited to, of those that :mod:`.scopes` offers
+    :param days: how long it counts
+    :raises Invalid: if it cannot be made so
+    """
+    errors: dict[str, list[str]] = {}
+    unknown = sorted(set(scopes) - offered_names(identity_of(user, "session")))
+    if unknown or not scopes:
+        refused = f"{', '.join(unknown)} is nothing that {user} may do." if unknown else "Choose what the token may do."
+        errors["scopes"] = [refused]
+    if not 1 <= len(name) <= LONGEST_NAME:
+        errors["name"] = [f"Use 1 to {LONGEST_NAME} characters."]
+    if not 1 <= days <= MOST_DAYS:
+        errors["days"] = [f"A token counts for 1 to {MOST_DAYS} days."]
+    mine = of(user)
+    if any(token.name == name for token in mine):
+        errors["name"] = ["There is a token of this name already."]
+    if len(mine) >= MOST_TOKENS:
+        errors[""] = [f"An account has at most {MOST_TOKENS} tokens: revoke one first."]
+    if errors:
+        raise Invalid(errors)
+    text = new_text()
+    token = Token(
+        user_id=user.id,
+        name=name,
+        prefix=text[:SHOWN_LENGTH],
+        digest=digest(text),
+        scopes=" ".join(sorted(scopes)),
+        expires_at=now() + timedelta(days=days),
+    )
+    db.session.add(token)
+    db.session.flush()
+    record("token.made", who=user.key, target=token.id)
+    return token, text
+
+
+def of(user: User) -> Sequence[Token]:
+    """Return somebody's tokens, the newest first; those that have expired are among them."""
+    return db.session.scalars(sa.select(Token).where(Token.user_id == user.id).order_by(Token.id.desc())).all()
+
+
+def get(user: User, token_id: int) -> Token:
+    """Return one of somebody's tokens.
+
+    :raises NotFound: if it is none of theirs
+    """
+    found = db.session.scalar(sa.select(Token).where(Token.id == token_id, Token.user_id == user.id))
+    if found is None:
+        raise NotFound(f"You have no token {token_id}.")
+    return found
+
+
+def revoke(token: Token) -> None:
+    """End a token, from the next request on."""
+    db.session.delete(token)
+    db.session.flush()
+    record("token.revoked", who=token.user.key, target=token.id)
+
+
+def revoke_all(user: User) -> int:
+    """End all tokens of somebody, and tell how many there were."""
+    result: Any = db.session.execute(sa.delete(Token).where(Token.user_id == user.id))
+    if result.rowcount:
+        record("token.revoked", who=user.key, count=result.rowcount)
+    return int(result.rowcount)

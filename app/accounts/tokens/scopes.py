@@ -1,0 +1,69 @@
+"""What a token can be limited to: the permissions that its owner can use, in words, module by module."""
+
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from flask import current_app
+
+from core.access import Identity
+from core.access import owners_permissions
+from core.access import permissions
+from core.modules import installed
+from core.words import words
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A permission, as people read it.
+
+    :param name: ``example.product.edit``
+    """
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The scopes of one module."""
+
+    title: str
+    scopes: Sequence[Scope]
+
+
+def offered(who: Identity) -> list[Group]:
+    """Return what a token of somebody can be limited to: what they may do, if only with rows of their own."""
+    own = owners_permissions()
+    usable = [name for name in permissions() if name in who.permissions or name in own]
+    return grouped(usable, own - who.permissions)
+
+
+def grouped(names: Iterable[str], own_only: Collection[str] = ()) -> list[Group]:
+    """Return permissions in words, module by module.
+
+    :param names: in order
+    :param own_only: those that are about rows of one's own
+    """
+    return [
+        Group(_title(label), [Scope(name, _words(name, own_only=name in own_only)) for name in found])
+        for label, found in groupby(names, lambda name: name.partition(".")[0])
+    ]
+
+
+def names(who: Identity) -> set[str]:
+    """Return the names of what is offered."""
+    return {scope.name for group in offered(who) for scope in group.scopes}
+
+
+def _title(label: str) -> str:
+    """Return what a module says of itself, up to the colon."""
+    doc = next((module.package.__doc__ for module in installed(current_app) if module.label == label), None)
+    return (doc or label).strip().partition("\n")[0].partition(":")[0]
+
+
+def _words(name: str, *, own_only: bool) -> str:
+    _, noun, verb = name.split(".")
+    return f"{verb.capitalize()} {words(noun)}{', where it is yours' if own_only else ''}"

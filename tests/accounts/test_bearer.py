@@ -1,0 +1,367 @@
+"""``Authorization: Bearer``: who counts, who does not, and what is said then (RFC 6750)."""
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
+
+from app.accounts import throttles
+from app.accounts import users
+from app.accounts.models import RolePermission
+from app.accounts.models import Token
+from app.accounts.models import User
+from app.accounts.tokens import bearer
+from app.accounts.tokens import issuing
+from app.accounts.tokens.texts import new_text
+from core import cursors
+from core.models import now
+from services import db
+from tests import tokens as issued
+from tests.accounts import bank
+
+MODULES = ["app.home", "app.accounts", bank.__name__]
+REALM = 'Bearer realm="Andamio"'
+
+
+@pytest.fixture
+def bank_app(make_app: Callable[..., Flask], platform: Callable[[str], Any], engine_name: str) -> Flask:
+    """Return the bank on an engine."""
+    return make_app(platform(engine_name), MODULES)
+
+
+@pytest.fixture
+def lite(make_app: Callable[..., Flask]) -> Flask:
+    """Return the bank where the engine does not matter."""
+    return make_app(None, MODULES)
+
+
+def ask(app: Flask, token: str, method: str = "GET", path: str = "/bank/teller") -> TestResponse:
+    return app.test_client().open(path, method=method, headers=issued.authorization(token))
+
+
+def change(app: Flask, statement: Any) -> None:
+    with app.app_context():
+        db.session.execute(statement)
+        db.session.commit()
+
+
+# --- who counts ---------------------------------------------------------------------------------
+
+
+def test_token_speaks_for_its_owner_within_its_scopes(bank_app: Flask) -> None:
+    with bank_app.app_context():
+        owner = issued.make_user("bank.safe.open", "bank.vault.open")
+        key = owner.key
+        _, text = issuing.make(owner, "ci", ["bank.safe.open"])
+        db.session.commit()
+    assert ask(bank_app, text).json == {
+        "key": key,
+        "permissions": ["bank.safe.open", "bank.vault.open"],
+        "scopes": ["bank.safe.open"],
+        "via": "token",
+    }
+    assert ask(bank_app, text, "POST", "/bank/safe").status_code == 200
+
+
+def test_owner_without_a_role_has_a_token_that_counts(bank_app: Flask) -> None:
+    with bank_app.app_context():
+        owner = issued.make_user()
+        owner.roles.clear()
+        _, text = issuing.make(owner, "ci", ["bank.box.open"])
+        db.session.commit()
+    assert ask(bank_app, text).json["permissions"] == []
+
+
+def test_expired_token_is_refused(bank_app: Flask) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    change(bank_app, sa.update(Token).values(expires_at=now() + timedelta(seconds=30)))
+    assert ask(bank_app, text).status_code == 200
+    change(bank_app, sa.update(Token).values(expires_at=now()))
+    answer = ask(bank_app, text)
+    assert answer.status_code == 401
+    said = "The token has expired."
+    assert answer.headers["WWW-Authenticate"] == f'{REALM}, error="invalid_token", error_description="{said}"'
+    assert answer.json["detail"] == said
+
+
+def test_revoked_token_is_refused_at_once(bank_app: Flask) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    assert ask(bank_app, text).status_code == 200
+    with bank_app.app_context():
+        issuing.revoke(db.session.scalars(sa.select(Token)).one())
+        db.session.commit()
+    assert 'error="invalid_token"' in ask(bank_app, text).headers["WWW-Authenticate"]
+
+
+def test_token_of_a_disabled_account_is_refused(bank_app: Flask) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    change(bank_app, sa.update(User).values(active=False))
+    assert ask(bank_app, text).status_code == 401
+
+
+def test_disabling_an_account_ends_its_tokens_for_good(bank_app: Flask) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    with bank_app.app_context():
+        owner = db.session.scalars(sa.select(User)).one()
+        users.disable(owner)
+        users.enable(owner)
+        db.session.commit()
+    assert ask(bank_app, text).status_code == 401
+
+
+def test_right_that_its_owner_loses_is_lost_to_the_token(bank_app: Flask) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    assert ask(bank_app, text, "POST", "/bank/safe").status_code == 200
+    change(bank_app, sa.delete(RolePermission))
+    assert ask(bank_app, text, "POST", "/bank/safe").status_code == 403
+
+
+def test_what_the_scopes_do_not_name_is_refused(bank_app: Flask) -> None:
+    with bank_app.app_context():
+        _, text = issuing.make(issued.make_user("bank.safe.open", "bank.box.open"), "ci", ["bank.box.open"])
+        db.session.commit()
+    answer = ask(bank_app, text, "POST", "/bank/safe")
+    assert answer.status_code == 403
+    challenge = answer.headers["WWW-Authenticate"]
+    assert challenge.startswith(f'{REALM}, error="insufficient_scope"')
+    assert 'scope="bank.safe.open"' in challenge
+
+
+def test_nobody_is_asked_for_a_token_without_an_error(lite: Flask) -> None:
+    answer = lite.test_client().post("/bank/safe")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == REALM
+
+
+# --- how it is sent -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "form", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer   {}", "  Bearer {}  ", "\tBearer {}\t"]
+)
+def test_scheme_is_read_as_http_has_it(lite: Flask, form: str) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+    answer = lite.test_client().get("/bank/teller", headers={"Authorization": form.format(text)})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "form", ["Bearer", "Bearer ", "Bearer {} {}", "Bearer {},Bearer {}", "Bearer {},", 'Bearer "{}"', "Bearer é"]
+)
+def test_malformed_header_is_a_bad_request(lite: Flask, form: str) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+    answer = lite.test_client().get("/bank/window", headers={"Authorization": form.replace("{}", text)})
+    assert answer.status_code == 400
+    assert answer.headers["WWW-Authenticate"].startswith(f'{REALM}, error="invalid_request"')
+    assert answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("header", ["", "Basic Z3JhY2U6aG9wcGVy", "Digest a=1", "Bearertoken", "é", "andamio_pat_1"])
+def test_other_schemes_are_told_of_tokens(lite: Flask, header: str) -> None:
+    answer = lite.test_client().get("/bank/window", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == REALM
+
+
+@pytest.mark.parametrize("path", ["/bank/window", "/bank/none", "/bank/safe"])
+def test_bad_token_is_refused_at_every_address_of_an_api(lite: Flask, path: str) -> None:
+    assert ask(lite, new_text(), path=path).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["access_token", "token", "Authorization", "auth_token"])
+def test_token_in_the_address_or_the_body_is_not_taken(lite: Flask, name: str) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+    visitor = lite.test_client()
+    assert visitor.get("/bank/teller", query_string={name: text}).json["key"] is None
+    assert visitor.post("/bank/safe", data={name: text}).status_code == 401
+    assert visitor.post("/bank/safe", json={name: text}).status_code == 401
+    assert visitor.post("/bank/safe", headers={"Authentication-Token": text}).status_code == 401
+    visitor.set_cookie("session", text)
+    assert visitor.get("/bank/teller").json["key"] is None
+
+
+def test_page_knows_no_tokens(lite: Flask) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+    assert ask(lite, text, path="/bank-page/teller").json == {"key": None}
+    assert ask(lite, "nonsense", path="/bank-page/teller").json == {"key": None}
+    assert ask(lite, text, path="/accounts/tokens").status_code in (302, 303, 401)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(header=st.binary(max_size=80) | st.binary(max_size=80).map(lambda rest: b"Bearer " + rest))
+def test_any_header_is_answered(lite: Flask, header: bytes) -> None:
+    answer = lite.test_client().get("/bank/window", environ_overrides={"HTTP_AUTHORIZATION": header.decode("latin-1")})
+    assert answer.status_code in (400, 401)
+    assert re.fullmatch(rf'{REALM}(, [a-z_]+="[ !#-\[\]-~]+")*', answer.headers["WWW-Authenticate"])
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def statements(bank_app: Flask) -> Any:
+    """Return the statements that the engine is sent."""
+    found: list[str] = []
+    with bank_app.app_context():
+        engine = db.engine
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        found.append(statement.split()[0])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_public_address_without_credentials_asks_nothing(bank_app: Flask, statements: list[str]) -> None:
+    assert bank_app.test_client().get("/bank/window").status_code == 200
+    assert statements == []
+
+
+def test_what_cannot_be_a_token_asks_nothing(bank_app: Flask, statements: list[str]) -> None:
+    for text in ("nonsense", "andamio_pat_" + "0" * 49, new_text()[:-1]):
+        assert ask(bank_app, text).status_code == 401
+    assert statements == []
+
+
+def test_token_asks_once_and_writes_its_use_once_a_minute(bank_app: Flask, statements: list[str]) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    statements.clear()
+    assert ask(bank_app, text).status_code == 200
+    assert [word for word in statements if word in ("SELECT", "UPDATE")] == ["SELECT", "UPDATE"]
+    statements.clear()
+    assert ask(bank_app, text).status_code == 200
+    # SQLite's BEGIN is there because somebody listens.
+    assert [word for word in statements if word != "BEGIN"] == ["SELECT"]
+    change(bank_app, sa.update(Token).values(used_at=now() - timedelta(seconds=61)))
+    statements.clear()
+    assert ask(bank_app, text).status_code == 200
+    assert "UPDATE" in statements
+
+
+# --- the last use -------------------------------------------------------------------------------
+
+
+def used_at(app: Flask) -> Any:
+    with app.app_context():
+        return db.session.scalar(sa.select(Token.used_at))
+
+
+def test_last_use_is_kept(bank_app: Flask) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    assert used_at(bank_app) is None
+    before = now()
+    ask(bank_app, text)
+    assert before <= used_at(bank_app) <= now()
+
+
+def test_last_use_is_written_once_by_requests_that_come_together(
+    bank_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = issued.issue(bank_app, "bank.safe.open")
+    together = threading.Barrier(4)
+    written: list[int] = []
+
+    def write(sql: str, values: Any) -> int:
+        together.wait(timeout=20)
+        count = cursors.write(sql, values)
+        written.append(count)
+        return count
+
+    monkeypatch.setattr(
+        bearer, "cursors", type("Held", (), {"read": staticmethod(cursors.read), "write": staticmethod(write)})
+    )
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(ask(bank_app, text).status_code)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 4
+    assert sorted(written) == [0, 0, 0, 1]
+
+
+def test_use_that_cannot_be_written_refuses_nobody(
+    lite: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+
+    def fail(*arguments: Any) -> int:
+        raise OperationalError("UPDATE", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(bearer.cursors, "write", fail)
+    assert ask(lite, text).status_code == 200
+    assert "could not be written: database is locked" in caplog.text
+
+
+# --- what is counted and repeated for a token ----------------------------------------------------
+
+
+def test_idempotency_keys_of_two_tokens_are_two(bank_app: Flask) -> None:
+    first, second = (issued.issue(bank_app, "bank.safe.open") for _ in range(2))
+
+    def send(text: str) -> TestResponse:
+        headers = {**issued.authorization(text), "Idempotency-Key": "same"}
+        return bank_app.test_client().post("/bank/coins", headers=headers)
+
+    assert "Idempotency-Replayed" not in send(first).headers
+    assert "Idempotency-Replayed" not in send(second).headers
+    assert send(first).headers["Idempotency-Replayed"] == "true"
+
+
+def test_repeated_answer_is_not_for_a_revoked_token(lite: Flask) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+    headers = {**issued.authorization(text), "Idempotency-Key": "same"}
+    assert lite.test_client().post("/bank/coins", headers=headers).status_code == 200
+    change(lite, sa.delete(Token))
+    assert lite.test_client().post("/bank/coins", headers=headers).status_code == 401
+
+
+def test_limit_counts_for_each_account(lite: Flask) -> None:
+    mine, other = (issued.issue(lite, "bank.safe.open") for _ in range(2))
+    assert [ask(lite, mine, path="/bank/bell").status_code for _ in range(3)] == [200, 200, 429]
+    assert ask(lite, other, path="/bank/bell").status_code == 200
+    assert lite.test_client().get("/bank/bell").status_code == 200
+
+
+def test_guessing_is_slowed_down(lite: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttles, "TOKENS", "2 per minute")
+    answers = [ask(lite, new_text()) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    # Whoever has a token is not kept out by others at the same address.
+    assert ask(lite, issued.issue(lite, "bank.safe.open")).status_code == 200
+
+
+def test_refused_token_is_told_once_to_the_security_log(lite: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+    change(lite, sa.update(Token).values(expires_at=now()))
+    caplog.clear()
+    ask(lite, text, "POST", "/bank/safe")
+    told = [vars(record) for record in caplog.records if record.name == "andamio.security"]
+    assert [line["event"] for line in told] == ["token.refused"]
+    with lite.app_context():
+        assert told[0]["who"] == db.session.scalar(sa.select(User.key))
+
+
+def test_log_shows_no_token(lite: Flask, caplog: pytest.LogCaptureFixture, capsys: Any) -> None:
+    text = issued.issue(lite, "bank.safe.open")
+    visitor: FlaskClient = lite.test_client()
+    visitor.get(f"/bank/{text}", headers=issued.authorization(text))
+    visitor.get("/bank/teller", headers={"Authorization": f"Token {text}"})
+    ask(lite, new_text())
+    lite.logger.error("Authorization: Bearer %s at /%s", text, text)
+    assert text[12:] not in capsys.readouterr().err

@@ -1,0 +1,412 @@
+"""Somebody's tokens: made, listed, revoked, by verbs, on their pages and by a command."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+from werkzeug.test import TestResponse
+
+from app.accounts.identities import identity_of
+from app.accounts.models import Role
+from app.accounts.models import Token
+from app.accounts.models import User
+from app.accounts.tokens import issuing
+from app.accounts.tokens import scopes
+from app.accounts.tokens.texts import digest
+from app.accounts.tokens.texts import is_token
+from core.exceptions import Invalid
+from core.exceptions import NotFound
+from core.models import now
+from services import db
+from tests import tokens as issued
+from tests.accounts.people import PASSWORD
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+from tests.forms import submit
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+PATH = "/accounts/tokens"
+
+
+# --- the verbs ----------------------------------------------------------------------------------
+
+
+def test_only_the_digest_is_kept(app: Flask) -> None:
+    text = issued.issue(app, "api.city.add")
+    with app.app_context():
+        row = db.session.execute(sa.select(Token.__table__)).mappings().one()
+    assert row["digest"] == digest(text)
+    assert row["prefix"] == text[:16]
+    assert text[16:] not in str(dict(row))
+
+
+def test_token_counts_for_90_days_unless_told_otherwise(app: Flask) -> None:
+    with app.app_context():
+        owner = issued.make_user("api.city.add")
+        usual, _ = issuing.make(owner, "usual", ["api.city.add"])
+        year, _ = issuing.make(owner, "year", ["api.city.add"], 366)
+        assert abs(usual.expires_at - now() - timedelta(days=90)) < timedelta(minutes=1)
+        assert abs(year.expires_at - now() - timedelta(days=366)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"days": 0}, "days"),
+        ({"days": 367}, "days"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 81}, "name"),
+        ({"name": "taken"}, "name"),
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["example.product.add"]}, "scopes"),
+        ({"scopes": ["no.such.thing"]}, "scopes"),
+        ({"scopes": ["api.city.add example.product.add"]}, "scopes"),
+    ],
+)
+def test_token_that_cannot_be_is_refused(site: Flask, changes: dict[str, Any], field: str) -> None:
+    with site.app_context():
+        owner = issued.make_user("api.city.add")
+        issuing.make(owner, "taken", ["api.city.add"])
+        with pytest.raises(Invalid) as raised:
+            issuing.make(owner, **{"name": "new", "scopes": ["api.city.add"], **changes})
+        assert list(raised.value.errors) == [field]
+
+
+def test_account_has_so_many_tokens_at_most(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issuing, "MOST_TOKENS", 2)
+    with site.app_context():
+        owner = issued.make_user("api.city.add")
+        for name in ("one", "two"):
+            issuing.make(owner, name, ["api.city.add"])
+        with pytest.raises(Invalid, match="at most 2"):
+            issuing.make(owner, "three", ["api.city.add"])
+
+
+def test_scopes_are_what_the_owner_can_use(site: Flask) -> None:
+    with site.app_context():
+        owner = issued.make_user("api.city.add", "api.city.edit", "gone.thing.do")
+        found = {
+            scope.name: scope.words for group in scopes.offered(identity_of(owner, "session")) for scope in group.scopes
+        }
+    assert found["api.city.add"] == "Add city"
+    assert found["api.city.edit"] == "Edit city"
+    # Their own products anybody may edit who has some.
+    assert found["example.product.edit"] == "Edit product, where it is yours"
+    assert "example.product.add" not in found
+    assert "gone.thing.do" not in found
+
+
+def test_tokens_are_their_owners_only(app: Flask) -> None:
+    with app.app_context():
+        mine, other = issued.make_user("api.city.add"), issued.make_user("api.city.add")
+        token, _ = issuing.make(mine, "mine", ["api.city.add"])
+        issuing.make(other, "other", ["api.city.add"])
+        assert [one.name for one in issuing.of(mine)] == ["mine"]
+        with pytest.raises(NotFound):
+            issuing.get(other, token.id)
+        assert issuing.revoke_all(other) == 1
+        assert [one.name for one in issuing.of(mine)] == ["mine"]
+
+
+def test_tokens_go_with_their_account(app: Flask) -> None:
+    issued.issue(app, "api.city.add")
+    with app.app_context():
+        db.session.execute(sa.delete(User))
+        db.session.commit()
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(Token)) == 0
+
+
+# --- the pages ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ada(app: Flask, client: FlaskClient) -> FlaskClient:
+    """Return the browser of somebody who has signed in, and may add cities."""
+    grant(app)
+    sign_in(client)
+    return client
+
+
+def grant(app: Flask) -> None:
+    make_person(app)
+    with app.app_context():
+        user = db.session.scalars(sa.select(User)).one()
+        user.roles = [Role(name="mayor", permissions=["api.city.add"])]
+        db.session.commit()
+
+
+def make(client: FlaskClient, **changes: Any) -> TestResponse:
+    return submit(client, f"{PATH}/new", **{"name": "Backup", "days": "30", "scopes": "api.city.add", **changes})
+
+
+def shown(page: TestResponse) -> str:
+    return re.search(r'id="token"[^>]* value="([^"]+)"', page.text)[1]
+
+
+def add_city(app: Flask, text: str) -> int:
+    return app.test_client().post("/api/v1/cities", json={}, headers=issued.authorization(text)).status_code
+
+
+def test_token_is_made_shown_once_and_works(app: Flask, ada: FlaskClient) -> None:
+    page = make(ada)
+    assert page.status_code == 200
+    assert page.headers["Cache-Control"] == "no-store"
+    text = shown(page)
+    assert is_token(text)
+    assert add_city(app, text) == 422
+    listed = ada.get(PATH).text
+    assert "Backup" in listed
+    assert text[:16] in listed
+    assert text[16:] not in listed
+
+
+def test_token_is_not_in_the_session(ada: FlaskClient) -> None:
+    text = shown(make(ada))
+    with ada.session_transaction() as session:
+        assert text not in repr(dict(session))
+
+
+def test_form_sent_twice_makes_one_token(app: Flask, ada: FlaskClient) -> None:
+    make(ada)
+    page = make(ada)
+    assert page.status_code == 422
+    assert "There is a token of this name already." in page.text
+    assert 'value="Backup"' in page.text
+    with app.app_context():
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(Token)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": " "}, "Give it a name."),
+        ({"scopes": ""}, "Choose what the token may do."),
+        ({"scopes": "example.product.add"}, "valid choice"),
+        ({"days": "367"}, "Not a valid choice"),
+        ({"days": "x"}, "Invalid Choice"),
+    ],
+)
+def test_form_says_what_is_wrong(site: Flask, visitor: FlaskClient, changes: dict[str, str], said: str) -> None:
+    grant(site)
+    sign_in(visitor)
+    form = {"name": "Backup", "days": "30", "scopes": "api.city.add", **changes}
+    page = submit(visitor, f"{PATH}/new", **{name: value for name, value in form.items() if value})
+    assert page.status_code == 422
+    assert said in page.text
+    with site.app_context():
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(Token)) == 0
+
+
+def test_token_is_revoked_when_asked_twice(app: Flask, ada: FlaskClient) -> None:
+    text = shown(make(ada))
+    with app.app_context():
+        number = db.session.scalar(sa.select(Token.id))
+    assert "Revoke Backup?" in ada.get(f"{PATH}/{number}/revoke").text
+    assert add_city(app, text) == 422
+    answer = submit(ada, f"{PATH}/{number}/revoke")
+    assert (answer.status_code, answer.location) == (303, PATH)
+    assert add_city(app, text) == 401
+    assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
+
+
+def test_all_tokens_are_revoked_at_once(app: Flask, ada: FlaskClient) -> None:
+    texts = [shown(make(ada, name=name)) for name in ("One", "Two")]
+    assert "One" in ada.get(f"{PATH}/revoke").text
+    submit(ada, f"{PATH}/revoke")
+    assert [add_city(app, text) for text in texts] == [401, 401]
+    assert "Revoked 2 tokens." in ada.get(PATH).text
+
+
+def test_tokens_of_others_are_not_to_be_found(app: Flask, ada: FlaskClient) -> None:
+    text = issued.issue(app, "api.city.add")
+    with app.app_context():
+        number = db.session.scalar(sa.select(Token.id))
+    assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
+    assert submit(ada, f"{PATH}/revoke").status_code == 303
+    assert add_city(app, text) == 422
+
+
+def test_token_outlives_a_change_of_the_password(site: Flask, visitor: FlaskClient) -> None:
+    # What machines do goes on; the page says so, and all can be revoked at once (OWASP ASVS 5.0, 7.4.3).
+    grant(site)
+    sign_in(visitor)
+    text = shown(make(visitor))
+    new = "four quiet otters borrow umbrellas"
+    submit(visitor, "/accounts/password", password=PASSWORD, new_password=new, new_password_confirm=new)
+    assert "access tokens stay" in visitor.get("/accounts/").text
+    assert add_city(site, text) == 422
+
+
+@pytest.mark.parametrize("path", ["", "/new", "/1/revoke", "/revoke"])
+def test_pages_are_for_who_has_signed_in(site: Flask, visitor: FlaskClient, path: str) -> None:
+    text = issued.issue(site, "api.city.add")
+    for headers in ({}, issued.authorization(text)):
+        answer = visitor.get(PATH + path, headers=headers)
+        assert answer.status_code == 303
+        assert answer.location.startswith("/accounts/sign-in")
+        if path:
+            assert visitor.post(PATH + path, headers=headers).status_code == 400
+
+
+def test_new_token_asks_who_is_there_once_more(site: Flask, visitor: FlaskClient, monkeypatch: Any) -> None:
+    grant(site)
+    sign_in(visitor)
+    site.config["SECURITY_FRESHNESS"] = timedelta(microseconds=1)
+    answer = visitor.get(f"{PATH}/new")
+    assert answer.status_code == 302
+    assert answer.location.startswith("/accounts/verify")
+    assert visitor.get(PATH).status_code == 200
+    site.config["SECURITY_FRESHNESS"] = timedelta(minutes=15)
+    assert visitor.get(f"{PATH}/new").status_code == 200
+
+
+def test_whoever_may_nothing_is_told_so(site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_person(site)
+    sign_in(visitor)
+    monkeypatch.setattr(scopes, "offered", lambda who: [])
+    page = visitor.get(f"{PATH}/new").text
+    assert "nothing yet that a token of yours could do" in page
+    assert "<form class" not in page
+
+
+def test_security_log_tells_of_tokens_and_not_what_they_are(
+    site: Flask, visitor: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    grant(site)
+    sign_in(visitor)
+    text = shown(make(visitor))
+    submit(visitor, f"{PATH}/revoke")
+    add_city(site, text)
+    told = [record.__dict__.get("event") for record in caplog.records if record.name == "andamio.security"]
+    assert [event for event in told if event and event.startswith("token.")] == [
+        "token.made",
+        "token.revoked",
+        "token.refused",
+    ]
+    assert text[16:] not in caplog.text
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def run(app: Flask, *arguments: str) -> Any:
+    return app.test_cli_runner().invoke(args=["accounts", "token", *arguments])
+
+
+def test_command_makes_a_token_for_a_machine(app: Flask) -> None:
+    grant(app)
+    done = run(app, "ada@example.org", "--name", "CI", "--scope", "api.city.add", "--days", "7")
+    assert done.exit_code == 0, done.output
+    text = done.stdout.strip()
+    assert is_token(text)
+    assert add_city(app, text) == 422
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nobody@example.org", "--name", "CI", "--scope", "api.city.add"), "Nobody has the address"),
+        (("ada@example.org", "--name", "CI", "--scope", "example.product.add"), "example.product.add is nothing"),
+        (("ada@example.org", "--name", "CI", "--scope", "api.city.add", "--days", "1000"), "1 to 366 days"),
+        (("ada@example.org", "--name", "CI"), "Missing option"),
+    ],
+)
+def test_command_says_what_is_wrong(site: Flask, arguments: tuple[str, ...], said: str) -> None:
+    grant(site)
+    done = run(site, *arguments)
+    assert done.exit_code != 0
+    assert said in done.output
+    with site.app_context():
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(Token)) == 0
+
+
+# --- in a browser -------------------------------------------------------------------------------
+
+
+def enter(page: Page, base: str) -> None:
+    page.goto(f"{base}{PATH}/new")
+    page.get_by_label("Email address").fill("ada@example.org")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_label("Name").wait_for()
+
+
+def fill(page: Page) -> None:
+    page.get_by_label("Name").fill("Backup")
+    page.get_by_label("Add city").check()
+    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("heading", name="Your new token").wait_for()
+
+
+def test_token_is_copied_by_a_button(site: Flask, live_server: Callable[[Flask], str], browser: Browser) -> None:
+    grant(site)
+    base = live_server(site)
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    enter(page, base)
+    fill(page)
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("status").filter(has_text="Copied.")).to_be_visible()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert is_token(text)
+    assert add_city(site, text) == 422
+    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Revoke Backup").click()
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("Revoked “Backup”.")).to_be_visible()
+    assert add_city(site, text) == 401
+    context.close()
+
+
+def test_token_is_made_without_a_script(site: Flask, live_server: Callable[[Flask], str], browser: Browser) -> None:
+    grant(site)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    enter(page, live_server(site))
+    fill(page)
+    expect(page.get_by_role("button", name="Copy")).to_be_hidden()
+    assert is_token(page.get_by_label("Backup").input_value())
+    context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "light"), (1280, "dark")])
+def test_pages_are_for_everybody(
+    site: Flask, live_server: Callable[[Flask], str], browser: Browser, width: int, scheme: Any
+) -> None:
+    grant(site)
+    base = live_server(site)
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+    )
+    page = context.new_page()
+
+    def look() -> None:
+        page.add_script_tag(path=str(AXE))
+        found = page.evaluate("axe.run()")["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == [], page.url
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
+
+    enter(page, base)
+    look()
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.get_by_role("heading", name="There is a problem")).to_be_visible()
+    look()
+    fill(page)
+    look()
+    for address in ("", "/revoke"):
+        page.goto(f"{base}{PATH}{address}")
+        look()
+    page.goto(f"{base}{PATH}")
+    page.get_by_role("link", name="Revoke Backup").click()
+    look()
+    context.close()
