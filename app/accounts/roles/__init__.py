@@ -1,0 +1,1 @@
+"""Roles: what is granted to them in data, and who has which."""

@@ -1,0 +1,38 @@
+"""The forms of roles: what one is called, what it grants, who has it."""
+
+from flask_wtf import FlaskForm
+from wtforms import SelectMultipleField
+from wtforms import StringField
+from wtforms.validators import InputRequired
+from wtforms.validators import Length
+from wtforms.validators import Regexp
+
+from ..models import LONGEST_ROLE
+
+
+class RoleForm(FlaskForm):
+    """Asks what a new role is called."""
+
+    name = StringField(
+        "Name",
+        [
+            InputRequired("Give it a name."),
+            Length(max=LONGEST_ROLE),
+            Regexp(r"[a-z][a-z0-9-]*\Z", message="Small letters, digits and hyphens; a letter first."),
+        ],
+        description="One word, such as “editor”.",
+        render_kw={"autocomplete": "off", "maxlength": LONGEST_ROLE},
+    )
+    description = StringField("Who has it", [Length(max=200)], render_kw={"maxlength": 200})
+
+
+class GrantsForm(FlaskForm):
+    """Asks what a role grants."""
+
+    permissions = SelectMultipleField("What it grants")
+
+
+class RolesForm(FlaskForm):
+    """Asks which roles somebody has."""
+
+    roles = SelectMultipleField("Roles")

@@ -1,0 +1,180 @@
+"""What can be done with roles: what each grants, and who has it. No HTTP.
+
+Nobody gives what they have not got: whoever may edit roles or people, and is no administrator, grants and takes
+only permissions of their own, and roles that grant no others. And somebody must be left who may do everything.
+"""
+
+from collections.abc import Collection
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.orm import selectinload
+
+from core import security_log
+from core.access import Policy
+from core.access import identity
+from core.access import permission
+from core.access import permissions
+from core.access import require
+from core.exceptions import Forbidden
+from core.exceptions import Invalid
+from core.exceptions import NotFound
+from core.signals import row_created
+from core.signals import row_deleted
+from core.signals import row_updated
+from services import db
+
+from ..models import Role
+from ..models import RolePermission
+from ..models import User
+from ..models import user_role
+from .permissions import ADMINISTRATOR
+from .permissions import granted
+
+#: Who may say what a role grants, and see who may do what.
+EDIT_ROLES: Policy = permission("accounts.role.edit")
+
+#: Who may say which roles somebody has.
+EDIT_PEOPLE: Policy = permission("accounts.user.edit")
+
+#: What the platform itself gives, by these names.
+BUILT_IN = ("administrator", "member", "staff")
+
+
+def every() -> list[Role]:
+    """Return the roles with what they grant, by name."""
+    return list(db.session.scalars(sa.select(Role).options(selectinload(Role.grants)).order_by(Role.name)))
+
+
+def grants() -> dict[str, frozenset[str]]:
+    """Return what each role grants."""
+    return {role.name: granted([role.name], role.permissions) for role in every()}
+
+
+def get(name: str) -> Role:
+    """Return a role.
+
+    :raises NotFound: if there is none of this name
+    """
+    found = db.session.scalar(sa.select(Role).where(Role.name == name).options(selectinload(Role.grants)))
+    if found is None:
+        raise NotFound(f"There is no role {name!r}.")
+    return found
+
+
+def unknown() -> list[tuple[str, str]]:
+    """Return (role, permission) of what is granted and no installed module asks for."""
+    known = {*permissions()}
+    return [(role.name, name) for role in every() for name in role.permissions if name not in known]
+
+
+def create(name: str, description: str | None) -> Role:
+    """Make a role that grants nothing yet.
+
+    :raises Invalid: if there is one of this name
+    """
+    require(EDIT_ROLES)
+    if db.session.scalar(sa.select(Role.id).where(Role.name == name)) is not None:
+        raise Invalid({"name": [f"There is a role {name!r} already."]})
+    role = Role(name=name, description=description)
+    db.session.add(role)
+    db.session.flush()
+    row_created.send(Role, item=role)
+    security_log.record("role.changed", role=name, change="created")
+    return role
+
+
+def delete(role: Role) -> None:
+    """Remove a role from all who have it.
+
+    :raises Forbidden: if it grants what whoever asks has not got
+    :raises Invalid: if the platform needs it
+    """
+    require(EDIT_ROLES)
+    if role.name in BUILT_IN:
+        raise Invalid({"": [f"The platform needs the role {role.name!r}."]})
+    _check_reach(role.permissions)
+    db.session.delete(role)
+    db.session.flush()
+    row_deleted.send(Role, item=role)
+    security_log.record("role.changed", role=role.name, change="deleted")
+
+
+def grant(role: Role, names: Collection[str]) -> None:
+    """Let a role grant these permissions, and no others; what no installed module asks for stays as it is.
+
+    :raises Forbidden: if one that comes or goes is none of whoever asks
+    :raises Invalid: if one is unknown, or the role is the administrators'
+    """
+    require(EDIT_ROLES)
+    if role.name == ADMINISTRATOR:
+        raise Invalid({"permissions": ["Administrators may do everything; nothing can be taken from them or added."]})
+    known, before = {*permissions()}, {*role.permissions}
+    added, gone = {*names} - before, (before & known) - {*names}
+    strange = sorted(added - known)
+    if strange:
+        raise Invalid({"permissions": [f"No installed module asks for {', '.join(strange)}."]})
+    _check_reach(added | gone)
+    if not added and not gone:
+        return
+    role.grants = [one for one in role.grants if one.permission not in gone] + [
+        RolePermission(permission=name) for name in sorted(added)
+    ]
+    db.session.flush()
+    row_updated.send(Role, item=role)
+    for name in sorted(added):
+        security_log.record("permission.changed", role=role.name, permission=name, change="granted")
+    for name in sorted(gone):
+        security_log.record("permission.changed", role=role.name, permission=name, change="revoked")
+
+
+def revoke_unknown(role: Role, name: str) -> None:
+    """Take from a role what no installed module asks for."""
+    require(EDIT_ROLES)
+    role.grants = [one for one in role.grants if one.permission != name]
+    db.session.flush()
+    row_updated.send(Role, item=role)
+    security_log.record("permission.changed", role=role.name, permission=name, change="revoked")
+
+
+def give(user: User, names: Collection[str]) -> None:
+    """Let somebody have these roles, and no others.
+
+    :raises Forbidden: if one that comes or goes grants what whoever asks has not got
+    :raises Invalid: if there is none of a name, or nobody would be left who may do everything
+    """
+    require(EDIT_PEOPLE)
+    known = {role.name: role for role in every()}
+    strange = sorted({*names} - known.keys())
+    if strange:
+        raise Invalid({"roles": [f"There is no role {', '.join(strange)}."]})
+    before = {role.name for role in user.roles}
+    added, gone = {*names} - before, before - {*names}
+    for name in sorted(added | gone):
+        _check_reach(granted([name], known[name].permissions))
+    if ADMINISTRATOR in gone:
+        _check_others_left(user)
+    if not added and not gone:
+        return
+    user.roles = [known[name] for name in sorted(names)]
+    db.session.flush()
+    row_updated.send(User, item=user)
+    for name in sorted(added):
+        security_log.record("role.changed", role=name, target=user.key, change="given")
+    for name in sorted(gone):
+        security_log.record("role.changed", role=name, target=user.key, change="taken")
+
+
+def _check_reach(names: Iterable[str]) -> None:
+    who = identity()
+    beyond = {*names} - who.permissions
+    if beyond and not who.is_operator:
+        raise Forbidden(beyond)
+
+
+def _check_others_left(user: User) -> None:
+    """Refuse to take the last administrator away; of two at once the second sees what the first has left."""
+    role = db.session.scalars(sa.select(Role).where(Role.name == ADMINISTRATOR).with_for_update()).one()
+    others = sa.select(User.id).join(user_role).where(user_role.c.role_id == role.id, User.id != user.id, User.active)
+    if db.session.scalar(others.limit(1)) is None:
+        raise Invalid({"roles": ["Nobody else is an administrator: make somebody one first."]})

@@ -1,0 +1,146 @@
+"""The pages for whoever looks after the accounts: roles, people, and who may do what."""
+
+from flask import current_app
+from flask import flash
+from flask import redirect
+from flask import render_template
+from flask import url_for
+from flask_security import auth_required
+from werkzeug.wrappers import Response
+from wtforms import Form
+
+from core.access import permissions
+from core.exceptions import Invalid
+from core.http.matrix import matrix
+from core.http.policies import access
+from core.pages import Pages
+from services import db
+
+from .. import bp
+from ..people import people
+from ..tokens.scopes import grouped
+from . import granting
+from .forms import GrantsForm
+from .forms import RoleForm
+from .forms import RolesForm
+from .granting import EDIT_PEOPLE
+from .granting import EDIT_ROLES
+from .permissions import ADMINISTRATOR
+
+Answer = str | Response | tuple[str, int]
+
+#: Whoever changes rights has shown lately who they are.
+fresh = auth_required("session", within=lambda: current_app.config["SECURITY_FRESHNESS"])
+
+
+class PeoplePages(Pages):
+    """A page for each account, with its roles."""
+
+    verbs = people
+    columns = ("name", "email", "roles", "active", "created_at")
+    details = ("email", "roles", "active", "confirmed_at", "created_at")
+    plural = "People"
+    allow = ("list", "get")
+
+
+PeoplePages.register(bp, "/people")
+
+
+@bp.get("/roles")
+@access(EDIT_ROLES)
+def role_list() -> str:
+    """Show the roles, and what is granted that no module asks for."""
+    found = {"roles": granting.every(), "grants": granting.grants(), "unknown": granting.unknown()}
+    return render_template("accounts/roles/list.html", **found)
+
+
+@bp.route("/roles/new", methods=["GET", "POST"])
+@access(EDIT_ROLES)
+@fresh
+def role_create() -> Answer:
+    """Ask for a new role, or make it."""
+    form = RoleForm()
+    if form.validate_on_submit():
+        try:
+            role = granting.create(form.name.data, form.description.data or None)
+        except Invalid as error:
+            _show(form, error)
+        else:
+            return _done(f"Made the role “{role.name}”; it grants nothing yet.", url_for(".role_edit", name=role.name))
+    return render_template("accounts/roles/new.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/roles/<name>", methods=["GET", "POST"])
+@access(EDIT_ROLES)
+@fresh
+def role_edit(name: str) -> Answer:
+    """Show what a role grants, or change it."""
+    role = granting.get(name)
+    form = GrantsForm(data={"permissions": [*role.permissions]})
+    form.permissions.choices = permissions()
+    if form.validate_on_submit():
+        try:
+            granting.grant(role, form.permissions.data)
+        except Invalid as error:
+            _show(form, error)
+        else:
+            return _done(f"Saved what “{role.name}” grants.", url_for(".role_list"))
+    groups = grouped(permissions())
+    fixed = role.name == ADMINISTRATOR
+    page = render_template("accounts/roles/edit.html", form=form, role=role, groups=groups, fixed=fixed)
+    return page, 422 if form.errors else 200
+
+
+@bp.route("/roles/<name>/delete", methods=["GET", "POST"])
+@access(EDIT_ROLES)
+@fresh
+def role_delete(name: str) -> Answer:
+    """Ask whether to delete a role, or delete it."""
+    role = granting.get(name)
+    form = GrantsForm()
+    if form.is_submitted() and form.validate():
+        try:
+            granting.delete(role)
+        except Invalid as error:
+            flash(str(error), "danger")
+            return redirect(url_for(".role_list"), 303)
+        return _done(f"Deleted the role “{name}”.", url_for(".role_list"))
+    return render_template("accounts/roles/delete.html", role=role, form=form)
+
+
+@bp.route("/people/<key>/roles", methods=["GET", "POST"])
+@access(EDIT_PEOPLE)
+@fresh
+def person_roles(key: str) -> Answer:
+    """Show which roles somebody has, or change that."""
+    user = people.get(key)
+    form = RolesForm(data={"roles": [role.name for role in user.roles]})
+    every = granting.every()
+    form.roles.choices = [role.name for role in every]
+    if form.validate_on_submit():
+        try:
+            granting.give(user, form.roles.data)
+        except Invalid as error:
+            _show(form, error)
+        else:
+            return _done(f"Saved the roles of {user.name}.", url_for(".user_detail", key=user.id))
+    page = render_template("accounts/roles/person.html", form=form, user=user, roles=every)
+    return page, 422 if form.errors else 200
+
+
+@bp.get("/access")
+@access(EDIT_ROLES)
+def access_matrix() -> str:
+    """Show who may do what, and why."""
+    return render_template("accounts/roles/matrix.html", matrix=matrix(current_app))
+
+
+def _show(form: Form, error: Invalid) -> None:
+    for name, texts in error.errors.items():
+        form[name].errors = [*form[name].errors, *texts]
+
+
+def _done(message: str, url: str) -> Response:
+    db.session.commit()
+    flash(message, "success")
+    return redirect(url, 303)

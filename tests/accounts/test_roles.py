@@ -1,0 +1,262 @@
+"""Roles: what they grant, who has them, and that nobody gives what they have not got."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.accounts import users
+from app.accounts.models import RolePermission
+from app.accounts.models import User
+from app.accounts.roles import granting
+from core.access import Identity
+from core.access import acting_as
+from core.access import permissions
+from core.exceptions import Forbidden
+from core.exceptions import Invalid
+from core.exceptions import Unauthenticated
+from services import db
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+from tests.forms import open_form
+from tests.forms import submit
+
+ROOT = "root@example.org"
+
+
+@pytest.fixture
+def chief(app: Flask) -> FlaskClient:
+    """Return a client of ``app`` in which an administrator has signed in."""
+    make_person(app, ROOT, "Root", ["administrator"])
+    client = app.test_client()
+    sign_in(client, ROOT)
+    return client
+
+
+def granted(app: Flask, role: str) -> set[str]:
+    with app.app_context():
+        return {*granting.get(role).permissions}
+
+
+def names(app: Flask, email: str) -> list[str]:
+    with app.app_context():
+        return [role.name for role in users.find(email).roles]
+
+
+def user_id(app: Flask, email: str) -> int:
+    with app.app_context():
+        return db.session.scalars(sa.select(User.id).where(User.email == email)).one()
+
+
+# --- what a role grants -------------------------------------------------------------------------
+
+
+def test_role_is_made_granted_and_deleted(app: Flask, chief: FlaskClient) -> None:
+    assert submit(chief, "/accounts/roles/new", name="editor", description="Who edits.").status_code == 303
+    wanted = ["api.city.edit", "example.product.edit"]
+    assert submit(chief, "/accounts/roles/editor", permissions=wanted).status_code == 303
+    assert granted(app, "editor") == {*wanted}
+    assert submit(chief, "/accounts/roles/editor", permissions=wanted[:1]).status_code == 303
+    assert granted(app, "editor") == {"api.city.edit"}
+    assert "editor" in chief.get("/accounts/roles").text
+    assert submit(chief, "/accounts/roles/editor/delete").status_code == 303
+    assert chief.get("/accounts/roles/editor").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["", "Editor", "two words", "member", "x" * 41])
+def test_role_with_another_name_is_refused(chief: FlaskClient, name: str) -> None:
+    assert submit(chief, "/accounts/roles/new", name=name).status_code == 422
+
+
+def test_role_that_the_platform_needs_stays(app: Flask, chief: FlaskClient) -> None:
+    submit(chief, "/accounts/roles/member/delete")
+    assert granted(app, "member")
+
+
+def test_grant_refuses_what_no_module_asks_for(app: Flask, chief: FlaskClient) -> None:
+    assert submit(chief, "/accounts/roles/member", permissions=["shop.order.edit"]).status_code == 422
+    with app.app_context(), pytest.raises(Invalid, match="No installed module asks for"):
+        granting.grant(granting.get("member"), ["shop.order.edit"])
+
+
+def test_administrators_grants_are_fixed(app: Flask, chief: FlaskClient) -> None:
+    page = chief.get("/accounts/roles/administrator").text
+    assert page.count(" checked disabled>") == len(permissions(app))
+    token = open_form(chief, "/accounts/roles/member")["csrf_token"]
+    answer = chief.post("/accounts/roles/administrator", data={"csrf_token": token, "permissions": "api.city.add"})
+    assert answer.status_code == 422
+
+
+def test_grant_is_in_force_at_the_next_request(app: Flask, chief: FlaskClient) -> None:
+    make_person(app, roles=["staff"])
+    client = app.test_client()
+    sign_in(client)
+    assert client.get("/example/categories/new").status_code == 200
+    kept = sorted(granted(app, "staff") - {"example.category.add"})
+    submit(chief, "/accounts/roles/staff", permissions=kept)
+    assert client.get("/example/categories/new").status_code == 403
+
+
+def test_unknown_grant_is_told_and_kept_until_it_is_revoked(app: Flask, chief: FlaskClient) -> None:
+    with app.app_context():
+        db.session.add(RolePermission(role_id=granting.get("member").id, permission="gone.thing.do"))
+        db.session.commit()
+    assert "gone.thing.do" in chief.get("/accounts/roles").text
+    submit(chief, "/accounts/roles/member", permissions=["api.city.add"])
+    assert granted(app, "member") == {"api.city.add", "gone.thing.do"}
+    result = app.test_cli_runner().invoke(args=["accounts", "revoke", "member", "gone.thing.do"])
+    assert result.exit_code == 0, result.output
+    assert granted(app, "member") == {"api.city.add"}
+
+
+# --- who has a role -----------------------------------------------------------------------------
+
+
+def test_person_is_given_roles_and_they_are_taken(app: Flask, chief: FlaskClient) -> None:
+    make_person(app)
+    url = f"/accounts/people/{user_id(app, 'ada@example.org')}"
+    assert "ada@example.org" in chief.get("/accounts/people?q=ada").text
+    assert submit(chief, f"{url}/roles", roles=["member", "staff"]).status_code == 303
+    assert names(app, "ada@example.org") == ["member", "staff"]
+    assert "staff" in chief.get(url).text
+    submit(chief, f"{url}/roles", roles=None)
+    assert names(app, "ada@example.org") == []
+
+
+def test_last_administrator_stays_one(app: Flask, chief: FlaskClient) -> None:
+    url = f"/accounts/people/{user_id(app, ROOT)}/roles"
+    answer = submit(chief, url, roles=["member"])
+    assert answer.status_code == 422
+    assert "Nobody else is an administrator" in answer.text
+    make_person(app, "second@example.org", "Second", ["administrator"])
+    assert submit(chief, url, roles=["member"]).status_code == 303
+    assert names(app, ROOT) == ["member"]
+
+
+def test_disabled_administrator_does_not_count(app: Flask, chief: FlaskClient) -> None:
+    make_person(app, "second@example.org", "Second", ["administrator"])
+    with app.app_context():
+        users.disable(users.find("second@example.org"))
+        db.session.commit()
+    assert submit(chief, f"/accounts/people/{user_id(app, ROOT)}/roles", roles=["member"]).status_code == 422
+
+
+# --- who may change rights ----------------------------------------------------------------------
+
+PAGES = ("/accounts/roles", "/accounts/roles/new", "/accounts/roles/member", "/accounts/people", "/accounts/access")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_for_those_who_look_after_accounts(site: Flask, page: str) -> None:
+    client = site.test_client()
+    assert client.get(page).status_code == 303
+    make_person(site, roles=["staff"])
+    sign_in(client)
+    assert client.get(page).status_code == 403
+    assert page not in client.get("/accounts/").text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_for_administrators(site: Flask, page: str) -> None:
+    make_person(site, ROOT, "Root", ["administrator"])
+    client = site.test_client()
+    sign_in(client, ROOT)
+    assert client.get(page).status_code == 200
+
+
+LIMITED = Identity("k", "K", frozenset({"accounts.role.edit", "accounts.user.edit", "api.city.add"}), via="session")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda person: granting.grant(granting.get("member"), [*granting.get("member").permissions, "api.city.edit"]),
+        lambda person: granting.grant(granting.get("member"), ["api.city.add"]),
+        lambda person: granting.give(person, ["member", "administrator"]),
+        lambda person: granting.give(person, ["member", "staff"]),
+        lambda person: granting.give(person, []),
+    ],
+    ids=["grant more", "take others'", "give everything", "give more", "take more"],
+)
+def test_nobody_gives_or_takes_what_they_have_not_got(site: Flask, change: Callable[[User], Any]) -> None:
+    make_person(site)
+    with site.test_request_context(), acting_as(LIMITED):
+        person = users.find("ada@example.org")
+        with pytest.raises(Forbidden):
+            change(person)
+
+
+def test_change_without_the_permission_is_refused(site: Flask) -> None:
+    make_person(site)
+    with site.test_request_context():
+        with pytest.raises(Unauthenticated):
+            granting.create("editor", None)
+        with pytest.raises(Unauthenticated):
+            granting.grant(granting.get("member"), [])
+        with pytest.raises(Unauthenticated):
+            granting.give(users.find("ada@example.org"), [])
+        with pytest.raises(Unauthenticated):
+            granting.delete(granting.get("member"))
+
+
+def test_changes_of_rights_are_logged(site: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    make_person(site, ROOT, "Root", ["administrator"])
+    key = make_person(site)
+    client = site.test_client()
+    sign_in(client, ROOT)
+    with caplog.at_level(logging.INFO, "andamio.security"):
+        submit(client, "/accounts/roles/member", permissions=["api.city.add"])
+        submit(client, f"/accounts/people/{user_id(site, 'ada@example.org')}/roles", roles=["staff"])
+    names = ("event", "role", "permission", "target", "change")
+    told = [tuple(getattr(record, name, None) for name in names) for record in caplog.records]
+    assert ("permission.changed", "member", "example.product.add", None, "revoked") in told
+    assert ("role.changed", "staff", None, key, "given") in told
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def test_commands_grant_give_and_list(site: Flask) -> None:
+    make_person(site)
+    run = site.test_cli_runner().invoke
+    for arguments in (["grant", "member", "api.city.edit"], ["give", "ada@example.org", "staff"]):
+        result = run(args=["accounts", *arguments])
+        assert result.exit_code == 0, result.output
+    assert "api.city.edit" in granted(site, "member")
+    assert names(site, "ada@example.org") == ["member", "staff"]
+    listed = run(args=["accounts", "roles"]).output
+    assert "member: api.city.add, api.city.edit, example.product.add, example.tag.add" in listed
+    assert run(args=["accounts", "revoke", "member", "api.city.edit"]).exit_code == 0
+    assert run(args=["accounts", "take", "ada@example.org", "staff"]).exit_code == 0
+    assert names(site, "ada@example.org") == ["member"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["grant", "nobody", "api.city.edit"],
+        ["grant", "member", "shop.order.edit"],
+        ["revoke", "member", "api.city.edit"],
+        ["give", "x@example.org", "staff"],
+        ["give", "ada@example.org", "king"],
+    ],
+)
+def test_command_says_what_it_cannot_do(site: Flask, arguments: list[str]) -> None:
+    make_person(site)
+    result = site.test_cli_runner().invoke(args=["accounts", *arguments])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+
+
+def test_matrix_shows_roles_of_ones_own(site: Flask) -> None:
+    make_person(site, ROOT, "Root", ["administrator"])
+    client = site.test_client()
+    sign_in(client, ROOT)
+    submit(client, "/accounts/roles/new", name="editor")
+    page = client.get("/accounts/access").text
+    assert ">Editor</th>" in page
+    assert "Undeclared" not in page

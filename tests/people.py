@@ -1,0 +1,37 @@
+"""Who sends the requests of a test that is not about who may, and of those that are about roles."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from flask import request
+from werkzeug.test import TestResponse
+
+from core.access import ANONYMOUS
+from core.access import Identity
+from core.access import permissions
+from core.access import roles
+from core.access import tell
+
+#: Sends a request as somebody: ``ask("member", "GET", "/")``; ``""`` is nobody.
+Ask = Callable[..., TestResponse]
+
+
+def editor() -> Identity:
+    """Return somebody who may do everything that needs a permission."""
+    return Identity(key="editor", name="Olga", permissions=frozenset(permissions()), via="session")
+
+
+def ask_with_roles(app: Flask) -> Ask:
+    """Let requests come from one person for each role, granted what the migrations grant, and from another member."""
+    with app.app_context():
+        granted = roles()
+    known = {name: Identity(name, name, granted[name], roles=frozenset({name}), via="session") for name in granted}
+    known["other"] = Identity("other", "Other", granted["member"], via="session")
+    tell(app, lambda: known.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    client = app.test_client()
+
+    def send(who: str, method: str, url: str, **more: Any) -> TestResponse:
+        return client.open(url, method=method, headers={"X-Who": who, **more.pop("headers", {})}, **more)
+
+    return send
