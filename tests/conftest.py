@@ -32,6 +32,8 @@ from playwright.sync_api import ConsoleMessage
 from playwright.sync_api import Page
 from playwright.sync_api import Request
 from playwright.sync_api import sync_playwright
+from sqlalchemy import MetaData
+from sqlalchemy import Table
 from sqlalchemy import create_engine
 from sqlalchemy import inspect
 from sqlalchemy import text
@@ -43,8 +45,11 @@ from werkzeug.serving import make_server
 import config as deployment
 from core import create_app
 from core import migrations
+from core.access import Identity
+from core.access import tell
 from services import db
 from tests import servers
+from tests.fronts import Front
 
 # A test sees the configuration that it sets, never that of the developer's shell.
 for _key in deployment.KEYS[1:]:
@@ -221,7 +226,7 @@ def new_database(databases: Databases) -> Iterator[Callable[[str], URL]]:
 
 
 class Platform:
-    """The database of the whole application on one engine: migrated once, emptied after each test."""
+    """The database of the whole application on one engine: migrated once, taken back to that after each test."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -230,14 +235,31 @@ class Platform:
         # Children before their parents.
         tables = reversed(inspect(self.engine).get_sorted_table_and_fkc_names())
         self.tables = [name for name, _ in tables if name and name != "alembic_version"]
+        self.rows = self._rows()
+
+    def _rows(self) -> list[tuple[Table, list[dict[str, Any]]]]:
+        """Read what the migrations themselves have written, parents first."""
+        metadata = MetaData()
+        found = []
+        with self.engine.connect() as connection:
+            for name in reversed(self.tables):
+                rows = connection.execute(text(f"SELECT * FROM {self._quote(name)}")).mappings().all()
+                if rows:
+                    table = Table(name, metadata, autoload_with=connection, resolve_fks=False)
+                    found.append((table, [dict(row) for row in rows]))
+        return found
+
+    def _quote(self, name: str) -> str:
+        return self.engine.dialect.identifier_preparer.quote(name)
 
     def empty(self) -> None:
-        quote = self.engine.dialect.identifier_preparer.quote
         with self.engine.begin() as connection:
             for statement in _BEFORE_EMPTYING.get(self.engine.dialect.name, ()):
                 connection.execute(text(statement))
-            for table in self.tables:
-                connection.execute(text(f"DELETE FROM {quote(table)}"))
+            for name in self.tables:
+                connection.execute(text(f"DELETE FROM {self._quote(name)}"))
+            for table, rows in self.rows:
+                connection.execute(table.insert(), rows)
 
 
 #: A test that left a transaction open shall fail here, not hang. MariaDB checks a row that refers to
@@ -278,7 +300,16 @@ def platform(platforms: dict[str, Platform], databases: Databases) -> Iterator[C
 
 
 @pytest.fixture
-def make_app(platform: Callable[[str], URL]) -> Iterator[Callable[..., Flask]]:
+def sender() -> Callable[[], Identity] | None:
+    """Return who sends all requests of a test; ``None`` for who they say that they are.
+
+    Tests that are not about who may say ``tests.people.editor``, for their folder in its conftest.py.
+    """
+    return None
+
+
+@pytest.fixture
+def make_app(platform: Callable[[str], URL], sender: Callable[[], Identity] | None) -> Iterator[Callable[..., Flask]]:
     """Make applications: ``make_app(url, installed_apps, KEY=value)``.
 
     Without a URL it is on the platform's SQLite database, without modules it is the whole
@@ -292,6 +323,8 @@ def make_app(platform: Callable[[str], URL]) -> Iterator[Callable[..., Flask]]:
         address = (url or platform("sqlite")).render_as_string(hide_password=False)
         environ = {"APP_ENV": "testing", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": address}
         app = create_app({**deployment.load(environ), **overrides}, installed_apps)
+        if sender is not None:
+            tell(app, sender)
         # pytest's own handlers, which configure_logging has taken away: caplog needs them.
         root.handlers += [handler for handler in handlers if handler not in root.handlers]
         made.append(app)
@@ -369,6 +402,25 @@ def start_redis() -> Iterator[Callable[..., servers.Server]]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def start_front() -> Iterator[Callable[..., Front]]:
+    """Serve applications by nginx and gunicorn: ``start_front("run:app", DATABASE_URL=…)`` gives a Front."""
+    running = []
+
+    def start(application: str, **variables: str) -> Front:
+        environ = {"APP_ENV": "testing", "SECRET_KEY": SECRET_KEY, "PROXY_HOPS": "1", "HTTPS": "true"}
+        environ["HSTS_SECONDS"] = "31536000"
+        try:
+            running.append(Front(application, {**environ, **variables}))
+        except servers.Missing as missing:
+            require(None, str(missing))
+        return running[-1]
+
+    yield start
+    for front in running:
+        front.stop()
 
 
 # --- the browser --------------------------------------------------------------------------------

@@ -21,26 +21,27 @@ from settings import INSTALLED_APPS
 #: What a module's files may be called besides plural nouns; the offers among them are collected by name.
 KNOWN_FILES = {
     *("routes", "api", "models", "schemas", "forms", "signals"),
-    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors"),
+    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks"),
 }
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
 #: What each package of the core may import besides itself and the files that all share.
 CORE_PACKAGES = {
     "fields": set(),
-    "crud": {"fields"},
-    "http": {"fields"},
-    "rest": {"fields", "crud", "http"},
-    "forms": {"fields", "crud", "http"},
-    "pages": {"fields", "crud", "http", "forms"},
+    "access": set(),
+    "crud": {"fields", "access"},
+    "http": {"fields", "access"},
+    "rest": {"fields", "access", "crud", "http"},
+    "forms": {"fields", "access", "crud", "http"},
+    "pages": {"fields", "access", "crud", "http", "forms"},
     "migrations": {"fields", "crud", "http"},
 }
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {
-    *("cursors", "declarations", "drivers", "exceptions", "faults", "lazy"),
-    *("models", "modules", "placeholders", "schemas", "signals", "words"),
+    *("cursors", "declarations", "drivers", "exceptions", "faults", "guards", "lazy"),
+    *("models", "modules", "placeholders", "schemas", "security_log", "signals", "words"),
 }
 #: Files of the core that put it together; nothing beneath may import them.
-CORE_TOP = {"__init__", "factory", "cli", "development", "layout", "menu"}
+CORE_TOP = {"__init__", "factory", "cli", "development", "doctor", "layout", "menu"}
 OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests"}
 
 

@@ -3,6 +3,8 @@
 from flask import Blueprint
 from flask import url_for
 
+from core.access import PUBLIC
+from core.http.policies import access
 from core.rest import Api
 from core.rest import ModelResource
 
@@ -34,6 +36,7 @@ CityResource.register(api, "/cities")
 
 
 @v1.get("", strict_slashes=False)
+@access(PUBLIC)
 def index() -> dict[str, str]:
     """Say which collections there are."""
     return {"countries": url_for(".countries"), "cities": url_for(".cities")}

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
+from core.models import Owned
 from core.models import Versioned
 from core.models import exact
 from services import db
@@ -32,7 +33,7 @@ class Country(db.Model):
     currency_code: Mapped[str | None] = mapped_column(exact(3), info={"description": "ISO 4217", "example": "EUR"})
 
 
-class City(Versioned, db.Model):
+class City(Owned, Versioned, db.Model):
     """A city; its id is that of GeoNames, or a new one."""
 
     __tablename__ = "api_city"

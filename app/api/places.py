@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from core.access import PUBLIC
+from core.access import permission
 from core.crud import Crud
 
 from .models import LONGEST_NAME
@@ -33,6 +35,8 @@ class Countries(Crud):
     filters = {"code": ("eq", "in"), "continent": ("eq", "in"), "population": ("gte", "lte")}
     sorts = ("name", "population", "area_km2", "code")
     order = ("name",)
+    # No face writes them.
+    access = {"list": PUBLIC, "get": PUBLIC}
 
 
 class Cities(Crud):
@@ -47,6 +51,13 @@ class Cities(Crud):
     }
     sorts = ("name", "population")
     order = ("-population",)
+    access = {
+        "list": PUBLIC,
+        "get": PUBLIC,
+        "create": permission("api.city.add"),
+        "update": permission("api.city.edit", owner="owner_key"),
+        "delete": permission("api.city.edit", owner="owner_key"),
+    }
 
     def check(self, item: City) -> None:
         """Keep the form in which the city is searched with its name."""

@@ -3,6 +3,9 @@
 from flask import render_template
 from flask import url_for
 
+from core.access import PUBLIC
+from core.http.policies import access
+
 from . import bp
 
 #: What the page shows to try: a sentence and the query string of the list of cities.
@@ -15,6 +18,7 @@ SAMPLES = (
 
 
 @bp.get("/")
+@access(PUBLIC)
 def index() -> str:
     """Show what the API is, what to try, and whose data it is."""
     cities = url_for("api.v1.cities", _external=True)

@@ -5,6 +5,8 @@ from typing import TypedDict
 
 from marshmallow.validate import Range
 
+from core.access import PUBLIC
+from core.http.policies import access
 from core.rest import make_reader
 
 from . import distances
@@ -35,6 +37,7 @@ class NearbyPlace(Place):
 place = make_reader(cities, CitySchema(only=tuple(Place.__annotations__)))
 
 
+@access(PUBLIC)
 def city(id: Annotated[int, Range(min=1, max=2**31 - 1)]) -> Place:
     """Return one city.
 
@@ -46,6 +49,7 @@ def city(id: Annotated[int, Range(min=1, max=2**31 - 1)]) -> Place:
     return Place(**found)
 
 
+@access(PUBLIC)
 def nearest_cities(
     latitude: Annotated[float, Range(min=-90, max=90)],
     longitude: Annotated[float, Range(min=-180, max=180)],

@@ -18,6 +18,7 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
 from core.models import Money
+from core.models import Owned
 from core.models import Timestamped
 from core.models import UtcDateTime
 from core.models import Versioned
@@ -45,7 +46,7 @@ product_tag = Table(
 )
 
 
-class Category(Timestamped, Versioned, db.Model):
+class Category(Owned, Timestamped, Versioned, db.Model):
     __tablename__ = "example_category"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -57,7 +58,7 @@ class Category(Timestamped, Versioned, db.Model):
         return self.name
 
 
-class Tag(Versioned, db.Model):
+class Tag(Owned, Versioned, db.Model):
     __tablename__ = "example_tag"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -67,7 +68,7 @@ class Tag(Versioned, db.Model):
         return self.name
 
 
-class Product(Timestamped, Versioned, db.Model):
+class Product(Owned, Timestamped, Versioned, db.Model):
     __tablename__ = "example_product"
     __table_args__ = (CheckConstraint("price >= 0", "price"), CheckConstraint("stock >= 0", "stock"))
 

@@ -1,5 +1,11 @@
-"""What can be done with the catalogue, without HTTP."""
+"""What can be done with the catalogue, without HTTP.
 
+Anybody reads. Whoever may add something also changes and deletes what is theirs; what others have added, and the
+shelves that it stands on, is for those who may edit it.
+"""
+
+from core.access import PUBLIC
+from core.access import permission
 from core.crud import Crud
 
 from .models import Category
@@ -14,6 +20,13 @@ class Categories(Crud):
     search = ("name", "description")
     sorts = ("name", "created_at")
     order = ("name",)
+    access = {
+        "list": PUBLIC,
+        "get": PUBLIC,
+        "create": permission("example.category.add"),
+        "update": permission("example.category.edit", owner="owner_key"),
+        "delete": permission("example.category.edit", owner="owner_key"),
+    }
 
 
 class Tags(Crud):
@@ -23,6 +36,13 @@ class Tags(Crud):
     search = ("name",)
     sorts = ("name",)
     order = ("name",)
+    access = {
+        "list": PUBLIC,
+        "get": PUBLIC,
+        "create": permission("example.tag.add"),
+        "update": permission("example.tag.edit", owner="owner_key"),
+        "delete": permission("example.tag.edit", owner="owner_key"),
+    }
 
 
 class Products(Crud):
@@ -39,6 +59,13 @@ class Products(Crud):
     }
     sorts = ("name", "sku", "category.name", "status", "price", "stock", "available_from", "created_at")
     order = ("name",)
+    access = {
+        "list": PUBLIC,
+        "get": PUBLIC,
+        "create": permission("example.product.add"),
+        "update": permission("example.product.edit", owner="owner_key"),
+        "delete": permission("example.product.edit", owner="owner_key"),
+    }
 
 
 categories = Categories()

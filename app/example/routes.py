@@ -6,6 +6,8 @@ from flask import redirect
 from flask import url_for
 from werkzeug.wrappers import Response
 
+from core.access import PUBLIC
+from core.http.policies import access
 from core.pages import Pages
 from core.pages.views import Answer
 
@@ -54,6 +56,7 @@ TagPages.register(bp, "/tags")
 
 
 @bp.get("/")
+@access(PUBLIC)
 def index() -> Response:
     """Lead to the products."""
     return redirect(url_for(".product_list"))

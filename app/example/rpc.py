@@ -7,6 +7,10 @@ from typing import TypedDict
 from marshmallow.validate import Length
 from marshmallow.validate import Range
 
+from core.access import PUBLIC
+from core.access import permission
+from core.http.policies import access
+
 from . import stock_movements as movements
 from .models import Reason
 from .models import StockMovement
@@ -29,6 +33,7 @@ class Moved(Movement):
     stock: int
 
 
+@access(PUBLIC)
 def stock(sku: Sku) -> int:
     """Return how many of a product are in stock.
 
@@ -39,6 +44,7 @@ def stock(sku: Sku) -> int:
     return movements.find(sku).stock
 
 
+@access(permission("example.stock.move"))
 def move_stock(
     sku: Sku, quantity: Annotated[int, Range(min=-1_000_000, max=1_000_000)], reason: Reason = Reason.CORRECTION
 ) -> Moved:
@@ -58,6 +64,7 @@ def move_stock(
     return {**_shown(movement), "stock": movement.product.stock}
 
 
+@access(PUBLIC)
 def stock_movements(sku: Sku, limit: Annotated[int, Range(min=1, max=100)] = 20) -> list[Movement]:
     """List the movements of a product, the newest first.
 

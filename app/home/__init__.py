@@ -2,6 +2,10 @@
 
 from flask import Blueprint
 
+from core.access import PUBLIC
+from core.http.policies import restrict
+
 bp = Blueprint("home", __name__, template_folder="templates")
+restrict(bp, PUBLIC)
 
 from . import routes

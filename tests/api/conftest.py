@@ -10,7 +10,9 @@ from flask.testing import FlaskClient
 from app.api.models import City
 from app.api.models import Country
 from app.api.places import fold
+from core.access import Identity
 from services import db
+from tests.people import editor
 
 
 class CountryFactory(SQLAlchemyModelFactory):
@@ -104,3 +106,9 @@ def macondo() -> dict[str, Any]:
 def make_site_city(site: Flask) -> Maker:
     """Make cities as ``make_city`` does, in the database of ``site``."""
     return city_maker(site)
+
+
+@pytest.fixture
+def sender() -> Callable[[], Identity]:
+    """Let somebody send the requests who may do everything."""
+    return editor

@@ -15,7 +15,9 @@ from app.example.models import Category
 from app.example.models import Product
 from app.example.models import Status
 from app.example.models import Tag
+from core.access import Identity
 from services import db
+from tests.people import editor
 
 
 class CategoryFactory(SQLAlchemyModelFactory):
@@ -115,3 +117,9 @@ def stand(site: Flask) -> Shop:
 def shop_of() -> Callable[[Flask], Shop]:
     """Return the catalogue of an application that the test makes."""
     return Shop
+
+
+@pytest.fixture
+def sender() -> Callable[[], Identity]:
+    """Let somebody send the requests who may do everything."""
+    return editor

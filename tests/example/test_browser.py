@@ -239,7 +239,7 @@ def _conflict(page: Page, base: str) -> None:
 
 def _without_token(page: Page, base: str) -> None:
     page.goto(f"{base}{LIST}/new")
-    page.evaluate("document.querySelector('[name=csrf_token]').value = ''")
+    page.evaluate("document.querySelector('main [name=csrf_token]').value = ''")
     page.get_by_role("button", name="Create").click()
     page.get_by_text("Error 400").wait_for()
 

@@ -65,7 +65,7 @@ def test_create_stores_what_was_entered_and_says_so(client: FlaskClient, shop: A
     assert stored == {
         "id": stored["id"], "name": "Jörg’s <b>hammer</b> 🔨", "sku": "HA-1", "category_id": category, "tags": [tag],
         "status": Status.DISCONTINUED, "price": Decimal("12.30"), "stock": 7, "available_from": date(2026, 2, 28),
-        "featured": True, "notes": "one\n two ", "version": 1,
+        "featured": True, "notes": "one\n two ", "version": 1, "owner_key": "editor",
     }  # fmt: skip
     page = client.get(answer.location)
     assert "Created product “Jörg’s &lt;b&gt;hammer&lt;/b&gt; 🔨”." in page.text
@@ -436,7 +436,7 @@ def test_edit_stores_every_change_and_counts_the_version(client: FlaskClient, sh
     assert stored == {
         "id": key, "name": "New", "sku": "NEW", "category_id": other, "tags": [new], "status": Status.DRAFT,
         "price": Decimal("1.50"), "stock": 0, "available_from": None, "featured": False, "notes": None,
-        "created_at": before["created_at"], "version": before["version"] + 1,
+        "created_at": before["created_at"], "version": before["version"] + 1, "owner_key": None,
     }  # fmt: skip
 
 

@@ -1,0 +1,47 @@
+"""Who may do what with the places: anyone reads, members keep their own, staff keep all."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.people import Ask
+from tests.people import ask_with_roles
+
+CITIES = "/api/v1/cities"
+
+
+@pytest.fixture
+def ask(app: Flask) -> Ask:
+    """Ask as somebody with a role."""
+    return ask_with_roles(app)
+
+
+@pytest.fixture
+def made(ask: Ask, make_country: Any, macondo: dict[str, Any]) -> str:
+    """Return the address of a city that a member has made."""
+    make_country()
+    answer = ask("member", "POST", CITIES, json=macondo)
+    assert answer.status_code == 201, answer.text
+    return str(answer.headers["Location"])
+
+
+def test_nobody_adds_a_city(ask: Ask, macondo: dict[str, Any]) -> None:
+    assert ask("", "POST", CITIES, json=macondo).status_code == 401
+
+
+def test_anyone_reads_whose_it_is_nobody_sees(ask: Ask, made: str) -> None:
+    answer = ask("", "GET", made)
+    assert answer.status_code == 200
+    assert "owner_key" not in answer.json
+
+
+@pytest.mark.parametrize(("who", "status"), [("", 401), ("other", 403), ("member", 200), ("staff", 200)])
+def test_city_is_changed_by_its_owner_and_by_staff(ask: Ask, made: str, who: str, status: int) -> None:
+    answer = ask(who, "PATCH", made, json={"population": 5}, headers={"If-Match": '"1"'})
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(("who", "status"), [("", 401), ("other", 403), ("member", 204), ("staff", 204)])
+def test_city_is_deleted_by_its_owner_and_by_staff(ask: Ask, made: str, who: str, status: int) -> None:
+    assert ask(who, "DELETE", made, headers={"If-Match": '"1"'}).status_code == status

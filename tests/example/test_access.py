@@ -1,0 +1,32 @@
+"""Who may do what with the catalogue."""
+
+import pytest
+from flask import Flask
+
+from tests.people import Ask
+from tests.people import ask_with_roles
+
+
+@pytest.fixture
+def ask(app: Flask) -> Ask:
+    """Ask as somebody with a role."""
+    return ask_with_roles(app)
+
+
+def test_shelves_are_for_staff(ask: Ask) -> None:
+    assert ask("", "GET", "/example/categories").status_code == 200
+    assert ask("", "GET", "/example/categories/new").status_code == 303
+    assert ask("member", "GET", "/example/categories/new").status_code == 403
+    assert ask("staff", "GET", "/example/categories/new").status_code == 200
+
+
+def test_page_offers_what_one_may_do(ask: Ask) -> None:
+    assert "/example/products/new" not in ask("", "GET", "/example/products").text
+    assert "/example/products/new" in ask("member", "GET", "/example/products").text
+
+
+def test_stock_is_moved_by_staff(ask: Ask) -> None:
+    call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": {"sku": "X", "quantity": 1}, "id": 1}
+    codes = {who: ask(who, "POST", "/rpc", json=call).json["error"]["code"] for who in ("", "member", "staff")}
+    # Nobody known, not allowed, and no such product.
+    assert codes == {"": -32006, "member": -32007, "staff": -32001}
