@@ -1,0 +1,61 @@
+"""What can be done with the history: list it, and prune it. No HTTP; changes are never changed."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from core.access import PUBLIC
+from core.access import permission
+from core.crud import Crud
+from services import db
+
+from .models import Change
+
+#: Who may read the changes of all rows.
+READ = permission("history.change.read")
+
+#: Rows that are deleted in one transaction.
+AT_ONCE = 1000
+
+
+class Changes(Crud):
+    """All changes, the newest first."""
+
+    model = Change
+    filters = {
+        "model": ("eq",),
+        "row_key": ("eq",),
+        "verb": ("eq",),
+        "actor_key": ("eq",),
+        "actor_name": ("eq", "startswith"),
+        "request_id": ("eq",),
+        "at": ("gte", "lt"),
+    }
+    order = ("-id",)
+    access = {"list": READ, "get": READ}
+
+
+class RowChanges(Changes):
+    """The changes of one row: whoever asks has been held to what they may do with the row."""
+
+    access = {"list": PUBLIC, "get": PUBLIC}
+
+
+changes = Changes()
+row_changes = RowChanges()
+
+
+def prune(before: datetime) -> int:
+    """Delete the changes that were made before a moment, some at a time, so that nobody waits long for a lock.
+
+    :return: how many
+    """
+    table, deleted = Change.__table__, 0
+    oldest = sa.select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(AT_ONCE)
+    while True:
+        ids = db.session.scalars(oldest).all()
+        db.session.execute(sa.delete(Change).where(Change.id.in_(ids)))
+        db.session.commit()
+        deleted += len(ids)
+        if len(ids) < AT_ONCE:
+            return deleted

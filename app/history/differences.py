@@ -1,0 +1,143 @@
+"""A change in words: what of which row, from what to what, by whom."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.fields.strict import Text
+from core.pages.display import label
+from core.words import words
+
+from .models import Change
+from .names import Names
+from .plans import Plan
+from .undos import Undo
+
+#: What is said for each verb.
+DONE = {"create": "Created", "update": "Updated", "delete": "Deleted"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One value of a row that is other than it was.
+
+    :param hidden: whether it is only told that it changed
+    """
+
+    label: str
+    before: Any = None
+    after: Any = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A change as a page shows it.
+
+    :param noun: what kind of row it is
+    :param row: the row, or ``None``
+    :param undone_by: the change that took it back
+    """
+
+    change: Change
+    noun: str
+    title: str
+    row: Any
+    differences: Sequence[Difference]
+    undone_by: int | None = None
+
+    @property
+    def done(self) -> str:
+        """What was done, in a word."""
+        return DONE[self.change.verb]
+
+    @property
+    def who(self) -> str:
+        """By whom, in words."""
+        if self.change.actor_key is not None:
+            return self.change.actor_name or self.change.actor_key
+        return "a command" if self.change.via == "command" else "somebody who was not signed in"
+
+
+def tell(changes: Sequence[Change], undone: dict[int, int]) -> list[Telling]:
+    """Put changes into words.
+
+    :param undone: change to the one that took it back
+    """
+    names = Names(changes)
+    return [_tell(change, names, undone.get(change.id)) for change in changes]
+
+
+def _tell(change: Change, names: Names, undone_by: int | None) -> Telling:
+    plan, row = names.plans.get(change.model), names.row(change)
+    noun = noun_of(plan, change.model)
+    title = str(row) if row is not None else _name(plan, change) or change.row_key
+    return Telling(change, noun, title, row, differences(change, names), undone_by)
+
+
+def noun_of(plan: Plan | None, table: str) -> str:
+    """Return what a row is called: ``product``; of a model that is not there any more, the table."""
+    return table if plan is None else words(plan.mapper.class_.__name__)
+
+
+def label_of(plan: Plan, name: str) -> str:
+    """Return what people call a column; of a foreign key without a label they know the relationship."""
+    column = plan.mapper.columns.get(name) if name in plan.columns else None
+    has_label = column is not None and "label" in column.info
+    return label(plan.mapper.class_, name if has_label else plan.pointers.get(name, name))
+
+
+def steps(undo: Undo) -> tuple[list[Difference], list[Difference]]:
+    """Return what would be set back, from what it is now; and what has changed since, to what it is now."""
+    plan, change = undo.plan, undo.change
+    before, after = change.before or {}, change.after or {}
+    current = {} if undo.item is None else plan.write({name: getattr(undo.item, name) for name in undo.later})[0]
+    later = Change(model=change.model, row_key=change.row_key, verb="update", before=after, after=current)
+    names = Names([change, later])
+
+    def step(name: str, values: Mapping[str, Any], to: Mapping[str, Any]) -> Difference:
+        shown = [names.value(plan, name, side[name]) if name in side else None for side in (values, to)]
+        return Difference(label_of(plan, name), *shown)
+
+    back = [] if undo.verb == "delete" else [step(name, after, before) for name in undo.names]
+    return back, [step(name, after, current) for name in undo.later]
+
+
+def differences(change: Change, names: Names) -> list[Difference]:
+    """Return what of the row has changed, in the order of its columns; without what a new row leaves empty."""
+    plan = names.plans.get(change.model)
+    before, after = change.before or {}, change.after or {}
+    found = {*before, *after, *(change.hidden or ())}
+    order = [*plan.columns, *plan.links] if plan is not None else []
+    ordered = [name for name in order if name in found] + sorted(found - {*order})
+    told = (_difference(change, names, plan, name) for name in ordered)
+    return [one for one in told if one.hidden or one.before not in _EMPTY or one.after not in _EMPTY]
+
+
+#: Says nothing beside nothing.
+_EMPTY = (None, "", [])
+
+
+def _difference(change: Change, names: Names, plan: Plan | None, name: str) -> Difference:
+    text = words(name).capitalize() if plan is None else label_of(plan, name)
+    if name in (change.hidden or ()):
+        return Difference(text, hidden=True)
+    values = [
+        None if side is None or name not in side else names.value(plan, name, side[name]) if plan else side[name]
+        for side in (change.before, change.after)
+    ]
+    return Difference(text, *values)
+
+
+def _name(plan: Plan | None, change: Change) -> str | None:
+    """Return what a row that is gone was called: its first text."""
+    values = change.before or change.after or {}
+    for name, field in plan.columns.items() if plan is not None else ():
+        column = plan.mapper.columns[name]
+        speaks = isinstance(field, Text) and not (
+            column.primary_key or column.foreign_keys or column.info.get("hidden")
+        )
+        if speaks and values.get(name):
+            return str(values[name])
+    return None

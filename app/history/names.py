@@ -1,0 +1,95 @@
+"""The rows that changes speak of, read at once, so that people see names and not numbers."""
+
+from collections.abc import Hashable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.access import allowed
+from core.crud import readers
+from services import db
+
+from .models import Change
+from .plans import Plan
+from .plans import Unreadable
+from .recorders import plans_of
+
+#: A table and a key in it.
+Place = tuple[str, Hashable]
+
+
+class Names:
+    """Finds the rows of a page of changes: those that changed, and those that they point to."""
+
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self.plans = {plan.table: plan for plan in plans_of().values()}
+        wanted: dict[str, set[Hashable]] = {}
+        for change in changes:
+            for table, key in self._places(change):
+                wanted.setdefault(table, set()).add(key)
+        self.rows: dict[Place, Any] = {}
+        for table, keys in wanted.items():
+            self.rows |= {(table, key): row for key, row in _read(self.plans[table], keys).items()}
+
+    def row(self, change: Change) -> Any:
+        """Return the row that changed; ``None`` if it is gone, or not for whoever is asking."""
+        return self.rows.get((change.model, change.row_key))
+
+    def value(self, plan: Plan, name: str, value: Any) -> Any:
+        """Return a recorded value as it is shown: a row in place of its key, where there is one."""
+        if name in plan.links:
+            table = plan.links[name].model.__table__.name
+            found = [self.rows.get((table, str(key)), key) for key in value]
+            return found if all(hasattr(one, "__mapper__") for one in found) else ", ".join(map(str, found))
+        target = _target(plan, name)
+        if target is not None and (target, str(value)) in self.rows:
+            return self.rows[target, str(value)]
+        try:
+            return plan.read(name, value)
+        except Unreadable:
+            return value
+
+    def _places(self, change: Change) -> Iterator[Place]:
+        plan = self.plans.get(change.model)
+        if plan is None:
+            return
+        yield change.model, change.row_key
+        for values in (change.before, change.after):
+            for name, value in (values or {}).items():
+                for table, key in _pointed(plan, name, value):
+                    if table in self.plans:
+                        yield table, key
+
+
+def _pointed(plan: Plan, name: str, value: Any) -> Iterator[Place]:
+    """Yield the rows that a recorded value points to."""
+    if name in plan.links:
+        yield from ((plan.links[name].model.__table__.name, str(key)) for key in value)
+    target = _target(plan, name)
+    if target is not None and value is not None:
+        yield target, str(value)
+
+
+def _target(plan: Plan, name: str) -> str | None:
+    """Return the table whose rows a column points to by their keys."""
+    column = plan.mapper.columns.get(name) if name in plan.columns else None
+    for key in column.foreign_keys if column is not None else ():
+        if key.column.primary_key and len(key.column.table.primary_key) == 1:
+            return str(key.column.table.name)
+    return None
+
+
+def _read(plan: Plan, texts: Iterable[Hashable]) -> Mapping[Hashable, Any]:
+    """Return rows by the texts of their keys, those that whoever is asking may read."""
+    model = plan.mapper.class_
+    policy = readers.policy_of(model)
+    if len(plan.mapper.primary_key) != 1 or (policy is not None and not allowed(policy)):
+        return {}
+    name = plan.mapper.get_property_by_column(plan.mapper.primary_key[0]).key
+    keys = [key for text in texts if (key := plan.key_of(str(text))) is not None]
+    select = readers.narrow(sa.select(model).where(getattr(model, name).in_(keys)), model, "get")
+    rows = db.session.scalars(select).unique().all()
+    return {plan.key_text(plan.mapper.primary_key_from_instance(row)): row for row in rows}

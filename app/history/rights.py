@@ -1,0 +1,71 @@
+"""Who may see what has happened to a row, and take it back."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.access import PUBLIC
+from core.access import allowed
+from core.access import identity
+from core.access import require
+from core.crud.served import served
+from core.exceptions import NotFound
+from services import db
+
+from .changes import READ
+from .models import Change
+from .plans import Plan
+from .plans import Unreadable
+
+
+def may_see(model: type[Any], item: Any) -> bool:
+    """Return whether whoever is asking may see the history of a row.
+
+    Who may read the whole history, and who may update the row: its owner, where rows have owners. That anybody may
+    update it does not tell anybody who has.
+
+    :param item: the row, or what :func:`subject` makes of one that is gone
+    """
+    if allowed(READ):
+        return True
+    verbs = served().get(model)
+    policy = None if verbs is None else verbs.verbs.access.get("update")
+    return policy is not None and policy is not PUBLIC and identity().is_known and allowed(policy, item)
+
+
+def require_sight(model: type[Any], item: Any) -> None:
+    """Hold whoever is asking to :func:`may_see`.
+
+    :raises Unauthenticated: if it is not known who they are
+    :raises Forbidden: if it is known, and they may not
+    """
+    if not may_see(model, item):
+        require(READ)
+
+
+def subject(plan: Plan, key: str) -> Any:
+    """Return the row that the policies are asked about, or what is known of one that is gone.
+
+    :raises NotFound: if there never was one
+    """
+    parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
+    item = None if parsed is None else db.session.get(plan.mapper.class_, parsed)
+    if item is not None:
+        return item
+    chosen = sa.select(Change).where(Change.model == plan.table, Change.row_key == key, Change.verb != "update")
+    last = db.session.scalars(chosen.order_by(Change.id.desc()).limit(1)).one_or_none()
+    if last is None:
+        raise NotFound("There is no such row, and never was.")
+    return as_it_was(plan, last)
+
+
+def as_it_was(plan: Plan, change: Change) -> Any:
+    """Return what is known of a row that is gone, for the policies: whose it was."""
+    values = {}
+    for name, value in (change.before or change.after or {}).items():
+        try:
+            values[name] = plan.read(name, value) if name in plan.columns else None
+        except Unreadable:
+            values[name] = None
+    return SimpleNamespace(**{**dict.fromkeys(plan.columns), **values})

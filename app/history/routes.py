@@ -1,0 +1,168 @@
+"""The pages of the history: all changes, those of one row, and the question before one is taken back."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+from flask import flash
+from flask import redirect
+from flask import render_template
+from flask import request
+from flask import url_for
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from core.access import SIGNED_IN
+from core.crud import Page
+from core.exceptions import BadQuery
+from core.exceptions import NotFound
+from core.http.links import cursor_urls
+from core.http.links import single_args
+from core.http.policies import access
+from core.pages.model_pages import page_of
+from services import db
+
+from . import bp
+from . import rights
+from . import undos
+from .changes import READ
+from .changes import changes
+from .changes import row_changes
+from .differences import Telling
+from .differences import noun_of
+from .differences import steps
+from .differences import tell
+from .plans import Plan
+from .recorders import plans_of
+
+Answer = str | Response | tuple[str, int]
+
+
+@bp.get("/")
+@access(READ)
+def index() -> Response:
+    """Lead to all changes."""
+    return redirect(url_for(".change_list"))
+
+
+@bp.get("/changes")
+@access(READ)
+def change_list() -> Answer:
+    """Show all changes, the newest first; with 400 and the form if the question is wrong."""
+    nouns = sorted((plan.table, noun_of(plan, plan.table)) for plan in plans_of().values())
+    try:
+        asked = single_args()
+        page = changes.list(changes.listing.parse(_query(asked)))
+    except BadQuery as error:
+        return _list("list", None, errors=error.errors, nouns=nouns), 400
+    return _list("list", page, errors={}, nouns=nouns)
+
+
+@bp.get("/rows/<table>/<key>")
+@access(SIGNED_IN)
+def row(table: str, key: str) -> Answer:
+    """Show what has happened to one row; what is gone has a history as well."""
+    plan = _plan(table)
+    subject = _subject(plan, key)
+    cursor = {name: text for name, text in single_args().items() if name == "cursor"}
+    page = row_changes.list(row_changes.listing.parse({**cursor, "model": table, "row_key": key}))
+    item = subject if isinstance(subject, plan.mapper.class_) else None
+    may_undo = {verb: undos.may_undo(plan, verb, item) for verb in undos.REVERSE}
+    return _list("row", page, noun=noun_of(plan, table), key=key, may_undo=may_undo)
+
+
+@bp.route("/changes/<key>/undo", methods=["GET", "POST"])
+@access(SIGNED_IN)
+def undo(key: str) -> Answer:
+    """Ask whether to take a change back, or take it back."""
+    change = row_changes.get(key)
+    plan = _plan(change.model)
+    _subject(plan, change.row_key)
+    problems: tuple[str, ...] = ()
+    if request.method == "POST":
+        try:
+            return _take_back(undos.prepare(plan, change, lock=True))
+        except undos.Refused as refused:
+            # A verb that refuses has undone the session, and with it what was read.
+            db.session.rollback()
+            problems, change = refused.reasons, row_changes.get(key)
+    found = undos.prepare(plan, change)
+    found.require()
+    (telling,) = tell([change], undos.undone_by([change]))
+    back, later = steps(found)
+    faults = [*problems, *(fault for fault in found.faults if fault not in problems)]
+    context = {"telling": telling, "undo": found, "faults": faults, "back": back, "later": later}
+    return render_template("history/undo.html", **context), 409 if problems else 200
+
+
+def _take_back(found: undos.Undo) -> Response:
+    """Take a change back, and lead to what came of it."""
+    table, key = found.change.model, found.change.row_key
+    item = undos.run(found, _version(found), partly="partly" in request.form)
+    target = None if item is None else page_of(item)
+    db.session.commit()
+    flash("The change was taken back.", "success")
+    return redirect(target or url_for(".row", table=table, key=key), 303)
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _query(asked: Mapping[str, str]) -> dict[str, str]:
+    """Bring what the form of the page asks into the words of the list.
+
+    :raises BadQuery: if the day is none
+    """
+    found = {name: text for name, text in asked.items() if name not in ("actor", "day") and text}
+    if asked.get("actor"):
+        found["actor_name__startswith"] = asked["actor"]
+    if asked.get("day"):
+        try:
+            day = datetime.combine(date.fromisoformat(asked["day"]), datetime.min.time(), UTC)
+            end = day + timedelta(days=1)
+        except (ValueError, OverflowError):
+            raise BadQuery({"day": ["Not a day: write 2026-01-31."]}) from None
+        found |= {"at__gte": day.isoformat(), "at__lt": end.isoformat()}
+    return found
+
+
+def _list(template: str, page: Page | None, **context: Any) -> str:
+    """Render a page of changes, each in words."""
+    tellings: list[Telling] = [] if page is None else tell(page.items, undos.undone_by(page.items))
+    places = {} if page is None else {"next": page.next, "previous": page.previous}
+    links = cursor_urls({name: cursor for name, cursor in places.items() if cursor})
+    return render_template(f"history/{template}.html", page=page, tellings=tellings, links=links, **context)
+
+
+def _plan(table: str) -> Plan:
+    """Return the plan of a table.
+
+    :raises NotFound: if none of its rows are recorded
+    """
+    for plan in plans_of().values():
+        if plan.table == table:
+            return plan
+    raise NotFound(f"There is no history of {table}.")
+
+
+def _subject(plan: Plan, key: str) -> Any:
+    """Return a row, or what is known of one that is gone, to whoever may see its history.
+
+    :raises Forbidden: if whoever is asking may not
+    """
+    found = rights.subject(plan, key)
+    rights.require_sight(plan.mapper.class_, found)
+    return found
+
+
+def _version(found: undos.Undo) -> int | None:
+    """Read which version of the row the page was made from."""
+    if found.version is None:
+        return None
+    text = request.form.get("version", "")
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadRequest("The form does not say which version of the row it was made from: load it again.")
+    return int(text)

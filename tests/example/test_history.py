@@ -1,0 +1,49 @@
+"""The catalogue has a history; movements of stock are one themselves."""
+
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.example.models import Product
+from app.history.models import Change
+from services import db
+from tests.example.conftest import Shop
+
+
+def changes(app: Flask) -> list[tuple[str, str, str]]:
+    """Return (table, verb, by whom) of the whole history, the oldest first."""
+    with app.app_context():
+        found = db.session.scalars(sa.select(Change).order_by(Change.id))
+        return [(one.model, one.verb, one.actor_name) for one in found]
+
+
+def test_product_leads_to_its_history_and_back(shop: Shop, client: FlaskClient) -> None:
+    shop.app.config["WTF_CSRF_ENABLED"] = False
+    key = shop.product(name="Hammer", tags=[shop.tag(name="New")])
+    page = client.get(f"/example/products/{key}").text
+    assert f'href="/history/rows/example_product/{key}"' in page
+    client.post(f"/example/products/{key}/delete", data={"version": "1"})
+    assert shop.read(Product, key) is None
+    (last,) = changes(shop.app)[-1:]
+    assert last == ("example_product", "delete", "Edith")
+    number = _last(shop.app)
+    assert client.post(f"/history/changes/{number}/undo").headers["Location"] == f"/example/products/{key}"
+    row = shop.read(Product, key)
+    assert row is not None
+    assert (row["name"], len(row["tags"]), row["version"]) == ("Hammer", 1, 2)
+
+
+def test_movement_of_stock_is_a_change_of_the_product(shop: Shop, client: FlaskClient) -> None:
+    shop.product(sku="HA-1", stock=3)
+    call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", 4, "DELIVERY"], "id": 1}
+    assert client.post("/rpc", json=call).json["result"]["stock"] == 7
+    with shop.app.app_context():
+        change = db.session.get_one(Change, _last(shop.app))
+        assert (change.before, change.after, change.actor_name) == ({"stock": 3}, {"stock": 7}, "Edith")
+    assert not [one for one in changes(shop.app) if one[0] == "example_stock_movement"]
+
+
+def _last(app: Flask) -> int:
+    with app.app_context():
+        found: int = db.session.scalars(sa.select(sa.func.max(Change.id))).one()
+        return found

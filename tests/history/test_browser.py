@@ -1,0 +1,71 @@
+"""The history in a real browser: from a row to what it was, without JavaScript, for everybody."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+
+from tests.history.conftest import EVA
+from tests.history.conftest import Office
+from tests.history.ledger import Group
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+VIOLATIONS = "axe.run().then(found => found.violations.map(one => [one.id, one.nodes[0].html]))"
+
+
+@pytest.fixture
+def plain(browser: Browser) -> Iterator[Page]:
+    """Return a page that runs no JavaScript."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def key(desk: Office) -> int:
+    """Let there be an entry with a history, of which a part was changed again; Eva sits at the desk."""
+    group = desk.add(Group, name="House")
+    key = desk.add(title="Rent", amount=Decimal(5), pin="1234")
+    desk.change(key, title="Lease", amount=Decimal(6), group_id=group)
+    desk.change(key, title="Hire", pin="5678")
+    desk.delete(desk.add(title="Mistake"))
+    desk.who = EVA
+    return key
+
+
+def test_way_from_a_row_to_what_it_was(
+    plain: Page, desk: Office, key: int, live_server: Callable[[Flask], str]
+) -> None:
+    plain.goto(f"{live_server(desk.app)}/ledger/entries/{key}")
+    plain.get_by_role("link", name="History", exact=True).last.click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("History of Hire")
+    plain.get_by_role("link", name="Undo").first.click()
+    expect(plain.get_by_role("table")).to_contain_text("Lease")
+    plain.get_by_role("button", name="Set it back").click()
+    expect(plain.get_by_role("status")).to_have_text("The change was taken back.")
+    expect(plain.get_by_role("heading", level=1)).to_have_text("Lease")
+
+
+@pytest.mark.parametrize("name", ["all", "row", "new", "partly", "update", "gone"])
+def test_pages_are_for_everybody(
+    page: Page, desk: Office, key: int, live_server: Callable[[Flask], str], name: str
+) -> None:
+    paths = {"all": "/history/changes", "row": f"/history/rows/ledger_entry/{key}"}
+    for kind, number in {"new": 1, "partly": 2, "update": 3, "gone": 5}.items():
+        paths[kind] = f"/history/changes/{desk.changes()[number].id}/undo"
+    page.goto(f"{live_server(desk.app)}{paths[name]}")
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for width in (1280, 360):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert not page.evaluate(VIOLATIONS), f"{scheme}, {width} px"
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"wider than {width} px"

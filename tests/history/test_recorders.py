@@ -1,0 +1,304 @@
+"""What is written is recorded, whoever writes it, as it was and as it became."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from app.history.plans import make_plan
+from core.access import ANONYMOUS
+from core.access import acting_as
+from core.signals import row_written
+from services import db
+from tests.history import ledger
+from tests.history.conftest import ANA
+from tests.history.conftest import EVA
+from tests.history.conftest import Office
+from tests.history.ledger import Entry
+from tests.history.ledger import Group
+from tests.history.ledger import Kind
+from tests.history.ledger import Label
+
+FULL: dict[str, Any] = {
+    "title": "Rent für März 🏠",
+    "amount": Decimal("1234.50"),
+    "day": date(2026, 2, 28),
+    "clock": time(23, 59, 59, 123456),
+    # MariaDB keeps whole seconds of an interval.
+    "span": timedelta(days=3, hours=4, seconds=5),
+    "due_at": datetime(2026, 3, 1, 12, 30, 15, 678901, UTC),
+    "local": datetime(2026, 3, 1, 12, 30, 15, 678901),
+    "kind": Kind.EXPENSE,
+    "mood": "wild",
+    "data": {"a": [1, 2.5, None, {"deep": True}], "é": "ü"},
+    "blob": bytes(range(256)),
+    "ratio": 0.1 + 0.2,
+    "token": uuid.UUID("12345678-1234-5678-1234-567812345678"),
+    "flag": False,
+    "big": 2**62 + 1,
+    "body": "A long one.",
+}
+
+
+def test_create_is_recorded_whole(office: Office) -> None:
+    group = office.add(Group, name="House")
+    labels = [office.add(Label, name=name) for name in ("red", "blue")]
+    with office.app.app_context():
+        assert office.changes()[0].before is None
+
+    key = office.write(lambda: _create(group, labels), ANA)
+
+    change = office.last()
+    assert (change.model, change.row_key, change.verb, change.before) == ("ledger_entry", str(key), "create", None)
+    assert (change.actor_key, change.actor_name, change.via) == ("ana-key", "Ana", "session")
+    assert change.after is not None
+    assert change.after["amount"] == "1234.50"
+    assert change.after["kind"] == "EXPENSE"
+    assert change.after["labels"] == sorted(labels)
+    assert change.after["stock"] == 7  # what the database has set
+    assert change.after["group_id"] == group
+    assert change.after["owner_key"] == "ana-key"
+    assert change.hidden is None
+    assert timedelta(0) <= datetime.now(UTC) - change.at < timedelta(minutes=1)
+
+
+def _create(group: int, labels: list[int]) -> Entry:
+    rows = [db.session.get_one(Label, key) for key in labels]
+    found: Entry = ledger.entries.create({**FULL, "group_id": group, "labels": rows})
+    return found
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_each_value_is_read_back_as_it_was(office: Office, name: str) -> None:
+    office.add(**{"title": "x", name: FULL[name]})
+    change = office.last()
+    with office.app.app_context():
+        plan = make_plan(sa.inspect(Entry))
+        assert change.after is not None
+        found = plan.read(name, change.after[name])
+        assert (found, type(found)) == (FULL[name], type(FULL[name]))
+        stored = db.session.get_one(Entry, int(change.row_key))
+        assert plan.holds(stored, name, change.after[name])
+
+
+def test_update_records_what_has_changed_only(office: Office) -> None:
+    key = office.add(title="Rent", amount=Decimal(5))
+    office.change(key, title="Rent", amount=Decimal("7.25"), kind=Kind.EXPENSE)
+    change = office.last()
+    assert (change.verb, change.row_key) == ("update", str(key))
+    assert change.before == {"amount": "5.00", "kind": "INCOME"}
+    assert change.after == {"amount": "7.25", "kind": "EXPENSE"}
+
+
+def test_update_that_changes_nothing_is_not_recorded(desk: Office) -> None:
+    key = desk.add(title="Rent")
+    desk.change(key, title="Rent")
+    assert len(desk.changes()) == 1
+
+
+def test_links_are_recorded(office: Office) -> None:
+    red, blue = (office.add(Label, name=name) for name in ("red", "blue"))
+    key = office.add(title="Rent")
+    office.write(lambda: _link(key, [red, blue]))
+    office.write(lambda: _link(key, [blue]))
+    first, second = office.changes()[-2:]
+    assert (first.before, first.after) == ({"labels": []}, {"labels": [red, blue]})
+    assert (second.before, second.after) == ({"labels": [red, blue]}, {"labels": [blue]})
+
+
+def _link(key: int, labels: list[int]) -> None:
+    ledger.entries.update(ledger.entries.get(key), {"labels": [db.session.get_one(Label, one) for one in labels]})
+
+
+def test_delete_records_the_whole_row(office: Office) -> None:
+    red = office.add(Label, name="red")
+    key = office.write(lambda: _create(office.add(Group, name="House"), [red]))
+    office.write(lambda: ledger.entries.delete(db.session.get_one(Entry, key)))
+    change = office.last()
+    assert (change.verb, change.after) == ("delete", None)
+    assert change.before is not None
+    assert change.before["labels"] == [red]
+    assert change.before["body"] == "A long one."  # a column that nobody had read
+    assert set(change.before) == set(FULL) | {
+        *("id", "owner_key", "created_at", "updated_at", "version", "stock", "group_id", "labels")
+    }
+
+
+def test_secret_is_told_of_and_not_kept(office: Office) -> None:
+    key = office.add(title="Rent", pin="hunter2")
+    assert office.last().hidden == ["pin"]
+    office.change(key, pin="hunter3", title="Lease")
+    assert office.last().hidden == ["pin"]
+    assert office.last().after == {"title": "Lease"}
+    office.delete(key)
+    assert office.last().hidden == ["pin"]
+    told = [(one.before, one.after) for one in office.changes()]
+    assert "hunter" not in str(told)
+
+
+def test_column_that_says_so_is_not_recorded(desk: Office) -> None:
+    key = desk.add(title="Rent")
+    desk.change(key, reads=5)
+    assert len(desk.changes()) == 1
+    assert desk.changes()[0].after is not None
+    assert "reads" not in desk.changes()[0].after
+
+
+def test_value_that_was_never_read_is_known_nevertheless(office: Office) -> None:
+    key = office.add(title="Rent", amount=Decimal(3))
+
+    def work() -> None:
+        entry = db.session.get_one(Entry, key)
+        db.session.expire(entry)
+        entry.title = "Lease"
+
+    office.write(work)
+    assert (office.last().before, office.last().after) == ({"title": "Rent"}, {"title": "Lease"})
+
+
+def test_expression_is_recorded_as_what_it_became(office: Office) -> None:
+    key = office.add(title="Rent", big=20)
+
+    def work() -> None:
+        db.session.get_one(Entry, key).big = Entry.big + 1  # type: ignore[assignment]
+
+    office.write(work)
+    assert (office.last().before, office.last().after) == ({"big": 20}, {"big": 21})
+
+
+def test_rows_of_one_flush_cost_one_insert(office: Office) -> None:
+    statements: list[str] = []
+
+    def work() -> None:
+        engine = db.engine
+        sa.event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        db.session.add_all([Group(name=f"Group {number}") for number in range(3)])
+
+    office.write(work)
+    assert len([one for one in statements if "history_change" in one]) == 1
+    assert [one.verb for one in office.changes()] == ["create"] * 3
+
+
+def test_what_is_rolled_back_leaves_no_history(office: Office) -> None:
+    with office.app.app_context(), acting_as(EVA):
+        ledger.groups.create({"name": "House"})
+        savepoint = db.session.begin_nested()
+        ledger.groups.create({"name": "Garden"})
+        savepoint.rollback()
+        db.session.commit()
+        ledger.groups.create({"name": "Garage"})
+        db.session.rollback()
+    assert [one.after for one in office.changes()] == [{"id": office.changes()[0].after["id"], "name": "House"}]
+
+
+def test_flush_that_fails_leaves_nothing_for_the_next_one(office: Office) -> None:
+    office.add(Group, name="House")
+    with office.app.app_context(), acting_as(EVA):
+        db.session.add_all([Group(name="Garden"), Group(name="House")])
+        with pytest.raises(sa.exc.IntegrityError):
+            db.session.flush()
+        db.session.rollback()
+        ledger.groups.create({"name": "Garage"})
+        db.session.commit()
+    assert [one.after["name"] for one in office.changes()] == ["House", "Garage"]
+
+
+@pytest.mark.parametrize(("model", "values"), [(ledger.Draft, {"text": "x"}), (ledger.Stamp, {"text": "x"})])
+def test_model_without_a_history_has_none(desk: Office, model: type[Any], values: dict[str, Any]) -> None:
+    desk.write(lambda: db.session.add(model(**values)))
+    assert not desk.changes()
+
+
+def test_nobody_is_recorded_as_nobody(desk: Office) -> None:
+    desk.add(Label, who=ANONYMOUS, name="red")
+    assert (desk.last().actor_key, desk.last().actor_name) == (None, "")
+
+
+def test_command_is_recorded_as_one(desk: Office) -> None:
+    with desk.app.app_context():
+        ledger.labels.create({"name": "red"})
+        db.session.commit()
+    assert (desk.last().actor_key, desk.last().via, desk.last().request_id) == (None, "command", None)
+
+
+def test_statement_says_what_it_has_done(office: Office) -> None:
+    key = office.add(title="Rent", big=1)
+
+    def work() -> None:
+        db.session.execute(sa.update(Entry).where(Entry.id == key).values(big=5))
+        row_written.send(Entry, key=key, before={"big": 1}, after={"big": 5})
+
+    office.write(work)
+    change = office.last()
+    assert (change.verb, change.row_key, change.before, change.after) == ("update", str(key), {"big": 1}, {"big": 5})
+
+
+def test_statement_of_a_model_without_a_history_is_not_recorded(desk: Office) -> None:
+    desk.write(lambda: row_written.send(ledger.Draft, key=1, before=None, after={"text": "x"}))
+    assert not desk.changes()
+
+
+def test_application_without_the_module_records_nothing(make_office: Callable[..., Office]) -> None:
+    make_office("sqlite")
+    office = make_office("sqlite", [ledger.__name__])
+    office.add(Label, name="red")
+    assert not office.changes()
+
+
+def test_reading_costs_no_statement(desk: Office) -> None:
+    key = desk.add(title="Rent")
+    statements: list[str] = []
+    with desk.app.app_context():
+        sa.event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    client = desk.client()
+    assert client.get(f"/ledger/entries/{key}").status_code == 200
+    assert not [one for one in statements if "history_change" in one]
+
+
+# --- faces --------------------------------------------------------------------------------------
+
+
+def test_pages_record_who_and_in_which_request(office: Office) -> None:
+    client = office.client(EVA)
+    office.app.config["WTF_CSRF_ENABLED"] = False
+    answer = client.post("/ledger/groups/new", data={"name": "House"}, headers={"X-Request-ID": "request-0001"})
+    assert answer.status_code == 303
+    change = office.last()
+    assert (change.actor_name, change.request_id, change.verb) == ("Eva", "request-0001", "create")
+
+
+def test_rest_and_bulk_are_recorded(office: Office) -> None:
+    client = office.client(EVA)
+    made = client.post("/ledger/api/v1/entries", json={"title": "Rent"})
+    assert made.status_code == 201
+    operations = [
+        {"method": "create", "data": {"title": "Heating"}},
+        {"method": "create", "data": {"title": None}},
+        {"method": "update", "key": made.json["id"], "version": 1, "data": {"title": "Lease"}},
+        {"method": "delete", "key": made.json["id"], "version": 2},
+    ]
+    client.post("/ledger/api/v1/entries:bulk", json={"operations": operations})
+    told = [(one.verb, (one.after or one.before)["title"], one.actor_name) for one in office.changes()]
+    assert told == [
+        ("create", "Rent", "Eva"),
+        ("create", "Heating", "Eva"),
+        ("update", "Lease", "Eva"),
+        ("delete", "Lease", "Eva"),
+    ]
+
+
+def test_two_applications_of_one_process_have_their_own(make_office: Callable[..., Any], make_app: Any) -> None:
+    first, second = make_office("sqlite"), make_office("sqlite", [ledger.__name__])
+    assert isinstance(first.app, Flask)
+    second.add(Label, name="red")
+    first.add(Label, name="blue")
+    assert [one.after["name"] for one in first.changes()] == ["blue"]

@@ -1,0 +1,300 @@
+"""The pages of the history: who may see what, and the question before a change is taken back."""
+
+import re
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+
+from app.history import changes
+from app.history.models import Change
+from core.access import ANONYMOUS
+from core.access import Identity
+from core.models import now
+from services import db
+from tests.history.conftest import ANA
+from tests.history.conftest import BEN
+from tests.history.conftest import EVA
+from tests.history.conftest import RUT
+from tests.history.conftest import Office
+from tests.history.ledger import Entry
+from tests.history.ledger import Group
+from tests.history.ledger import Label
+
+ALL = "/history/changes"
+
+
+def row(key: int, table: str = "ledger_entry") -> str:
+    return f"/history/rows/{table}/{key}"
+
+
+def told(page: str) -> list[str]:
+    """Return the headings of the changes on a page."""
+    found = re.findall(r"<h2>(.*?)</h2>", page, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]*>", " ", one).split()) for one in found]
+
+
+# --- who may see --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (ANA, 403), (RUT, 200)])
+def test_all_changes_are_for_those_who_may_read_them(desk: Office, who: Identity, status: int) -> None:
+    client = desk.client(who)
+    assert client.get(ALL).status_code == status
+    assert client.get("/history/api/v1/changes").status_code == status
+    assert ("/history/changes" in client.get("/ledger/entries").text) == (status == 200)
+
+
+@pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (BEN, 403), (ANA, 200), (EVA, 200), (RUT, 200)])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_history_of_a_row_is_for_its_owner_and_its_editors(
+    desk: Office, who: Identity, status: int, is_gone: bool
+) -> None:
+    key = desk.add(title="Rent", who=ANA)
+    if is_gone:
+        desk.delete(key)
+    assert desk.client(who).get(row(key)).status_code == status
+    if not is_gone:
+        assert (row(key) in desk.client(who).get(f"/ledger/entries/{key}").text) == (status == 200)
+
+
+def test_that_anybody_may_write_a_row_tells_nobody_who_has(desk: Office) -> None:
+    key = desk.add(Label, name="red")
+    assert desk.client().get(row(key, "ledger_label")).status_code == 401
+    assert desk.client(ANA).get(row(key, "ledger_label")).status_code == 403
+    assert desk.client(RUT).get(row(key, "ledger_label")).status_code == 200
+
+
+@pytest.mark.parametrize("path", [row(9), row(9, "ledger_draft"), row(9, "gone"), "/history/changes/9/undo"])
+@pytest.mark.parametrize("who", [RUT, ANA])
+def test_what_never_was_has_no_history(desk: Office, who: Identity, path: str) -> None:
+    assert desk.client(who).get(path).status_code == 404
+
+
+# --- what they show -----------------------------------------------------------------------------
+
+
+def test_history_of_a_row_says_what_was_and_what_became_of_it(office: Office) -> None:
+    group = office.add(Group, name="House")
+    key = office.add(title="Rent", amount=Decimal(5), pin="hunter1")
+    office.change(key, title="Lease", group_id=group, pin="hunter2", who=EVA)
+    page = office.client(RUT).get(row(key)).text
+    assert told(page) == [f"Updated #{office.last().id}", f"Created #{office.last().id - 1}"]
+    assert "History of Lease" in page
+    assert "by Eva" in " ".join(page.split())
+    assert "Belongs to" in page
+    assert f'<a href="/ledger/groups/{group}">House</a>' in page
+    assert "a secret, which is not kept" in page
+    assert "hunter" not in page
+
+
+def test_row_that_is_gone_is_called_by_what_it_was(office: Office) -> None:
+    key = office.add(title="Rent")
+    office.delete(key)
+    page = office.client(RUT).get(ALL).text
+    assert told(page)[0] == f"Deleted entry Rent #{office.last().id}"
+    assert ">Undo<" not in page
+    assert "History of Rent" in office.client(RUT).get(row(key)).text
+
+
+def test_markup_in_a_value_is_text(desk: Office) -> None:
+    key = desk.add(title="<b onclick=x>")
+    desk.change(key, title="<i>")
+    page = desk.client(RUT).get(row(key)).text
+    assert "&lt;b onclick=x&gt;" in page
+    assert "<b onclick" not in page
+
+
+def test_changes_are_found_by_what_who_and_when(office: Office) -> None:
+    office.add(Group, name="House")
+    office.add(title="Rent", who=ANA)
+    client = office.client(RUT)
+    today = f"{now():%Y-%m-%d}"
+    assert len(told(client.get(f"{ALL}?model=&actor=&day=").text)) == 2
+    assert "group House" in told(client.get(f"{ALL}?model=ledger_group").text)[0]
+    assert "entry Rent" in told(client.get(f"{ALL}?actor=An").text)[0]
+    assert "entry Rent" in told(client.get(f"{ALL}?actor_key=ana-key").text)[0]
+    assert len(told(client.get(f"{ALL}?day={today}").text)) == 2
+    assert "No change matches" in client.get(f"{ALL}?day=2020-01-31").text
+
+
+@pytest.mark.parametrize("query", ["day=tomorrow", "day=9999-12-31", "cursor=x", "colour=red", "model=a&model=b"])
+def test_question_that_is_wrong_is_answered_with_the_form(desk: Office, query: str) -> None:
+    answer = desk.client(RUT).get(f"{ALL}?{query}")
+    assert answer.status_code == 400
+    assert "cannot be shown like this" in answer.text
+
+
+def test_pages_follow_one_another(office: Office) -> None:
+    key = office.add(title="0")
+    for number in range(1, 25):
+        office.change(key, title=str(number))
+    client = office.client(RUT)
+    for start in (ALL, row(key)):
+        first = client.get(start).text
+        (older,) = re.findall(r'href="([^"]*)" rel="next"', first)
+        second = client.get(older.replace("&amp;", "&")).text
+        ids = [int(one.rpartition("#")[2]) for one in told(first) + told(second)]
+        assert ids == sorted((one.id for one in office.changes()), reverse=True)
+        (newer,) = re.findall(r'href="([^"]*)" rel="prev"', second)
+        assert told(client.get(newer.replace("&amp;", "&")).text) == told(first)
+
+
+def test_page_of_changes_costs_as_many_statements_as_it_has_kinds_of_rows(desk: Office) -> None:
+    keys = [desk.add(title=str(number), group_id=desk.add(Group, name=f"Group {number}")) for number in range(8)]
+    client = desk.client(RUT)
+    statements: list[str] = []
+    with desk.app.app_context():
+        sa.event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    assert len(told(client.get(ALL).text)) == len(keys) * 2
+    assert len(statements) <= 5  # BEGIN, the changes, what was taken back, entries, groups
+
+
+def test_api_lists_changes(office: Office) -> None:
+    key = office.add(title="Rent", who=ANA)
+    office.change(key, title="Lease")
+    answer = office.client(RUT).get(f"/history/api/v1/changes?model=ledger_entry&row_key={key}").json
+    assert [one["verb"] for one in answer["items"]] == ["update", "create"]
+    assert answer["items"][0]["before"] == {"title": "Rent"}
+    assert answer["items"][1]["actor_key"] == "ana-key"
+    assert office.client(RUT).delete(f"/history/api/v1/changes/{answer['items'][0]['id']}").status_code == 405
+
+
+# --- undo ---------------------------------------------------------------------------------------
+
+
+def _post(office: Office, who: Identity, change: Change) -> tuple[int, str, str]:
+    """Ask for the page of an undo, and send its form."""
+    client = office.client(who)
+    path = f"/history/changes/{change.id}/undo"
+    page = client.get(path)
+    assert page.status_code == 200
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text.split("<main")[1]))
+    answer = client.post(path, data=fields)
+    return answer.status_code, answer.headers.get("Location", ""), page.text
+
+
+def test_undo_asks_and_then_does_it(office: Office) -> None:
+    key = office.add(title="Rent")
+    office.change(key, title="Lease")
+    status, target, page = _post(office, EVA, office.last())
+    assert (status, target) == (303, f"/ledger/entries/{key}")
+    assert "Set it back" in page
+    stored = office.read(key)
+    assert stored is not None
+    assert stored["title"] == "Rent"
+    told_now = office.client(EVA).get(row(key)).text
+    assert f"It took back change {office.changes()[1].id}" in told_now
+    assert f"It was taken back by change {office.last().id}" in told_now
+    assert told_now.count(">Undo<") == 2
+
+
+def test_undo_without_the_token_of_the_form_is_refused(desk: Office) -> None:
+    key = desk.add(title="Rent")
+    desk.change(key, title="Lease")
+    assert desk.client(EVA).post(f"/history/changes/{desk.last().id}/undo", data={"version": 2}).status_code == 400
+    stored = desk.read(key)
+    assert stored is not None
+    assert stored["title"] == "Lease"
+
+
+def test_undo_of_what_has_changed_since_says_so(office: Office) -> None:
+    key = office.add(title="Rent", amount=Decimal(5))
+    office.change(key, title="Lease", amount=Decimal(6))
+    change = office.last()
+    office.change(key, title="Hire")
+    status, _, page = _post(office, EVA, change)
+    assert "Changed since" in page
+    assert "Set the rest back" in page
+    assert status == 303
+    stored = office.read(key)
+    assert stored is not None
+    assert (stored["title"], stored["amount"]) == ("Hire", Decimal(5))
+
+
+def test_undo_of_what_changes_meanwhile_is_a_conflict(office: Office) -> None:
+    key = office.add(title="Rent")
+    office.change(key, title="Lease")
+    client, path = office.client(EVA), f"/history/changes/{office.last().id}/undo"
+    office.app.config["WTF_CSRF_ENABLED"] = False
+    office.change(key, amount=Decimal(9))
+    answer = client.post(path, data={"version": "2"})
+    assert answer.status_code == 409
+    assert "Somebody has changed the row" in answer.text
+    assert 'name="version" value="3"' in answer.text
+    office.change(key, title="Hire")
+    answer = client.post(path, data={"version": "4"})
+    assert answer.status_code == 409
+    assert "Hire" in answer.text
+    for version in ("", "x", "-1"):
+        change = office.changes()[0]
+        assert client.post(f"/history/changes/{change.id}/undo", data={"version": version}).status_code in (400, 409)
+
+
+def test_deleted_row_is_brought_back_and_led_to(office: Office) -> None:
+    key = office.add(title="Rent")
+    office.delete(key)
+    status, target, page = _post(office, EVA, office.last())
+    assert "Bring it back" in page
+    assert (status, target) == (303, f"/ledger/entries/{key}")
+    status, target, page = _post(office, EVA, office.last())
+    assert "Delete it" in page
+    assert (status, target) == (303, row(key))
+    assert office.read(key) is None
+
+
+@pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (BEN, 403), (RUT, 403)])
+def test_undo_is_for_those_who_may_write_the_row(desk: Office, who: Identity, status: int) -> None:
+    desk.app.config["WTF_CSRF_ENABLED"] = False
+    key = desk.add(title="Rent", who=ANA)
+    desk.change(key, title="Lease", who=ANA)
+    path = f"/history/changes/{desk.last().id}/undo"
+    client = desk.client(who)
+    assert client.get(path).status_code == status
+    assert client.post(path, data={"version": "2"}).status_code == status
+    assert ">Undo<" not in client.get(row(key)).text
+    stored = desk.read(key)
+    assert stored is not None
+    assert stored["title"] == "Lease"
+
+
+def test_change_of_a_model_that_is_not_there_any_more_is_shown(desk: Office) -> None:
+    desk.write(
+        lambda: db.session.add(Change(model="gone_thing", row_key="1", verb="update", before={"a": 1}, after={"a": 2}))
+    )
+    page = desk.client(RUT).get(ALL).text
+    assert "gone_thing" in page
+    assert desk.client(RUT).get(row(1, "gone_thing")).status_code == 404
+
+
+def test_column_that_is_not_there_any_more_is_left_alone(desk: Office) -> None:
+    key = desk.add(title="Rent")
+    values = {"model": Entry.__tablename__, "row_key": str(key), "verb": "update"}
+    desk.write(lambda: db.session.add(Change(**values, before={"gone": 1}, after={"gone": 2})))
+    page = desk.client(EVA).get(f"/history/changes/{desk.last().id}/undo")
+    assert page.status_code == 200
+    assert "nothing to set back" in page.text
+
+
+# --- pruning ------------------------------------------------------------------------------------
+
+
+def test_prune_deletes_what_is_older(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "AT_ONCE", 2)
+    for number in range(5):
+        office.add(Group, name=str(number))
+    old = [one.id for one in office.changes()[:3]]
+    office.write(
+        lambda: (
+            db.session.execute(
+                sa.update(Change).where(Change.id.in_(old)).values(at=now().replace(year=2020, day=1))
+            ).rowcount
+        )
+    )
+    answer = office.app.test_cli_runner().invoke(args=["history", "prune", "--days", "30"])
+    assert answer.output == "3 changes deleted.\n"
+    assert [one.after["name"] for one in office.changes()] == ["3", "4"]
+
+
+def test_prune_asks_for_days(desk: Office) -> None:
+    assert desk.app.test_cli_runner().invoke(args=["history", "prune"]).exit_code == 2
