@@ -6,7 +6,7 @@ platform = @scripts/install requirements.txt
 tools = @scripts/install tests/requirements.txt
 ARGS =
 
-.PHONY: help run demo-site test check openapi attack migrate shell bench lock clean
+.PHONY: help run demo-site test check openapi attack pentest migrate doctor shell bench lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,9 +38,17 @@ attack:  ## let schemathesis look for faults of the API, about an hour (EXAMPLES
 	$(tools)
 	@SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),300) $(python) -m pytest tests/apidocs/test_schemathesis.py $(ARGS)
 
+pentest:  ## let wapiti and sqlmap look for holes, an hour or two (ARGS="--minutes 5" is less)
+	$(tools)
+	@$(python) scripts/pentest.py $(ARGS)
+
 migrate:  ## bring the database to the newest revision
 	$(platform)
 	@$(python) -m alembic upgrade head
+
+doctor:  ## look for what is wrong with this deployment (ARGS="--production")
+	$(platform)
+	@$(python) -m flask --app run doctor $(ARGS)
 
 shell:  ## open a Python shell with the application
 	$(platform)
