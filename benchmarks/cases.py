@@ -25,6 +25,9 @@ SAMPLES = 200
 #: Requests that may be sent once only, made for each second that a server is asked.
 FRESH = 4000
 
+#: What every request has, after which further headers may stand.
+_ACCEPT = b"\r\nAccept: */*\r\n"
+
 #: The name of the events that are sent here, by which they are found again.
 EVENT = "benchmark"
 
@@ -40,12 +43,16 @@ class Case:
     requests: Mapping[str, Callable[[], Sequence[bytes]]]
 
 
-def make_cases(ids: Sequence[int], seconds: float) -> list[Case]:
-    """Return all kinds of requests."""
+def make_cases(ids: Sequence[int], seconds: float, token: str) -> list[Case]:
+    """Return all kinds of requests.
+
+    :param token: with which Andamio lets places be created; the others ask for none
+    """
     chance = random.Random(7)  # noqa: S311 - not for secrets
     items = [load.make_request("GET", f"{CITIES}/{key}") for key in chance.sample(ids, SAMPLES)]
     calls = [load.make_request("POST", "/rpc", call(key)) for key in chance.sample(ids, SAMPLES)]
     creates = [load.make_request("POST", CITIES, new_city(number)) for number in range(SAMPLES)]
+    ours = [authorized(request, token) for request in creates]
     sorts = ("name", "-price", "stock", "-created_at")
     html = [load.make_request("GET", f"/example/products?sort={sort}&page={n}") for sort in sorts for n in range(1, 11)]
     everybody = (OURS, BARE, AUTOCOMMIT, DRF, STARTPROJECT)
@@ -56,8 +63,11 @@ def make_cases(ids: Sequence[int], seconds: float) -> list[Case]:
         Case("50 places, two fields", walk((OURS, BARE, DRF), "limit=50&fields=id,name")),
         Case("one place", same(everybody, lambda: items)),
         Case("one place by JSON-RPC", same((OURS, BARE), lambda: calls)),
-        Case("create a place", same(everybody, lambda: creates)),
-        Case("create a place, Idempotency-Key", same((OURS, BARE), lambda: keyed(creates, fresh))),
+        Case("create a place", same(everybody, lambda: creates) | same((OURS,), lambda: ours)),
+        Case(
+            "create a place, Idempotency-Key",
+            {OURS.name: lambda: keyed(ours, fresh), BARE.name: lambda: keyed(creates, fresh)},
+        ),
         Case("store an event", same((OURS, BARE, DRF), lambda: new_events(fresh))),
         Case("20 products, HTML", same((OURS,), lambda: html)),
         Case("nothing", same((EMPTY, BARE), lambda: [load.make_request("GET", "/nothing")])),
@@ -88,11 +98,16 @@ def pages(server: Server, query: str = "limit=50") -> list[str]:
     return found
 
 
+def authorized(request: bytes, token: str) -> bytes:
+    """Say by a token who sends a request."""
+    return request.replace(_ACCEPT, _ACCEPT + b"Authorization: Bearer %s\r\n" % token.encode(), 1)
+
+
 def keyed(requests: Sequence[bytes], count: int) -> list[bytes]:
     """Give each request a key of its own, as each first attempt has."""
-    line = b"\r\nAccept: */*\r\n"
     texts = (requests[number % len(requests)] for number in range(count))
-    return [text.replace(line, line + b"Idempotency-Key: %s\r\n" % uuid.uuid4().hex.encode(), 1) for text in texts]
+    line = b"Idempotency-Key: %s\r\n"
+    return [text.replace(_ACCEPT, _ACCEPT + line % uuid.uuid4().hex.encode(), 1) for text in texts]
 
 
 def new_events(count: int) -> list[bytes]:
@@ -121,7 +136,7 @@ def call(key: int) -> bytes:
 # --- equal work ---------------------------------------------------------------------------------
 
 
-def check_equal(ids: Sequence[int]) -> None:
+def check_equal(ids: Sequence[int], token: str) -> None:
     """Hold bare Flask to our bytes and to the headers that it is to have; else it would measure something else.
 
     :raises SystemExit: naming the first difference
@@ -136,17 +151,18 @@ def check_equal(ids: Sequence[int]) -> None:
         compare(url, *(shown(server.ask("GET", url)) for server in (OURS, BARE)))
     compare("a call", *(shown(server.ask("POST", "/rpc", call(ids[0]))) for server in (OURS, BARE)))
     compare("an event", *(shown(server.ask("POST", "/events", new_event(0))) for server in (OURS, BARE)))
-    check_creates({})
-    check_creates({"Idempotency-Key": "benchmark"})
+    check_creates({}, token)
+    check_creates({"Idempotency-Key": "benchmark"}, token)
 
 
-def check_creates(headers: Mapping[str, str]) -> None:
+def check_creates(headers: Mapping[str, str], token: str) -> None:
     """Compare what a new place is answered, but for its number."""
     answers = []
     for server in (OURS, BARE):
         key = {name: f"{text}-{server.port}" for name, text in headers.items()}
+        key |= {"Authorization": f"Bearer {token}"} if server is OURS else {}
         first = server.ask("POST", CITIES, new_city(0), key)
-        if key and server.ask("POST", CITIES, new_city(0), key)[2] != first[2]:
+        if headers and server.ask("POST", CITIES, new_city(0), key)[2] != first[2]:
             raise SystemExit(f"{server.name} does not repeat its answer for the same Idempotency-Key")
         status, kept, body = shown(first)
         kept.pop("Location")

@@ -103,6 +103,17 @@ def database() -> Iterator[str]:
             connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
+def make_token(environ: Mapping[str, str]) -> str:
+    """Make somebody who may create places, and return the token that says so."""
+    email = "benchmark@example.org"
+    flask = [sys.executable, "-m", "flask", "--app", "run", "accounts"]
+    made = [*flask, "create-admin", email, "--site", "http://127.0.0.1"]
+    subprocess.run(made, cwd=ROOT, env=dict(environ), check=True, stdout=subprocess.DEVNULL)
+    wanted = [*flask, "token", email, "--name", "benchmark", "--scope", "api.city.add"]
+    done = subprocess.run(wanted, cwd=ROOT, env=dict(environ), check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
 def make_environ(url: str) -> dict[str, str]:
     """Return the environment of the servers."""
     # A start is measured with compiled files, as it is where the application is installed.
@@ -129,9 +140,10 @@ def measure_requests(url: str, environ: Mapping[str, str], rounds: int, seconds:
     """Run the servers and give the table of what they did."""
     with running(SERVERS, environ) as client_core:
         ids = city_ids(url)
-        check_equal(ids)
+        token = make_token(environ)
+        check_equal(ids, token)
         forget_created(url, ids[-1])
-        cases = make_cases(ids, seconds)
+        cases = make_cases(ids, seconds, token)
         samples: dict[tuple[str, str], list[Sample]] = {}
         for number in range(rounds + 1):
             for case in cases:

@@ -29,7 +29,7 @@ import settings
 
 ROOT = Path(__file__).parent.parent
 FOR_USERS = ("README.md", "docs/api.md", "docs/modules.md", "docs/writing-apis.md")
-DOCUMENTS = [ROOT / name for name in (*FOR_USERS, "CONTRIBUTING.md", "docs/design.md")]
+DOCUMENTS = [ROOT / name for name in (*FOR_USERS, "CONTRIBUTING.md", "docs/design.md", "docs/security.md")]
 SHOWN = {"app.example", "app.api", "app.events", "app.jsonrpc", "app.apidocs"}
 WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="this document shows the demos")
 pytestmark = pytest.mark.usefixtures("curl")
@@ -43,6 +43,7 @@ INSTEAD = {
     "make check": "make --dry-run check",
     "make lock": "make --dry-run lock",
     "make attack": "make --dry-run attack",
+    "make pentest": "make --dry-run pentest",
 }
 
 
