@@ -28,13 +28,13 @@ from flask import Flask
 from flask import current_app
 from flask import session
 from limits.errors import StorageError
-from limits.storage import MemoryStorage
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 from core.http.limits import REDIS_SECONDS
 from core.http.limits import address
 
+from .counters import ThreadSafeMemory
 from .sessions.lifetimes import KNOWN
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Counters:
 
     def __init__(self, url: str | None) -> None:
         waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
-        here = MovingWindowRateLimiter(MemoryStorage())
+        here = MovingWindowRateLimiter(ThreadSafeMemory())
         self._places = [here]
         if url:
             self._places.insert(0, MovingWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **waits)))
