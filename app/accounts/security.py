@@ -15,6 +15,7 @@ from flask import render_template
 from flask import request
 from flask_login import current_user
 from flask_principal import identity_changed
+from flask_security import Security
 from flask_security import change_email_confirmed
 
 from core.access import PUBLIC
@@ -92,7 +93,7 @@ def init_app(app: Flask) -> None:
     """Give an application the pages on which people sign in."""
     app.config.update(options(app) | factors.options(app))
     with unchanged(app):
-        security = factors.WithPasskeys(
+        security = Security(
             app,
             Datastore(db, User, Role, Passkey),
             mail_util_cls=Mails,

@@ -2,8 +2,7 @@
 
 from .setup import FOR_USERS
 from .setup import PARTS
-from .setup import WithPasskeys
 from .setup import init_app
 from .setup import options
 
-__all__ = ["FOR_USERS", "PARTS", "WithPasskeys", "init_app", "options"]
+__all__ = ["FOR_USERS", "PARTS", "init_app", "options"]

@@ -67,6 +67,7 @@ class PasskeyRules(WebauthnUtil):
 
     def name_svn(self, value: str) -> tuple[str | None, str | None]:
         """Return ``(None, name)``, or what is wrong with the name."""
+        # Flask-Security's own takes it for HTML, and would show “Tom &amp; Ada” where pages escape.
         name = unicodedata.normalize("NFC", value).strip()
         if not name or not name.isprintable():
             return "Use letters, digits, spaces and signs.", None

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Flask
 from flask_login import current_user
-from flask_security import Security
 
 import settings
 
@@ -44,13 +43,6 @@ FOR_USERS = (
     *("two_factor_setup", "two_factor_setup_validate", "mf_recovery_codes"),
     *("wan_register", "wan_register_response", "wan_delete", "wan_verify", "wan_verify_response"),
 )
-
-
-class WithPasskeys(Security):
-    """Flask-Security, without a library that takes HTML out of passkeys' names: pages show them escaped."""
-
-    def _check_modules(self, module: str, config_name: str) -> Any:
-        return module == "nh3" or super()._check_modules(module, config_name)
 
 
 def options(app: Flask) -> dict[str, Any]:
