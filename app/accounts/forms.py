@@ -11,7 +11,6 @@ from flask_security import RegisterFormV2
 from flask_security import ResetPasswordForm as BaseResetPasswordForm
 from flask_security import SendConfirmationForm as BaseSendConfirmationForm
 from flask_security import VerifyForm as BaseVerifyForm
-from flask_security import hash_password
 from flask_security.forms import EmailValidation
 from flask_security.forms import EqualToLocalize
 from flask_security.forms import email_required
@@ -28,6 +27,7 @@ from wtforms.validators import Length
 
 from .passwords import LONGEST
 from .passwords import SHORTEST
+from .timing import AsLong
 
 ADVICE = f"At least {SHORTEST} characters. A few words in a row are good; spaces count."
 
@@ -86,17 +86,6 @@ class RegisterForm(RegisterFormV2):
     password = _new_password()
     password_confirm = _again("password")
     submit = None
-
-
-class AsLong:
-    """Takes as long to refuse an address as to send it a link, which holds a hash."""
-
-    def validate(self, **kwargs):
-        """Return whether a link is to be sent."""
-        is_valid = super().validate(**kwargs)
-        if not is_valid:
-            hash_password("not-a-password")
-        return is_valid
 
 
 class SendConfirmationForm(AsLong, BaseSendConfirmationForm):
