@@ -10,8 +10,6 @@ from flask_security.recoverable import generate_reset_link
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from core.exceptions import Invalid
-from core.exceptions import NotFound
 from services import db
 
 from . import users
@@ -21,6 +19,7 @@ from .roles.commands import grant
 from .roles.commands import revoke
 from .roles.commands import show_roles
 from .roles.commands import take
+from .roles.commands import told
 from .tokens import issuing
 
 __all__ = ["give", "grant", "revoke", "show_roles", "take"]
@@ -34,10 +33,8 @@ SITE = click.option("--site", metavar="URL", help="Where the site is: https://ww
 @SITE
 def create_admin(email: str, name: str | None, site: str | None) -> None:
     """Make an administrator, and print a link to choose the password."""
-    try:
+    with told():
         user = users.create(email, name or email.partition("@")[0], None, ["administrator"])
-    except Invalid as error:
-        raise click.ClickException(" ".join(text for texts in error.errors.values() for text in texts)) from error
     db.session.commit()
     click.echo(f"{user.email} is an administrator.")
     _show_link(user, site)
@@ -48,15 +45,17 @@ def create_admin(email: str, name: str | None, site: str | None) -> None:
 @SITE
 def reset(email: str, site: str | None) -> None:
     """Print a link with which somebody chooses a new password."""
-    _show_link(_find(email), site)
+    with told():
+        _show_link(users.find(email), site)
 
 
 @click.command()
 @click.argument("email")
 def disable(email: str) -> None:
     """Keep somebody out, at once."""
-    user = _find(email)
-    users.disable(user)
+    with told():
+        user = users.find(email)
+        users.disable(user)
     db.session.commit()
     click.echo(f"{user.email} cannot sign in any more, and is signed out everywhere.")
 
@@ -65,8 +64,9 @@ def disable(email: str) -> None:
 @click.argument("email")
 def enable(email: str) -> None:
     """Let somebody in again."""
-    user = _find(email)
-    users.enable(user)
+    with told():
+        user = users.find(email)
+        users.enable(user)
     db.session.commit()
     click.echo(f"{user.email} can sign in again.")
 
@@ -78,10 +78,8 @@ def enable(email: str) -> None:
 @click.option("--days", default=issuing.DAYS, show_default=True, help="How long it counts.")
 def token(email: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token for a machine, and print it; it is never seen again."""
-    try:
-        made, text = issuing.make(_find(email), name, scopes, days)
-    except Invalid as error:
-        raise click.ClickException(" ".join(text for texts in error.errors.values() for text in texts)) from error
+    with told():
+        made, text = issuing.make(users.find(email), name, scopes, days)
     db.session.commit()
     click.echo(f"It counts until {made.expires_at:%Y-%m-%d %H:%M} UTC:", err=True)
     # Alone on the standard output, for a pipe into wherever secrets are kept.
@@ -96,13 +94,6 @@ def show() -> None:
         notes += [] if user.active else ["disabled"]
         notes += [] if user.confirmed_at else ["not confirmed"]
         click.echo(f"{user.email:40} {user.name:24} {', '.join(notes)}")
-
-
-def _find(email: str) -> User:
-    try:
-        return users.find(email)
-    except NotFound as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _show_link(user: User, site: str | None) -> None:

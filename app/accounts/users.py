@@ -14,6 +14,8 @@ from services import db
 
 from .models import Role
 from .models import User
+from .roles import granting
+from .roles.permissions import ADMINISTRATOR
 from .sessions import lifetimes
 from .tokens import issuing
 
@@ -97,7 +99,12 @@ def create(email: str, name: str, password: str | None, roles: list[str]) -> Use
 
 
 def disable(user: User) -> None:
-    """Keep somebody out, and end what they have open."""
+    """Keep somebody out, and end what they have open.
+
+    :raises Invalid: if nobody would be left who may do everything
+    """
+    if user.active and ADMINISTRATOR in (role.name for role in user.roles):
+        granting.check_others_left(user)
     store = datastore()
     store.deactivate_user(user)
     store.set_uniquifier(user)

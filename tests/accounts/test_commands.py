@@ -82,6 +82,13 @@ def test_disable_and_enable(app: Flask, client: FlaskClient) -> None:
     assert sign_in(client).status_code == 302
 
 
+def test_last_administrator_is_not_disabled(site: Flask) -> None:
+    make_person(site, roles=["administrator"])
+    assert fail(site, "disable", "ada@example.org").startswith("Error: Nobody else is an administrator: make somebody")
+    with site.app_context():
+        assert users.find("ada@example.org").active
+
+
 def test_list_says_what_somebody_is(app: Flask) -> None:
     make_person(app, roles=["staff"])
     make_person(app, "grace@example.org", "Grace")

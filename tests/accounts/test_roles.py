@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable
+from threading import Event
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -143,6 +145,53 @@ def test_disabled_administrator_does_not_count(app: Flask, chief: FlaskClient) -
         users.disable(users.find("second@example.org"))
         db.session.commit()
     assert submit(chief, f"/accounts/people/{user_id(app, ROOT)}/roles", roles=["member"]).status_code == 422
+
+
+def test_last_administrator_is_not_disabled(app: Flask, chief: FlaskClient) -> None:
+    with app.app_context(), pytest.raises(Invalid, match="Nobody else is an administrator"):
+        users.disable(users.find(ROOT))
+    assert chief.get("/accounts/").status_code == 200
+    make_person(app, "second@example.org", "Second", ["administrator"])
+    with app.app_context():
+        users.disable(users.find("second@example.org"))
+        # Nothing is taken away by disabling somebody twice.
+        users.disable(users.find("second@example.org"))
+        with pytest.raises(Invalid):
+            users.disable(users.find(ROOT))
+
+
+def test_two_administrators_do_not_disable_each_other_at_once(app: Flask) -> None:
+    for number in (1, 2):
+        make_person(app, f"{number}@example.org", "Root", ["administrator"])
+    is_known, may_go, is_done, refused = Event(), Event(), Event(), []
+
+    def second() -> None:
+        with app.app_context():
+            user = users.find("2@example.org")
+            is_known.set()
+            may_go.wait(20)
+            try:
+                users.disable(user)
+                db.session.commit()
+            except Invalid as error:
+                refused.append(error)
+        is_done.set()
+
+    thread = Thread(target=second)
+    with app.app_context():
+        has_many = db.engine.dialect.name != "sqlite"
+        if has_many:
+            thread.start()
+            assert is_known.wait(20)
+        users.disable(users.find("1@example.org"))
+        if not has_many:
+            # It waits from its first look on.
+            thread.start()
+        may_go.set()
+        assert not is_done.wait(0.5), "the second has not waited"
+        db.session.commit()
+    thread.join(20)
+    assert len(refused) == 1
 
 
 # --- who may change rights ----------------------------------------------------------------------

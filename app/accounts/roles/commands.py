@@ -1,5 +1,8 @@
 """Commands about roles; :mod:`app.accounts.cli` offers them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from core.exceptions import Invalid
@@ -7,7 +10,6 @@ from core.exceptions import NotFound
 from services import db
 
 from .. import users
-from ..models import Role
 from ..models import User
 from . import granting
 
@@ -26,8 +28,10 @@ def show_roles() -> None:
 @click.argument("permission")
 def grant(role: str, permission: str) -> None:
     """Let a role grant a permission."""
-    found = _find(role)
-    _try(lambda: granting.grant(found, {*found.permissions, permission}))
+    with told():
+        found = granting.get(role)
+        granting.grant(found, {*found.permissions, permission})
+    db.session.commit()
     click.echo(f"{role} grants {permission}.")
 
 
@@ -36,14 +40,15 @@ def grant(role: str, permission: str) -> None:
 @click.argument("permission")
 def revoke(role: str, permission: str) -> None:
     """Let a role grant a permission no more."""
-    found = _find(role)
-    if permission not in found.permissions:
-        raise click.ClickException(f"{role} does not grant {permission}.")
-    if (role, permission) in granting.unknown():
-        granting.revoke_unknown(found, permission)
-        db.session.commit()
-    else:
-        _try(lambda: granting.grant(found, {*found.permissions} - {permission}))
+    with told():
+        found = granting.get(role)
+        if permission not in found.permissions:
+            raise click.ClickException(f"{role} does not grant {permission}.")
+        if (role, permission) in granting.unknown():
+            granting.revoke_unknown(found, permission)
+        else:
+            granting.grant(found, {*found.permissions} - {permission})
+    db.session.commit()
     click.echo(f"{role} does not grant {permission} any more.")
 
 
@@ -52,8 +57,10 @@ def revoke(role: str, permission: str) -> None:
 @click.argument("role")
 def give(email: str, role: str) -> None:
     """Give somebody a role."""
-    user = _person(email)
-    _try(lambda: granting.give(user, {*_names(user), role}))
+    with told():
+        user = users.find(email)
+        granting.give(user, {*_names(user), role})
+    db.session.commit()
     click.echo(f"{user.email}: {', '.join(_names(user))}")
 
 
@@ -62,8 +69,12 @@ def give(email: str, role: str) -> None:
 @click.argument("role")
 def take(email: str, role: str) -> None:
     """Take a role from somebody."""
-    user = _person(email)
-    _try(lambda: granting.give(user, {*_names(user)} - {role}))
+    with told():
+        user = users.find(email)
+        if role not in _names(user):
+            raise click.ClickException(f"{user.email} does not have the role {role!r}.")
+        granting.give(user, {*_names(user)} - {role})
+    db.session.commit()
     click.echo(f"{user.email}: {', '.join(_names(user)) or 'no role'}")
 
 
@@ -71,23 +82,12 @@ def _names(user: User) -> list[str]:
     return [role.name for role in user.roles]
 
 
-def _find(name: str) -> Role:
+@contextmanager
+def told() -> Iterator[None]:
+    """End the command with a sentence where something cannot be done."""
     try:
-        return granting.get(name)
+        yield
     except NotFound as error:
         raise click.ClickException(str(error)) from error
-
-
-def _person(email: str) -> User:
-    try:
-        return users.find(email)
-    except NotFound as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _try(change) -> None:
-    try:
-        change()
     except Invalid as error:
         raise click.ClickException(" ".join(text for texts in error.errors.values() for text in texts)) from error
-    db.session.commit()
