@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 from sqlalchemy import update
@@ -79,6 +80,11 @@ class Somebody:
         self.page.get_by_label(use).check()
         self._press("Make a passkey")
 
+    def delete(self, name: str = "Phone") -> None:
+        self.open(PASSKEYS)
+        self.page.get_by_role("link", name=f"Delete {name}").click()
+        self.page.locator("main").get_by_role("button", name="Delete").click()
+
     def use(self, path: str = SIGN_IN) -> None:
         self.open(path)
         self._press("Use a passkey")
@@ -130,7 +136,7 @@ def change(site: Flask, statement: Any) -> None:
 
 def test_passkey_signs_in(site: Flask, ada: Somebody, phone: Authenticator) -> None:
     ada.make()
-    ada.hears("The passkey “Phone” is ready.")
+    ada.hears("The passkey “Phone” is ready")
     (kept,) = phone.credentials()
     assert (kept["rpId"], kept["isResidentCredential"]) == ("localhost", True)
     ada.sign_out()
@@ -149,13 +155,52 @@ def test_passkey_leads_to_the_page_that_was_asked_for(ada: Somebody, phone: Auth
 
 def test_passkey_that_was_deleted_signs_nobody_in(site: Flask, ada: Somebody, phone: Authenticator) -> None:
     ada.make()
-    ada.page.get_by_role("button", name="Delete Phone").click()
+    ada.delete()
     ada.hears("does not open this account any more")
     ada.sign_out()
     ada.use()
     ada.hears("This passkey is not known here.")
     assert not ada.is_in()
     assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added", "A passkey was deleted"]
+
+
+def test_passkey_that_is_made_or_deleted_ends_the_other_sessions(
+    site: Flask, ada: Somebody, phone: Authenticator
+) -> None:
+    for change in (ada.make, ada.delete):
+        other = site.test_client()
+        send_password(other)
+        assert other.get("/accounts/").status_code == 200
+        change()
+        ada.hears("other browsers are signed out")
+        assert other.get("/accounts/").status_code == 303
+        assert ada.is_in()
+
+
+def test_deletion_asks_first(site: Flask, browser: Browser, ada: Somebody, phone: Authenticator) -> None:
+    """Also without JavaScript, for who has lost what the passkey was in."""
+    ada.make("Tom & “Ada”")
+    context = browser.new_context(java_script_enabled=False)
+    context.add_cookies(ada.page.context.cookies())
+    plain = Somebody(context.new_page(), ada.url)
+    plain.open(PASSKEYS)
+    plain.page.get_by_role("link", name="Delete Tom & “Ada”").click()
+    plain.hears("Delete the passkey Tom & “Ada”?")
+    plain.page.get_by_role("link", name="Keep it").click()
+    plain.page.get_by_role("link", name="Delete Tom & “Ada”").click()
+    plain.page.get_by_role("button", name="Delete").click()
+    plain.hears("does not open this account any more")
+    context.close()
+    with site.app_context():
+        assert users.find(ada.email).webauthn == []
+
+
+def test_deletion_of_no_passkey_leads_back(site: Flask) -> None:
+    make_person(site)
+    client = site.test_client()
+    send_password(client)
+    for query in ("", "?name=x", "?name=%E2%82%AC"):
+        assert client.get(f"{PASSKEYS}/delete{query}").location == PASSKEYS
 
 
 def test_copy_of_a_passkey_is_refused_once_the_original_was_used(ada: Somebody, phone: Authenticator) -> None:
@@ -218,10 +263,10 @@ def test_address_without_a_name_says_why_there_are_no_passkeys(page: Page, serve
 # --- after the password -------------------------------------------------------------------------
 
 
-def test_passkey_follows_the_password(ada: Somebody, page: Page) -> None:
+def test_passkey_follows_the_password(ada: Somebody, page: Page, caplog: pytest.LogCaptureFixture) -> None:
     Authenticator(page, transport="usb", hasResidentKey=False, hasUserVerification=False, isUserVerified=False)
     ada.make("Key", "After the password")
-    ada.hears("The passkey “Key” is ready.")
+    ada.hears("The passkey “Key” is ready")
     ada.sign_out()
     ada.give_password()
     page.wait_for_url(f"{ada.url}{SIGN_IN}")
@@ -229,6 +274,8 @@ def test_passkey_follows_the_password(ada: Somebody, page: Page) -> None:
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(f"{ada.url}/accounts/")
     assert ada.is_in()
+    told = [record.by for record in caplog.records if getattr(record, "event", "") == "sign-in.succeeded"]
+    assert told == ["password+webauthn"]
 
 
 def test_passkey_of_another_account_does_not_follow_the_password(site: Flask, ada: Somebody, page: Page) -> None:

@@ -1,18 +1,25 @@
-"""The page of the second factor; those that change it are Flask-Security's, see ``setup.py``."""
+"""The page of the second factor, and the one that asks; those that change it are Flask-Security's, see ``setup.py``."""
 
 from flask import current_app
+from flask import redirect
 from flask import render_template
+from flask import request
+from flask import url_for
 from flask.blueprints import BlueprintSetupState
 from flask_login import current_user
+from werkzeug.wrappers import Response
 
 from .. import bp
 
 
 @bp.record
 def offer(state: BlueprintSetupState) -> None:
-    """Have the page only where something of it is switched on."""
-    if state.app.config["ACCOUNTS_TOTP"] or state.app.config["ACCOUNTS_PASSKEYS"]:
+    """Have the pages only where something of them is switched on."""
+    config = state.app.config
+    if config["ACCOUNTS_TOTP"] or config["ACCOUNTS_PASSKEYS"]:
         state.add_url_rule("/second-factor", "second_factor", second_factor)
+    if config["ACCOUNTS_PASSKEYS"]:
+        state.add_url_rule("/passkeys/delete", "passkey_delete", passkey_delete)
 
 
 def second_factor() -> str:
@@ -29,3 +36,12 @@ def second_factor() -> str:
         is_on=(has_app and config["ACCOUNTS_TOTP"]) or (keys > 0 and config["ACCOUNTS_PASSKEYS"]),
         codes_left=len(current_user.mf_recovery_codes or ()),
     )
+
+
+def passkey_delete() -> str | Response:
+    """Ask whether to delete a passkey; its form goes to Flask-Security's view of this address."""
+    name = request.args.get("name", "")
+    if name not in (passkey.name for passkey in current_user.webauthn):
+        # It is gone, or it was asked once more who is there: that leads back without the name.
+        return redirect(url_for("security.wan_register"), 303)
+    return render_template("accounts/passkey_delete.html", name=name)
