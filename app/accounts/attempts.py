@@ -105,6 +105,11 @@ def signed_in(email: str) -> None:
     session.pop(HALF_WAY, None)
 
 
+def password_was_right() -> None:
+    """Count this attempt as one that went well, whatever comes of what is asked for beside the password."""
+    throttles.succeeded(*g.pop("accounts_attempt"))
+
+
 def _account(throttle: Throttle) -> str:
     """Return the mark of the account that a request is about; of what was typed, if nobody is signed in."""
     if throttle is not MAILS and current_user.is_authenticated:

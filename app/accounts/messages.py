@@ -1,5 +1,8 @@
 """What Flask-Security says, in our words; the rest of its messages stay as they are."""
 
+#: What a change of the password, of an app, of a passkey does to other sessions.
+ENDED = "other browsers are signed out"
+
 #: Its name for a message → the text, and how it looks (`app/templates/_alerts.html`).
 MESSAGES = {
     "GENERIC_AUTHN_FAILED": ("The address or the password is wrong, or the account cannot be used.", "error"),
@@ -21,7 +24,7 @@ MESSAGES = {
     "INVALID_RESET_PASSWORD_TOKEN": ("This link does not count, or was used already. Ask for another one.", "error"),
     "PASSWORD_RESET_EXPIRED": ("This link was good for %(within)s. Ask for another one.", "error"),
     "PASSWORD_RESET_NO_LOGIN": ("Your password is set. Sign in with it; access tokens stay.", "success"),
-    "PASSWORD_CHANGE": ("Your password is changed; other browsers are signed out, access tokens stay.", "success"),
+    "PASSWORD_CHANGE": (f"Your password is changed; {ENDED}, access tokens stay.", "success"),
     "CHANGE_EMAIL_SENT": ("We have sent a mail to %(email)s. Follow the link in it to change the address.", "info"),
     "CHANGE_EMAIL_CONFIRMED": ("Your address is changed.", "success"),
     "CHANGE_EMAIL_EXPIRED": ("This link was good for %(within)s. Ask for another one.", "error"),
@@ -30,16 +33,19 @@ MESSAGES = {
     "INVALID_REDIRECT": ("The page to go on to is not on this site.", "error"),
     "TWO_FACTOR_INVALID_TOKEN": ("This code is not valid. Nothing has changed: try again.", "error"),
     "TWO_FACTOR_LOGIN_SUCCESSFUL": ("You are signed in.", "success"),
-    "TWO_FACTOR_CHANGE_METHOD_SUCCESSFUL": ("From now on, signing in asks for a code of your app.", "success"),
+    "TWO_FACTOR_CHANGE_METHOD_SUCCESSFUL": (f"Signing in asks for a code of your app now; {ENDED}.", "success"),
     "TWO_FACTOR_PERMISSION_DENIED": ("Sign in with your password first.", "error"),
-    "TWO_FACTOR_DISABLED": ("Signing in does not ask for a code of the app any more.", "success"),
+    "TWO_FACTOR_DISABLED": (f"Signing in does not ask for a code of the app any more; {ENDED}.", "success"),
     "TWO_FACTOR_SETUP_EXPIRED": ("That took longer than %(within)s. Start again.", "error"),
     "INVALID_RECOVERY_CODE": ("This is no unused recovery code of yours.", "error"),
     "WEBAUTHN_EXPIRED": ("That took longer than %(within)s. Start again.", "error"),
     "WEBAUTHN_NAME_INUSE": ("You have a passkey “%(name)s” already.", "error"),
     "WEBAUTHN_NAME_NOT_FOUND": ("You have no passkey “%(name)s”.", "error"),
-    "WEBAUTHN_CREDENTIAL_DELETED": ("The passkey “%(name)s” does not open this account any more.", "success"),
-    "WEBAUTHN_REGISTER_SUCCESSFUL": ("The passkey “%(name)s” is ready.", "success"),
+    "WEBAUTHN_CREDENTIAL_DELETED": (
+        f"The passkey “%(name)s” does not open this account any more; {ENDED}.",
+        "success",
+    ),
+    "WEBAUTHN_REGISTER_SUCCESSFUL": (f"The passkey “%(name)s” is ready; {ENDED}.", "success"),
     "WEBAUTHN_CREDENTIAL_ID_INUSE": ("This passkey belongs to an account already.", "error"),
     "WEBAUTHN_UNKNOWN_CREDENTIAL_ID": ("This passkey is not known here.", "error"),
     "WEBAUTHN_MISMATCH_USER_HANDLE": ("This passkey belongs to another account.", "error"),

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 from flask import g
 from flask import has_request_context
+from flask import request
 from flask_login import user_logged_out
 from flask_security import change_email_confirmed
 from flask_security import change_email_instructions_sent
@@ -30,6 +31,9 @@ from . import throttles
 from .models import User
 from .sessions import lifetimes
 
+#: What followed the password, by the view that ends the sign-in: Flask-Security does not tell.
+SECOND_FACTORS = {"two_factor_token_validation": "code", "mf_recovery": "recovery", "wan_signin_response": "webauthn"}
+
 
 @user_authenticated.connect
 def signed_in(app: Flask, user: User, authn_via: list[str] | None = None, **more: Any) -> None:
@@ -37,7 +41,11 @@ def signed_in(app: Flask, user: User, authn_via: list[str] | None = None, **more
     lifetimes.start(user)
     attempts.signed_in(user.email)
     if authn_via != ["change"]:
-        record("sign-in.succeeded", who=user.key, by="+".join(authn_via or ["?"]))
+        record("sign-in.succeeded", who=user.key, by="+".join(authn_via or _both_factors()))
+
+
+def _both_factors() -> list[str]:
+    return ["password", SECOND_FACTORS[(request.endpoint or "").rpartition(".")[2]]]
 
 
 @user_logged_out.connect

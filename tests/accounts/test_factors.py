@@ -20,6 +20,7 @@ from app.accounts.factors import steps
 from app.accounts.models import Passkey
 from core.models import now
 from services import db
+from tests.accounts.people import PASSWORD
 from tests.accounts.people import mails
 from tests.accounts.people import make_person
 from tests.accounts.people import sign_in
@@ -116,9 +117,7 @@ def test_app_is_set_up_and_asked_for(ada: FlaskClient) -> None:
 def test_page_that_was_asked_for_is_reached_after_the_code(grace: FlaskClient) -> None:
     key = set_up(grace)
     sign_out(grace)
-    answer = submit(
-        grace, "/accounts/sign-in?next=/docs", email="ada@example.org", password="correct horse battery staple"
-    )
+    answer = submit(grace, "/accounts/sign-in?next=/docs", email="ada@example.org", password=PASSWORD)
     assert answer.location == f"{CODE}?next=/docs"
     assert submit(grace, answer.location, code=code(key)).location == "/docs"
 
@@ -428,26 +427,24 @@ def test_change_needs_the_token_of_a_form(grace: FlaskClient, url: str, fields: 
 def test_going_on_takes_password_and_code(grace: FlaskClient) -> None:
     key = set_up(grace)
     assert "/accounts/verify" in submit(grace, "/accounts/verify", password="wrong", code=code(key)).request.path
-    missing = submit(grace, "/accounts/verify", password="correct horse battery staple")
+    missing = submit(grace, "/accounts/verify", password=PASSWORD)
     assert (missing.status_code, "Enter the code" in missing.text) == (200, True)
-    wrong = submit(grace, "/accounts/verify", password="correct horse battery staple", code="000000")
+    wrong = submit(grace, "/accounts/verify", password=PASSWORD, code="000000")
     assert (wrong.status_code, "not valid" in wrong.text) == (200, True)
-    right = submit(
-        grace, "/accounts/verify?next=/accounts/passkeys", password="correct horse battery staple", code=code(key)
-    )
+    right = submit(grace, "/accounts/verify?next=/accounts/passkeys", password=PASSWORD, code=code(key))
     assert right.location == "/accounts/passkeys"
 
 
 def test_going_on_takes_the_password_alone_without_an_app(grace: FlaskClient) -> None:
     assert "code" not in open_form(grace, "/accounts/verify")
-    assert submit(grace, "/accounts/verify", password="correct horse battery staple").status_code == 302
+    assert submit(grace, "/accounts/verify", password=PASSWORD).status_code == 302
 
 
 def test_codes_are_not_guessed_where_one_goes_on(grace: FlaskClient) -> None:
     key = set_up(grace)
     for _ in range(5):
-        submit(grace, "/accounts/verify", password="correct horse battery staple", code="000000")
-    answer = submit(grace, "/accounts/verify", password="correct horse battery staple", code=code(key))
+        submit(grace, "/accounts/verify", password=PASSWORD, code="000000")
+    answer = submit(grace, "/accounts/verify", password=PASSWORD, code=code(key))
     assert (answer.status_code, "Too many codes" in answer.text) == (200, True)
 
 
@@ -470,6 +467,62 @@ def test_owner_is_told_of_each_change(grace: FlaskClient) -> None:
     ]
     assert {mail["To"] for mail in sent} == {"ada@example.org"}
     assert not any(one in text(mail) for one in codes for mail in sent)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [set_up, make_codes, lambda client: press(client, AUTHENTICATOR, setup="disable")],
+    ids=["set up", "make codes", "turn off"],
+)
+def test_change_of_a_factor_ends_the_other_sessions(
+    app: Flask, ada: FlaskClient, change: Callable[[FlaskClient], Any]
+) -> None:
+    key = "" if change is set_up else set_up(ada)
+    other = app.test_client()
+    sign_in(other)
+    if key:
+        submit(other, CODE, code=code(key))
+    assert is_in(other)
+    change(ada)
+    assert is_in(ada)
+    assert not is_in(other)
+
+
+def test_use_of_a_recovery_code_ends_no_other_session(grace: FlaskClient) -> None:
+    set_up(grace)
+    codes = make_codes(grace)
+    other = grace.application.test_client()
+    sign_in(other)
+    submit(other, RECOVERY, code=codes[0])
+    assert is_in(other)
+    assert is_in(grace)
+
+
+# --- what is in the log -------------------------------------------------------------------------
+
+
+def test_log_tells_both_factors(grace: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    key = set_up(grace)
+    codes = make_codes(grace)
+    for url, shown in ((CODE, code(key)), (RECOVERY, codes[0])):
+        sign_out(grace)
+        sign_in(grace)
+        submit(grace, url, code=shown)
+    told = [record.by for record in caplog.records if getattr(record, "event", "") == "sign-in.succeeded"]
+    assert told == ["password+code", "password+recovery"]
+
+
+def test_wrong_code_where_one_goes_on_is_no_wrong_password(
+    grace: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_up(grace)
+    for _ in range(6):
+        submit(grace, "/accounts/verify", password=PASSWORD, code="000000")
+    told = [(record.event, record.by) for record in caplog.records if getattr(record, "by", None)]
+    assert told == [("sign-in.failed", "code")] * 5 + [("sign-in.throttled", "code")]
+    # Ten are tried in a quarter of an hour: those with the right password have taken none.
+    answers = [submit(grace, "/accounts/verify", password="wrong", code="000000").status_code for _ in range(10)]
+    assert answers == [200] * 10
 
 
 # --- switched off -------------------------------------------------------------------------------

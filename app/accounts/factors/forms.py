@@ -16,8 +16,11 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.validators import Length
 
+from core.security_log import DENIED
+from core.security_log import record
+
+from .. import attempts
 from .. import throttles
-from ..attempts import in_words
 from ..forms import VerifyForm
 from .app_codes import WINDOW_SECONDS
 
@@ -125,14 +128,20 @@ class AgainForm(VerifyForm):
 
     def validate(self, **kwargs: Any) -> bool:
         """Return whether both are right."""
-        return super().validate(**kwargs) and ("code" not in self or self._has_right_code())
+        if not super().validate(**kwargs):
+            return False
+        if "code" not in self:
+            return True
+        # The view counts attempts at the password; a code has counters of its own.
+        attempts.password_was_right()
+        return self._has_right_code()
 
     def _has_right_code(self) -> bool:
-        # The view counts attempts at the password only.
         account = throttles.mark(self.user.email)
         wait = throttles.attempt(throttles.CODES, account)
         if wait:
-            self.code.errors = [f"Too many codes were tried. Wait {in_words(wait)}."]
+            record("sign-in.throttled", DENIED, who=self.user.key, by=throttles.CODES.name)
+            self.code.errors = [f"Too many codes were tried. Wait {attempts.in_words(wait)}."]
             return False
         codes = current_app.extensions["security"].totp_factory
         if codes.verify_totp(self.code.data, self.user.tf_totp_secret, self.user, WINDOW_SECONDS):

@@ -1,7 +1,7 @@
-"""Who is told when the keys to an account change: its owner by mail, and the security log.
+"""What happens when the keys to an account change: its owner gets a mail, and other browsers are signed out.
 
-A mail is sent for what Flask-Security announces and for recovery codes, so that nobody finds out too late that
-somebody else has added a key (OWASP ASVS 5.0, 6.3.7).
+The mail is sent for what Flask-Security announces and for recovery codes, so that nobody finds out too late that
+somebody else has added a key (OWASP ASVS 5.0, 6.3.7); whoever was in by a key of before is out (7.4.3).
 """
 
 from typing import Any
@@ -17,44 +17,51 @@ from flask_security import wan_registered
 from core.security_log import record
 
 from ..mails import send
+from ..sessions import lifetimes
 
 
 @tf_profile_changed.connect
 def app_is_set_up(app: Flask, user: UserMixin, **more: Any) -> None:
     """Tell of a new authenticator app."""
-    tell(user, "An authenticator app was set up", "signing in now asks for its codes")
+    changed(user, "An authenticator app was set up", "signing in now asks for its codes")
 
 
 @tf_disabled.connect
 def app_is_turned_off(app: Flask, user: UserMixin, **more: Any) -> None:
     """Tell that codes are not asked for any more."""
-    tell(user, "The authenticator app was turned off", "signing in does not ask for its codes any more")
+    changed(user, "The authenticator app was turned off", "signing in does not ask for its codes any more")
     drop_unused_codes(user, has_app=False)
 
 
 @wan_registered.connect
 def passkey_is_made(app: Flask, user: UserMixin, name: str, **more: Any) -> None:
     """Tell of a new passkey."""
-    tell(user, "A passkey was added", f"the passkey “{name}” now opens it")
+    changed(user, "A passkey was added", f"the passkey “{name}” now opens it")
 
 
 @wan_deleted.connect
 def passkey_is_deleted(app: Flask, user: UserMixin, name: str, **more: Any) -> None:
     """Tell of a passkey that there was."""
-    tell(user, "A passkey was deleted", f"the passkey “{name}” does not open it any more")
+    changed(user, "A passkey was deleted", f"the passkey “{name}” does not open it any more")
     drop_unused_codes(user, without=name)
 
 
 def codes_are_made(user: UserMixin) -> None:
     """Tell of new recovery codes."""
     record("recovery-codes.made", who=user.key)
-    tell(user, "New recovery codes were made", "the recovery codes that there were do not count any more")
+    changed(user, "New recovery codes were made", "the recovery codes that there were do not count any more")
 
 
 def code_is_used(user: UserMixin, left: int) -> None:
     """Tell that a recovery code was needed."""
     record("recovery-code.used", who=user.key)
     tell(user, "A recovery code was used", f"somebody signed in with a recovery code; {left or 'none'} are left")
+
+
+def changed(user: UserMixin, subject: str, what: str) -> None:
+    """Write to the owner, and end all sessions but this one."""
+    lifetimes.end_others(user, "factor changed")
+    tell(user, subject, what)
 
 
 def tell(user: UserMixin, subject: str, what: str) -> None:
