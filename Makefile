@@ -11,7 +11,7 @@ ARGS =
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-run:  ## serve http://127.0.0.1:5000 with a database and data (PORT=8000 moves it)
+run:  ## serve http://localhost:5000 with a database and data (PORT=8000 moves it)
 	$(platform)
 	@exec $(python) run.py --prepare
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -117,15 +118,21 @@ def _redis(text: str) -> str:
 
 def _mail(text: str) -> list[str]:
     urls = _list(text)
-    for url in urls:
-        try:
-            parts = urlsplit(url)
-            names_host = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            raise ValueError(_MAIL_CURE) from None
-        if not (names_host if parts.scheme in ("smtp", "smtps") else parts.scheme in ("console", "folder", "memory")):
-            raise ValueError(_MAIL_CURE)
+    if not all(map(_is_way_of_mail, urls)):
+        raise ValueError(_MAIL_CURE)
     return urls
+
+
+def _is_way_of_mail(url: str) -> bool:
+    scheme, _, path = url.partition(":")
+    if scheme == "folder":
+        return bool(path.strip("/")) and "\0" not in unquote(path)
+    try:
+        parts = urlsplit(url)
+        names_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return names_host if parts.scheme in ("smtp", "smtps") else parts.scheme in ("console", "memory")
 
 
 def _sender(text: str) -> str:
@@ -324,6 +331,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     url = _database(values, faults)
     if values["SESSION_STORE"] == "redis" and not values["REDIS_URL"]:
         faults.append("SESSION_STORE is redis, and REDIS_URL is missing: set it, or write SESSION_STORE=database")
+    faults += _link_faults(values)
     if values["APP_ENV"] == "production":
         faults += _production_faults(values, environ, url)
     if values["APP_ENV"] == "testing" and url is not None and not _is_disposable(url):
@@ -444,13 +452,18 @@ def _production_faults(values: Mapping[str, Any], environ: Mapping[str, str], ur
     return faults
 
 
+def _link_faults(values: Mapping[str, Any]) -> list[str]:
+    # The links in mails are made from the Host header. What a developer's console shows may follow it.
+    leave = values["APP_ENV"] == "production" or any(url.startswith("smtp") for url in values["MAIL_URL"] or ())
+    if leave and values["MAIL_URL"] and not values["TRUSTED_HOSTS"]:
+        return ["TRUSTED_HOSTS is missing: without it a visitor chooses where the links in mails lead"]
+    return []
+
+
 def _mail_faults(values: Mapping[str, Any]) -> list[str]:
     faults = []
     if values["MAIL_URL"] and not values["MAIL_SENDER"]:
         faults.append("MAIL_SENDER is missing: set it to the address that mails are from")
-    if values["MAIL_URL"] and not values["TRUSTED_HOSTS"]:
-        # The links in them are made from the Host header.
-        faults.append("TRUSTED_HOSTS is missing: without it a visitor chooses where the links in mails lead")
     if values["ACCOUNTS_REGISTRATION"] and values["ACCOUNTS_CONFIRM"] and not values["MAIL_URL"]:
         faults.append("MAIL_URL is missing: who registers gets a mail; set it, or ACCOUNTS_CONFIRM=false")
     return faults
@@ -511,9 +524,9 @@ def _session_cookie(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placed(address: str) -> str:
-    """Hold the folder of mails to the project, so that it does not follow the current one."""
+    """Hold the folder of mails to the project, so that it does not follow the current one, and decode it."""
     scheme, _, path = address.partition(":")
-    return f"folder:{ROOT / path}" if scheme == "folder" else address
+    return f"folder:{ROOT / unquote(path)}" if scheme == "folder" else address
 
 
 def _engine_options(values: Mapping[str, Any], url: URL) -> dict[str, Any]:

@@ -47,8 +47,9 @@ def serve() -> None:
             error.show()
             sys.exit(error.exit_code)
     develops = app.config["APP_ENV"] == "development"
-    address = app.config["HOST"], app.config["PORT"]
-    app.run(*address, debug=develops, load_dotenv=False, request_handler=RequestHandler)
+    # The same, by a name: a browser makes passkeys for names only.
+    host = "localhost" if app.config["HOST"] == "127.0.0.1" else app.config["HOST"]
+    app.run(host, app.config["PORT"], debug=develops, load_dotenv=False, request_handler=RequestHandler)
 
 
 app = make_app()

@@ -1,5 +1,7 @@
+import itertools
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -296,6 +298,9 @@ def test_folder_of_mails_is_held_to_the_project():
         "http://me:hunter2@example.org",
         "smtp://me:hunter2@example.org:port",
         "smtp://me:hunter2@[",
+        "folder:",
+        "folder:/",
+        "folder:a%00b",
     ],
 )
 def test_what_is_no_way_of_mail_is_not_repeated(url):
@@ -318,9 +323,14 @@ def test_links_in_mails_lead_to_known_hosts_only():
 
     assert not load(production)["ACCOUNTS_REGISTRATION"]
     assert [fault.split()[0] for fault in faults(**production, MAIL_URL=mail["MAIL_URL"])] == [
-        "MAIL_SENDER",
         "TRUSTED_HOSTS",
+        "MAIL_SENDER",
     ]
+    # Also of a developer who has opened them to all; what stays on this machine may lead where they are.
+    (found,) = faults(APP_ENV="development", TRUSTED_HOSTS=",", **mail)
+    assert found.startswith("TRUSTED_HOSTS is missing")
+    assert faults(**production, MAIL_URL="console:", MAIL_SENDER="a@example.org") == [found]
+    assert load({"APP_ENV": "development", "TRUSTED_HOSTS": ",", "SECRET_KEY": STRONG})["TRUSTED_HOSTS"] == []
     assert load({**production, **mail, "TRUSTED_HOSTS": "www.example.org"})["MAIL_URL"] == [mail["MAIL_URL"]]
     (found,) = faults(**production, ACCOUNTS_REGISTRATION="true")
     assert found.startswith("MAIL_URL is missing")
@@ -484,6 +494,24 @@ def test_a_faulty_configuration_ends_the_start_with_its_message(command, code, t
     assert "SECRET_KEY is weak" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert "hunter2" not in answer.stderr + answer.stdout
+
+
+def test_development_server_has_a_name_and_answers_on_this_machine_only(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "APP_ENV": "testing", "DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "run.py"], cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+    try:
+        (line,) = itertools.islice((line for line in process.stderr or () if "Running on" in line), 1)
+        socket.create_connection(("127.0.0.1", port)).close()
+        # Also of this machine, but not what it is bound to.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
+    finally:
+        process.terminate()
+        process.communicate()
+    assert f"http://localhost:{port}" in line
 
 
 def test_unreadable_line_of_dotenv_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -75,19 +75,21 @@ def send(recipient: str, subject: str, text: str) -> None:
 def _transports(app: Flask) -> list[Transport]:
     """Return what sends the mails of an application, made at its first mail."""
     if "mails" not in app.extensions:
-        app.extensions["mails"] = [_transport(urlsplit(url)) for url in app.config["MAIL_URL"]]
+        app.extensions["mails"] = [_transport(url) for url in app.config["MAIL_URL"]]
     return app.extensions["mails"]
 
 
-def _transport(url: SplitResult) -> Transport:
-    match url.scheme:
+def _transport(url: str) -> Transport:
+    scheme, _, rest = url.partition(":")
+    match scheme.lower():
         case "console":
             return _show
         case "folder":
-            return Folder(Path(url.path))
+            # A path, in which nothing has a meaning: `config.py` has read what was encoded.
+            return Folder(Path(rest))
         case "memory":
             return Memory()
-    return Smtp(url)
+    return Smtp(urlsplit(url))
 
 
 def _show(message: EmailMessage) -> None:

@@ -1,5 +1,6 @@
 """Links in mails: each counts for a while, for its own purpose, and no change of an account goes without a proof."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from tests.accounts.people import link
 from tests.accounts.people import mails
 from tests.accounts.people import make_person
 from tests.accounts.people import sign_in
+from tests.accounts.people import text
+from tests.forms import open_form
 from tests.forms import submit
 
 NEW = "seven green apples fall"
@@ -20,6 +23,28 @@ def ask_for_a_link(app: Flask, client: FlaskClient) -> str:
     make_person(app)
     submit(client, "/accounts/reset", email="ada@example.org")
     return link(mails(app)[0])
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example.net"}, {"Host": "localhost.evil.example.net"}])
+def test_visitor_at_another_host_gets_no_mail_sent(site: Flask, visitor: FlaskClient, headers: dict[str, str]) -> None:
+    make_person(site)
+    fields = open_form(visitor, "/accounts/reset") | {"email": "ada@example.org"}
+
+    assert visitor.post("/accounts/reset", data=fields, headers=headers).status_code == 400
+    assert mails(site) == []
+
+
+def test_headers_of_proxies_do_not_choose_where_a_link_leads(make_app: Callable[..., Flask]) -> None:
+    app = make_app(TRUSTED_HOSTS=["localhost", "evil.example.net"], PROXY_HOPS=1)
+    make_person(app)
+    client = app.test_client()
+    fields = open_form(client, "/accounts/reset") | {"email": "ada@example.org"}
+    evil = {"X-Forwarded-Host": "evil.example.net", "Forwarded": "host=evil.example.net", "X-Host": "evil.example.net"}
+    client.post("/accounts/reset", data=fields, headers=evil)
+
+    (mail,) = mails(app)
+    assert "http://localhost/accounts/reset/" in text(mail)
+    assert "evil" not in text(mail)
 
 
 def test_link_for_a_password_counts_for_hours(

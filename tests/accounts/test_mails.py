@@ -17,8 +17,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from flask import Flask
 
+import config as deployment
 from app.accounts import mails
 from app.accounts.mails import send
+from tests.conftest import SECRET_KEY
 
 
 class Inbox:
@@ -161,6 +163,33 @@ def test_server_that_is_away_is_in_the_log_and_nobody_waits(
 def test_subject_adds_no_headers(site: Flask, subject: str) -> None:
     with pytest.raises(ValueError, match="linefeed or carriage return"):
         send_to(site, subject=subject)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("my mail", "my mail"),
+        ("a#b", "a#b"),
+        ("a?b=1", "a?b=1"),
+        ("100%", "100%"),
+        ("a%2Cb%23c%25d", "a,b#c%d"),
+        ("a%20b", "a b"),
+        ("[x]:y", "[x]:y"),
+        ("grüße", "grüße"),
+    ],
+)
+def test_folder_is_the_path_that_was_written(
+    make_app: Callable[..., Flask], tmp_path: Path, written: str, name: str
+) -> None:
+    # The project's own folder may have any name, too.
+    root = tmp_path / "50%25 #1"
+    root.mkdir()
+    settings = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": "sqlite://", "MAIL_URL": f"folder:mail/{written}"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deployment, "ROOT", root)
+        placed = deployment.load(settings)["MAIL_URL"]
+    send_to(make_app(MAIL_URL=placed))
+    assert len(list((root / "mail" / name).glob("*.eml"))) == 1
 
 
 def test_mail_in_development_is_shown_and_kept(
