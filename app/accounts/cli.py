@@ -3,12 +3,15 @@
 No password is ever an argument: it would be in the shell's history, and in the list of processes.
 """
 
+from urllib.parse import urlsplit
+
 import click
 from flask import Flask
 from flask import current_app
 from flask_security.recoverable import generate_reset_link
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
+from werkzeug.sansio.utils import host_is_trusted
 
 from services import db
 
@@ -33,11 +36,12 @@ SITE = click.option("--site", metavar="URL", help="Where the site is: https://ww
 @SITE
 def create_admin(email: str, name: str | None, site: str | None) -> None:
     """Make an administrator, and print a link to choose the password."""
+    base = _where(site)
     with told():
         user = users.create(email, name or email.partition("@")[0], None, ["administrator"])
     db.session.commit()
     click.echo(f"{user.email} is an administrator.")
-    _show_link(user, site)
+    _show_link(user, base)
 
 
 @click.command()
@@ -45,8 +49,12 @@ def create_admin(email: str, name: str | None, site: str | None) -> None:
 @SITE
 def reset(email: str, site: str | None) -> None:
     """Print a link with which somebody chooses a new password."""
+    base = _where(site)
     with told():
-        _show_link(users.find(email), site)
+        user = users.find(email)
+    if not user.active:
+        raise click.ClickException(f"{user.email} is disabled: `accounts enable` lets them in again.")
+    _show_link(user, base)
 
 
 @click.command()
@@ -96,22 +104,42 @@ def show() -> None:
         click.echo(f"{user.email:40} {user.name:24} {', '.join(notes)}")
 
 
-def _show_link(user: User, site: str | None) -> None:
+def _show_link(user: User, base: str) -> None:
     app = current_app._get_current_object()
-    with app.test_request_context(base_url=site or _address(app)):
+    with app.test_request_context(base_url=base):
         url, _ = generate_reset_link(user)
     hours = app.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds() / 3600
     click.echo(f"Choose a password within {hours:.0f} hours:\n{url}")
 
 
-def _address(app: Flask) -> str:
-    """Return where the site is, as far as the configuration tells.
+def _where(site: str | None) -> str:
+    """Return where the site is, as was said or else as far as the configuration tells.
 
-    :raises click.UsageError: if it does not
+    :raises click.UsageError: if it does not, or if a link that begins so would not be answered
     """
+    base = site or _address(current_app)
+    try:
+        parts = urlsplit(base)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or parts.query or parts.fragment:
+        raise click.BadParameter(f"{base!r} is no address: write https://www.example.org.", param_hint="--site")
+    if not _is_served(str(parts.hostname)):
+        raise click.UsageError(f"A link to {parts.hostname} would not be answered: add it to TRUSTED_HOSTS.")
+    return base
+
+
+def _address(app: Flask) -> str:
     if app.config["APP_ENV"] == "development":
-        return f"http://{app.config['HOST']}:{app.config['PORT']}"
+        # A browser makes passkeys for a name only.
+        return f"http://{'localhost' if _is_served('localhost') else app.config['HOST']}:{app.config['PORT']}"
     named = [host for host in app.config["TRUSTED_HOSTS"] or () if not host.startswith(".")]
     if not named:
         raise click.UsageError("TRUSTED_HOSTS does not tell where the site is: say it by --site https://…")
     return f"{app.config['PREFERRED_URL_SCHEME']}://{named[0]}"
+
+
+def _is_served(host: str) -> bool:
+    trusted = current_app.config["TRUSTED_HOSTS"]
+    return not trusted or host_is_trusted(host, trusted)

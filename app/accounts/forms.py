@@ -25,6 +25,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired
 from wtforms.validators import Length
 
+from .models import LONGEST_NAME
 from .passwords import LONGEST
 from .passwords import SHORTEST
 from .timing import AsLong
@@ -56,7 +57,7 @@ def _again(name):
 def _name():
     return StringField(
         "Name",
-        [DataRequired("How shall we call you?"), Length(max=120)],
+        [DataRequired("How shall we call you?"), Length(max=LONGEST_NAME)],
         description="As others see it here.",
         render_kw={"autocomplete": "name"},
     )

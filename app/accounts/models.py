@@ -33,8 +33,9 @@ from core.models import exact
 from core.models import now
 from services import db
 
-#: Letters in the name of a role.
+#: Letters in the name of a role, and of somebody.
 LONGEST_ROLE = 40
+LONGEST_NAME = 120
 
 
 def new_key() -> str:
@@ -90,7 +91,7 @@ class User(Versioned, UserMixin, db.Model):
     email: Mapped[str] = mapped_column(
         exact(254), unique=True, info={"description": "As `app.accounts.users.normalized` writes it, in small letters."}
     )
-    name: Mapped[str] = mapped_column(String(120))
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
     #: Its hash, by Argon2id.
     password: Mapped[str | None] = mapped_column(String(255), info={"secret": True})
     active: Mapped[bool] = mapped_column(default=True)

@@ -12,6 +12,7 @@ from core.exceptions import NotFound
 from core.models import now
 from services import db
 
+from .models import LONGEST_NAME
 from .models import Role
 from .models import User
 from .roles import granting
@@ -90,6 +91,8 @@ def create(email: str, name: str, password: str | None, roles: list[str]) -> Use
         raise Invalid({"email": [str(error)]}) from error
     if db.session.scalar(select(User.id).where(User.email == address)):
         raise Invalid({"email": [f"{address} has an account already."]})
+    if len(name) > LONGEST_NAME:
+        raise Invalid({"name": [f"A name has at most {LONGEST_NAME} characters."]})
     found = db.session.scalars(select(Role).where(Role.name.in_([EVERYONE, *roles]))).all()
     user = User(email=address, name=name, password=password, roles=list(found), confirmed_at=now())
     db.session.add(user)

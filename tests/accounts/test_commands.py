@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -52,6 +53,58 @@ def test_reset_prints_a_link_where_the_site_is(make_app: Callable[..., Flask]) -
     make_person(app)
     assert "\nhttps://www.example.org/accounts/reset/" in run(app, "reset", "ada@example.org")
     assert "Nobody has the address" in fail(app, "reset", "nobody@example.org")
+
+
+@pytest.mark.parametrize(
+    ("site_url", "message"),
+    [
+        ("www.example.org", "is no address"),
+        ("ftp://localhost", "is no address"),
+        ("http://localhost:x", "is no address"),
+        ("http://[", "is no address"),
+        ("http://localhost?x", "is no address"),
+        ("https://www.example.org", "would not be answered: add it to TRUSTED_HOSTS"),
+    ],
+)
+def test_link_that_could_not_be_followed_is_refused_before_anything_is_done(
+    site: Flask, site_url: str, message: str
+) -> None:
+    make_person(site)
+    for command in (["create-admin", "root@example.org"], ["reset", "ada@example.org"]):
+        result = site.test_cli_runner().invoke(args=["accounts", *command, "--site", site_url])
+        assert (result.exit_code, message in result.output) == (2, True), result.output
+    assert "root@example.org" not in run(site, "list")
+
+
+@pytest.mark.parametrize(
+    ("config", "address"),
+    [
+        ({"HOST": "127.0.0.1"}, "http://localhost:5000/"),
+        ({"HOST": "0.0.0.0"}, "http://localhost:5000/"),
+        ({"HOST": "192.0.2.7", "TRUSTED_HOSTS": ["192.0.2.7"]}, "http://192.0.2.7:5000/"),
+    ],
+)
+def test_link_in_development_has_a_name_if_that_is_served(
+    make_app: Callable[..., Flask], config: dict[str, Any], address: str
+) -> None:
+    app = make_app(APP_ENV="development", PORT=5000, **config)
+    make_person(app)
+    assert f"\n{address}accounts/reset/" in run(app, "reset", "ada@example.org")
+
+
+def test_reset_of_a_disabled_account_says_what_to_do_first(site: Flask) -> None:
+    make_person(site)
+    run(site, "disable", "ada@example.org")
+    assert "is disabled: `accounts enable`" in fail(site, "reset", "ada@example.org")
+
+
+def test_administrator_with_a_name_that_is_too_long(app: Flask) -> None:
+    assert "at most 120 characters" in fail(app, "create-admin", "root@example.org", "--name", "x" * 121)
+
+
+def test_role_is_not_taken_from_who_has_not_got_it(site: Flask) -> None:
+    make_person(site)
+    assert "does not have the role 'staf'" in fail(site, "take", "ada@example.org", "staf")
 
 
 def test_reset_that_does_not_know_where_the_site_is_asks(make_app: Callable[..., Flask]) -> None:

@@ -48,7 +48,7 @@ def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tu
         refused = f"{', '.join(unknown)} is nothing that {user} may do." if unknown else "Choose what the token may do."
         errors["scopes"] = [refused]
     if not 1 <= len(name) <= LONGEST_NAME:
-        errors["name"] = [f"Use 1 to {LONGEST_NAME} characters."]
+        errors["name"] = [f"A name has 1 to {LONGEST_NAME} characters."]
     if not 1 <= days <= MOST_DAYS:
         errors["days"] = [f"A token counts for 1 to {MOST_DAYS} days."]
     mine = of(user)
