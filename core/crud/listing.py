@@ -158,6 +158,10 @@ class Listing:
         if unknown:
             raise TypeError(f"{self.model.__name__} has no filter {', '.join(unknown)}: use {', '.join(OPERATORS)}")
         self.fields = {name: make_field(self.paths[name].column) for name in {*self.filters, *ordered}}
+        #: Of the names that lead to other rows, the relationship.
+        self.relations = {
+            name: path.relation.property for name, path in self.paths.items() if path.relation is not None
+        }
 
     def _path(self, name: str) -> ColumnRef:
         relation, _, column = name.rpartition(".")
@@ -265,6 +269,14 @@ class Listing:
             return tuple(names)
         descending = bool(names) and names[-1].startswith("-")
         return (*names, f"-{self.key}" if descending else self.key)
+
+    def asked_of_others(self, query: Query) -> set[Any]:
+        """Return the relationships to other rows whose columns a question names, and thereby tells."""
+        if not self.relations:
+            return set()
+        names = [*(item.name for item in query.filters), *(name.removeprefix("-") for name in query.sort)]
+        names += self.search if query.q else ()
+        return {self.relations[name] for name in names if name in self.relations}
 
     # --- cursors ---
 

@@ -36,6 +36,7 @@ from ..access import allowed
 from ..access import condition
 from ..access import identity
 from ..access import require
+from ..exceptions import Forbidden
 from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import NotFound
@@ -118,6 +119,23 @@ class Crud:
         if policy is not PUBLIC:
             require(policy, item)
 
+    def require_asked(self, query: Query) -> None:
+        """Hold whoever is asking to the policies of other rows by whose columns a list is searched, filtered or sorted.
+
+        Which rows match, and in which order, tells what stands there: it is for those who may read them all.
+
+        :raises Unauthenticated: as for :meth:`require`
+        :raises Forbidden: as for :meth:`require`
+        """
+        for relation in self.listing.asked_of_others(query):
+            model = relation.mapper.class_
+            policy = readers.policy_of(model, "list" if relation.uselist else "get")
+            if policy is None or policy is PUBLIC:
+                continue
+            require(policy)
+            if condition(policy, model) is not None:
+                raise Forbidden(policy.permissions)
+
     def may(self, verb: str, item: Any = None) -> bool:
         """Return whether whoever is asking may use a verb, on a row if one is given."""
         return allowed(self.access.get(verb, PUBLIC), item)
@@ -154,6 +172,7 @@ class Crud:
         """
         self.require("list")
         query = self.listing.parse({}) if query is None else query
+        self.require_asked(query)
         select = self.statement(query).options(*options)
         items = list(db.session.scalars(select, self.listing.values(query)).unique())
         names = [name.removeprefix("-") for name in query.sort]
@@ -226,6 +245,7 @@ class Crud:
         """
         self.require("list")
         query = self.listing.parse({}) if query is None else query
+        self.require_asked(query)
         rows = self.listing.where(self.visible("list"), query).with_only_columns(self.key).order_by(None)
         if limit is not None:
             rows = rows.limit(limit)

@@ -77,6 +77,7 @@ class RowReader:
         if shown.include and not self._looks_up(shown):
             return self.entities.page(query, shown)
         self.verbs.require("list")
+        self.verbs.require_asked(query)
         engine = db.engine
         key = (engine.dialect.name, query.shape, shown.fields, shown.include)
         prepared = self._prepared.get(key)

@@ -103,7 +103,9 @@ class Vaults(Crud):
 
 class Notes(Crud):
     model = Note
-    filters = {"vault_id": ("eq",)}
+    search = ("text", "vault.name")
+    filters = {"vault_id": ("eq",), "letter.title": ("startswith",), "vault.name": ("eq",)}
+    sorts = ("text", "letter.title", "vault.name")
     access = {"list": PUBLIC, "get": PUBLIC, "create": SIGNED_IN}
 
 

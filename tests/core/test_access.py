@@ -288,6 +288,21 @@ def test_include_shows_the_rows_that_one_may_read(ask: Ask, letters: dict[str, i
     assert ask("", "GET", "/club/v1/notes?include=letter").status_code == 401
 
 
+@pytest.mark.parametrize("query", ["letter.title__startswith=a", "vault.name=x", "sort=-letter.title", "q=x"])
+@pytest.mark.parametrize(("who", "status"), [("", 401), ("ann", 403), ("bob", 403), ("robot", 403), ("secretary", 200)])
+@pytest.mark.parametrize("path", ["/club/v1/notes", "/club/notes"])
+def test_related_rows_are_asked_about_by_those_who_may_read_them(
+    ask: Ask, letters: dict[str, int], path: str, query: str, who: str, status: int
+) -> None:
+    accept = {"Accept": "application/json" if "v1" in path else "text/html"}
+    answer = ask(who, "GET", f"{path}?{query}", headers=accept)
+    assert answer.status_code == status
+
+
+def test_list_asks_for_no_rows_but_those_that_the_question_names(ask: Ask, letters: dict[str, int]) -> None:
+    assert ask("", "GET", "/club/v1/notes?sort=-text&vault_id=1&count=true").status_code == 200
+
+
 def test_public_rows_are_included_for_everybody_who_reads(ask: Ask, letters: dict[str, int]) -> None:
     shown = ask("ann", "GET", f"/club/v1/letters/{letters['ann']}?include=notes").json
     assert [note["text"] for note in shown["notes"]] == ["On ann"]
