@@ -18,6 +18,7 @@ from sqlalchemy.orm.interfaces import MANYTOONE
 
 from core.fields import Related
 from core.fields.columns import field_class
+from core.fields.columns import make_field
 from core.fields.columns import plain_type
 from core.fields.strict import Flag
 from core.fields.strict import Text
@@ -67,10 +68,10 @@ class Plan:
     def key_of(self, text: str) -> Any:
         """Read a key of one column; ``None`` if no row can have it."""
         (column,) = self.mapper.primary_key
-        field = self.columns[self.mapper.get_property_by_column(column).key]
         try:
-            return None if field is None else from_text(field, text)
-        except ValidationError:
+            # Not the plan's own field, which takes what no column of this type holds.
+            return from_text(make_field(column), text)
+        except (TypeError, ValidationError):
             return None
 
     def write(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:

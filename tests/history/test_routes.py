@@ -71,6 +71,11 @@ def test_what_never_was_has_no_history(desk: Office, who: Identity, path: str) -
     assert desk.client(who).get(path).status_code == 404
 
 
+@pytest.mark.parametrize("key", ["2147483648", "9" * 30, "-" + "9" * 30, "1.5", "٣"])
+def test_what_can_be_no_key_has_no_history(office: Office, key: str) -> None:
+    assert office.client(RUT).get(f"/history/rows/ledger_entry/{key}").status_code == 404
+
+
 # --- what they show -----------------------------------------------------------------------------
 
 
