@@ -20,6 +20,7 @@ from core import security_log
 
 from . import throttles
 from .throttles import CODES
+from .throttles import LINKS
 from .throttles import MAILS
 from .throttles import PASSWORDS
 from .throttles import Throttle
@@ -32,11 +33,14 @@ THROTTLES: Mapping[str, Throttle] = {
     "change_password": PASSWORDS,
     "two_factor_token_validation": CODES,
     "mf_recovery": CODES,
-    "forgot_password": MAILS,
+    "forgot_password": LINKS,
     "send_confirmation": MAILS,
     "register": MAILS,
     "change_email": MAILS,
 }
+
+#: Those that count for the address in the form, whoever is signed in, and whatever comes of it.
+TYPED = (LINKS, MAILS)
 
 #: Views of somebody who is signed in, at which a redirect means that it went well.
 OWN_VIEWS = ("verify", "change_password")
@@ -81,7 +85,7 @@ def finish(response: Response) -> Response:
     throttle, account = g.pop("accounts_attempt")
     view = (request.endpoint or "").rpartition(".")[2]
     went_well = 300 <= response.status_code < 400
-    if throttle is MAILS:
+    if throttle in TYPED:
         throttles.failed(throttle, account)
     elif g.get("accounts_signed_in") or (went_well and view in OWN_VIEWS):
         throttles.succeeded(throttle, account)
@@ -112,7 +116,7 @@ def password_was_right() -> None:
 
 def _account(throttle: Throttle) -> str:
     """Return the mark of the account that a request is about; of what was typed, if nobody is signed in."""
-    if throttle is not MAILS and current_user.is_authenticated:
+    if throttle not in TYPED and current_user.is_authenticated:
         return throttles.mark(current_user.email)
     if throttle is CODES:
         half_way: str = session.get(HALF_WAY, "")

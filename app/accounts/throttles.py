@@ -66,7 +66,11 @@ PASSWORDS = Throttle("password", own="10 per 15 minutes", account="30 per hour; 
 #: Of codes of six digits, three of which count at a time: 20 a day leave one chance in 46 for a whole year.
 CODES = Throttle("code", own="5 per 15 minutes; 20 per day", account="10 per hour; 20 per day", address="50 per hour")
 
-#: Of mails to one recipient, and of those that one address asks for.
+#: Of links for a new password. By these an owner comes in whose account is guessed at, so that nothing else uses
+#: them up; and each counts for a day, so that who is refused one has ten in the mailbox.
+LINKS = Throttle("link", own="3 per 15 minutes", account="10 per day", address="30 per hour")
+
+#: Of other mails to one recipient, and of those that one address asks for.
 MAILS = Throttle("mail", own="3 per 15 minutes", account="10 per day", address="30 per hour")
 
 #: Of tokens that are none, from one address.

@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import limits
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -261,6 +262,22 @@ def test_mails_to_one_recipient_are_few_whether_or_not_there_is_an_account(town)
         assert (tried[:3].count(429), tried[3]) == (0, 429)
 
     assert len(mails(town)) == 3
+
+
+@pytest.mark.parametrize("path", ["register", "confirm"])
+def test_other_mails_do_not_use_up_the_links_by_which_an_owner_comes_in(town, path):
+    short = {"name": "Eve", "password": "short", "password_confirm": "short"} if path == "register" else {}
+    for number in range(12):
+        answer = submit(browser(town, f"203.0.113.{number}"), f"/accounts/{path}", email=ADA, **short)
+    assert answer.status_code == 429
+
+    assert submit(browser(town), "/accounts/reset", email=ADA).status_code == 200
+    assert link(mails(town)[-1]).startswith("/accounts/reset/")
+
+
+def test_links_that_were_sent_count_as_long_as_no_other_is_sent(town):
+    lasting = town.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds()
+    assert [item.get_expiry() for item in limits.parse_many(throttles.LINKS.account)] == [lasting]
 
 
 def test_mails_do_not_use_up_attempts_to_sign_in(town):
