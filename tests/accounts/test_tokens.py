@@ -219,6 +219,11 @@ def test_token_is_revoked_when_asked_twice(app: Flask, ada: FlaskClient) -> None
     assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
 
 
+@pytest.mark.parametrize("number", [0, 2**31 - 1, 2**31, 10**30])
+def test_token_that_there_is_not_is_not_found(app: Flask, ada: FlaskClient, number: int) -> None:
+    assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
+
+
 def test_all_tokens_are_revoked_at_once(app: Flask, ada: FlaskClient) -> None:
     texts = [shown(make(ada, name=name)) for name in ("One", "Two")]
     assert "One" in ada.get(f"{PATH}/revoke").text

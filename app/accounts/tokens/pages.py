@@ -24,6 +24,9 @@ from .forms import TokenForm
 
 Answer = str | Response | tuple[str, int]
 
+#: The greatest key that the table's column has.
+MOST_KEYS = 2**31 - 1
+
 
 @bp.get("/tokens")
 def token_list() -> str:
@@ -54,7 +57,7 @@ def token_create() -> Answer:
     return render_template("accounts/tokens/form.html", form=form, groups=offered), 422 if form.errors else 200
 
 
-@bp.route("/tokens/<int:token_id>/revoke", methods=["GET", "POST"])
+@bp.route(f"/tokens/<int(max={MOST_KEYS}):token_id>/revoke", methods=["GET", "POST"])
 def token_revoke(token_id: int) -> Answer:
     """Ask whether to revoke a token, or revoke it."""
     token = issuing.get(current_user, token_id)
