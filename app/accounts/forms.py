@@ -3,6 +3,8 @@
 Their checks are its own. A button is in the template, so that no form has a field for it.
 """
 
+import re
+
 from flask_security import ChangeEmailForm as BaseChangeEmailForm
 from flask_security import ChangePasswordForm as BaseChangePasswordForm
 from flask_security import ForgotPasswordForm as BaseForgotPasswordForm
@@ -24,6 +26,7 @@ from wtforms import PasswordField
 from wtforms import StringField
 from wtforms.validators import DataRequired
 from wtforms.validators import Length
+from wtforms.validators import ValidationError
 
 from .models import LONGEST_NAME
 from .passwords import LONGEST
@@ -54,10 +57,19 @@ def _again(name):
     return PasswordField("The same again", [same, password_required], render_kw={"autocomplete": "new-password"})
 
 
+#: What makes a name look like more than one, or like another: lines of its own, and letters from right to left.
+_MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _is_one_line(form, field):
+    if _MISLEADING.search(field.data):
+        raise ValidationError("Use letters, digits, spaces and signs.")
+
+
 def _name():
     return StringField(
         "Name",
-        [DataRequired("How shall we call you?"), Length(max=LONGEST_NAME)],
+        [DataRequired("How shall we call you?"), Length(max=LONGEST_NAME), _is_one_line],
         description="As others see it here.",
         render_kw={"autocomplete": "name"},
     )

@@ -137,6 +137,8 @@ def options(app: Flask) -> dict[str, Any]:
         "EMAIL_HTML": False,
         "RETURN_GENERIC_RESPONSES": True,
         "API_ENABLED_METHODS": ["session"],
+        # Its own default is written `no-store=True`, which browsers do not know.
+        "CACHE_CONTROL": {"no-store": None},
         "CLI_USERS_NAME": None,
         "CLI_ROLES_NAME": None,
         "DATETIME_FACTORY": now,

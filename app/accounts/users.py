@@ -20,6 +20,9 @@ from .roles.permissions import ADMINISTRATOR
 from .sessions import lifetimes
 from .tokens import issuing
 
+#: Characters of an address, as many as its column holds; to look at a million takes seconds.
+LONGEST_EMAIL = 254
+
 #: What everyone who registers is.
 EVERYONE = "member"
 
@@ -29,7 +32,10 @@ def normalized(email: str) -> str:
 
     :raises ValueError: if it is none
     """
-    return validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    address = email.strip()
+    if len(address) > LONGEST_EMAIL:
+        raise ValueError(f"An address has at most {LONGEST_EMAIL} characters.")
+    return validate_email(address, check_deliverability=False).normalized.lower()
 
 
 def identify(text: str) -> str | None:

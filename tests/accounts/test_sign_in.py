@@ -246,7 +246,56 @@ def test_asking_takes_as_long_for_every_address(
     assert counts["ada@example.org"] > 0
 
 
+@pytest.mark.parametrize("path", ["sign-in", "reset", "register", "confirm"])
+def test_pages_are_kept_nowhere(visitor: FlaskClient, path: str) -> None:
+    assert visitor.get(f"/accounts/{path}").headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("letter", ["a", "\ufdfa"])
+def test_password_longer_than_any_is_wrong(site: Flask, visitor: FlaskClient, letter: str) -> None:
+    make_person(site)
+    answer = sign_in(visitor, password=letter * 1000)
+    assert (answer.status_code, who(visitor)) == (200, "")
+    assert "The address or the password is wrong" in answer.text
+
+
+def test_password_that_its_letters_make_too_long_is_refused(visitor: FlaskClient) -> None:
+    answer = register(visitor, password="\ufdfa" * 1000, password_confirm="\ufdfa" * 1000)
+    assert "Use at most 1024 characters." in answer.text
+
+
+def test_long_address_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(users, "validate_email", lambda *args, **named: pytest.fail("this takes long"))
+    assert users.identify("a" * 255) is None
+
+
 # --- register and confirm -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["A\nB", "A\x85B", "A\u2028B", "A\u202eB", "A\x1b[1m"])
+def test_name_is_one_line_that_reads_as_it_is_written(site: Flask, visitor: FlaskClient, name: str) -> None:
+    assert "Use letters, digits, spaces and signs." in register(visitor, name=name).text
+    make_person(site)
+    sign_in(visitor)
+    assert submit(visitor, "/accounts/profile", name=name).status_code == 422
+
+
+def test_name_may_have_letters_that_join(visitor: FlaskClient) -> None:
+    assert register(visitor, name="می\u200cخواهم").status_code == 302
+
+
+def test_mail_to_an_address_that_is_not_proved_yet_has_nothing_that_was_typed(
+    site: Flask, visitor: FlaskClient
+) -> None:
+    spam = "win at casino.example"
+    register(visitor, name=spam)
+    submit(visitor, "/accounts/confirm", email="grace@example.org")
+    make_person(site, name=spam)
+    sign_in(visitor)
+    submit(visitor, "/accounts/email", email="other@example.org")
+    sent = mails(site)
+    assert [mail["To"] for mail in sent] == ["grace@example.org", "grace@example.org", "other@example.org"]
+    assert not any(spam in mail.as_string() for mail in sent)
 
 
 def test_register_confirm_and_sign_in(app: Flask, client: FlaskClient) -> None:
