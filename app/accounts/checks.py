@@ -14,6 +14,7 @@ from core.doctor import check
 from core.models import now
 from services import db
 
+from .models import Passkey
 from .models import Role
 from .models import RolePermission
 from .models import Session
@@ -22,6 +23,12 @@ from .sessions import lifetimes
 
 #: The role that may do everything.
 ADMINISTRATOR = "administrator"
+
+#: What switches a factor on, and who has it.
+FACTORS = {
+    "ACCOUNTS_TOTP": User.tf_totp_secret.is_not(None),
+    "ACCOUNTS_PASSKEYS": sa.exists().where(Passkey.user_id == User.id),
+}
 
 #: What nobody's address ends with (RFC 2606), but that of an account from somebody's try.
 RESERVED = ("example.com", "example.net", "example.org")
@@ -47,13 +54,31 @@ def administrator_missing(deployment: Deployment) -> Iterator[Finding]:
 @check("accounts.administrator-factor", Level.WARNING, needs=Needs.DATABASE, production=True)
 def administrator_factor(deployment: Deployment) -> Iterator[Finding]:
     """Administrators sign in with a second factor or a passkey (ASVS 6.3.3)."""
-    bare = [user.email for user in _administrators() if not user.tf_totp_secret and not user.webauthn]
+    apps, keys = (deployment.config[name] for name in FACTORS)
+    bare = [
+        user.email for user in _administrators() if not (apps and user.tf_totp_secret) and not (keys and user.webauthn)
+    ]
     if bare:
         yield Finding(
             f"A password is enough to administer the site, as {_some(bare)}.",
             "Let them set up an authenticator app or a passkey: /accounts/second-factor.",
             "accounts_user",
         )
+
+
+@check("accounts.factor-off", Level.WARNING, needs=Needs.DATABASE)
+def factor_off(deployment: Deployment) -> Iterator[Finding]:
+    """What people have added to their password is asked for."""
+    for name, has in FACTORS.items():
+        if deployment.config[name]:
+            continue
+        count = db.session.scalar(sa.select(sa.func.count(User.id)).where(User.active, has)) or 0
+        if count:
+            yield Finding(
+                f"{name} is false, but was used by {count} who now sign in without.",
+                f"Set {name}=true, or tell them that their password is all that keeps others out.",
+                name,
+            )
 
 
 @check("accounts.reserved-address", Level.WARNING, needs=Needs.DATABASE, production=True)

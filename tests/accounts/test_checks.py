@@ -60,15 +60,40 @@ def test_administrator_with_an_authenticator_has_no_finding(site: Flask) -> None
     assert found(site, "accounts.administrator-factor") == []
 
 
-def test_administrator_with_a_passkey_has_no_finding(site: Flask) -> None:
-    make_person(site, "grace@andamio.dev", roles=["administrator"])
-    with site.app_context():
-        grace = db.session.scalars(sa.select(User)).one()
+def add_passkey(app: Flask) -> None:
+    with app.app_context():
+        user = db.session.scalars(sa.select(User)).one()
         values = {"device_type": "single_device", "backup_state": False, "usage": "first", "lastuse_datetime": now()}
-        db.session.add(Passkey(user=grace, name="key", credential_id=b"1", public_key=b"2", **values))
+        db.session.add(Passkey(user=user, name="key", credential_id=b"1", public_key=b"2", **values))
         db.session.commit()
 
+
+def test_administrator_with_a_passkey_has_no_finding(site: Flask) -> None:
+    make_person(site, "grace@andamio.dev", roles=["administrator"])
+    add_passkey(site)
+
     assert found(site, "accounts.administrator-factor") == []
+
+
+def add_app(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(sa.update(User).values(tf_totp_secret="made-up", tf_primary_method="authenticator"))
+        db.session.commit()
+
+
+@pytest.mark.parametrize(("name", "add"), [("ACCOUNTS_TOTP", add_app), ("ACCOUNTS_PASSKEYS", add_passkey)])
+def test_factor_that_is_switched_off_is_found(make_app: Make, name: str, add: Callable[[Flask], None]) -> None:
+    app = make_app(**{name: False})
+    make_person(app, "grace@andamio.dev", roles=["administrator"])
+    assert found(app, "accounts.factor-off") == []
+    add(app)
+
+    (finding,) = found(app, "accounts.factor-off")
+    assert finding.message == f"{name} is false, but was used by 1 who now sign in without."
+    assert len(found(app, "accounts.administrator-factor")) == 1
+    assert found(make_app(), "accounts.factor-off") == []
+    change(app, "grace@andamio.dev", active=False)
+    assert found(app, "accounts.factor-off") == []
 
 
 @pytest.mark.parametrize("address", ["admin@example.org", "root@shop.example.com"])

@@ -538,6 +538,16 @@ def test_apps_switched_off_are_neither_offered_nor_asked_for(
     assert "Authenticator" not in client.get(OVERVIEW).text
 
 
+def test_who_has_an_app_proves_who_they_are_without_it_where_apps_are_off(
+    make_app: Callable[..., Flask], grace: FlaskClient
+) -> None:
+    set_up(grace)
+    client = make_app(ACCOUNTS_TOTP=False).test_client()
+    sign_in(client)
+    answer = submit(client, "/accounts/verify", password=PASSWORD)
+    assert (answer.status_code, answer.location) == (302, "/accounts/")
+
+
 def test_all_switched_off_has_no_page(make_app: Callable[..., Flask]) -> None:
     app = make_app(ACCOUNTS_TOTP=False, ACCOUNTS_PASSKEYS=False)
     make_person(app)

@@ -123,7 +123,7 @@ class AgainForm(VerifyForm):
 
     def __init__(self, *args: Any, user: UserMixin, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
-        if not user.tf_totp_secret:
+        if not (user.tf_totp_secret and current_app.config["ACCOUNTS_TOTP"]):
             del self.code
 
     def validate(self, **kwargs: Any) -> bool:
