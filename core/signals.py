@@ -22,6 +22,7 @@ row_deleted = _namespace.signal("row-deleted")
 
 #: Statements that the session does not see have written a row, and whoever ran them says so, in the same transaction.
 #: ``key``: of the row. ``before``, ``after``: attribute to value of what has changed; ``None`` where there was no row.
+#: A name that is no attribute's, with a text for people, says what has changed in rows that belong to it.
 row_written = _namespace.signal("row-written")
 
 #: ``revisions``: ids that ``alembic upgrade`` or ``downgrade`` has just run. Sender: ``None``.

@@ -54,8 +54,8 @@ user_role = Table(
 class RolePermission(db.Model):
     """A role grants a permission, by the name that a module declared."""
 
+    # Recorded as a value of its role; see `roles/granting.py`.
     __tablename__ = "accounts_role_permission"
-    __recorded__ = True
 
     role_id: Mapped[int] = mapped_column(ForeignKey("accounts_role.id", ondelete="CASCADE"), primary_key=True)
     permission: Mapped[str] = mapped_column(exact(100), primary_key=True)
@@ -99,21 +99,23 @@ class User(Versioned, UserMixin, db.Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     #: What a session names the user by; another one ends all sessions.
     fs_uniquifier: Mapped[str] = mapped_column(
-        exact(64), unique=True, default=lambda: uuid4().hex, info={"secret": True}
+        exact(64), unique=True, default=lambda: uuid4().hex, info={"secret": True, "label": "Key of the sessions"}
     )
     fs_webauthn_user_handle: Mapped[str | None] = mapped_column(
-        exact(64), unique=True, default=lambda: uuid4().hex, info={"secret": True}
+        exact(64), unique=True, default=lambda: uuid4().hex, info={"secret": True, "label": "Key of the passkeys"}
     )
-    tf_primary_method: Mapped[str | None] = mapped_column(String(64))
-    tf_totp_secret: Mapped[str | None] = mapped_column(String(255), info={"secret": True})
+    tf_primary_method: Mapped[str | None] = mapped_column(String(64), info={"label": "Second factor"})
+    tf_totp_secret: Mapped[str | None] = mapped_column(
+        String(255), info={"secret": True, "label": "Key of the authenticator app"}
+    )
     #: The last code that was taken: none counts twice.
     tf_totp_counter: Mapped[int | None] = mapped_column(BigInteger, info={"recorded": False})
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(
-        MutableList.as_mutable(JSON(none_as_null=True)), info={"secret": True}
+        MutableList.as_mutable(JSON(none_as_null=True)), info={"secret": True, "label": "Recovery codes"}
     )
     roles: Mapped[list[Role]] = relationship(secondary=user_role, order_by=Role.name)
     webauthn: Mapped[list["Passkey"]] = relationship(
-        back_populates="user", cascade="all, delete-orphan", order_by="Passkey.id"
+        back_populates="user", cascade="all, delete-orphan", order_by="Passkey.id", info={"label": "Passkeys"}
     )
 
     #: Flask-Security asks for it, also where no code is sent by SMS.

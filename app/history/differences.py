@@ -11,6 +11,7 @@ from core.words import words
 
 from .models import Change
 from .names import Names
+from .names import Place
 from .plans import Plan
 from .undos import Undo
 
@@ -66,13 +67,20 @@ def tell(changes: Sequence[Change], undone: dict[int, int]) -> list[Telling]:
     :param undone: change to the one that took it back
     """
     names = Names(changes)
-    return [_tell(change, names, undone.get(change.id)) for change in changes]
+    # A row that is gone is called what the other changes beside it tell.
+    called = {
+        (change.model, change.row_key): name
+        for change in changes
+        if (name := _name(names.plans.get(change.model), change)) is not None
+    }
+    return [_tell(change, names, called, undone.get(change.id)) for change in changes]
 
 
-def _tell(change: Change, names: Names, undone_by: int | None) -> Telling:
+def _tell(change: Change, names: Names, called: Mapping[Place, str], undone_by: int | None) -> Telling:
     plan, row = names.plans.get(change.model), names.row(change)
     noun = noun_of(plan, change.model)
-    title = str(row) if row is not None else _name(plan, change) or change.row_key
+    name = _name(plan, change) or called.get((change.model, change.row_key), change.row_key)
+    title = str(row) if row is not None else name
     return Telling(change, noun, title, row, differences(change, names), undone_by)
 
 

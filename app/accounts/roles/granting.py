@@ -22,6 +22,7 @@ from core.exceptions import NotFound
 from core.signals import row_created
 from core.signals import row_deleted
 from core.signals import row_updated
+from core.signals import row_written
 from services import db
 
 from ..models import Role
@@ -94,6 +95,7 @@ def delete(role: Role) -> None:
     if role.name in BUILT_IN:
         raise Invalid({"": [f"The platform needs the role {role.name!r}."]})
     _check_reach(role.permissions)
+    _change(role, [])
     db.session.delete(role)
     db.session.flush()
     row_deleted.send(Role, item=role)
@@ -117,11 +119,7 @@ def grant(role: Role, names: Collection[str]) -> None:
     _check_reach(added | gone)
     if not added and not gone:
         return
-    role.grants = [one for one in role.grants if one.permission not in gone] + [
-        RolePermission(permission=name) for name in sorted(added)
-    ]
-    db.session.flush()
-    row_updated.send(Role, item=role)
+    _change(role, (before - gone) | added)
     for name in sorted(added):
         security_log.record("permission.changed", role=role.name, permission=name, change="granted")
     for name in sorted(gone):
@@ -131,9 +129,7 @@ def grant(role: Role, names: Collection[str]) -> None:
 def revoke_unknown(role: Role, name: str) -> None:
     """Take from a role what no installed module asks for."""
     require(EDIT_ROLES)
-    role.grants = [one for one in role.grants if one.permission != name]
-    db.session.flush()
-    row_updated.send(Role, item=role)
+    _change(role, {*role.permissions} - {name})
     security_log.record("permission.changed", role=role.name, permission=name, change="revoked")
 
 
@@ -163,6 +159,20 @@ def give(user: User, names: Collection[str]) -> None:
         security_log.record("role.changed", role=name, target=user.key, change="given")
     for name in sorted(gone):
         security_log.record("role.changed", role=name, target=user.key, change="taken")
+
+
+def _change(role: Role, names: Collection[str]) -> None:
+    """Let a role grant these permissions; the history has them as a value of the role."""
+    before = [*role.permissions]
+    role.grants = [one for one in role.grants if one.permission in names] + [
+        RolePermission(permission=name) for name in sorted({*names} - {*before})
+    ]
+    db.session.flush()
+    if {*before} == {*names}:
+        return
+    row_updated.send(Role, item=role)
+    texts = [", ".join(sorted(some)) or None for some in (before, names)]
+    row_written.send(Role, key=role.id, before={"permissions": texts[0]}, after={"permissions": texts[1]})
 
 
 def _check_reach(names: Iterable[str]) -> None:

@@ -1,0 +1,79 @@
+"""What the history says of roles: what each granted, in words, and who was given it."""
+
+import html
+import re
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.accounts import users
+from app.accounts.roles import granting
+from services import db
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+from tests.forms import submit
+
+ROOT = "root@example.org"
+
+
+def chief_of(app: Flask) -> FlaskClient:
+    make_person(app, ROOT, "Root", ["administrator"])
+    client = app.test_client()
+    sign_in(client, ROOT)
+    return client
+
+
+def told(client: FlaskClient, page: str) -> str:
+    """Follow a page to the history of its row, and return what people read there."""
+    found = re.search(r'href="([^"]+)">History</a>', client.get(page).text.partition("<main")[2])
+    assert found, page
+    text = client.get(html.unescape(found[1])).text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_history_of_a_role_says_what_it_granted(app: Flask) -> None:
+    chief = chief_of(app)
+    submit(chief, "/accounts/roles/new", name="editor", description="Who edits.")
+    submit(chief, "/accounts/roles/editor", permissions=["api.city.edit", "api.city.add"])
+    submit(chief, "/accounts/roles/editor", permissions=["api.city.edit"])
+    text = told(chief, "/accounts/roles/editor")
+    assert "History of editor Updated" in text
+    assert "Permissions — api.city.add, api.city.edit" in text
+    assert "Permissions api.city.add, api.city.edit api.city.edit" in text
+    assert text.count("by Root.") == 3
+
+
+def test_history_of_a_role_that_is_gone_says_what_it_granted(site: Flask) -> None:
+    chief = chief_of(site)
+    submit(chief, "/accounts/roles/new", name="editor")
+    submit(chief, "/accounts/roles/editor", permissions=["api.city.edit"])
+    submit(chief, "/accounts/roles/editor/delete")
+    text = " ".join(re.sub(r"<[^>]+>", " ", chief.get("/history/changes").text).split())
+    assert "Deleted role editor" in text
+    assert "Updated role editor" in text
+    assert "Permissions api.city.edit — " in text
+
+
+def test_save_that_changes_no_grant_is_no_change(site: Flask) -> None:
+    chief = chief_of(site)
+    submit(chief, "/accounts/roles/member")
+    with site.app_context():
+        granting.revoke_unknown(granting.get("member"), "none.such.grant")
+        db.session.commit()
+    assert "Updated" not in told(chief, "/accounts/roles/member")
+
+
+def test_history_of_a_person_says_which_roles_they_had(app: Flask) -> None:
+    chief = chief_of(app)
+    make_person(app)
+    with app.app_context():
+        url = f"/accounts/people/{users.find('ada@example.org').id}"
+    submit(chief, f"{url}/roles", roles=["member", "staff"])
+    with app.app_context():
+        users.disable(users.find("ada@example.org"))
+        db.session.commit()
+    text = told(chief, url)
+    assert "Roles member member, staff" in text
+    assert "Active Yes No" in text
+    assert "Key of the sessions Changed; a secret, which is not kept" in text
+    assert "Fs" not in text
