@@ -12,6 +12,7 @@ from .identities import OPERATOR
 from .identities import Identity
 from .identities import acting_as
 from .identities import forget
+from .identities import has_looked
 from .identities import identity
 from .identities import tell
 from .permissions import owners_permissions
@@ -36,6 +37,7 @@ __all__ = [
     "any_of",
     "condition",
     "forget",
+    "has_looked",
     "identity",
     "owners_permissions",
     "permission",

@@ -82,6 +82,12 @@ def identity() -> Identity:
     return found
 
 
+def has_looked() -> bool:
+    """Return whether this request has found out that somebody is asking: its answer may be for them alone."""
+    known: Identity | None = g.get("identity")
+    return known is not None and known.is_known
+
+
 def forget() -> None:
     """Find out anew who is asking: they have just signed in or out."""
     g.pop("identity", None)

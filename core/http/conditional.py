@@ -13,6 +13,8 @@ from flask import request
 from werkzeug.exceptions import PreconditionFailed
 from werkzeug.exceptions import PreconditionRequired
 
+from .headers import data_is_kept
+
 
 def make_etag(body: bytes, version: int | None = None, *, only_columns: bool = False) -> str:
     """Return what identifies a representation, without its quotes.
@@ -29,10 +31,10 @@ def make_etag(body: bytes, version: int | None = None, *, only_columns: bool = F
 def revalidate(response: Response) -> Response:
     """Let the caller keep an answer that has an ETag, and ask each time: 304 if it is still the same.
 
-    Caches that several people share keep none, as answers may depend on who asks. A blueprint whose
-    answers do not may say more, by its own ``after_request``.
+    Caches that several people share keep none, as answers may depend on who asks, and no cache what was answered to
+    somebody known. A blueprint whose answers do not may say more, by its own ``after_request``.
     """
-    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Cache-Control"] = data_is_kept()
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
         # The server writes its own, and there would be two.

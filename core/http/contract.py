@@ -34,6 +34,7 @@ from .bodies import JSON
 from .bodies import check_acceptable
 from .bodies import read_json
 from .bodies import read_object
+from .headers import data_is_kept
 from .links import single_args
 from .problems import KINDS
 from .responses import empty_response
@@ -98,7 +99,7 @@ def contract(
             check_acceptable()
             response = _respond(terms, view(*args, **kwargs, **_read(terms)))
             # As lists and items have it: caches that several people share keep none.
-            response.headers.setdefault("Cache-Control", "private, no-cache")
+            response.headers.setdefault("Cache-Control", data_is_kept())
             return response
 
         checked.contract = terms  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from flask import Response
 from flask import g
 from flask import request
 
+from ..access import has_looked
 from ..declarations import View
 from ..declarations import declared
 from ..declarations import declaring
@@ -198,6 +199,11 @@ def _check_sources(name: str, values: list[str]) -> None:
                 f"{value!r} cannot be a source of {name}: write https://HOST, the hash of a script or style, or "
                 "'self'; for an inline script use csp_nonce() in the template."
             )
+
+
+def data_is_kept() -> str:
+    """Return ``Cache-Control`` of data that callers may ask for anew, by ETag, where it is not for one person."""
+    return "no-store" if has_looked() else "private, no-cache"
 
 
 # --- what a view says of its answer -------------------------------------------------------------

@@ -22,6 +22,7 @@ from flask import send_file
 from werkzeug.datastructures import FileStorage
 
 from ..exceptions import Invalid
+from .headers import data_is_kept
 from .json import load_strictly
 
 #: The kinds that can be told by their content, with the endings that their names may have. No HTML and no SVG:
@@ -85,7 +86,7 @@ def send_upload(upload: Upload) -> Response:
     """Give a file back, to be saved and not to be shown: what it contains must not run as if it were ours."""
     response = send_file(io.BytesIO(upload.content), upload.kind, as_attachment=True, download_name=upload.name)
     response.headers["Content-Security-Policy"] = SANDBOX
-    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Cache-Control"] = data_is_kept()
     return response
 
 

@@ -208,6 +208,12 @@ def door() -> str:
     return "open"
 
 
+@bp.get("/gate")
+@access({"GET": SIGNED_IN})
+def gate() -> str:
+    return "open"
+
+
 @bp.get("/lawn")
 def lawn() -> str:
     return "green"

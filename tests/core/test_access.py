@@ -26,6 +26,7 @@ from core.access import tell
 from core.access import tell_roles
 from core.access import unchecked
 from core.crud import Crud
+from core.crud import readers
 from core.exceptions import Forbidden
 from core.exceptions import Unauthenticated
 from core.http import policies
@@ -175,10 +176,11 @@ def test_request_of_nobody_is_not_the_operators(make_app: Callable[..., Flask]) 
     assert app.test_client().get("/who").text == "True"
 
 
-def test_unchecked_lets_pass_and_ends(house: Flask) -> None:
+def test_unchecked_lets_pass_and_ends(house: Flask, letters: dict[str, int]) -> None:
     with house.test_request_context(), acting_as(BOB):
         with unchecked():
             require(club.OPEN)
+            assert club.letters.count() == 2
         with pytest.raises(Forbidden):
             require(club.OPEN)
 
@@ -240,6 +242,26 @@ def test_rest_lists_nothing_to_nobody(ask: Ask, letters: dict[str, int]) -> None
     assert ask("", "OPTIONS", "/club/v1/letters").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("who", "path", "kept"),
+    [
+        ("ann", "letters", "no-store"),
+        ("ann", "letters/1", "no-store"),
+        ("robot", "letters", "no-store"),
+        ("ann", "notes", "private, no-cache"),
+        ("", "notes/1", "private, no-cache"),
+        ("secretary", "notes?include=vault", "no-store"),
+    ],
+)
+def test_what_is_for_one_person_is_kept_nowhere(
+    ask: Ask, letters: dict[str, int], who: str, path: str, kept: str
+) -> None:
+    first = ask(who, "GET", f"/club/v1/{path}")
+    again = ask(who, "GET", f"/club/v1/{path}", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, first.headers["Cache-Control"]) == (200, kept)
+    assert (again.status_code, again.headers["Cache-Control"]) == (304, kept)
+
+
 def test_token_must_cover_the_permission(ask: Ask, letters: dict[str, int]) -> None:
     assert ask("robot", "GET", f"/club/v1/letters/{letters['ann']}").status_code == 200
     answer = ask("robot", "PATCH", f"/club/v1/letters/{letters['ann']}", json={}, headers={"If-Match": '"1"'})
@@ -276,6 +298,15 @@ def test_include_asks_the_related_rows_own_verbs(ask: Ask, letters: dict[str, in
     assert ask("bob", "GET", "/club/v1/notes/1?include=vault").status_code == 403
     shown = ask("secretary", "GET", "/club/v1/notes?include=vault").json["items"]
     assert {item["vault"]["name"] for item in shown} == {"Iron"}
+
+
+def test_first_verbs_of_a_model_say_who_may_read_it_where_none_are_served(make_app: Callable[..., Flask]) -> None:
+    class Others(Crud):
+        model = club.Vault
+
+    others = Others()
+    with make_app(None, []).app_context():
+        assert readers.policy_of(others.model) is club.OPEN
 
 
 def test_include_shows_the_rows_that_one_may_read(ask: Ask, letters: dict[str, int]) -> None:
@@ -368,6 +399,10 @@ def test_view_declares_its_policy(ask: Ask) -> None:
     assert ask("", "POST", "/club/door").status_code == 401
     assert ask("ann", "GET", "/club/door").text == "open"
     assert ask("", "GET", "/club/lawn").text == "green"
+
+
+def test_head_is_asked_by_those_who_may_get(ask: Ask) -> None:
+    assert [ask(who, "HEAD", "/club/gate").status_code for who in ("", "ann")] == [401, 200]
 
 
 def test_blueprint_declares_for_its_views(ask: Ask) -> None:
