@@ -23,6 +23,8 @@ PAGES = (
     "people/{ada}",
     "people/{ada}/roles",
     "access",
+    "access?q=post&who=member",
+    "access?q=there+is+no+such+thing",
 )
 
 #: What axe-core finds: (rule, first element), each once.
@@ -46,6 +48,46 @@ def sign_in(page: Page, base: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
+
+
+BOX = "one => { const { x, y, width } = one.getBoundingClientRect(); return { x, y, width }; }"
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_heads_of_the_matrix_stay_where_it_is_scrolled(page: Page, base: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    sign_in(page, base)
+    page.goto(f"{base}/access")
+    frame = page.get_by_role("region", name="Who may do what")
+    frame.evaluate("frame => frame.scrollTo(200, 900)")
+    heads = ("thead th:first-child", "thead th:nth-child(2)", "tbody tr:nth-child(30) th")
+    corner, top, side = (page.locator(f".matrix {head}").evaluate(BOX) for head in heads)
+    around = frame.evaluate(BOX)
+    assert [round(box["y"] - around["y"]) for box in (corner, top)] == [1, 1]
+    assert [round(box["x"] - around["x"]) for box in (corner, side)] == [1, 1]
+    # On a phone at least two roles stand beside what may be asked.
+    assert around["width"] - side["width"] > 150
+    frame.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_role("rowheader").first).to_be_in_viewport()
+
+
+def test_matrix_is_searched_without_a_script(browser: Browser, base: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, base)
+    page.goto(f"{base}/access")
+    page.get_by_label("Words in the row").fill("post products")
+    page.get_by_label("Who may", exact=True).select_option("Member")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("columnheader")).to_have_text(["What", "Member", "Policy"])
+    expect(page.get_by_role("row", name="/example/products/<key>/edit")).to_contain_text("Own")
+    expect(page.get_by_role("row", name="/example/products/new")).to_contain_text("Yes")
+    page.get_by_label("Words in the row").fill("there is no such thing")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Show all").click()
+    expect(page.get_by_role("columnheader", name="Staff")).to_be_visible()
+    context.close()
 
 
 def ada(page: Page, base: str) -> str:

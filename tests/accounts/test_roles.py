@@ -309,3 +309,23 @@ def test_matrix_shows_roles_of_ones_own(site: Flask) -> None:
     page = client.get("/accounts/access").text
     assert ">Editor</th>" in page
     assert "Undeclared" not in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "hidden"),
+    [
+        ({"q": "post /EXAMPLE/products"}, ["POST /example/products/new"], ["GET /example/products", "POST /accounts"]),
+        ({"q": "public reset"}, ["GET /accounts/reset", "POST /accounts/reset"], ["GET /accounts/access"]),
+        ({"q": "role", "who": "member"}, [], ["/accounts/roles"]),
+        ({"q": "/example/products", "who": "member"}, ["POST /example/products/&lt;key&gt;/edit"], ["Staff</th>"]),
+        ({"q": "accounts/profile", "who": "signed in"}, ["GET /accounts/profile"], ["Anybody</th>"]),
+        ({"who": "king"}, ["Anybody</th>", "Staff</th>"], []),
+    ],
+)
+def test_matrix_shows_what_was_asked_for(site: Flask, asked: Any, shown: list[str], hidden: list[str]) -> None:
+    make_person(site, ROOT, "Root", ["administrator"])
+    client = site.test_client()
+    sign_in(client, ROOT)
+    page = client.get("/accounts/access", query_string=asked).text
+    assert [text for text in shown if text not in page] == []
+    assert [text for text in hidden if text in page.partition("</form>\n")[2]] == []

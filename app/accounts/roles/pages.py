@@ -4,6 +4,7 @@ from flask import current_app
 from flask import flash
 from flask import redirect
 from flask import render_template
+from flask import request
 from flask import url_for
 from flask_security import auth_required
 from werkzeug.wrappers import Response
@@ -11,6 +12,9 @@ from wtforms import Form
 
 from core.access import permissions
 from core.exceptions import Invalid
+from core.http.matrix import NO
+from core.http.matrix import Line
+from core.http.matrix import Matrix
 from core.http.matrix import matrix
 from core.http.policies import access
 from core.pages import Pages
@@ -131,8 +135,25 @@ def person_roles(key: str) -> Answer:
 @bp.get("/access")
 @access(EDIT_ROLES)
 def access_matrix() -> str:
-    """Show who may do what, and why."""
-    return render_template("accounts/roles/matrix.html", matrix=matrix(current_app))
+    """Show who may do what, and why; or a part of it."""
+    whole = matrix(current_app)
+    text, who = request.args.get("q", "").strip(), request.args.get("who", "")
+    context = {"whole": whole, "text": text, "who": who if who in whole.columns else ""}
+    return render_template("accounts/roles/matrix.html", matrix=_part(whole, text, who), **context)
+
+
+def _part(whole: Matrix, text: str, who: str) -> Matrix:
+    """Return the lines in which all words of a text stand; of one column only what it may ask."""
+    lines = [line for line in whole.lines if all(word in _words(line) for word in text.lower().split())]
+    if who not in whole.columns:
+        return Matrix(whole.columns, lines)
+    place = whole.columns.index(who)
+    return Matrix([who], [Line(line.asked, [line.cells[place]]) for line in lines if line.cells[place] != NO])
+
+
+def _words(line: Line) -> str:
+    asked = line.asked
+    return f"{asked.verb} {asked.address} {asked.place} {asked.reason}".lower()
 
 
 def _show(form: Form, error: Invalid) -> None:
