@@ -111,6 +111,29 @@ def test_axe_finds_nothing(base: str, page: Page, scheme: str) -> None:
     assert {path: violations for path, violations in found.items() if violations} == {}
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_mail_is_for_everybody(site: Flask, base: str, page: Page, scheme: str) -> None:
+    page.goto(f"{base}/reset")
+    page.get_by_label("Email address").fill("ada@example.org")
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_role("status")).to_contain_text("we have sent it a link")
+    (mail,) = mails(site)
+    html = mail.get_body(("html",))
+    assert html is not None
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 360, "height": 740})
+    # A page of no address and of no policy, as in a mail program.
+    page.goto("about:blank")
+    page.set_content(html.get_content())
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    assert page.evaluate(VIOLATIONS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(page.get_by_role("heading")).to_have_text(mail["Subject"])
+    expect(page.get_by_role("link")).to_have_attribute("href", base.removesuffix("/accounts") + link(mail))
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert colour == {"light": "rgb(243, 245, 244)", "dark": "rgb(15, 21, 20)"}[scheme]
+
+
 def test_nothing_is_wider_than_a_phone(base: str, page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     wide = []
