@@ -79,7 +79,7 @@ class SignInForm(LoginForm):
     email = _email(EmailValidation(verify=False), autocomplete="username")
     password = _password()
     # Not Flask-Login's cookie for it, which no sign-out ends; see `sessions/lifetimes.py`.
-    remember = BooleanField("Stay signed in when the browser is closed", description="Not on a device of others.")
+    remember = BooleanField("Stay signed in when the browser is closed", description="Only on a device of your own.")
     submit = None
 
     def __init__(self, *args, **kwargs):

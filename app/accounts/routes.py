@@ -30,25 +30,32 @@ class Section:
     text: str
 
 
-SECTIONS = (
-    Section("accounts.profile", "Profile", "Your name, as others see it."),
-    Section("security.change_email", "Email address", "Where mails go, and what you sign in with."),
-    Section("security.change_password", "Password", "Change it; other browsers are then signed out."),
-    Section("accounts.second_factor", "Second factor", "What signing in asks for besides the password."),
-    Section("security.wan_register", "Passkeys", "Sign in with your device instead of a password."),
-    Section("accounts.sessions", "Sessions", "Where you are signed in; sign out of one, or of all."),
-    Section("accounts.token_list", "Access tokens", "Let a program use the API in your name."),
-    Section("accounts.user_list", "People", "Everybody who has an account, and their roles."),
-    Section("accounts.role_list", "Roles", "What each role lets people do."),
-    Section("accounts.access_matrix", "Who may do what", "Every page and every method, role by role."),
-)
+#: Those that there are, under the headings of the account's page.
+SECTIONS = {
+    "You": (
+        Section("accounts.profile", "Profile", "Your name, as others see it."),
+        Section("security.change_email", "Email address", "Where mails go, and what you sign in with."),
+    ),
+    "Signing in": (
+        Section("security.change_password", "Password", "Change it; other browsers are then signed out."),
+        Section("accounts.second_factor", "Second factor", "What signing in asks for besides the password."),
+        Section("security.wan_register", "Passkeys", "Sign in with your device instead of a password."),
+        Section("accounts.sessions", "Sessions", "Where you are signed in; sign out of one, or of all."),
+    ),
+    "Programs": (Section("accounts.token_list", "Access tokens", "Let a program use the API in your name."),),
+    "Administration": (
+        Section("accounts.user_list", "People", "Everybody who has an account, and their roles."),
+        Section("accounts.role_list", "Roles", "What each role lets people do."),
+        Section("accounts.access_matrix", "Who may do what", "Every page and every method, role by role."),
+    ),
+}
 
 
 @bp.get("/")
 def index() -> str:
     """Show what belongs to the account."""
-    sections = [section for section in SECTIONS if _is_there(section.endpoint)]
-    return render_template("accounts/index.html", user=current_user, sections=sections)
+    groups = {name: [one for one in sections if _is_there(one.endpoint)] for name, sections in SECTIONS.items()}
+    return render_template("accounts/index.html", user=current_user, groups=groups)
 
 
 def _is_there(endpoint: str) -> bool:

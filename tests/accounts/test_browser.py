@@ -79,6 +79,55 @@ def test_wrong_password_is_said_where_it_is_heard(base: str, page: Page) -> None
     expect(page.get_by_label("Email address")).to_have_value("ada@example.org")
 
 
+def test_sign_in_says_why_it_is_asked_for(base: str, page: Page) -> None:
+    page.goto(f"{base}/sign-in")
+    expect(page.get_by_text("Sign in to go on")).to_have_count(0)
+    page.goto(f"{base}/profile")
+    expect(page.get_by_text("Sign in to go on to the page that you asked for.")).to_be_visible()
+
+
+def test_keyboard_is_enough(base: str, page: Page) -> None:
+    page.goto(f"{base}/sign-in")
+    order = walk(page, until="Confirm your address")
+    start = order.index("Email address")
+    assert order[0] == "Skip to the content"
+    assert order[start:] == [
+        *("Email address", "Password", "Stay signed in when the browser is closed", "Sign in", "Forgot the password?"),
+        *("Sign in with a passkey", "Register", "Confirm your address"),
+    ]
+    page.get_by_label("Email address").focus()
+    for key in ("ada@example.org", "Tab", PASSWORD, "Enter"):
+        page.keyboard.press(key) if key.isalpha() else page.keyboard.type(key)
+    expect(page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
+    order = walk(page, until="Access tokens")
+    assert order[order.index("Profile") :] == [
+        *("Profile", "Email address", "Password", "Second factor", "Passkeys", "Sessions", "Access tokens")
+    ]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Access tokens")).to_be_visible()
+
+
+def walk(page: Page, until: str) -> list[str]:
+    """Press Tab until something has the focus; return what had it, each seen on the screen with its outline."""
+    names: list[str] = []
+    while until not in names:
+        page.keyboard.press("Tab")
+        name, is_shown = page.evaluate(FOCUS)
+        assert is_shown, name
+        names.append(name)
+        assert len(names) < 40, names
+    return names
+
+
+#: What has the focus: its name, and whether one sees so.
+FOCUS = """() => {
+    const one = document.activeElement, box = one.getBoundingClientRect();
+    const name = one.labels?.[0]?.childNodes[0].textContent ?? one.ariaLabel ?? one.innerText;
+    const inside = box.width > 0 && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
+    return [name.trim(), inside && getComputedStyle(one).outlineStyle !== "none"];
+}"""
+
+
 def test_password_managers_find_their_fields(base: str, page: Page) -> None:
     page.goto(f"{base}/sign-in")
     assert page.get_by_label("Email address").get_attribute("autocomplete").startswith("username")

@@ -329,3 +329,12 @@ def test_matrix_shows_what_was_asked_for(site: Flask, asked: Any, shown: list[st
     page = client.get("/accounts/access", query_string=asked).text
     assert [text for text in shown if text not in page] == []
     assert [text for text in hidden if text in page.partition("</form>\n")[2]] == []
+
+
+def test_page_of_somebody_does_not_tell_what_they_sign_in_with(site: Flask) -> None:
+    make_person(site, ROOT, "Root", ["administrator"])
+    client = site.test_client()
+    sign_in(client, ROOT)
+    page = client.get(f"/accounts/people/{user_id(site, ROOT)}").text
+    assert "History" in page
+    assert "webauthn" not in page.lower()

@@ -10,6 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page
+from playwright.sync_api import expect
 from sqlalchemy.engine import URL
 
 from tests.accounts.people import PASSWORD
@@ -148,6 +149,29 @@ def check(page: Page) -> None:
     found = Axe().run(page).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+#: What two devices say of themselves.
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/604.1"
+OFFICE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_each_browser_sees_both_by_their_names(contexts, address):
+    phone = enter(contexts(user_agent=PHONE, viewport={"width": 360, "height": 740}).new_page(), address)
+    office = enter(contexts(user_agent=OFFICE).new_page(), address)
+    names = {phone: "Safari on iPhone", office: "Firefox on Windows"}
+    for here, there in ((phone, office), (office, phone)):
+        here.goto(f"{address}/accounts/sessions")
+        mine, other = here.locator("tbody tr").all()
+        expect(mine).to_contain_text(f"{names[here]} This one")
+        expect(other).to_contain_text(names[there])
+        expect(other.get_by_role("button")).to_have_accessible_name(f"Sign out of {names[there]}, 127.0.0.1")
+
+    office.locator("main").get_by_role("button", name="Sign out of").click()
+
+    assert not is_somebody(phone, address)
+    assert is_somebody(office, address)
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)

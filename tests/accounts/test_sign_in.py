@@ -447,7 +447,7 @@ def test_change_of_the_address(app: Flask, client: FlaskClient) -> None:
     assert "lovelace@example.org" in client.get("/accounts/").text
     assert mails(app)[1]["To"] == "ada@example.org"
     assert follow(client, link(mail)).status_code == 302
-    assert "This link does not count" in client.get("/accounts/").text
+    assert "This link is not valid" in client.get("/accounts/").text
 
 
 def test_address_of_somebody_else_is_not_told(site: Flask, visitor: FlaskClient) -> None:

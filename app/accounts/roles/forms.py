@@ -23,7 +23,7 @@ class RoleForm(FlaskForm):
         description="One word, such as “editor”.",
         render_kw={"autocomplete": "off", "maxlength": LONGEST_ROLE},
     )
-    description = StringField("Who has it", [Length(max=200)], render_kw={"maxlength": 200})
+    description = StringField("For whom", [Length(max=200)], render_kw={"maxlength": 200})
 
 
 class GrantsForm(FlaskForm):

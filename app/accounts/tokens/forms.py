@@ -32,12 +32,12 @@ class TokenForm(FlaskForm):
         render_kw={"autocomplete": "off", "maxlength": LONGEST_NAME},
     )
     days = SelectField(
-        "Counts for",
+        "Expires after",
         [InputRequired()],
         choices=[SelectChoice(days, text) for days, text in _PERIODS.items()],
         coerce=int,
         default=DAYS,
-        description="No token counts for ever.",
+        description="Then make a new one: every token expires.",
     )
     scopes = SelectMultipleField(
         "What it may do",
