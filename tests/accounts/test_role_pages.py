@@ -50,6 +50,16 @@ def sign_in(page: Page, base: str) -> None:
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
+def test_header_keeps_to_one_line(page: Page, base: str) -> None:
+    sign_in(page, base)
+    expect(page.get_by_role("banner").get_by_role("link", name="Root")).to_have_attribute("aria-current", "true")
+    heights = {}
+    for width in (360, 576, 768, 991, 992, 1024, 1199, 1200):
+        page.set_viewport_size({"width": width, "height": 800})
+        heights[width] = page.get_by_role("banner").evaluate("header => header.offsetHeight")
+    assert max(heights.values()) < 80, heights
+
+
 BOX = "one => { const { x, y, width } = one.getBoundingClientRect(); return { x, y, width }; }"
 
 
