@@ -56,6 +56,7 @@ class Datastore(SQLAlchemyUserDatastore):
 
     def create_user(self, **kwargs):
         kwargs.setdefault("roles", [EVERYONE])
+        granting.complete()
         user = super().create_user(**kwargs)
         try:
             db.session.flush()
@@ -99,6 +100,7 @@ def create(email: str, name: str, password: str | None, roles: list[str]) -> Use
         raise Invalid({"email": [f"{address} has an account already."]})
     if len(name) > LONGEST_NAME:
         raise Invalid({"name": [f"A name has at most {LONGEST_NAME} characters."]})
+    granting.complete()
     found = db.session.scalars(select(Role).where(Role.name.in_([EVERYONE, *roles]))).all()
     user = User(email=address, name=name, password=password, roles=list(found), confirmed_at=now())
     db.session.add(user)

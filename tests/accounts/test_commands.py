@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
 from app.accounts import users
+from app.accounts.models import Role
 from core import signals
+from services import db
 from tests.accounts.people import make_person
 from tests.accounts.people import sign_in
 from tests.forms import submit
@@ -40,6 +43,16 @@ def test_administrator_is_made_without_a_password_and_chooses_one(app: Flask, cl
     submit(client, path, password=NEW, password_confirm=NEW)
     assert sign_in(client, "root@example.org", NEW).location == "/accounts/"
     assert client.get(path).location == "/accounts/reset"
+
+
+def test_administrator_is_one_where_no_revision_has_made_the_roles(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(delete(Role))
+        db.session.commit()
+    run(app, "create-admin", "root@example.org", "--site", "http://localhost")
+    assert "administrator: " in run(app, "roles")
+    assert "administrator" in run(app, "list")
+    assert "staff" in run(app, "give", "root@example.org", "staff")
 
 
 @pytest.mark.parametrize("email", ["ada@example.org", "ADA@example.org", "nonsense", "a@b@c.org"])

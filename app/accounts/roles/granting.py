@@ -39,12 +39,25 @@ EDIT_ROLES: Policy = permission("accounts.role.edit")
 EDIT_PEOPLE: Policy = permission("accounts.user.edit")
 
 #: What the platform itself gives, by these names.
-BUILT_IN = ("administrator", "member", "staff")
+BUILT_IN = {
+    "member": "Everyone who has an account.",
+    "staff": "Who keeps what others have entered in order.",
+    "administrator": "Who may do everything, and says what the others may.",
+}
 
 
 def every() -> list[Role]:
     """Return the roles with what they grant, by name."""
     return list(db.session.scalars(sa.select(Role).options(selectinload(Role.grants)).order_by(Role.name)))
+
+
+def complete() -> None:
+    """Make what the platform gives and is not there: a history that was begun anew has the tables only."""
+    there = set(db.session.scalars(sa.select(Role.name).where(Role.name.in_(BUILT_IN))))
+    missing = [Role(name=name, description=text) for name, text in BUILT_IN.items() if name not in there]
+    if missing:
+        db.session.add_all(missing)
+        db.session.flush()
 
 
 def grants() -> dict[str, frozenset[str]]:
