@@ -2,7 +2,7 @@
 
 A block with a path, ``python path``, is the file to write, ``settings.py`` the list to put there; a block
 ``console`` has commands after ``$`` and what they print, ``…`` standing for anything. A command
-that serves runs on until the document ends.
+that serves runs on until the document ends, and what is exported counts for those that follow.
 
 All but CONTRIBUTING.md are written for a tree with the demos, and are followed only there. A
 product that writes documents of its own deletes this file, or names them here.
@@ -28,13 +28,15 @@ import config
 import settings
 
 ROOT = Path(__file__).parent.parent
-FOR_USERS = ("README.md", "docs/api.md", "docs/modules.md", "docs/writing-apis.md")
+FOR_USERS = ("README.md", "docs/accounts.md", "docs/api.md", "docs/modules.md", "docs/writing-apis.md")
 DOCUMENTS = [ROOT / name for name in (*FOR_USERS, "CONTRIBUTING.md", "docs/design.md", "docs/security.md")]
-SHOWN = {"app.example", "app.api", "app.events", "app.jsonrpc", "app.apidocs"}
+SHOWN = {"app.accounts", "app.example", "app.api", "app.events", "app.history", "app.jsonrpc", "app.apidocs"}
 WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="this document shows the demos")
 pytestmark = pytest.mark.usefixtures("curl")
 BLOCK = re.compile(r"^```(?P<info>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
 SERVES = ("make run", "make demo-site", "python run.py")
+ADMINISTRATOR = "flask --app run accounts create-admin you@example.org"
+EXPORT = re.compile(r"export (?P<name>[A-Z_]+)=(?P<value>.+)")
 
 #: What would run this very test again, or what CI runs anyway, is only looked at.
 INSTEAD = {
@@ -92,17 +94,26 @@ class Reader:
         if command in SERVES:
             self.serve(command, port=_free_port() if command == "make demo-site" else self.port)
             return
+        if exported := EXPORT.fullmatch(command):
+            ran = self.shell(f'printf %s "{exported["value"]}"')
+            assert ran.stdout, f"$ {command}\n{ran.stderr}"
+            self.environ[exported["name"]] = ran.stdout
+            return
         command = INSTEAD.get(command, command).replace(":5000", f":{self.port}")
-        pattern = re.compile(".*".join(map(re.escape, expected.split("…"))), re.S)
+        parts = expected.replace(":5000", f":{self.port}").split("…")
+        pattern = re.compile(".*".join(map(re.escape, parts)), re.S)
         for _ in range(100 if command.startswith("curl") else 1):
-            ran = subprocess.run(  # noqa: S602 - a document's own line
-                command, shell=True, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=300
-            )
+            ran = self.shell(command)
             if ran.returncode == 0 and pattern.search(ran.stdout):
                 return
             # The development server may be starting again to take up a new module.
             time.sleep(0.2)
         pytest.fail(f"$ {command}\nexit {ran.returncode}\n{ran.stdout}\n{ran.stderr}\nexpected: {expected}")
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S602 - a document's own line
+            command, shell=True, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=300
+        )
 
     def serve(self, command: str, *, port: int, host: str = "127.0.0.1") -> None:
         with (self.folder / "server.log").open("w") as log:
@@ -160,6 +171,7 @@ def _without(text: str, heading: str) -> str:
     [
         pytest.param(["README.md"], marks=WITH_DEMOS),
         ["CONTRIBUTING.md"],
+        pytest.param(["docs/accounts.md"], marks=WITH_DEMOS),
         pytest.param(["docs/api.md"], marks=WITH_DEMOS),
         # The second goes on with the library of the first.
         pytest.param(["docs/modules.md", "docs/writing-apis.md"], marks=WITH_DEMOS),
@@ -172,6 +184,8 @@ def test_document_is_true(names: list[str], tmp_path: Path) -> None:
     try:
         if ":5000" in text and "$ make run" not in text:
             reader.run("make run", "")
+        if "you@example.org" in text and ADMINISTRATOR not in text:
+            reader.run(ADMINISTRATOR, "")
         reader.follow(text)
     finally:
         reader.stop()
@@ -208,6 +222,8 @@ def test_readme_start_of_a_product_is_true(tmp_path: Path) -> None:
         reader.run("flask --app run apidocs check", "")
         reader.run("make run", "")
         reader.run("curl http://127.0.0.1:5000/", "Installed modules")
+        reader.run(ADMINISTRATOR, "")
+        reader.run("flask --app run accounts list", "you@example.org…administrator")
     finally:
         reader.stop()
 
