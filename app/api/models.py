@@ -32,6 +32,9 @@ class Country(db.Model):
     area_km2: Mapped[int] = mapped_column(info={"min": 0, "example": 504782})
     currency_code: Mapped[str | None] = mapped_column(exact(3), info={"description": "ISO 4217", "example": "EUR"})
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class City(Owned, Versioned, db.Model):
     """A city; its id is that of GeoNames, or a new one."""
@@ -62,3 +65,6 @@ class City(Owned, Versioned, db.Model):
     timezone: Mapped[str] = mapped_column(
         sa.String(40), info={"description": "its name in the IANA database", "example": "Europe/Madrid"}
     )
+
+    def __str__(self) -> str:
+        return self.name

@@ -36,6 +36,12 @@ def test_anyone_reads_whose_it_is_nobody_sees(ask: Ask, made: str) -> None:
     assert "owner_key" not in answer.json
 
 
+def test_history_calls_places_by_their_names(ask: Ask, made: str) -> None:
+    page = ask("administrator", "GET", "/history/changes").text
+    assert "Macondo" in page
+    assert "&lt;" not in page
+
+
 @pytest.mark.parametrize(("who", "status"), [("", 401), ("other", 403), ("member", 200), ("staff", 200)])
 def test_city_is_changed_by_its_owner_and_by_staff(ask: Ask, made: str, who: str, status: int) -> None:
     answer = ask(who, "PATCH", made, json={"population": 5}, headers={"If-Match": '"1"'})
