@@ -16,6 +16,11 @@ from tests import tokens
 
 
 @pytest.fixture
+def sender() -> None:
+    """Let nobody in who does not say who they are."""
+
+
+@pytest.fixture
 def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
     """Return the address of the platform; there is what the examples of its documentation name."""
     with site.app_context():
