@@ -25,7 +25,7 @@ def test_product_leads_to_its_history_and_back(shop: Shop, client: FlaskClient) 
     client.post(f"/example/products/{key}/delete", data={"version": "1"})
     assert shop.read(Product, key) is None
     (last,) = changes(shop.app)[-1:]
-    assert last == ("example_product", "delete", "Edith")
+    assert last == ("example_product", "delete", "Olga")
     number = _last(shop.app)
     assert client.post(f"/history/changes/{number}/undo").headers["Location"] == f"/example/products/{key}"
     row = shop.read(Product, key)
@@ -39,7 +39,7 @@ def test_movement_of_stock_is_a_change_of_the_product(shop: Shop, client: FlaskC
     assert client.post("/rpc", json=call).json["result"]["stock"] == 7
     with shop.app.app_context():
         change = db.session.get_one(Change, _last(shop.app))
-        assert (change.before, change.after, change.actor_name) == ({"stock": 3}, {"stock": 7}, "Edith")
+        assert (change.before, change.after, change.actor_name) == ({"stock": 3}, {"stock": 7}, "Olga")
     assert not [one for one in changes(shop.app) if one[0] == "example_stock_movement"]
 
 
