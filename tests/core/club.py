@@ -224,6 +224,12 @@ def room() -> str:
     return "warm"
 
 
+@closed.route("/hatch", methods=["GET", "POST"])
+@access({"GET": None, "POST": PUBLIC})
+def hatch() -> str:
+    return "dark"
+
+
 @access(PUBLIC)
 @closed.get("/window")
 def window() -> str:

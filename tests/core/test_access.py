@@ -300,6 +300,14 @@ def test_include_asks_the_related_rows_own_verbs(ask: Ask, letters: dict[str, in
     assert {item["vault"]["name"] for item in shown} == {"Iron"}
 
 
+@pytest.mark.parametrize(("who", "count"), [("ann", 1), ("robot", 1), ("secretary", 2)])
+def test_rows_are_narrowed_to_those_that_one_may_read(
+    house: Flask, letters: dict[str, int], who: str, count: int
+) -> None:
+    with house.test_request_context(), acting_as(PEOPLE[who]):
+        assert len(db.session.scalars(readers.narrow(sa.select(club.Letter), club.Letter)).all()) == count
+
+
 def test_first_verbs_of_a_model_say_who_may_read_it_where_none_are_served(make_app: Callable[..., Flask]) -> None:
     class Others(Crud):
         model = club.Vault
@@ -399,6 +407,15 @@ def test_view_declares_its_policy(ask: Ask) -> None:
     assert ask("", "POST", "/club/door").status_code == 401
     assert ask("ann", "GET", "/club/door").text == "open"
     assert ask("", "GET", "/club/lawn").text == "green"
+
+
+def test_method_of_which_a_view_says_nothing_is_the_blueprints(ask: Ask) -> None:
+    assert [ask("", method, "/club/closed/hatch").status_code for method in ("GET", "POST")] == [401, 200]
+
+
+def test_which_methods_there_are_is_told_to_everybody(ask: Ask) -> None:
+    answer = ask("", "OPTIONS", "/club/v1/letters")
+    assert (answer.status_code, sorted(answer.allow)) == (200, ["GET", "HEAD", "OPTIONS", "POST"])
 
 
 def test_head_is_asked_by_those_who_may_get(ask: Ask) -> None:
