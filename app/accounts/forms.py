@@ -61,15 +61,16 @@ def _again(name):
 _MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def _is_one_line(form, field):
-    if _MISLEADING.search(field.data):
+def is_one_line(form, field):
+    """Refuse what cannot be read as it is written."""
+    if _MISLEADING.search(field.data or ""):
         raise ValidationError("Use letters, digits, spaces and signs.")
 
 
 def _name():
     return StringField(
         "Name",
-        [DataRequired("How shall we call you?"), Length(max=LONGEST_NAME), _is_one_line],
+        [DataRequired("How shall we call you?"), Length(max=LONGEST_NAME), is_one_line],
         description="As others see it here.",
         render_kw={"autocomplete": "name"},
     )

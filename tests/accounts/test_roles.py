@@ -69,9 +69,13 @@ def test_role_is_made_granted_and_deleted(app: Flask, chief: FlaskClient) -> Non
     assert chief.get("/accounts/roles/editor").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["", "Editor", "two words", "member", "x" * 41])
+@pytest.mark.parametrize("name", ["", "Editor", "two words", "member", "new", "x" * 41])
 def test_role_with_another_name_is_refused(chief: FlaskClient, name: str) -> None:
     assert submit(chief, "/accounts/roles/new", name=name).status_code == 422
+
+
+def test_description_of_a_role_is_one_line(chief: FlaskClient) -> None:
+    assert submit(chief, "/accounts/roles/new", name="editor", description="a\0b").status_code == 422
 
 
 def test_role_that_the_platform_needs_stays(app: Flask, chief: FlaskClient) -> None:

@@ -272,7 +272,7 @@ def test_long_address_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- register and confirm -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["A\nB", "A\x85B", "A\u2028B", "A\u202eB", "A\x1b[1m"])
+@pytest.mark.parametrize("name", ["A\0B", "A\nB", "A\x85B", "A\u2028B", "A\u202eB", "A\x1b[1m"])
 def test_name_is_one_line_that_reads_as_it_is_written(site: Flask, visitor: FlaskClient, name: str) -> None:
     assert "Use letters, digits, spaces and signs." in register(visitor, name=name).text
     make_person(site)

@@ -190,6 +190,7 @@ def test_form_sent_twice_makes_one_token(app: Flask, ada: FlaskClient) -> None:
     ("changes", "said"),
     [
         ({"name": " "}, "Give it a name."),
+        ({"name": "a\0b"}, "Use letters, digits, spaces and signs."),
         ({"scopes": ""}, "Choose what the token may do."),
         ({"scopes": "example.product.add"}, "valid choice"),
         ({"days": "367"}, "Not a valid choice"),

@@ -5,8 +5,10 @@ from wtforms import SelectMultipleField
 from wtforms import StringField
 from wtforms.validators import InputRequired
 from wtforms.validators import Length
+from wtforms.validators import NoneOf
 from wtforms.validators import Regexp
 
+from ..forms import is_one_line
 from ..models import LONGEST_ROLE
 
 
@@ -19,11 +21,12 @@ class RoleForm(FlaskForm):
             InputRequired("Give it a name."),
             Length(max=LONGEST_ROLE),
             Regexp(r"[a-z][a-z0-9-]*\Z", message="Small letters, digits and hyphens; a letter first."),
+            NoneOf(["new"], message="This is the name of the page on which roles are made."),
         ],
         description="One word, such as “editor”.",
         render_kw={"autocomplete": "off", "maxlength": LONGEST_ROLE},
     )
-    description = StringField("For whom", [Length(max=200)], render_kw={"maxlength": 200})
+    description = StringField("For whom", [Length(max=200), is_one_line], render_kw={"maxlength": 200})
 
 
 class GrantsForm(FlaskForm):

@@ -9,6 +9,7 @@ from wtforms.validators import DataRequired
 from wtforms.validators import InputRequired
 from wtforms.validators import Length
 
+from ..forms import is_one_line
 from .issuing import DAYS
 from .issuing import LONGEST_NAME
 from .issuing import MOST_DAYS
@@ -26,7 +27,7 @@ class TokenForm(FlaskForm):
 
     name = StringField(
         "Name",
-        [DataRequired("Give it a name."), Length(max=LONGEST_NAME)],
+        [DataRequired("Give it a name."), Length(max=LONGEST_NAME), is_one_line],
         filters=[_stripped],
         description="What it is for, such as “Backup on the office server”.",
         render_kw={"autocomplete": "off", "maxlength": LONGEST_NAME},
