@@ -398,6 +398,7 @@ def test_database_that_answers_has_no_finding(make: Make, engine_name: str, plat
     quiet = [f"core.{name}" for name in names]
 
     assert {name: found(app, name) for name in quiet} == {name: [] for name in quiet}
+    assert len(found(app, "core.database-sqlite")) == (engine_name == "sqlite")
 
 
 def test_user_that_administers_the_server_is_found(make: Make, server: URL) -> None:
