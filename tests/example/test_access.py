@@ -3,6 +3,8 @@
 import pytest
 from flask import Flask
 
+from app.accounts.tokens import scopes
+from core.access import Identity
 from tests.people import Ask
 from tests.people import ask_with_roles
 
@@ -30,3 +32,12 @@ def test_stock_is_moved_by_staff(ask: Ask) -> None:
     codes = {who: ask(who, "POST", "/rpc", json=call).json["error"]["code"] for who in ("", "member", "staff")}
     # Nobody known, not allowed, and no such product.
     assert codes == {"": -32006, "member": -32007, "staff": -32001}
+
+
+def test_token_may_be_limited_to_products_of_ones_own(site: Flask) -> None:
+    with site.app_context():
+        offered = scopes.offered(Identity("ada", "Ada"))
+    words = {scope.name: scope.words for group in offered for scope in group.scopes}
+    # Anybody may edit products who has some.
+    assert words["example.product.edit"] == "Edit product, where it is yours"
+    assert "example.product.add" not in words
