@@ -20,6 +20,7 @@ from core import create_app
 from core.http.apis import mark_api
 from core.http.idempotency import idempotency_keys
 from core.http.idempotency import idempotent
+from core.http.sessions import SessionInterface
 from services import db
 
 pages = Blueprint("pages", __name__, url_prefix="/pages")
@@ -32,6 +33,16 @@ mark_api(api)
 def sign_in() -> str:
     session["name"] = "Ada"
     return generate_csrf()
+
+
+@pages.get("/without")
+def without_session() -> str:
+    return ""
+
+
+@pages.get("/with")
+def with_session() -> str:
+    return str(session["name"])
 
 
 @pages.post("/name")
@@ -273,6 +284,27 @@ def test_reading_needs_no_token(visitor, method):
 def test_pages_keep_their_own_check(visitor):
     assert visitor.client.post("/pages/name", base_url=HTTPS).status_code == 400
     assert visitor.ask("/pages/name", token=visitor.token).text == "Ada"
+
+
+@pytest.mark.parametrize(("path", "times"), [("/pages/without", 0), ("/pages/with", 1)])
+def test_cookie_is_read_by_who_uses_the_session(visitor, monkeypatch, path, times):
+    read = []
+    make = SessionInterface.get_signing_serializer
+    monkeypatch.setattr(SessionInterface, "get_signing_serializer", lambda *given: read.append(1) or make(*given))
+
+    answer = visitor.client.get(path, base_url=HTTPS)
+
+    assert answer.status_code == 200
+    assert len(read) == times
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_client_of_a_test_reads_and_writes_the_session(visitor):
+    with visitor.client.session_transaction(base_url=HTTPS) as found:
+        assert found["name"] == "Ada"
+        found["name"] = "Eve"
+
+    assert visitor.name() == "Eve"
 
 
 # --- without it ---------------------------------------------------------------------------------
