@@ -32,8 +32,10 @@ def init_app(app: Flask) -> None:
 
 def static_url(filename: str) -> str:
     """Return the URL of a file in ``app/static``; it changes with the file's content."""
-    path = Path(str(current_app.static_folder), filename)
-    return f"{request.script_root}{current_app.static_url_path}/{filename}?v={_fingerprint(path, _changed(path))}"
+    folder = str(current_app.static_folder)
+    # A page asks ten times: what it takes to look at a path is taken only in development.
+    version = _fingerprint(folder, filename, _changed(folder, filename) if current_app.debug else 0)
+    return f"{request.script_root}{current_app.static_url_path}/{filename}?v={version}"
 
 
 def bootstrap_css_url() -> str:
@@ -42,10 +44,11 @@ def bootstrap_css_url() -> str:
     return f"{request.script_root}/bootstrap{current_app.static_url_path}/css/bootstrap.min.css?v={version}"
 
 
-def _changed(path: Path) -> float:
-    return path.stat().st_mtime if current_app.debug else 0
+def _changed(folder: str, filename: str) -> float:
+    return Path(folder, filename).stat().st_mtime
 
 
 @lru_cache
-def _fingerprint(path: Path, changed: float) -> str:
+def _fingerprint(folder: str, filename: str, changed: float) -> str:
+    path = Path(folder, filename)
     return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.is_file() else ""
