@@ -419,7 +419,8 @@ def test_link_for_a_password_that_is_not_ours_does_not_count(site: Flask, visito
     make_person(site)
     submit(visitor, "/accounts/reset", email="ada@example.org")
     path = link(mails(site)[0])
-    for wrong in (path[:-1] + ("a" if path[-1] != "a" else "b"), "/accounts/reset/x"):
+    # Of the last letter not all bits count.
+    for wrong in (path[:-2] + ("a" if path[-2] != "a" else "b") + path[-1], "/accounts/reset/x"):
         assert visitor.get(wrong).location == "/accounts/reset"
         assert visitor.get(wrong.replace("reset/", "confirm/")).status_code == 200
 
