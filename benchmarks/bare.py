@@ -34,11 +34,24 @@ FOUND = f"SELECT {', '.join(PLACE)} FROM api_city WHERE id = %s"  # noqa: S608 -
 ONE = f"SELECT {', '.join(COLUMNS)} FROM api_city WHERE id = %s"  # noqa: S608 - of our own names
 INSERT = """
     INSERT INTO api_city
-        (name, search_name, country_code, admin1_code, latitude, longitude, population, timezone, version)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1)
+        (name, search_name, country_code, admin1_code, latitude, longitude, population, timezone, owner_key, version)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 1)
     RETURNING id, name, country_code, admin1_code, latitude, longitude, population, timezone, version
 """
 ORDER = "-population,-id"
+
+#: Whose token it is, and whether they may add places by it: their role says so, and the token is not limited to others.
+OWNER = """
+    SELECT person.key, 'api.city.add' = ANY (string_to_array(token.scopes, ' ')) AND EXISTS (
+        SELECT FROM accounts_user_role held
+        JOIN accounts_role role ON role.id = held.role_id
+        LEFT JOIN accounts_role_permission granted ON granted.role_id = role.id
+        WHERE held.user_id = person.id AND (role.name = 'administrator' OR granted.permission = 'api.city.add')
+    )
+    FROM accounts_token token
+    JOIN accounts_user person ON person.id = token.user_id
+    WHERE token.digest = %s AND token.expires_at > now() AND person.active
+"""
 
 #: The keys that were used, and what they were answered.
 KEYS = """
@@ -74,11 +87,25 @@ with pool.connection() as connection:
 class Refused(Exception):
     """The request is at fault; the text says how."""
 
+    status = 422
+
+
+class Unauthenticated(Refused):
+    """There is no token, or none that counts."""
+
+    status = 401
+
+
+class Forbidden(Refused):
+    """The token is for something else."""
+
+    status = 403
+
 
 @app.errorhandler(Refused)
 def answer_refused(error: Refused) -> Response:
-    """Answer 422 with the reason."""
-    return Response(orjson.dumps({"error": str(error)}), 422, mimetype="application/json")
+    """Answer with the reason."""
+    return Response(orjson.dumps({"error": str(error)}), error.status, mimetype="application/json")
 
 
 @app.get("/nothing")
@@ -226,6 +253,7 @@ def show_city(key: int) -> Response:
 @app.post("/api/v1/cities")
 def create_city() -> Response:
     """Add a city; once for each ``Idempotency-Key``."""
+    owner = find_owner()
     data = read_city()
     values = (
         data["name"],
@@ -236,6 +264,7 @@ def create_city() -> Response:
         float(data["longitude"]),
         data.get("population", 0),
         data["timezone"],
+        owner,
     )
     key = request.headers.get("Idempotency-Key")
     try:
@@ -250,6 +279,21 @@ def create_city() -> Response:
     except UniqueViolation:
         return repeat(str(key))
     return answer_created(body, place)
+
+
+def find_owner() -> str:
+    """Return who may add a city by the token that was sent."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("a token is needed")
+    with pool.connection() as connection:
+        row = connection.execute(OWNER, (sha256(token.encode()).hexdigest(),)).fetchone()
+    if row is None:
+        raise Unauthenticated("the token does not count")
+    if not row[1]:
+        raise Forbidden("the token is for something else")
+    owner: str = row[0]
+    return owner
 
 
 def repeat(key: str) -> Response:

@@ -32,10 +32,14 @@ from .cases import EVENT
 from .cases import Case
 from .cases import check_equal
 from .cases import make_cases
+from .servers import AUTOCOMMIT
+from .servers import BARE
+from .servers import DRF
 from .servers import EMPTY
 from .servers import OURS
 from .servers import ROOT
 from .servers import SERVERS
+from .servers import STARTPROJECT
 from .servers import Server
 from .servers import running
 
@@ -103,15 +107,20 @@ def database() -> Iterator[str]:
             connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
-def make_token(environ: Mapping[str, str]) -> str:
-    """Make somebody who may create places, and return the token that says so."""
+def make_tokens(url: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Make somebody who may create places, and return what says so to each server."""
     email = "benchmark@example.org"
     flask = [sys.executable, "-m", "flask", "--app", "run", "accounts"]
     made = [*flask, "create-admin", email, "--site", "http://127.0.0.1"]
     subprocess.run(made, cwd=ROOT, env=dict(environ), check=True, stdout=subprocess.DEVNULL)
     wanted = [*flask, "token", email, "--name", "benchmark", "--scope", "api.city.add"]
     done = subprocess.run(wanted, cwd=ROOT, env=dict(environ), check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip()
+    with psycopg.connect(url) as connection:
+        (theirs,) = connection.execute("SELECT key FROM authtoken_token").fetchone() or ("",)
+    ours, django = f"Bearer {done.stdout.strip()}", f"Token {theirs}"
+    return dict.fromkeys([one.name for one in (OURS, BARE, AUTOCOMMIT)], ours) | dict.fromkeys(
+        [one.name for one in (DRF, STARTPROJECT)], django
+    )
 
 
 def make_environ(url: str) -> dict[str, str]:
@@ -140,10 +149,10 @@ def measure_requests(url: str, environ: Mapping[str, str], rounds: int, seconds:
     """Run the servers and give the table of what they did."""
     with running(SERVERS, environ) as client_core:
         ids = city_ids(url)
-        token = make_token(environ)
-        check_equal(ids, token)
+        tokens = make_tokens(url, environ)
+        check_equal(ids, tokens)
         forget_created(url, ids[-1])
-        cases = make_cases(ids, seconds, token)
+        cases = make_cases(ids, seconds, tokens)
         samples: dict[tuple[str, str], list[Sample]] = {}
         for number in range(rounds + 1):
             for case in cases:
@@ -168,6 +177,7 @@ def forget_created(url: str, last: int) -> None:
     created = {
         "api_city": ("DELETE FROM api_city WHERE id > %s", [last]),
         "events_event": ("DELETE FROM events_event WHERE name = %s", [EVENT]),
+        "history_change": ("DELETE FROM history_change", []),
         "core_idempotency_key": ("DELETE FROM core_idempotency_key", []),
         "bare_key": ("DELETE FROM bare_key", []),
     }
