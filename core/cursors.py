@@ -23,17 +23,21 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
 from functools import partial
 from typing import Any
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
 from services import db
 
 from . import drivers
+from .models import UtcDateTime
 from .placeholders import translate
 
 Result = TypeVar("Result")
@@ -58,6 +62,12 @@ def read(sql: str, values: Mapping[str, Any] | None = None) -> list[dict[str, An
     return _read_again(engine, *_bound(engine, sql, values), _mappings)
 
 
+def read_tuples(sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """Run a statement as :func:`read` does, and give its rows as tuples: names cost half as much as the question."""
+    engine = db.engine
+    return _read_again(engine, *_bound(engine, sql, values), _tuples)
+
+
 def read_rows(engine: Engine, sql: str, parameters: Any) -> list[Any]:
     """Run the driver's own SQL as :func:`read` does, and give the driver's rows."""
     return _read_again(engine, sql, parameters, _tuples)
@@ -80,6 +90,12 @@ def write(sql: str, values: Mapping[str, Any] | None = None) -> int:
 def engine_name() -> str:
     """Return ``sqlite``, ``postgresql``, ``mysql`` or ``mariadb``, for what has no common spelling."""
     return db.engine.dialect.name
+
+
+def moments(**values: datetime) -> dict[str, Any]:
+    """Return moments as the driver takes them for a column of :class:`core.models.UtcDateTime`."""
+    write = _moment_writer(db.engine.dialect)
+    return {name: write(value) for name, value in values.items()}
 
 
 def retried(work: Callable[[], Result]) -> Result:
@@ -286,6 +302,12 @@ def _wrap(engine: Engine, sql: str | None, parameters: Any, error: Exception, go
 
 
 # --- parameters ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=20)
+def _moment_writer(dialect: Dialect) -> Callable[[datetime], Any]:
+    write: Callable[[datetime], Any] | None = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
+    return write or (lambda value: value)
 
 
 def _bound(engine: Engine, sql: str, values: Mapping[str, Any] | None) -> tuple[str, Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from flask import Flask
 from flask import after_this_request
+from flask import g
 from flask import session
 from flask_login import current_user
 from flask_login import user_logged_in
@@ -18,6 +19,7 @@ from core.http.sessions import has_cookie
 from .models import User
 from .roles import granting
 from .roles.permissions import granted
+from .sessions import lifetimes
 from .tokens import bearer
 
 
@@ -32,9 +34,12 @@ def find() -> Identity:
     """Find out who sends this request: nobody without a query, somebody with one."""
     if bearer.is_sent():
         return bearer.find()
-    if not has_cookie() or "_user_id" not in session or not current_user.is_authenticated:
+    if not has_cookie() or "_user_id" not in session:
         return ANONYMOUS
-    return identity_of(current_user, "session")
+    if "accounts_anew" in g:
+        # The record is committed with the rest of the request: nothing outside of its transaction sees it.
+        return identity_of(current_user, "session") if current_user.is_authenticated else ANONYMOUS
+    return lifetimes.find() or ANONYMOUS
 
 
 def identity_of(user: User, via: str, scopes: frozenset[str] | None = None) -> Identity:
@@ -48,6 +53,7 @@ def identity_of(user: User, via: str, scopes: frozenset[str] | None = None) -> I
 @user_logged_out.connect
 def start_anew(app: Flask, **details: object) -> None:
     """Let the rest of this request see who has just signed in, or that nobody is."""
+    g.accounts_anew = True
     forget()
 
 

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -281,9 +282,8 @@ def test_last_use_is_written_once_by_requests_that_come_together(
         written.append(count)
         return count
 
-    monkeypatch.setattr(
-        bearer, "cursors", type("Held", (), {"read": staticmethod(cursors.read), "write": staticmethod(write)})
-    )
+    kept = {"moments": cursors.moments, "read_tuples": cursors.read_tuples, "write": write}
+    monkeypatch.setattr(bearer, "cursors", SimpleNamespace(**kept))
     statuses: list[int] = []
     threads = [threading.Thread(target=lambda: statuses.append(ask(bank_app, text).status_code)) for _ in range(4)]
     for thread in threads:

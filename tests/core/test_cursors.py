@@ -42,6 +42,14 @@ def add(number: int, name: str = "x") -> None:
         cursor.execute(INSERT, {"id": number, "name": f"{name}{number}"})
 
 
+def test_rows_without_names_are_tuples_in_the_order_asked_for(store: Flask) -> None:
+    add(7)
+
+    found = cursors.read_tuples("SELECT name, id FROM shelf_maker WHERE id = :id", {"id": 7})
+
+    assert list(map(tuple, found)) == [("x7", 7)]
+
+
 # --- parameters ---------------------------------------------------------------------------------
 
 #: What is written for psycopg and PyMySQL, and the parameters.

@@ -7,35 +7,32 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from core import cursors
-from core.models import UtcDateTime
 from core.models import now
 from services import db
 
 from ..models import Session
-from ..models import User
+from ..roles.permissions import HELD
+from ..roles.permissions import HELD_COLUMNS
+from .owners import COLUMNS
+from .owners import Owner
+from .owners import read_owner
 from .records import Record
 from .records import Store
-from .records import with_rights
 
 #: Expired records that one sign-in clears away, at most.
 PURGE_ROWS = 200
 
+_FIND = f"""
+    SELECT {COLUMNS}, kept.seen_at <= :before, {HELD_COLUMNS}
+    FROM accounts_session kept
+    JOIN accounts_user person ON person.id = kept.user_id
+    {HELD}
+    WHERE kept.digest = :digest AND kept.seen_at > :idle AND kept.created_at > :longest
+        AND person.fs_uniquifier = :uniquifier AND person.active
+"""  # noqa: S608 - of our own words
+
 # Of requests that come at once, the first writes; the others find it written.
 _TOUCH = "UPDATE accounts_session SET seen_at = :now WHERE digest = :digest AND seen_at <= :before"
-
-
-# Made once: SQLAlchemy knows its SQL again by the statement itself.
-_FIND = with_rights(
-    sa.select(User, Session)
-    .join(Session, Session.user_id == User.id)
-    .where(
-        Session.digest == sa.bindparam("digest"),
-        Session.seen_at > sa.bindparam("idle"),
-        Session.created_at > sa.bindparam("longest"),
-        User.fs_uniquifier == sa.bindparam("uniquifier"),
-        User.active,
-    )
-)
 
 
 class DatabaseStore(Store):
@@ -45,19 +42,14 @@ class DatabaseStore(Store):
         row = {name: getattr(record, name) for name in Record.__dataclass_fields__}
         db.session.execute(sa.insert(Session).values(row))
 
-    def load(self, digest: str, uniquifier: str) -> tuple[User, Record] | None:
+    def find(self, digest: str, uniquifier: str, before: datetime) -> tuple[Owner, bool] | None:
         moment = now()
-        asked = {"digest": digest, "uniquifier": uniquifier}
-        times = {"idle": moment - self.idle, "longest": moment - self.longest}
-        row = db.session.execute(_FIND, asked | times).unique().first()
-        return None if row is None else (row.User, _record(row.Session))
+        moments = cursors.moments(before=before, idle=moment - self.idle, longest=moment - self.longest)
+        rows = cursors.read_tuples(_FIND, {"digest": digest, "uniquifier": uniquifier, **moments})
+        return (read_owner(rows), bool(rows[0][-3])) if rows else None
 
-    def touch(self, record: Record, moment: datetime, before: datetime) -> None:
-        dialect = db.engine.dialect
-        write = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
-        moments = {"now": moment, "before": before}
-        bound = {name: write(value) if write else value for name, value in moments.items()}
-        cursors.write(_TOUCH, {"digest": record.digest, **bound})
+    def touch(self, digest: str, moment: datetime, before: datetime) -> None:
+        cursors.write(_TOUCH, {"digest": digest, **cursors.moments(now=moment, before=before)})
 
     def remove(self, digests: Collection[str]) -> None:
         ended = sa.delete(Session).where(Session.digest.in_(digests))

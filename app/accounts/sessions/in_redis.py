@@ -13,18 +13,20 @@ from datetime import timedelta
 from typing import Any
 
 import redis
-import sqlalchemy as sa
 
+from core import cursors
 from core.http.problems import KINDS
 from core.http.problems import Problem
 from core.http.problems import Refusal
 from core.models import now
-from services import db
 
-from ..models import User
+from ..roles.permissions import HELD
+from ..roles.permissions import HELD_COLUMNS
+from .owners import COLUMNS
+from .owners import Owner
+from .owners import read_owner
 from .records import Record
 from .records import Store
-from .records import with_rights
 
 #: Seconds that Redis may take.
 REDIS_SECONDS = 2.0
@@ -32,10 +34,12 @@ REDIS_SECONDS = 2.0
 #: Seconds after which a caller may come back when Redis was away.
 RETRY_AFTER = "2"
 
-
-_FIND = with_rights(
-    sa.select(User).where(User.id == sa.bindparam("id"), User.fs_uniquifier == sa.bindparam("uniquifier"), User.active)
-)
+_FIND = f"""
+    SELECT {COLUMNS}, {HELD_COLUMNS}
+    FROM accounts_user person
+    {HELD}
+    WHERE person.id = :id AND person.fs_uniquifier = :uniquifier AND person.active
+"""  # noqa: S608 - of our own words
 
 
 class RedisStore(Store):
@@ -61,17 +65,16 @@ class RedisStore(Store):
         pipe.expire(_keys_of(record.user_id), self.longest)
         _asked(pipe.execute)
 
-    def load(self, digest: str, uniquifier: str) -> tuple[User, Record] | None:
+    def find(self, digest: str, uniquifier: str, before: datetime) -> tuple[Owner, bool] | None:
         record = _read(digest, _asked(self._client.hgetall, _key(digest)))
         if record is None or not self.is_live(record, now()):
             return None
-        asked = {"id": record.user_id, "uniquifier": uniquifier}
-        user = db.session.execute(_FIND, asked).unique().scalar()
-        return None if user is None else (user, record)
+        rows = cursors.read_tuples(_FIND, {"id": record.user_id, "uniquifier": uniquifier})
+        return (read_owner(rows), record.seen_at <= before) if rows else None
 
-    def touch(self, record: Record, moment: datetime, before: datetime) -> None:
-        # Not simply set: one that has just been ended would come to life again.
-        _asked(self._client.eval, _IF_THERE, 1, _key(record.digest), moment.timestamp(), self._ends_at(record, moment))
+    def touch(self, digest: str, moment: datetime, before: datetime) -> None:
+        seconds = self.idle.total_seconds(), self.longest.total_seconds()
+        _asked(self._client.eval, _TOUCH, 1, _key(digest), moment.timestamp(), *seconds)
 
     def remove(self, digests: Collection[str]) -> None:
         # Those of each user forget them when they are read.
@@ -99,10 +102,12 @@ class RedisStore(Store):
         return int(min(seen_at + self.idle, record.created_at + self.longest).timestamp()) + 1
 
 
-_IF_THERE = """
-if redis.call('exists', KEYS[1]) == 1 then
+# Not simply set: one that has just been ended would come to life again. It ends when :meth:`_ends_at` says.
+_TOUCH = """
+local created_at = redis.call('hget', KEYS[1], 'created_at')
+if created_at then
     redis.call('hset', KEYS[1], 'seen_at', ARGV[1])
-    redis.call('expireat', KEYS[1], ARGV[2])
+    redis.call('expireat', KEYS[1], math.floor(math.min(ARGV[1] + ARGV[2], created_at + ARGV[3])) + 1)
 end
 """
 

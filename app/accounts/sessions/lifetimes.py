@@ -24,6 +24,7 @@ from flask_security.utils import set_request_attr
 from sqlalchemy.exc import DBAPIError
 
 from core import security_log
+from core.access import identity
 from core.http.apis import is_api_path
 from core.http.sessions import SAFE_METHODS
 from core.models import now
@@ -32,8 +33,11 @@ from services import db
 from ..models import User
 from .in_database import DatabaseStore
 from .in_redis import RedisStore
+from .owners import Owner
+from .owners import user_of
 from .records import Record
 from .records import Store
+from .records import handle_of
 
 logger = logging.getLogger(__name__)
 
@@ -127,34 +131,43 @@ def renew(response: Response) -> Response:
 # --- using --------------------------------------------------------------------------------------
 
 
-def load(uniquifier: str) -> User | None:
-    """Return who is signed in, with what they may do, by the request's one query; Flask-Login asks.
-
-    :param uniquifier: by which the session knows the user
-    """
+def find() -> Owner | None:
+    """Return who is signed in, with what they may do, by the request's one query; what has ended is forgotten."""
     sid = session.get(ID)
-    found = store().load(_digest(sid), uniquifier) if sid else None
+    digest = _digest(sid)
+    found = store().find(digest, session["_user_id"], now() - USED_EVERY) if sid else None
     if found is None:
         clear()
         security_log.record("session.refused", security_log.DENIED)
         return None
-    user, record = found
-    g.accounts_session = record
-    _note_use(record)
+    owner, has_rested = found
+    if has_rested:
+        _note_use(digest)
+    return owner
+
+
+def load(uniquifier: str) -> User | None:
+    """Return the account of who is signed in; Flask-Login asks, when somebody wants its ``current_user``.
+
+    :param uniquifier: by which the session knows the user
+    """
+    who = identity()
+    if not isinstance(who, Owner):
+        return None
     # What Flask-Security's own loader says.
     set_request_attr("fs_authn_via", "session")
     set_request_attr("fs_paa", session.get("fs_paa", 0))
-    return user
+    return user_of(who)
 
 
-def _note_use(record: Record) -> None:
+def _note_use(digest: str) -> None:
     """Write that the session is in use, after the answer is made and at most once a minute.
 
     Reading an API does not count: it is the hot path, and a page that looks for news by itself would keep
     a session alive before which nobody sits.
     """
     is_reading = request.method in SAFE_METHODS
-    if record.seen_at > now() - USED_EVERY or (is_reading and is_api_path(current_app, request.path)):
+    if is_reading and is_api_path(current_app, request.path):
         return
 
     @after_this_request
@@ -163,16 +176,15 @@ def _note_use(record: Record) -> None:
         if is_reading or not db.session.registry.has() or not db.session().in_transaction():
             moment = now()
             try:
-                store().touch(record, moment, moment - USED_EVERY)
+                store().touch(digest, moment, moment - USED_EVERY)
             except DBAPIError as error:
                 logger.warning("the use of a session could not be written: %s", str(error.orig).splitlines()[0])
         return response
 
 
-def current() -> Record | None:
-    """Return the record of the session that this request came with; ``None`` before that was looked up."""
-    found: Record | None = g.get("accounts_session")
-    return found
+def current() -> str:
+    """Return the handle of the session that this request came with."""
+    return handle_of(_digest(session.get(ID)))
 
 
 def of(user: User) -> Sequence[Record]:

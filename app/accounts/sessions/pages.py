@@ -24,16 +24,15 @@ def list_sessions() -> str:
     """Show where somebody is signed in; this browser first, then the latest used."""
     found = of(current_user)
     mine = current()
-    ordered = sorted(found, key=lambda record: mine is None or record.digest != mine.digest)
+    ordered = sorted(found, key=lambda record: record.handle != mine)
     return render_template("accounts/sessions.html", records=ordered, mine=mine, describe=describe)
 
 
 @bp.post("/sessions/end")
 def end_session() -> Response:
     """Sign out of one other browser."""
-    mine = current()
     handle = request.form.get("handle", "")
-    if mine is not None and handle == mine.handle:
+    if handle == current():
         abort(400, "This is the browser that you are using: sign out instead.")
     ended = end_one(current_user, handle)
     return _done("Signed out there." if ended else "That session had ended already.")

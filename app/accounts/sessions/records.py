@@ -11,12 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy.orm import joinedload
-
-from ..models import Role
-from ..models import User
+from .owners import Owner
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,12 @@ class Record:
     @property
     def handle(self) -> str:
         """What a page calls it by; nobody can do anything with it but end a session of their own."""
-        return self.digest[:16]
+        return handle_of(self.digest)
+
+
+def handle_of(digest: str) -> str:
+    """Return what a page calls a session by."""
+    return digest[:16]
 
 
 class Store(ABC):
@@ -59,14 +60,14 @@ class Store(ABC):
         """Keep a new record."""
 
     @abstractmethod
-    def load(self, digest: str, uniquifier: str) -> tuple[User, Record] | None:
-        """Return whose session it is, with roles and what these grant, by one question to the database.
+    def find(self, digest: str, uniquifier: str, before: datetime) -> tuple[Owner, bool] | None:
+        """Return whose session it is, and whether nobody has used it since ``before``; one question to the database.
 
         :param uniquifier: what the session calls the user; another one since then has ended all sessions
         """
 
     @abstractmethod
-    def touch(self, record: Record, moment: datetime, before: datetime) -> None:
+    def touch(self, digest: str, moment: datetime, before: datetime) -> None:
         """Write that a session was used, unless another request has since ``before``."""
 
     @abstractmethod
@@ -80,8 +81,3 @@ class Store(ABC):
     @abstractmethod
     def purge(self) -> None:
         """Clear away records of sessions that have ended by themselves."""
-
-
-def with_rights(statement: Any) -> Any:
-    """Let a select of users bring their roles, and what these grant, in the same query."""
-    return statement.options(joinedload(User.roles).joinedload(Role.grants))

@@ -8,7 +8,6 @@ too: who sends one is not to wonder why she is nobody.
 import logging
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
@@ -24,14 +23,14 @@ from core.http.challenges import challenge
 from core.http.problems import KINDS
 from core.http.problems import Problem
 from core.http.problems import Refusal
-from core.models import UtcDateTime
 from core.models import now
 from core.security_log import FAILURE
 from core.security_log import record
-from services import db
 
 from .. import throttles
-from ..roles.permissions import granted
+from ..roles.permissions import HELD
+from ..roles.permissions import HELD_COLUMNS
+from ..roles.permissions import held
 from .texts import digest
 from .texts import is_token
 
@@ -43,18 +42,14 @@ USED_EVERY = timedelta(minutes=1)
 #: RFC 9110, section 11.2.
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
-_FIND = """
-    SELECT token.id, token.name AS token_name, token.scopes, person.id AS user_id, person.key, person.name,
-        person.active, role.name AS role, granted.permission,
-        token.expires_at > :now AS is_live,
-        token.used_at IS NULL OR token.used_at <= :before AS is_rested
+_FIND = f"""
+    SELECT token.id, token.scopes, person.key, person.name, person.active, token.expires_at > :now,
+        token.used_at IS NULL OR token.used_at <= :before, {HELD_COLUMNS}
     FROM accounts_token token
     JOIN accounts_user person ON person.id = token.user_id
-    LEFT JOIN accounts_user_role held ON held.user_id = person.id
-    LEFT JOIN accounts_role role ON role.id = held.role_id
-    LEFT JOIN accounts_role_permission granted ON granted.role_id = role.id
+    {HELD}
     WHERE token.digest = :digest
-"""
+"""  # noqa: S608 - of our own words
 
 # Of requests that come at once, the first writes; the others find it written.
 _USE = "UPDATE accounts_token SET used_at = :now WHERE id = :id AND (used_at IS NULL OR used_at <= :before)"
@@ -78,25 +73,19 @@ def find() -> Identity:
     """
     token = read_header(request.environ["HTTP_AUTHORIZATION"])
     moment = now()
-    rows = _look_up(token, moment)
+    moments = cursors.moments(now=moment, before=moment - USED_EVERY)
+    rows = cursors.read_tuples(_FIND, {"digest": digest(token), **moments})
     if not rows:
         raise _refused("The token is unknown, or was revoked.")
-    first = rows[0]
-    if not first["active"]:
-        raise _refused("The token does not count any more.", first)
-    if not first["is_live"]:
-        raise _refused("The token has expired.", first)
-    if first["is_rested"]:
-        _write_use(first["id"], moment)
-    roles = frozenset(row["role"] for row in rows if row["role"])
-    return Identity(
-        key=first["key"],
-        name=first["name"],
-        permissions=granted(roles, (row["permission"] for row in rows if row["permission"])),
-        scopes=frozenset(first["scopes"].split()),
-        roles=roles,
-        via="token",
-    )
+    token_id, scopes, key, name, is_active, is_live, is_rested, *_ = rows[0]
+    if not is_active:
+        raise _refused("The token does not count any more.", who=key, target=token_id)
+    if not is_live:
+        raise _refused("The token has expired.", who=key, target=token_id)
+    if is_rested:
+        _write_use({"id": token_id, **moments})
+    roles, permissions = held(rows)
+    return Identity(key, name, permissions, frozenset(scopes.split()), roles, "token")
 
 
 def read_header(text: str) -> str:
@@ -118,12 +107,8 @@ def read_header(text: str) -> str:
     return token
 
 
-def _refused(detail: str, found: Mapping[str, Any] | None = None) -> Refusal:
-    """Return what to answer to a token that does not count, and tell the security log.
-
-    :param found: what is known of it
-    """
-    known = {"who": found["key"], "target": found["id"]} if found else {}
+def _refused(detail: str, **known: Any) -> Refusal:
+    """Return what to answer to a token that does not count, and tell the security log what is known of it."""
     record("token.refused", FAILURE, **known)
     seconds = throttles.bad_token() if current_app.config["RATE_LIMITS"] else 0
     if seconds:
@@ -132,24 +117,11 @@ def _refused(detail: str, found: Mapping[str, Any] | None = None) -> Refusal:
     return Refusal(Problem(KINDS["unauthorized"], detail, headers=challenge("invalid_token", detail)))
 
 
-# --- the database -------------------------------------------------------------------------------
-
-
-def _look_up(token: str, moment: datetime) -> list[dict[str, Any]]:
-    return cursors.read(_FIND, {"digest": digest(token), **_moments(moment)})
-
-
-def _write_use(token_id: int, moment: datetime) -> None:
+def _write_use(values: Mapping[str, Any]) -> None:
     """Write when a token was used last; that it cannot be written is no reason to refuse the request."""
     try:
-        cursors.write(_USE, {"id": token_id, **_moments(moment)})
+        cursors.write(_USE, values)
     except DBAPIError as error:
-        logger.warning("the last use of token %s could not be written: %s", token_id, str(error.orig).splitlines()[0])
-
-
-def _moments(moment: datetime) -> dict[str, Any]:
-    """Return a moment, and that before which a use is written anew, as the driver takes them."""
-    dialect = db.engine.dialect
-    write = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
-    moments = {"now": moment, "before": moment - USED_EVERY}
-    return {name: write(value) if write else value for name, value in moments.items()}
+        logger.warning(
+            "the last use of token %s could not be written: %s", values["id"], str(error.orig).splitlines()[0]
+        )

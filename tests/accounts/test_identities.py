@@ -1,0 +1,122 @@
+"""What it costs to know who is asking: one query at most, and none where nobody wants to know."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from app.api.models import Country
+from services import db
+from tests import tokens
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+from tests.forms import open_form
+from tests.forms import submit
+
+CITY = {"name": "Toledo", "country_code": "ES", "latitude": 39.9, "longitude": -4.0, "timezone": "Europe/Madrid"}
+
+
+@pytest.fixture
+def statements(site: Flask) -> Iterator[list[str]]:
+    """Return what the database is asked, but for the beginnings of transactions."""
+    found: list[str] = []
+    with site.app_context():
+        engine = db.engine
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            found.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def ada(site: Flask, visitor: FlaskClient) -> FlaskClient:
+    """Return the browser of somebody who has signed in, and may do everything."""
+    make_person(site, roles=["administrator"])
+    with site.app_context():
+        db.session.add(
+            Country(code="ES", iso3="ESP", name="Spain", continent="EU", population=48_000_000, area_km2=505_990)
+        )
+        db.session.commit()
+    sign_in(visitor)
+    return visitor
+
+
+def about_people(statements: list[str]) -> list[str]:
+    return [statement for statement in statements if "accounts_" in statement]
+
+
+def test_public_page_asks_nothing_for_nobody(visitor: FlaskClient, statements: list[str]) -> None:
+    assert visitor.get("/").status_code == 200
+    assert statements == []
+
+
+def test_cookie_of_nobody_asks_nothing(visitor: FlaskClient, statements: list[str]) -> None:
+    visitor.get("/accounts/sign-in")
+    assert visitor.get_cookie("session") is not None
+    statements.clear()
+
+    assert visitor.get("/").status_code == 200
+
+    assert statements == []
+
+
+def test_public_endpoint_that_greets_nobody_asks_nothing(ada: FlaskClient, statements: list[str]) -> None:
+    statements.clear()
+
+    assert ada.get("/status").status_code == 201
+
+    assert statements == []
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/", "/accounts/profile"])
+def test_page_of_somebody_asks_once(ada: FlaskClient, statements: list[str], path: str) -> None:
+    statements.clear()
+
+    assert "Ada" in ada.get(path).text
+
+    assert len(statements) == 1, statements
+
+
+def test_write_by_a_session_asks_once_who_it_is(ada: FlaskClient, statements: list[str]) -> None:
+    headers = {"X-CSRFToken": open_form(ada, "/accounts/profile")["csrf_token"]}
+    statements.clear()
+
+    assert ada.post("/api/v1/cities", json=CITY, headers=headers).status_code == 201
+
+    assert len(about_people(statements)) == 1, statements
+
+
+def test_write_by_a_token_asks_once_who_it_is(site: Flask, ada: FlaskClient, statements: list[str]) -> None:
+    headers = tokens.authorization(tokens.issue(site, "api.city.add"))
+    program = site.test_client()
+    assert program.get("/api/v1/cities", headers=headers).status_code == 200  # writes its use
+    statements.clear()
+
+    assert program.post("/api/v1/cities", json=CITY, headers=headers).status_code == 201
+
+    assert len(about_people(statements)) == 1, statements
+
+
+def test_what_the_question_did_not_bring_is_read_when_it_is_wanted(ada: FlaskClient, statements: list[str]) -> None:
+    statements.clear()
+
+    assert ada.get("/accounts/second-factor").status_code == 200
+
+    assert "tf_primary_method" not in statements[0]
+    assert any("tf_primary_method" in statement for statement in statements[1:])
+
+
+def test_account_is_saved_as_one_that_was_read(ada: FlaskClient, statements: list[str]) -> None:
+    for name in ("Ada L.", "Lady Lovelace"):
+        assert submit(ada, "/accounts/profile", name=name).status_code == 303
+        assert name in ada.get("/accounts/").text
+
+    (written,) = {statement for statement in statements if statement.startswith("UPDATE accounts_user ")}
+    assert "SET name=?, version=? WHERE" in written.replace("\n", " ")
