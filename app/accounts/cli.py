@@ -125,8 +125,8 @@ def _where(site: str | None) -> str:
         is_address = False
     if not is_address or parts.query or parts.fragment:
         raise click.BadParameter(f"{base!r} is no address: write https://www.example.org.", param_hint="--site")
-    if not _is_served(str(parts.hostname)):
-        raise click.UsageError(f"A link to {parts.hostname} would not be answered: add it to TRUSTED_HOSTS.")
+    if not _is_served(parts.netloc):
+        raise click.UsageError(f"A link to {parts.netloc} would not be answered: add it to TRUSTED_HOSTS.")
     return base
 
 
@@ -141,5 +141,4 @@ def _address(app: Flask) -> str:
 
 
 def _is_served(host: str) -> bool:
-    trusted = current_app.config["TRUSTED_HOSTS"]
-    return not trusted or host_is_trusted(host, trusted)
+    return host_is_trusted(host, current_app.config["TRUSTED_HOSTS"])
