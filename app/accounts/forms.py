@@ -70,7 +70,7 @@ def is_one_line(form, field):
 def _name():
     return StringField(
         "Name",
-        [DataRequired("How shall we call you?"), Length(max=LONGEST_NAME), is_one_line],
+        [DataRequired("Enter your name."), Length(max=LONGEST_NAME), is_one_line],
         description="As others see it here.",
         render_kw={"autocomplete": "name"},
     )

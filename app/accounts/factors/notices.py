@@ -49,7 +49,7 @@ def passkey_is_deleted(app: Flask, user: UserMixin, name: str, **more: Any) -> N
 def codes_are_made(user: UserMixin) -> None:
     """Tell of new recovery codes."""
     record("recovery-codes.made", who=user.key)
-    changed(user, "New recovery codes were made", "the recovery codes that there were do not count any more")
+    changed(user, "New recovery codes were made", "the recovery codes that there were no longer work")
 
 
 def code_is_used(user: UserMixin, left: int) -> None:
