@@ -5,6 +5,9 @@ from typing import Any
 
 from limits.storage import MemoryStorage
 
+#: With so many keys, those that are not needed any more are looked for; then when there are twice as many as stayed.
+KEPT = 1000
+
 
 class ThreadSafeMemory(MemoryStorage):
     """Counts in memory, and lets one thread in at a time.
@@ -19,11 +22,14 @@ class ThreadSafeMemory(MemoryStorage):
 
     def __init__(self) -> None:
         self._one_at_a_time = RLock()
+        self._swept_at = KEPT
         super().__init__()
 
     def acquire_entry(self, *args: Any, **options: Any) -> bool:
         """Return whether there was an attempt left, and count it."""
         with self._one_at_a_time:
+            if len(self.events) >= self._swept_at:
+                self._sweep()
             return super().acquire_entry(*args, **options)
 
     def clear(self, key: str) -> None:
@@ -31,3 +37,9 @@ class ThreadSafeMemory(MemoryStorage):
         with self._one_at_a_time, self.locks[key]:
             if key in self.events:
                 self.events[key] = []
+
+    def _sweep(self) -> None:
+        """Drop the keys whose attempts have expired, which the library keeps for ever."""
+        for key in [key for key, attempts in self.events.items() if not attempts]:
+            del self.events[key]
+        self._swept_at = max(KEPT, 2 * len(self.events))

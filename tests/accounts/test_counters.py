@@ -9,6 +9,7 @@ import limits
 import pytest
 from limits.strategies import MovingWindowRateLimiter
 
+from app.accounts import counters
 from app.accounts.counters import ThreadSafeMemory
 
 MANY = limits.parse("1000000 per hour")
@@ -26,7 +27,7 @@ def hurried() -> Iterator[None]:
 @pytest.mark.usefixtures("hurried")
 def test_threads_that_count_and_forget_the_same_do_not_fail() -> None:
     """An exception in the storage's own timer thread fails a test by itself."""
-    counters = MovingWindowRateLimiter(ThreadSafeMemory())
+    limiter = MovingWindowRateLimiter(ThreadSafeMemory())
     end = time.monotonic() + 3
     faults: list[Exception] = []
 
@@ -35,9 +36,9 @@ def test_threads_that_count_and_forget_the_same_do_not_fail() -> None:
         while time.monotonic() < end and not faults:
             turn += 1
             try:
-                counters.hit(MANY, str(turn % 3))
+                limiter.hit(MANY, str(turn % 3))
                 if turn % 2:
-                    counters.clear(MANY, str((turn + number) % 3))
+                    limiter.clear(MANY, str((turn + number) % 3))
             except Exception as error:
                 faults.append(error)
 
@@ -51,9 +52,23 @@ def test_threads_that_count_and_forget_the_same_do_not_fail() -> None:
 
 
 def test_what_is_forgotten_counts_from_the_beginning() -> None:
-    counters = MovingWindowRateLimiter(ThreadSafeMemory())
+    limiter = MovingWindowRateLimiter(ThreadSafeMemory())
     two = limits.parse("2 per hour")
-    assert [counters.hit(two, "ada") for _ in range(3)] == [True, True, False]
-    counters.clear(two, "ada")
-    counters.clear(two, "nobody")
-    assert [counters.hit(two, "ada") for _ in range(3)] == [True, True, False]
+    assert [limiter.hit(two, "ada") for _ in range(3)] == [True, True, False]
+    limiter.clear(two, "ada")
+    limiter.clear(two, "nobody")
+    assert [limiter.hit(two, "ada") for _ in range(3)] == [True, True, False]
+
+
+def test_keys_that_are_not_needed_any_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "KEPT", 4)
+    memory = ThreadSafeMemory()
+    limiter = MovingWindowRateLimiter(memory)
+    one = limits.parse("1 per hour")
+    for who in "abcd":
+        limiter.hit(one, who)
+    for who in "abc":
+        limiter.clear(one, who)
+    limiter.hit(one, "e")
+    assert len(memory.events) == 2
+    assert [limiter.hit(one, who) for who in "de"] == [False, False]
