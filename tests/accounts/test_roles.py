@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.accounts import users
+from app.accounts.models import Role
 from app.accounts.models import RolePermission
 from app.accounts.models import User
 from app.accounts.roles import granting
@@ -232,11 +233,15 @@ LIMITED = Identity("k", "K", frozenset({"accounts.role.edit", "accounts.user.edi
         lambda person: granting.give(person, ["member", "administrator"]),
         lambda person: granting.give(person, ["member", "staff"]),
         lambda person: granting.give(person, []),
+        lambda person: granting.delete(granting.get("mayor")),
     ],
-    ids=["grant more", "take others'", "give everything", "give more", "take more"],
+    ids=["grant more", "take others'", "give everything", "give more", "take more", "delete more"],
 )
 def test_nobody_gives_or_takes_what_they_have_not_got(site: Flask, change: Callable[[User], Any]) -> None:
     make_person(site)
+    with site.app_context():
+        db.session.add(Role(name="mayor", permissions=["api.city.edit"]))
+        db.session.commit()
     with site.test_request_context(), acting_as(LIMITED):
         person = users.find("ada@example.org")
         with pytest.raises(Forbidden):
