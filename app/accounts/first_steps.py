@@ -1,5 +1,8 @@
 """What whoever starts a new site is told."""
 
+import os
+import sys
+
 import click
 from flask import Flask
 from sqlalchemy import select
@@ -17,5 +20,5 @@ def tell_first_steps(app: Flask) -> None:
     if app.blueprints.get(bp.name) is bp and db.session.scalar(select(User.id).limit(1)) is None:
         click.echo(
             "app.accounts: nobody has an account yet. Make yourself an administrator:\n"
-            "  flask --app run accounts create-admin you@example.org"
+            f"  {os.path.relpath(sys.executable)} -m flask --app run accounts create-admin you@example.org"
         )

@@ -45,7 +45,7 @@ def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tu
     errors: dict[str, list[str]] = {}
     unknown = sorted(set(scopes) - offered_names(identity_of(user, "session")))
     if unknown or not scopes:
-        refused = f"{', '.join(unknown)} is nothing that {user} may do." if unknown else "Choose what the token may do."
+        refused = f"{', '.join(unknown)}: nothing that “{user}” may do." if unknown else "Choose what the token may do."
         errors["scopes"] = [refused]
     if not 1 <= len(name) <= LONGEST_NAME:
         errors["name"] = [f"A name has 1 to {LONGEST_NAME} characters."]
