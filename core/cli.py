@@ -6,6 +6,7 @@ the application's context. The file is imported only when one of its commands is
 
 import sys
 from copy import copy
+from typing import Any
 
 import click
 from flask import Flask
@@ -17,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 import services
 
+from . import drivers
 from . import signals
 from .http.matrix import matrix
 from .lazy import doctor as examiner
@@ -50,6 +52,18 @@ class ModuleGroup(click.Group):
         if command is not None and command.callback is not None:
             command.callback = with_appcontext(command.callback)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; where the database is behind or away, say so instead of where that was noticed."""
+        try:
+            return super().invoke(ctx)
+        except DBAPIError as error:
+            cause = str(error.orig).strip()
+            if drivers.is_behind(error):
+                raise click.ClickException(f"The database is behind: run `alembic upgrade head`. {cause}") from error
+            if drivers.is_lost(error):
+                raise click.ClickException(f"The database does not answer. {cause}") from error
+            raise
 
 
 def init_app(app: Flask) -> None:

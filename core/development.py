@@ -1,7 +1,6 @@
 """What only a developer sees: that the database is behind the models, or why nothing starts."""
 
 import logging
-import re
 import traceback
 from typing import Any
 
@@ -10,9 +9,9 @@ from flask import flash
 from flask import redirect
 from flask import render_template
 from flask import request
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Response
 
@@ -36,10 +35,10 @@ def init_app(app: Flask) -> None:
     app.add_url_rule("/_development/upgrade", "development_upgrade", upgrade, methods=["POST"])
 
 
-def answer(error: SQLAlchemyError) -> Any:
+def answer(error: DBAPIError) -> Any:
     """Show the revisions that are not run, with a button that runs them, or that one is not written yet."""
     db.session.rollback()
-    if not _is_missing(error) or errors.wants_problem():
+    if not drivers.is_behind(error) or errors.wants_problem():
         return errors.answer_database(error)
     logger.error("a table or a column is missing", exc_info=error)
     with db.engine.connect() as connection:
@@ -47,14 +46,6 @@ def answer(error: SQLAlchemyError) -> Any:
     back = request.full_path.rstrip("?") if request.method == "GET" else "/"
     cause = getattr(error, "orig", error)
     return render_template("development/behind.html", revisions=waiting, error=cause, back=back), 500
-
-
-def _is_missing(error: SQLAlchemyError) -> bool:
-    """Return whether a statement names a table or a column that the database does not have."""
-    cause = getattr(error, "orig", None)
-    state, number = drivers.codes(cause)
-    in_words = re.match(r"no such (table|column)|table \S+ has no column", str(cause))
-    return state in ("42P01", "42703") or number in (1146, 1054) or in_words is not None
 
 
 # Only in development, where only this machine is answered.

@@ -1,5 +1,7 @@
 """What the database drivers' errors say, on every engine."""
 
+import re
+
 import sqlalchemy.exc
 
 #: Of a statement that would succeed if tried again: it lost a race, was cancelled or timed out (57014, 1317,
@@ -23,7 +25,7 @@ def is_transient(error: BaseException) -> bool:
         return True
     if not isinstance(error, sqlalchemy.exc.DBAPIError):
         return False
-    if _is_lost(error):
+    if is_lost(error):
         return True
     state, number = codes(error.orig)
     return state in _TRANSIENT_STATES or number in _TRANSIENT_NUMBERS or "database is locked" in str(error.orig)
@@ -31,9 +33,17 @@ def is_transient(error: BaseException) -> bool:
 
 def is_retryable(error: sqlalchemy.exc.DBAPIError) -> bool:
     """Return whether the same work may well succeed at once: nothing has been waited for in vain."""
-    return _is_lost(error) or not _DEADLOCKS.isdisjoint(codes(error.orig))
+    return is_lost(error) or not _DEADLOCKS.isdisjoint(codes(error.orig))
 
 
-def _is_lost(error: sqlalchemy.exc.DBAPIError) -> bool:
+def is_lost(error: sqlalchemy.exc.DBAPIError) -> bool:
+    """Return whether there was no connection, or it went away."""
     no_connection = isinstance(error, sqlalchemy.exc.OperationalError) and error.statement is None
     return error.connection_invalidated or no_connection
+
+
+def is_behind(error: sqlalchemy.exc.DBAPIError) -> bool:
+    """Return whether a statement names a table or a column that the database does not have."""
+    state, number = codes(error.orig)
+    in_words = re.match(r"no such (table|column)|table \S+ has no column", str(error.orig))
+    return state in ("42P01", "42703") or number in (1146, 1054) or in_words is not None

@@ -5,6 +5,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 
 from core import cli
 from services import db
@@ -39,6 +40,12 @@ def other():
 @click.command()
 def broken():
     raise click.ClickException("it is broken")
+
+
+@click.command()
+@click.option("--sql", default="SELECT 1 FROM corner_nook")
+def ask(sql):
+    db.session.execute(db.text(sql))
 
 
 @click.group()
@@ -96,7 +103,7 @@ def test_commands_of_a_module_are_listed(app: Flask) -> None:
     assert "Commands of corner." in output
     assert "Say hello." in output
     listed = [line.split()[0] for line in output.partition("Commands:\n")[2].splitlines()]
-    assert listed == ["broken", "greet", "other-name", "tree"]
+    assert listed == ["ask", "broken", "greet", "other-name", "tree"]
 
 
 def test_module_without_commands_has_no_group(app: Flask) -> None:
@@ -112,6 +119,27 @@ def test_unknown_command(app: Flask) -> None:
 
 def test_fault_of_a_command_is_its_own(app: Flask) -> None:
     assert run(app, "corner", "broken") == (1, "Error: it is broken\n")
+
+
+def test_database_that_is_behind_is_said_in_a_sentence(app: Flask) -> None:
+    code, output = run(app, "corner", "ask")
+    assert (code, len(output.splitlines())) == (1, 1)
+    assert output.startswith("Error: The database is behind: run `alembic upgrade head`. ")
+
+
+def test_database_that_is_away_is_said_in_a_sentence(write_module: Write, make_app: Make) -> None:
+    write_module("corner", init=PLAIN.format(label="corner"), cli=COMMANDS)
+    app = make_app(
+        URL.create("postgresql+psycopg", "postgres", host="127.0.0.1", port=9, database="test_none"), ["corner"]
+    )
+    code, output = run(app, "corner", "ask")
+    assert code == 1
+    assert output.startswith("Error: The database does not answer. ")
+
+
+def test_other_fault_of_a_statement_is_a_fault_of_the_command(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["corner", "ask", "--sql", "SELEKT"])
+    assert isinstance(result.exception, OperationalError)
 
 
 def test_commands_are_not_imported_before_they_are_looked_for(app: Flask) -> None:
