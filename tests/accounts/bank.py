@@ -1,4 +1,4 @@
-"""A module with an API for the tests of tokens: who asks, what anybody may, and what takes a permission."""
+"""A module with an API for the tests of tokens and roles: who asks, what anybody may, and what takes a permission."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ from core.http.policies import restrict
 
 OPEN = permission("bank.safe.open")
 OWN = permission("bank.box.open", owner="owner_key")
+READ = permission("bank.ledger.read")
 
 bp = Blueprint("bank", __name__, url_prefix="/bank")
 page = Blueprint("bank_page", __name__, url_prefix="/bank-page")
@@ -44,6 +45,20 @@ def safe() -> dict[str, Any]:
     return {"open": True}
 
 
+@bp.post("/box")
+@access(OWN)
+def box() -> dict[str, Any]:
+    """Open a box of one's own."""
+    return {"open": True}
+
+
+@bp.get("/ledger")
+@access(READ)
+def ledger() -> dict[str, Any]:
+    """Show what there is."""
+    return {"coins": 1}
+
+
 @bp.post("/coins")
 @access(OPEN)
 @idempotent
@@ -63,3 +78,10 @@ def bell() -> dict[str, Any]:
 def page_teller() -> dict[str, Any]:
     """Say who asks, where there is no API."""
     return {"key": identity().key}
+
+
+@page.get("/safe")
+@access(OPEN)
+def page_safe() -> dict[str, Any]:
+    """Look into the safe."""
+    return {"coins": 1}

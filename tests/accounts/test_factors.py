@@ -106,7 +106,7 @@ def grace(site: Flask, visitor: FlaskClient) -> FlaskClient:
 
 def test_app_is_set_up_and_asked_for(ada: FlaskClient) -> None:
     key = set_up(ada)
-    assert "text-bg-success\">On<" in ada.get(OVERVIEW).text
+    assert 'text-bg-success">On<' in ada.get(OVERVIEW).text
     sign_out(ada)
     assert sign_in(ada).location == CODE
     assert not is_in(ada)
