@@ -34,24 +34,24 @@ def told(client: FlaskClient, page: str) -> str:
 def test_history_of_a_role_says_what_it_granted(app: Flask) -> None:
     chief = chief_of(app)
     submit(chief, "/accounts/roles/new", name="editor", description="Who edits.")
-    submit(chief, "/accounts/roles/editor", permissions=["api.city.edit", "api.city.add"])
-    submit(chief, "/accounts/roles/editor", permissions=["api.city.edit"])
+    submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit", "accounts.role.edit"])
+    submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit"])
     text = told(chief, "/accounts/roles/editor")
     assert "History of editor Updated" in text
-    assert "Permissions — api.city.add, api.city.edit" in text
-    assert "Permissions api.city.add, api.city.edit api.city.edit" in text
+    assert "Permissions — accounts.role.edit, accounts.user.edit" in text
+    assert "Permissions accounts.role.edit, accounts.user.edit accounts.user.edit" in text
     assert text.count("by Root.") == 3
 
 
 def test_history_of_a_role_that_is_gone_says_what_it_granted(site: Flask) -> None:
     chief = chief_of(site)
     submit(chief, "/accounts/roles/new", name="editor")
-    submit(chief, "/accounts/roles/editor", permissions=["api.city.edit"])
+    submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit"])
     submit(chief, "/accounts/roles/editor/delete")
     text = " ".join(re.sub(r"<[^>]+>", " ", chief.get("/history/changes").text).split())
     assert "Deleted role editor" in text
     assert "Updated role editor" in text
-    assert "Permissions api.city.edit — " in text
+    assert "Permissions accounts.user.edit — " in text
 
 
 def test_save_that_changes_no_grant_is_no_change(site: Flask) -> None:

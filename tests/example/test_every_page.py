@@ -44,6 +44,11 @@ ADMINISTRATION = {
 }
 
 
+@pytest.fixture
+def sender() -> None:
+    """Let nobody in who has not signed in."""
+
+
 def fill(app: Flask, role: str) -> dict[str, Any]:
     """Make Ada, and something for each page to show; return what addresses are made with."""
     with app.app_context():
