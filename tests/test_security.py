@@ -65,7 +65,9 @@ def test_template_escapes_everything_and_has_no_inline_code(path: Path) -> None:
     text = path.read_text()
 
     assert not re.search(r"\|\s*safe\b|autoescape\s+false", text)
-    assert not re.search(r"""<style|<script(?![^>]*\bsrc=)(?![^>]*\bnonce=)|\son\w+="|\sstyle=["']|javascript:""", text)
+    assert not re.search(r"""<script(?![^>]*\bsrc=)(?![^>]*\bnonce=)|\son\w+="|javascript:""", text)
+    # A mail brings its style with it: no server sends a policy along.
+    assert path.name == "mail.html" or not re.search(r"""<style|\sstyle=["']""", text)
 
 
 def test_scripts_make_no_markup_of_text() -> None:

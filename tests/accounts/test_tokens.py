@@ -320,7 +320,7 @@ def test_command_makes_a_token_for_a_machine(app: Flask) -> None:
     ("arguments", "said"),
     [
         (("nobody@example.org", "--name", "CI", "--scope", "history.change.read"), "Nobody has the address"),
-        (("ada@example.org", "--name", "CI", "--scope", "accounts.role.edit"), "accounts.role.edit is nothing"),
+        (("ada@example.org", "--name", "CI", "--scope", "accounts.role.edit"), "accounts.role.edit: nothing that"),
         (("ada@example.org", "--name", "CI", "--scope", "history.change.read", "--days", "1000"), "1 to 366 days"),
         (("ada@example.org", "--name", "CI"), "Missing option"),
     ],
