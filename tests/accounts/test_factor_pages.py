@@ -1,6 +1,5 @@
 """The pages of the second factor and of passkeys: readable by everybody, on a phone and in the dark."""
 
-import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import timedelta
@@ -30,8 +29,8 @@ VIOLATIONS = """async () => {
 class Walk:
     """Somebody who goes through the pages, and looks at each."""
 
-    def __init__(self, page: Page, url: str, name: str) -> None:
-        self.page, self.url, self.name = page, url, name
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.url = page, url
 
     def open(self, path: str) -> None:
         self.page.goto(self.url + path)
@@ -47,8 +46,6 @@ class Walk:
         self.press("Sign in")
 
     def look(self, name: str) -> None:
-        if os.environ.get("SHOTS"):
-            self.page.screenshot(path=f"{os.environ['SHOTS']}/{name}-{self.name}.png", full_page=True)
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
         assert not self.page.evaluate(VIOLATIONS), name
         assert self.page.evaluate("document.documentElement.scrollWidth") <= self.page.viewport_size["width"], name
@@ -63,7 +60,7 @@ def walk(
     make_person(site)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    walk = Walk(page, live_server(site).replace("127.0.0.1", "localhost"), scheme)
+    walk = Walk(page, live_server(site).replace("127.0.0.1", "localhost"))
     walk.sign_in()
     return walk
 
