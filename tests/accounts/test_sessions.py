@@ -511,6 +511,19 @@ def test_what_a_browser_says_of_itself_is_only_text(village):
     assert "<script>alert" not in page
 
 
+@pytest.mark.parametrize("action", ["end", "end-others"])
+def test_ending_asks_who_is_there_again(village, action):
+    phone = Browser(village)
+    (of_phone,) = records(village)
+    ada = Browser(village)
+    village.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
+
+    answer = ada.press(f"/accounts/sessions/{action}", handle=of_phone.handle)
+
+    assert (answer.status_code, answer.location) == (303, "/accounts/verify?next=/accounts/sessions")
+    assert phone.is_somebody()
+
+
 def test_ending_needs_the_form_token(village):
     ada, phone = Browser(village), Browser(village)
 

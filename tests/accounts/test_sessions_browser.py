@@ -181,5 +181,5 @@ def test_page_works_without_a_script(contexts, address):
     here.goto(f"{address}/accounts/sessions")
     here.locator("main").get_by_role("button", name="Sign out of").click()
 
-    assert here.get_by_text("Signed out there.").is_visible()
+    expect(here.get_by_text("Signed out there.")).to_be_visible()
     assert not is_somebody(there, address)
