@@ -13,7 +13,7 @@ from werkzeug.serving import is_running_from_reloader
 from config import ConfigError
 from core import create_app
 from core.cli import make_patient
-from core.cli import prepare
+from core.commands import prepare
 from core.development import RequestHandler
 from core.development import explain
 from core.modules import ModuleError

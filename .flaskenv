@@ -1,0 +1,2 @@
+# `flask COMMAND` finds the application (run.py) without --app.
+FLASK_APP=run

@@ -1,0 +1,13 @@
+"""The platform's own commands, one a file; thin: what they do is imported when it is first used.
+
+:data:`COMMANDS` is the list; a module's commands are found in its ``cli.py`` (:mod:`core.cli`).
+"""
+
+from .access import access
+from .doctor import doctor
+from .prepare import prepare
+
+#: In the order of their names; ``flask --help`` sorts them anyway.
+COMMANDS = (access, doctor, prepare)
+
+__all__ = ["COMMANDS", "doctor", "prepare"]

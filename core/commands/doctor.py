@@ -1,0 +1,25 @@
+"""``flask doctor``: what is wrong with a deployment (:mod:`core.doctor`)."""
+
+import sys
+
+import click
+from flask.cli import ScriptInfo
+
+from ..lazy import doctor as examiner
+
+
+@click.command()
+@click.option("--production", is_flag=True, help="Examine it as it would start in production.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object for programs.")
+@click.option("--fail-level", type=click.Choice(["error", "warning"]), default="error", show_default=True)
+@click.option("--list", "lists", is_flag=True, help="Name the checks, and run none.")
+def doctor(production: bool, as_json: bool, fail_level: str, lists: bool) -> None:
+    """Look for what is wrong with this deployment, and name the cure.
+
+    The exit code is 1 if there is an error, or with --fail-level=warning a warning.
+    """
+    app = click.get_current_context().ensure_object(ScriptInfo).load_app()
+    if lists:
+        examiner.list_checks(app, as_json=as_json)
+    else:
+        sys.exit(examiner.run(app, production=production, as_json=as_json, fail_level=fail_level))

@@ -1,0 +1,33 @@
+"""``flask prepare``: what has to be so before the application serves."""
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy.exc import OperationalError
+
+import services
+
+from .. import signals
+from ..lazy import migrations
+from ..modules import offers
+
+
+@click.command()
+@with_appcontext
+def prepare() -> None:
+    """Bring the database to head and, in development, load the demo data."""
+    try:
+        migrations.upgrade(services.db.engine.url)
+    except (OperationalError, migrations.CommandError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip()
+        raise click.ClickException(f"The database cannot be brought to head. {cause}") from error
+    if current_app.config["APP_ENV"] == "development":
+        _load_demo()
+    signals.prepared.send(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+def _load_demo() -> None:
+    for module, file in offers(current_app, "demo"):
+        added = file.load()
+        if added:
+            click.echo(f"{module.name}: loaded {added:,} rows of demo data.")
