@@ -21,6 +21,7 @@ import settings
 
 from . import cli
 from . import development
+from . import keys
 from . import layout
 from . import menu
 from . import modules
@@ -90,13 +91,15 @@ def _garbage_collection_paused() -> Iterator[None]:
 def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence[str] | None = None) -> Flask:
     """Make an application of the installed modules.
 
-    :param config: what ``app.config`` is to hold; by default what the environment says
+    :param config: what ``app.config`` is to hold, beside the defaults of the modules' keys; by default what the
+        environment says
     :param installed_apps: dotted names of modules; by default those of ``settings.py``
     :raises config.ConfigError: if the environment does not describe a deployment that can run
     :raises core.modules.ModuleError: if a module cannot be used
     """
     app = Application("app")
-    app.config.from_mapping(deployment.load() if config is None else config)
+    loaded = _load_modules(settings.INSTALLED_APPS if installed_apps is None else installed_apps, config)
+    app.config.from_mapping(keys.load(loaded) if config is None else keys.complete(loaded, config))
     _believe_proxies(app)
     app.before_request(check_environ)
     services.init_app(app)
@@ -107,7 +110,6 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     model_pages.init_app(app)
     if app.config["APP_ENV"] == "development":
         development.init_app(app)
-    loaded = modules.load(settings.INSTALLED_APPS if installed_apps is None else installed_apps)
     modules.register(app, loaded)
     apis.adopt_plain_apis(app)
     policies.guard(app)
@@ -120,6 +122,18 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     signals.app_ready.send(app)
     policies.warn(app)
     return app
+
+
+def _load_modules(names: Sequence[str], config: Mapping[str, Any] | None) -> list[modules.Module]:
+    """Import the modules; where one cannot be used, tell also what is wrong with the environment."""
+    try:
+        return modules.load(names)
+    except modules.ModuleError as error:
+        try:
+            deployment.load() if config is None else None
+        except deployment.ConfigError as also:
+            raise deployment.ConfigError([*also.faults, str(error)]) from error
+        raise
 
 
 def _believe_proxies(app: Flask) -> None:

@@ -43,8 +43,11 @@ from sqlalchemy.pool import NullPool
 from werkzeug.serving import make_server
 
 import config as deployment
+import settings
 from core import create_app
+from core import keys
 from core import migrations
+from core import modules
 from core.access import Identity
 from core.access import tell
 from services import db
@@ -52,9 +55,10 @@ from tests import servers
 from tests.fronts import Front
 
 # A test sees the configuration that it sets, never that of the developer's shell.
-for _key in deployment.KEYS[1:]:
-    for _name in _key.names(os.environ):
+for _key in keys.known(modules.load(settings.INSTALLED_APPS)):
+    for _name in _key.names(os.environ) if _key.name != "APP_ENV" else ():
         os.environ.pop(_name, None)
+        os.environ.pop(f"{_name}_FILE", None)
 os.environ.pop("FLASK_DEBUG", None)
 
 ENGINES = ("sqlite", "postgresql", "mariadb")

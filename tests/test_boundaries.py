@@ -21,7 +21,7 @@ from settings import INSTALLED_APPS
 #: What a module's files may be called besides plural nouns; the offers among them are collected by name.
 KNOWN_FILES = {
     *("routes", "api", "models", "schemas", "forms", "signals"),
-    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks"),
+    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks", "keys"),
 }
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
 #: What each package of the core may import besides itself and the files that all share.
@@ -41,7 +41,7 @@ CORE_SHARED = {
     *("models", "modules", "placeholders", "schemas", "security_log", "signals", "words"),
 }
 #: Files of the core that put it together; nothing beneath may import them.
-CORE_TOP = {"__init__", "factory", "cli", "commands", "development", "doctor", "layout", "menu"}
+CORE_TOP = {"__init__", "factory", "cli", "commands", "development", "doctor", "keys", "layout", "menu"}
 OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests"}
 
 
@@ -169,7 +169,8 @@ def _door_fault(one: Import, owner: str, files: set[str], installed: list[str]) 
     # `from app import blog` imports the package as much as `import app.blog`.
     target = f"{one.module}.{one.name}" if one.module == "app" else one.module
     if not target.startswith("app."):
-        beneath = {"core", "services", "settings"}
+        # Keys are read before there is anything else.
+        beneath = {"config"} if one.source.path.stem == "keys" else {"core", "services", "settings"}
         return None if target.partition(".")[0] in beneath else f"{owner} must not import {target}"
     other = _module(target) or target
     if other == owner:
@@ -434,6 +435,13 @@ def test_a_way_around_a_front_door_is_found(text, fault):
 )
 def test_what_a_module_may_import_is_no_fault(text):
     assert front_doors(sources({**FILES, "app/blog/routes.py": text}), INSTALLED) == []
+
+
+def test_keys_are_read_before_there_is_anything_else():
+    assert front_doors(sources({**FILES, "app/blog/keys.py": "from config import Key"}), INSTALLED) == []
+    (found,) = front_doors(sources({**FILES, "app/blog/keys.py": "from services import db"}), INSTALLED)
+
+    assert "must not import services" in found
 
 
 @pytest.mark.parametrize(

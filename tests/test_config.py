@@ -14,6 +14,9 @@ from config import ROOT
 from config import ConfigError
 from config import Key
 from config import load
+from core import keys
+from core import modules
+from settings import INSTALLED_APPS
 
 STRONG = "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo"
 
@@ -22,6 +25,10 @@ def faults(**environ: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load(environ)
     return caught.value.faults
+
+
+def installed() -> list[modules.Module]:
+    return modules.load(INSTALLED_APPS)
 
 
 def database(**environ: str):
@@ -173,170 +180,6 @@ def test_lists_are_separated_by_commas():
     assert config["TRUSTED_HOSTS"] == ["example.org", ".example.com"]
 
 
-# --- origins, Redis -----------------------------------------------------------------------------
-
-
-def test_origins_are_of_all_apis_or_of_one():
-    config = load(
-        {
-            "SECRET_KEY": STRONG,
-            "CORS_ORIGINS": "https://one.example, HTTP://Two.example:8080",
-            "CORS_ORIGINS_EVENTS": "*",
-            "CORS_ORIGINS_API": "none",
-            "CORS_ORIGINS_RPC": "",
-        }
-    )
-
-    assert config["CORS_ORIGINS"] == ["https://one.example", "http://two.example:8080"]
-    assert config["CORS_ORIGINS_EVENTS"] == ["*"]
-    assert config["CORS_ORIGINS_API"] == []
-    assert "CORS_ORIGINS_RPC" not in config
-
-
-@pytest.mark.parametrize(
-    ("environment", "origins"),
-    [
-        ("development", ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]),
-        ("testing", []),
-        ("production", []),
-    ],
-)
-def test_only_pages_of_this_machine_may_call_in_development_only(environment, origins):
-    environ = {"APP_ENV": environment, "SECRET_KEY": STRONG, "DATABASE_URL": "sqlite://"}
-
-    assert load(environ)["CORS_ORIGINS"] == origins
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "https://site.example",
-        "http://site.example:8080",
-        "https://xn--bcher-kva.example",
-        "http://10.0.0.1",
-        "http://[2001:db8::1]:81",
-        "http://[::1]:*",
-        "*",
-    ],
-)
-def test_origin_is_taken(origin):
-    assert load({"SECRET_KEY": STRONG, "CORS_ORIGINS": origin})["CORS_ORIGINS"] == [origin]
-
-
-@pytest.mark.parametrize("name", ["CORS_ORIGINS", "CORS_ORIGINS_API"])
-@pytest.mark.parametrize(
-    ("origin", "cure"),
-    [
-        ("https://*.example.org", "write SCHEME://HOST"),
-        ("https://site.example/", "write SCHEME://HOST"),
-        ("https://site.example/path", "write SCHEME://HOST"),
-        ("https://site.example?", "write SCHEME://HOST"),
-        ("https://user@site.example", "write SCHEME://HOST"),
-        ("site.example", "write SCHEME://HOST"),
-        ("ftp://site.example", "write SCHEME://HOST"),
-        ("https://", "write SCHEME://HOST"),
-        ("https://bücher.example", "write SCHEME://HOST"),
-        ("https://site.example:*", "write SCHEME://HOST"),
-        ("null", "write SCHEME://HOST"),
-        ("https://site.example:443", "write https://site.example"),
-        ("http://site.example:080", "write http://site.example"),
-        ("https://one.example,*", "write it alone"),
-    ],
-)
-def test_what_is_no_origin_is_named_with_its_cure(name, origin, cure):
-    (found,) = faults(**{name: origin})
-
-    assert found.startswith(f"{name} is {origin!r}: ")
-    assert cure in found
-
-
-@pytest.mark.parametrize(
-    "url", ["redis://127.0.0.1", "redis://cache:6379/1", "rediss://site:hunter2@cache:6380/0", "redis://[::1]:6379/"]
-)
-def test_redis_url_is_taken(url):
-    assert load({"SECRET_KEY": STRONG, "REDIS_URL": url})["REDIS_URL"] == url
-
-
-@pytest.mark.parametrize(
-    "url", ["127.0.0.1:6379", "redis://", "http://cache", "redis://cache:port", "redis://cache/x", "redis://:99999"]
-)
-def test_redis_url_that_is_none_is_named_without_its_password(url):
-    (found,) = faults(REDIS_URL=url.replace("//", "//:hunter2@"))
-
-    assert found == "REDIS_URL cannot be used: write redis://HOST:PORT/NUMBER, with rediss:// for TLS"
-
-
-# --- mail ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "smtp://mail.example.org",
-        "smtp://me:p%40ss@mail.example.org:587",
-        "smtps://mail.example.org:465",
-        "console:",
-        "console:,smtp://localhost:25",
-    ],
-)
-def test_way_of_mail_is_taken(url):
-    assert load({"SECRET_KEY": STRONG, "MAIL_URL": url})["MAIL_URL"] == url.split(",")
-
-
-def test_folder_of_mails_is_held_to_the_project():
-    found = load({"SECRET_KEY": STRONG, "MAIL_URL": "folder:instance/mail,folder:/var/mail"})["MAIL_URL"]
-
-    assert found == [f"folder:{ROOT}/instance/mail", "folder:/var/mail"]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "mail.example.org",
-        "smtp://",
-        "smtp://me:hunter2@",
-        "http://me:hunter2@example.org",
-        "smtp://me:hunter2@example.org:port",
-        "smtp://me:hunter2@[",
-        "folder:",
-        "folder:/",
-        "folder:a%00b",
-    ],
-)
-def test_what_is_no_way_of_mail_is_not_repeated(url):
-    (found,) = faults(MAIL_URL=url)
-
-    assert found.startswith("MAIL_URL cannot be used: write smtp://USER:PASSWORD@HOST:587")
-    assert "hunter2" not in found
-
-
-@pytest.mark.parametrize("sender", ["nobody", "Andamio", "Andamio <>", "a@b@c"])
-def test_sender_is_an_address(sender):
-    (found,) = faults(MAIL_SENDER=sender)
-
-    assert found.startswith("MAIL_SENDER is")
-
-
-def test_links_in_mails_lead_to_known_hosts_only():
-    production = {"APP_ENV": "production", "SECRET_KEY": STRONG, "DATABASE_URL": "postgresql://db/site"}
-    mail = {"MAIL_URL": "smtp://mail.example.org", "MAIL_SENDER": "Andamio <no-reply@example.org>"}
-
-    assert not load(production)["ACCOUNTS_REGISTRATION"]
-    assert [fault.split()[0] for fault in faults(**production, MAIL_URL=mail["MAIL_URL"])] == [
-        "TRUSTED_HOSTS",
-        "MAIL_SENDER",
-    ]
-    # Also of a developer who has opened them to all; what stays on this machine may lead where they are.
-    (found,) = faults(APP_ENV="development", TRUSTED_HOSTS=",", **mail)
-    assert found.startswith("TRUSTED_HOSTS is missing")
-    assert faults(**production, MAIL_URL="console:", MAIL_SENDER="a@example.org") == [found]
-    assert load({"APP_ENV": "development", "TRUSTED_HOSTS": ",", "SECRET_KEY": STRONG})["TRUSTED_HOSTS"] == []
-    assert load({**production, **mail, "TRUSTED_HOSTS": "www.example.org"})["MAIL_URL"] == [mail["MAIL_URL"]]
-    (found,) = faults(**production, ACCOUNTS_REGISTRATION="true")
-    assert found.startswith("MAIL_URL is missing")
-    assert load({**production, "ACCOUNTS_REGISTRATION": "true", "ACCOUNTS_CONFIRM": "false"})
-
-
 # --- the database -------------------------------------------------------------------------------
 
 
@@ -412,6 +255,40 @@ def test_testing_takes_a_disposable_database(url):
     assert load({"APP_ENV": "testing", "DATABASE_URL": url})["APP_ENV"] == "testing"
 
 
+# --- secrets in files ---------------------------------------------------------------------------
+
+
+def test_secret_may_stand_in_a_file(tmp_path):
+    secret, url = tmp_path / "secret", tmp_path / "url"
+    secret.write_text(f"{STRONG}\n")
+    url.write_text("postgresql://site:a b@db/site\r\n")
+    config = load({"SECRET_KEY_FILE": str(secret), "DATABASE_URL_FILE": str(url), "SECRET_KEY": ""})
+
+    assert config["SECRET_KEY"] == STRONG
+    assert config["SQLALCHEMY_DATABASE_URI"].database == "site"
+
+
+def test_file_of_a_secret_that_cannot_be_used_is_named(tmp_path):
+    production = {"APP_ENV": "production", "DATABASE_URL": "sqlite://", "SECRET_KEY_FILE": str(tmp_path / "gone")}
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff")
+
+    (found,) = faults(**production)
+    assert found.startswith(f"SECRET_KEY_FILE names '{tmp_path}/gone', which cannot be read (No such file")
+    (found,) = faults(**{**production, "SECRET_KEY_FILE": str(tmp_path / "empty")})
+    assert "which is empty" in found
+    (found,) = faults(**{**production, "SECRET_KEY_FILE": str(tmp_path / "binary")})
+    assert "(it is no text)" in found
+    (found,) = faults(**{**production, "SECRET_KEY": STRONG})
+    assert found == "SECRET_KEY and SECRET_KEY_FILE are both set: unset one of them"
+
+
+def test_only_secrets_may_stand_in_files(tmp_path):
+    (tmp_path / "port").write_text("81")
+
+    assert load({"PORT_FILE": str(tmp_path / "port")})["PORT"] == 5000
+
+
 # --- .env ---------------------------------------------------------------------------------------
 
 
@@ -458,15 +335,15 @@ def test_what_was_to_be_stored_is_not_logged_in_production(url):
 def test_dotenv_example_is_complete():
     blocks = (ROOT / ".env.example").read_text().strip().split("\n\n")[1:]
 
-    assert blocks == [f"# {key.doc}\n# {key.name}={written(key)}" for key in KEYS]
+    assert blocks == [f"# {key.doc}\n# {key.name}={written(key)}" for key in keys.known(installed())]
 
 
 def test_dotenv_example_uncommented_changes_nothing(project):
-    before = load()
+    before = keys.load(installed())
     text = (ROOT / ".env.example").read_text()
     (project / ".env").write_text(re.sub(r"^# (?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
 
-    assert load() == before
+    assert keys.load(installed()) == before
 
 
 # --- run.py -------------------------------------------------------------------------------------

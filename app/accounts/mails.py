@@ -1,6 +1,6 @@
 """Mails: sent by SMTP, or in development shown on the console and kept in a folder.
 
-``MAIL_URL`` says how; see :func:`config.load`. Flask-Mailman was tried and left: its STARTTLS checks no
+``MAIL_URL`` says how; see :mod:`app.accounts.keys`. Flask-Mailman was tried and left: its STARTTLS checks no
 certificate, so that whoever sits between reads the links that make passwords.
 """
 
@@ -85,7 +85,7 @@ def _transport(url: str) -> Transport:
         case "console":
             return _show
         case "folder":
-            # A path, in which nothing has a meaning: `config.py` has read what was encoded.
+            # A path, in which nothing has a meaning: `keys.py` has read what was encoded.
             return Folder(Path(rest))
         case "memory":
             return Memory()

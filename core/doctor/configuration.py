@@ -22,12 +22,15 @@ DEFAULT_CURE = "Correct it in .env or in the environment."
 @check("core.cannot-start", Level.ERROR, needs=Needs.NOTHING)
 def start(deployment: Deployment) -> Iterator[Finding]:
     """The application starts."""
-    fault = deployment.fault
+    fault: BaseException | None = deployment.fault
     if isinstance(fault, ConfigError):
-        for one in fault.faults:
+        # A module that cannot be used is told of beside what is wrong with the environment.
+        others = [one for one in fault.faults if one != str(fault.__cause__)]
+        for one in others:
             what, _, cure = one.partition(": ")
             yield Finding(f"{what}.", f"In .env or in the environment: {cure}." if cure else DEFAULT_CURE, _key(one))
-    elif fault is not None:
+        fault = fault.__cause__
+    if fault is not None:
         yield Finding(str(fault), "Correct what the message names.")
 
 

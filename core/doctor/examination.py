@@ -8,12 +8,13 @@ from types import ModuleType
 from sqlalchemy import text
 
 import config
+import settings
 from services import db
 
 from .. import faults
+from .. import keys
+from .. import modules
 from ..factory import create_app
-from ..modules import ModuleError
-from ..modules import installed
 from . import answers
 from . import configuration
 from . import databases
@@ -82,7 +83,7 @@ def collect(deployment: Deployment) -> tuple[list[Check], list[Finding]]:
     """Return the checks, each id once, and what keeps a module's from being read."""
     failed: list[Finding] = []
     found = [broken, *(one for file in CORE for one in _within(file))]
-    for module in installed(deployment.app) if deployment.fault is None else ():
+    for module in modules.installed(deployment.app) if deployment.fault is None else ():
         try:
             file = module.file("checks")
         except Exception as error:
@@ -99,11 +100,11 @@ def as_production(deployment: Deployment, environ: Mapping[str, str]) -> Deploym
 
     :param environ: the variables of the deployment
     """
-    names = [module.name for module in deployment.app.extensions.get("modules", ())]
+    # One that cannot start has no modules: then those of settings.py are told of.
+    names = [one.name for one in deployment.app.extensions.get("modules", ())] or settings.INSTALLED_APPS
     try:
-        # One that cannot start has no modules: then those of settings.py are told of.
-        app = create_app(config.load({**environ, "APP_ENV": "production"}), names or None)
-    except (config.ConfigError, ModuleError) as error:
+        app = create_app(keys.load(modules.load(names), {**environ, "APP_ENV": "production"}), names)
+    except (config.ConfigError, modules.ModuleError) as error:
         return Deployment(deployment.app, deployment.named, is_production=True, fault=error, root=deployment.root)
     return Deployment(app, deployment.named, is_production=True, root=deployment.root)
 

@@ -20,6 +20,8 @@ from flask import Flask
 import config as deployment
 from app.accounts import mails
 from app.accounts.mails import send
+from core import keys
+from core import modules
 from tests.conftest import SECRET_KEY
 
 
@@ -187,7 +189,7 @@ def test_folder_is_the_path_that_was_written(
     settings = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": "sqlite://", "MAIL_URL": f"folder:mail/{written}"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deployment, "ROOT", root)
-        placed = deployment.load(settings)["MAIL_URL"]
+        placed = keys.load(modules.load(["app.accounts"]), settings)["MAIL_URL"]
     send_to(make_app(MAIL_URL=placed))
     assert len(list((root / "mail" / name).glob("*.eml"))) == 1
 

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.engine import URL
 
-import config as deployment
 from config import ROOT
 from config import ConfigError
+from core import keys
 from core import migrations
 from core.doctor import Deployment
 from core.doctor import databases
@@ -44,7 +44,7 @@ def make(make_app: Make, platform: Callable[[str], URL]) -> Make:
     def production(_url: URL | None = None, **environ: str) -> Flask:
         url = _url or platform("sqlite")
         given = {**WELL, "DATABASE_URL": url.render_as_string(hide_password=False), **environ}
-        return make_app(url, [], **deployment.load(given))
+        return make_app(url, [], **keys.load([], given))
 
     return production
 
@@ -80,7 +80,7 @@ def test_variable_that_is_wrong_is_found(make: Make, identity: str, environ: dic
 
     assert message in finding.message
     assert finding.cure
-    assert finding.where in {*(key.name for key in deployment.KEYS), "CORS_ORIGINS"}
+    assert finding.where in {*(key.name for key in keys.known([]))}
 
 
 #: What says nothing in a production where all is well, the database apart.

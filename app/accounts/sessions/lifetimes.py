@@ -67,6 +67,7 @@ def init_app(app: Flask, blueprint: str) -> None:
     :param blueprint: of the pages on which people show who they are
     """
     app.extensions["accounts_sessions"] = _make_store(app)
+    app.config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=app.config["SESSION_MAX_HOURS"])
     app.login_manager.user_loader(load)  # type: ignore[attr-defined]
     app.after_request_funcs.setdefault(blueprint, []).append(renew)
 

@@ -1,0 +1,131 @@
+"""What a deployment says about accounts: who may have one, how long somebody is signed in, how mails are sent."""
+
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping
+from email.utils import parseaddr
+from typing import Any
+from urllib.parse import unquote
+from urllib.parse import urlsplit
+
+import config
+from config import Key
+from config import boolean
+from config import integer
+from config import one_of
+from config import words
+
+#: What the names of the keys begin with.
+PREFIXES = ("ACCOUNTS", "MAIL", "SESSION")
+
+#: Whom the mails are from that do not leave this machine.
+NOBODY = "no-reply@localhost"
+
+
+def ways_of_mail(text: str) -> list[str]:
+    """Read how mails are sent: each way in a URL."""
+    urls = words(text)
+    if not all(map(_is_way_of_mail, urls)):
+        raise ValueError(_MAIL_CURE)
+    return [_placed(url) for url in urls]
+
+
+def _is_way_of_mail(url: str) -> bool:
+    scheme, _, path = url.partition(":")
+    if scheme == "folder":
+        return bool(path.strip("/")) and "\0" not in unquote(path)
+    try:
+        parts = urlsplit(url)
+        names_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return names_host if parts.scheme in ("smtp", "smtps") else parts.scheme in ("console", "memory")
+
+
+def _placed(url: str) -> str:
+    """Hold the folder of mails to the project, so that it does not follow the current one, and decode it."""
+    scheme, _, path = url.partition(":")
+    return f"folder:{config.ROOT / unquote(path)}" if scheme == "folder" else url
+
+
+def sender(text: str) -> str:
+    """Read whom mails are from."""
+    _, address = parseaddr(text)
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+        raise ValueError("write an address, or NAME <ADDRESS>")
+    return text
+
+
+_MAIL_CURE = "write smtp://USER:PASSWORD@HOST:587, smtps://…, console: or folder:PATH, special characters %-encoded"
+
+
+KEYS = (
+    Key(
+        "SESSION_STORE",
+        one_of("database", "redis"),
+        "database",
+        "where it is kept who is signed in: `database`, or `redis` at `REDIS_URL`, which must not evict keys then",
+    ),
+    Key(
+        "SESSION_IDLE_HOURS",
+        integer(1, 24 * 400),
+        14 * 24,
+        "hours after which who does nothing is signed out; two weeks",
+    ),
+    Key(
+        "SESSION_MAX_HOURS",
+        integer(1, 24 * 400),
+        30 * 24,
+        "hours after which everybody has to sign in again; thirty days",
+    ),
+    Key(
+        "ACCOUNTS_REGISTRATION",
+        boolean,
+        {"development": True, "testing": True, "production": False},
+        "whether visitors may make themselves an account; false in production",
+    ),
+    Key(
+        "ACCOUNTS_CONFIRM",
+        boolean,
+        True,
+        "whether who registers must follow a link in a mail before signing in, so that the address is theirs",
+    ),
+    Key(
+        "ACCOUNTS_TOTP",
+        boolean,
+        True,
+        "whether people may add codes of an authenticator app to their password; false switches off those that "
+        "there are",
+    ),
+    Key(
+        "ACCOUNTS_PASSKEYS",
+        boolean,
+        True,
+        "whether people may sign in with passkeys, or add one to their password; false switches off those that "
+        "there are",
+    ),
+    Key(
+        "MAIL_URL",
+        ways_of_mail,
+        {"development": "console:,folder:instance/mail", "testing": "memory:", "production": ""},
+        "how mails are sent: `smtp://user:password@host:587` (with STARTTLS), `smtps://…`, `console:`, `folder:PATH`; "
+        "several comma-separated; console and `instance/mail` in development, none in production",
+        is_secret=True,
+    ),
+    Key("MAIL_SENDER", sender, NOBODY, "whom mails are from: `Andamio <no-reply@example.org>`"),
+)
+
+
+def faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is missing for mails and sessions to be as they are set."""
+    is_production = values["APP_ENV"] == "production"
+    if values["SESSION_STORE"] == "redis" and not values["REDIS_URL"]:
+        yield "SESSION_STORE is redis, and REDIS_URL is missing: set it, or write SESSION_STORE=database"
+    # The links in mails are made from the Host header. What a developer's console shows may follow it.
+    leave = is_production or any(url.startswith("smtp") for url in values["MAIL_URL"])
+    if leave and values["MAIL_URL"] and not values["TRUSTED_HOSTS"]:
+        yield "TRUSTED_HOSTS is missing: without it a visitor chooses where the links in mails lead"
+    if is_production and values["MAIL_URL"] and values["MAIL_SENDER"] == NOBODY:
+        yield "MAIL_SENDER is missing: set it to the address that mails are from"
+    if is_production and values["ACCOUNTS_REGISTRATION"] and values["ACCOUNTS_CONFIRM"] and not values["MAIL_URL"]:
+        yield "MAIL_URL is missing: who registers gets a mail; set it, or ACCOUNTS_CONFIRM=false"

@@ -1,0 +1,76 @@
+"""The keys of what every face shares: who may call from where, how often, and how browsers must come."""
+
+import re
+from urllib.parse import urlsplit
+
+from config import Key
+from config import boolean
+from config import integer
+from config import words
+
+#: The port that browsers leave out of an origin.
+_PORTS = {"http": 80, "https": 443}
+_LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])"
+_HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
+_ORIGIN = re.compile(rf"(https?)://(?:{_LOOPBACK}:\*|{_HOST}(?::([0-9]{{1,5}}))?)")
+
+
+def origins(text: str) -> list[str]:
+    """Read the origins whose pages are let in: ``*`` for all, ``none`` for no one."""
+    if text.lower() == "none":
+        return []
+    found = [word.lower() for word in words(text)]
+    if "*" in found and len(found) > 1:
+        raise ValueError("* stands for all sites: write it alone")
+    for origin in found:
+        parts = _ORIGIN.fullmatch(origin)
+        if not parts and origin != "*":
+            raise ValueError(
+                f"{origin!r} is no origin: write SCHEME://HOST or SCHEME://HOST:PORT, without a path, a slash at the "
+                "end or a pattern (http://localhost:* is any port of this machine); * for all sites, none for no one"
+            )
+        if parts and parts[2] and int(parts[2]) == _PORTS[parts[1]]:
+            raise ValueError(f"browsers leave the port of {origin!r} out: write {origin.rpartition(':')[0]}")
+    return found
+
+
+def redis_url(text: str) -> str:
+    """Read where Redis is."""
+    try:
+        url = urlsplit(text)
+        is_usable = url.scheme in ("redis", "rediss") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or not re.fullmatch(r"/?[0-9]{0,3}", url.path):
+        raise ValueError("write redis://HOST:PORT/NUMBER, with rediss:// for TLS")
+    return text
+
+
+#: Where a site that is being developed beside the API is served.
+LOCAL_ORIGINS = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
+
+KEYS = (
+    Key(
+        "HSTS_SECONDS",
+        integer(0, 10**9),
+        {"development": 0, "testing": 0, "production": 31_536_000},
+        "for how long browsers reach the site by https only, once they have seen it; a year in production, 0 for not",
+    ),
+    Key("HSTS_SUBDOMAINS", boolean, False, "whether that counts for all names below the site's too"),
+    Key(
+        "CORS_ORIGINS",
+        origins,
+        {"development": LOCAL_ORIGINS, "testing": [], "production": []},
+        "origins (`https://www.example.org`) whose pages may call the APIs, comma-separated; `*` for all, `none`; "
+        "pages of this machine in development, none in production",
+    ),
+    Key("CORS_ORIGINS_<BLUEPRINT>", origins, None, "the same for the API of one blueprint, instead of `CORS_ORIGINS`"),
+    Key(
+        "REDIS_URL",
+        redis_url,
+        None,
+        "`redis://…` or `rediss://…`, where the counters of limits are; without it each process counts for itself",
+        is_secret=True,
+    ),
+    Key("RATE_LIMITS", boolean, True, "whether the limits of the APIs count; false for a load test"),
+)

@@ -1,0 +1,299 @@
+"""The keys of all parts: the core's own, and those that modules offer."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from config import ROOT
+from config import ConfigError
+from core import create_app
+from core import modules
+from core.keys import complete
+from core.keys import known
+from core.keys import load
+from tests.doctor import found
+
+STRONG = "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo"
+Make = Callable[..., Flask]
+Write = Callable[..., str]
+
+
+def faults(installed: list[modules.Module] | None = None, **environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(installed or [], environ)
+    return caught.value.faults
+
+
+# --- origins, Redis -----------------------------------------------------------------------------
+
+
+def test_origins_are_of_all_apis_or_of_one():
+    config = load(
+        [],
+        {
+            "SECRET_KEY": STRONG,
+            "CORS_ORIGINS": "https://one.example, HTTP://Two.example:8080",
+            "CORS_ORIGINS_EVENTS": "*",
+            "CORS_ORIGINS_API": "none",
+            "CORS_ORIGINS_RPC": "",
+        },
+    )
+
+    assert config["CORS_ORIGINS"] == ["https://one.example", "http://two.example:8080"]
+    assert config["CORS_ORIGINS_EVENTS"] == ["*"]
+    assert config["CORS_ORIGINS_API"] == []
+    assert "CORS_ORIGINS_RPC" not in config
+
+
+@pytest.mark.parametrize(
+    ("environment", "origins"),
+    [
+        ("development", ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]),
+        ("testing", []),
+        ("production", []),
+    ],
+)
+def test_only_pages_of_this_machine_may_call_in_development_only(environment, origins):
+    environ = {"APP_ENV": environment, "SECRET_KEY": STRONG, "DATABASE_URL": "sqlite://"}
+
+    assert load([], environ)["CORS_ORIGINS"] == origins
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://site.example",
+        "http://site.example:8080",
+        "https://xn--bcher-kva.example",
+        "http://10.0.0.1",
+        "http://[2001:db8::1]:81",
+        "http://[::1]:*",
+        "*",
+    ],
+)
+def test_origin_is_taken(origin):
+    assert load([], {"SECRET_KEY": STRONG, "CORS_ORIGINS": origin})["CORS_ORIGINS"] == [origin]
+
+
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "CORS_ORIGINS_API"])
+@pytest.mark.parametrize(
+    ("origin", "cure"),
+    [
+        ("https://*.example.org", "write SCHEME://HOST"),
+        ("https://site.example/", "write SCHEME://HOST"),
+        ("https://site.example/path", "write SCHEME://HOST"),
+        ("https://site.example?", "write SCHEME://HOST"),
+        ("https://user@site.example", "write SCHEME://HOST"),
+        ("site.example", "write SCHEME://HOST"),
+        ("ftp://site.example", "write SCHEME://HOST"),
+        ("https://", "write SCHEME://HOST"),
+        ("https://bücher.example", "write SCHEME://HOST"),
+        ("https://site.example:*", "write SCHEME://HOST"),
+        ("null", "write SCHEME://HOST"),
+        ("https://site.example:443", "write https://site.example"),
+        ("http://site.example:080", "write http://site.example"),
+        ("https://one.example,*", "write it alone"),
+    ],
+)
+def test_what_is_no_origin_is_named_with_its_cure(name, origin, cure):
+    (found,) = faults(**{name: origin})
+
+    assert found.startswith(f"{name} is {origin!r}: ")
+    assert cure in found
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1", "redis://cache:6379/1", "rediss://site:hunter2@cache:6380/0", "redis://[::1]:6379/"]
+)
+def test_redis_url_is_taken(url):
+    assert load([], {"SECRET_KEY": STRONG, "REDIS_URL": url})["REDIS_URL"] == url
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:6379", "redis://", "http://cache", "redis://cache:port", "redis://cache/x", "redis://:99999"]
+)
+def test_redis_url_that_is_none_is_named_without_its_password(url):
+    (found,) = faults(REDIS_URL=url.replace("//", "//:hunter2@"))
+
+    assert found == "REDIS_URL cannot be used: write redis://HOST:PORT/NUMBER, with rediss:// for TLS"
+
+
+# --- what modules offer -------------------------------------------------------------------------
+
+PLAIN = "from flask import Blueprint\nbp = Blueprint({label!r}, __name__)\n"
+
+KEYS = """
+from config import Key, integer, one_of
+
+KEYS = (
+    Key("SHOP_CURRENCY", one_of("EUR", "USD"), "EUR", "what prices are in"),
+    Key("SHOP_TOKEN", str, {"development": "none", "testing": "none"}, "of the payment service", is_secret=True),
+    Key("SHOP_TAX_<COUNTRY>", integer(0, 99), None, "percent"),
+)
+
+
+def faults(values):
+    if values["APP_ENV"] == "production" and not values["SHOP_TOKEN"]:
+        yield "SHOP_TOKEN is missing: set it to that of your account"
+"""
+
+
+@pytest.fixture
+def write_shop(write_module: Write) -> Callable[..., list[modules.Module]]:
+    """Load the module ``shop``, which offers these keys."""
+
+    def write(keys: str = KEYS, name: str = "shop") -> list[modules.Module]:
+        return modules.load([write_module(name, init=PLAIN.format(label=name), keys=keys)])
+
+    return write
+
+
+def test_keys_of_a_module_are_read_beside_the_platforms(write_shop):
+    shop = write_shop()
+    config = load(shop, {"SHOP_CURRENCY": "usd", "SHOP_TAX_FR": "20", "PORT": "81"})
+
+    assert (config["SHOP_CURRENCY"], config["SHOP_TOKEN"], config["SHOP_TAX_FR"], config["PORT"]) == (
+        *("USD", "none", 20, 81),
+    )
+    assert [key.name for key in known(shop)][-3:] == ["SHOP_CURRENCY", "SHOP_TOKEN", "SHOP_TAX_<COUNTRY>"]
+
+
+def test_faults_of_a_module_and_of_the_platform_are_told_at_once(write_shop):
+    found = faults(write_shop(), APP_ENV="production", SECRET_KEY="hunter2", SHOP_CURRENCY="DM", CORS_ORIGINS="x")
+
+    assert [fault.split()[0] for fault in found] == ["SECRET_KEY", "CORS_ORIGINS", "SHOP_CURRENCY", "SHOP_TOKEN"]
+    assert "SHOP_CURRENCY is 'DM': write one of EUR, USD" in found
+    assert not any("hunter2" in fault for fault in found)
+
+
+def test_application_has_the_defaults_that_its_configuration_leaves_out(write_shop, make_app: Make):
+    (shop,) = write_shop()
+
+    assert make_app(None, [shop.name]).config["SHOP_CURRENCY"] == "EUR"
+    assert make_app(None, [shop.name], SHOP_CURRENCY="USD").config["SHOP_CURRENCY"] == "USD"
+    assert complete([shop], {"APP_ENV": "production"})["SHOP_TOKEN"] is None
+    assert "SHOP_TAX_<COUNTRY>" not in complete([shop], {"APP_ENV": "production"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("KEYS = (Key('PRICE', str, '', ''),)", "'shop' has a key 'PRICE': begin it with SHOP and _"),
+        ("KEYS = (Key('shop_price', str, '', ''),)", "'shop' has a key 'shop_price'"),
+        ("PREFIXES = ('SECRET',)\nKEYS = (Key('SECRET_KEY', str, '', ''),)", "'SECRET_KEY', which the platform has"),
+        ("PREFIXES = ('CORS',)\nKEYS = (Key('CORS_ORIGINS', str, '', ''),)", "which the platform has as well"),
+        ("PREFIXES = ('SESSION',)\nKEYS = (Key('SESSION_COOKIE_NAME', str, '', ''),)", "which Flask has as well"),
+        ("KEYS = 2 * (Key('SHOP_PRICE', str, '', ''),)", "'SHOP_PRICE', which module 'shop' has as well"),
+        ("KEYS = (('SHOP_PRICE', str),)", r"shop.keys has no KEYS: write KEYS = \(Key"),
+        ("", "shop.keys has no KEYS"),
+        ("KEYS = (Key('SHOP_PRICE'),)", r"The keys of module 'shop' cannot be read.*keys.py, line 2: TypeError"),
+    ],
+)
+def test_keys_that_cannot_be_used_are_named(write_shop, text: str, message: str):
+    with pytest.raises(modules.ModuleError, match=message):
+        load(write_shop(f"from config import Key\n{text}"), {})
+
+
+def test_key_of_two_modules_is_named_with_both(write_shop):
+    text = "from config import Key\nPREFIXES = ('PRICE',)\nKEYS = (Key('PRICE_UNIT', str, '', ''),)"
+
+    with pytest.raises(modules.ModuleError, match=r"'store' has a key 'PRICE_UNIT', which module 'shop' has as well"):
+        load([*write_shop(text), *write_shop(text, "store")], {})
+
+
+def test_broken_module_and_broken_environment_are_told_at_once(write_module: Write, monkeypatch: pytest.MonkeyPatch):
+    name = write_module("shop", init="1 / 0")
+    monkeypatch.setenv("PORT", "0")
+
+    with pytest.raises(ConfigError) as caught:
+        create_app(None, [name])
+    environment, database, module = caught.value.faults
+    assert environment.startswith("PORT is '0'")
+    assert database.startswith("DATABASE_URL names")
+    assert module.startswith("Module 'shop' cannot be imported.")
+    assert [finding.message for finding in found(Flask("app"), "core.cannot-start", fault=caught.value)][2] == module
+
+
+# --- the whole application ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", [["run.py"], ["-m", "flask", "--app", "run", "doctor"], ["-m", "flask", "--app", "run", "routes"]]
+)
+def test_fault_in_the_key_of_a_module_is_told_beside_the_platforms(command: list[str]):
+    environ = {**os.environ, "PORT": "0", "ACCOUNTS_TOTP": "perhaps", "DATABASE_URL": "sqlite://"}
+    answer = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120
+    )
+
+    text = answer.stdout + answer.stderr
+    assert answer.returncode != 0
+    assert "PORT is '0'" in text
+    assert "ACCOUNTS_TOTP is 'perhaps'" in text
+    assert "Traceback" not in text
+
+
+def test_development_server_goes_on_when_keys_are_repaired(tmp_path: Path):
+    for name in ("run.py", "config.py", "services.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("core", "app/templates", "app/static"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    settings = re.sub(
+        r"INSTALLED_APPS = \[.*?\]", 'INSTALLED_APPS = ["shop"]', (ROOT / "settings.py").read_text(), flags=re.S
+    )
+    (tmp_path / "settings.py").write_text(settings)
+    (tmp_path / "shop").mkdir()
+    view = "\n@bp.get('/')\ndef index():\n    return current_app.config['SHOP_CURRENCY']\n"
+    (tmp_path / "shop" / "__init__.py").write_text(
+        "from flask import current_app\n" + PLAIN.format(label="shop") + view
+    )
+    (tmp_path / "shop" / "keys.py").write_text("KEYS = 1\n")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "APP_ENV": "development", "PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "run.py"], cwd=tmp_path, env=environ, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        # At the first start it ends; what a reload brings does not end it.
+        assert process.wait(60) == 2
+        (tmp_path / "shop" / "keys.py").write_text(KEYS)
+        process = subprocess.Popen(
+            [sys.executable, "run.py"], cwd=tmp_path, env=environ, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        assert "EUR" in read_until(port, "EUR")
+        (tmp_path / "shop" / "keys.py").write_text(KEYS.replace("SHOP_TOKEN", "TOKEN"))
+        assert "begin it with SHOP and _" in read_until(port, "cannot start")
+        (tmp_path / "shop" / "keys.py").write_text(KEYS.replace('"EUR", "what', '"USD", "what'))
+        assert read_until(port, "USD") == "USD"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM) if process.poll() is None else None
+        process.wait(30)
+
+
+def read_until(port: int, text: str) -> str:
+    """Read the start page until it says this; the server may be starting anew."""
+    ends = time.monotonic() + 60
+    answer = ""
+    while time.monotonic() < ends and text not in answer:
+        try:
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read().decode()
+        except urllib.error.HTTPError as error:
+            answer = error.read().decode()
+        except (OSError, HTTPException):
+            time.sleep(0.2)
+    return answer
