@@ -131,8 +131,10 @@ def metadatas(module: Module) -> list[MetaData]:
     models = _models(module)
     found: dict[int, MetaData] = {}
     for value in vars(models).values() if models else ():
-        metadata = value if isinstance(value, MetaData) else getattr(value, "metadata", None)
-        if isinstance(metadata, MetaData) and (isinstance(value, type | Table | MetaData)):
+        # Nothing else is asked: `current_app` cannot be, yet.
+        known = value if isinstance(value, type | Table | MetaData) else None
+        metadata = known if isinstance(known, MetaData) else getattr(known, "metadata", None)
+        if isinstance(metadata, MetaData):
             found[id(metadata)] = metadata
     return list(found.values())
 
@@ -187,7 +189,7 @@ def _definer(modules: Sequence[Module], table: Table) -> str:
     """Return the module that a table is from; one MetaData holds the tables of many."""
     for module in modules:
         for value in vars(_models(module) or module.package).values():
-            mapped = getattr(value, "__table__", None) is table and _is_within(value.__module__, module.name)
-            if value is table or mapped:
+            is_model = isinstance(value, type) and getattr(value, "__table__", None) is table
+            if value is table or (is_model and _is_within(value.__module__, module.name)):
                 return module.name
     return next(module.name for module in modules if table.metadata in metadatas(module))

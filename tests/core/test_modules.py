@@ -183,6 +183,13 @@ def test_module_may_have_a_base_of_its_own(write_module: Write, make_app: Make) 
     assert metadata is not Base.metadata
 
 
+def test_models_may_import_what_needs_an_application(write_module: Write, make_app: Make) -> None:
+    models = "from flask import current_app, g, request" + MODEL.format(name="One", table="one_thing")
+    app = make_app(None, [write_module("one", init=PLAIN.format(label="one"), models=models)])
+
+    assert [module.name for module in modules.installed(app)] == ["one"]
+
+
 def test_models_may_be_a_package(write_module: Write, make_app: Make) -> None:
     write_module("corner", init=plain("corner"))
     write_module(
