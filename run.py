@@ -27,7 +27,7 @@ def make_app() -> Flask:
     try:
         return create_app()
     except (ConfigError, ModuleError) as error:
-        if "doctor" in sys.argv[1:]:
+        if {"doctor", "secret"} & set(sys.argv[1:]):
             return make_patient(error)
         print(f"Error: {error}", file=sys.stderr)
         if is_running_from_reloader():

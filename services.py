@@ -63,6 +63,9 @@ def init_app(app: Flask) -> None:
     # Runs before Flask-SQLAlchemy's own, which then finds nothing to do.
     app.teardown_appcontext(_close_session)
     ma.init_app(app)
+    # Flask-WTF itself takes no earlier secrets: a form that was open while they were changed would be refused.
+    secrets = [*reversed(app.config["SECRET_KEY_FALLBACKS"] or ()), app.config["SECRET_KEY"]]
+    app.config.setdefault("WTF_CSRF_SECRET_KEY", secrets)
     csrf.init_app(app)
     bootstrap.init_app(app)
     with app.app_context():

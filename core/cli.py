@@ -18,6 +18,7 @@ import services
 from . import drivers
 from .commands import COMMANDS
 from .commands import doctor
+from .commands import secret
 from .modules import Module
 from .modules import offers
 
@@ -72,10 +73,11 @@ def init_app(app: Flask) -> None:
 
 
 def make_patient(error: Exception) -> Flask:
-    """Make an application that only knows ``doctor``, which tells why the real one cannot start."""
+    """Make an application that only knows what needs none: to ``doctor``, which tells why, and to make a secret."""
     app = Flask("app", static_folder=None)
     app.extensions["start_fault"] = error
     app.cli.add_command(doctor)
+    app.cli.add_command(secret)
     return app
 
 

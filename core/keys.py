@@ -21,9 +21,10 @@ from . import faults
 from .http import keys as http
 from .modules import Module
 from .modules import ModuleError
+from .rotation import keys as rotation
 
 #: What parts of the core read beside what every process must know.
-CORE = (Part(http.KEYS),)
+CORE = (Part(rotation.KEYS), Part(http.KEYS))
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*(<[A-Z]+>)?")
 

@@ -19,3 +19,6 @@ migrations = Lazy("core.migrations")
 
 #: So are its checks.
 doctor = Lazy("core.doctor.command")
+
+#: So is what changes the secret.
+rotating = Lazy("core.rotation.rotating")

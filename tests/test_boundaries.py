@@ -21,7 +21,7 @@ from settings import INSTALLED_APPS
 #: What a module's files may be called besides plural nouns; the offers among them are collected by name.
 KNOWN_FILES = {
     *("routes", "api", "models", "schemas", "forms", "signals"),
-    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks", "keys"),
+    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks", "encrypted", "keys"),
 }
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
 #: What each package of the core may import besides itself and the files that all share.
@@ -34,6 +34,7 @@ CORE_PACKAGES = {
     "forms": {"fields", "access", "crud", "http"},
     "pages": {"fields", "access", "crud", "http", "forms"},
     "migrations": {"fields", "crud", "http"},
+    "rotation": set(),
 }
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {

@@ -17,6 +17,7 @@ from flask_login import current_user
 from flask_principal import identity_changed
 from flask_security import Security
 from flask_security import change_email_confirmed
+from itsdangerous import Serializer
 
 from core.access import PUBLIC
 from core.access import SIGNED_IN
@@ -102,6 +103,7 @@ def init_app(app: Flask) -> None:
         )
     # Who may do what is decided by core.access; Principal would keep its own idea of it in `g.identity`.
     identity_changed.disconnect(security.principal._on_identity_changed, app)
+    sign_with_todays_secret(security)
     # A link holds a hash. It is made as a password's is: asking for a link takes as long for nobody's address.
     security.hashing_context = security.pwd_context
     # Programs send personal access tokens; Flask-Security's own are never given out, nor taken.
@@ -117,6 +119,17 @@ def init_app(app: Flask) -> None:
     lifetimes.init_app(app, BLUEPRINT)
     attempts.init_app(app, BLUEPRINT)
     sign_in_at(app, f"{BLUEPRINT}.login")
+
+
+def sign_with_todays_secret(security: Security) -> None:
+    """Put SECRET_KEY last, with which itsdangerous signs.
+
+    Flask-Security puts it first: once there are fallbacks, it signs links with the oldest of them, and they are void
+    when that is dropped.
+    """
+    for one in vars(security).values():
+        if isinstance(one, Serializer):
+            one.secret_keys.reverse()
 
 
 def options(app: Flask) -> dict[str, Any]:

@@ -173,9 +173,22 @@ def bad_token() -> int:
 
 def mark(email: str) -> str:
     """Return what an account is called in counters and cookies, by its address or by what was typed for it."""
-    key = str(current_app.config["SECRET_KEY"]).encode()
     text = b"accounts: throttle\0" + email.strip().lower().encode(errors="surrogatepass")
-    return hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
+    config = current_app.config
+    found, *earlier = (
+        hmac.new(str(key).encode(), text, hashlib.sha256).hexdigest()[:32]
+        for key in (config["SECRET_KEY"], *(config["SECRET_KEY_FALLBACKS"] or ()))
+    )
+    if earlier:
+        _rename(earlier, found)
+    return found
+
+
+def _rename(earlier: list[str], mark: str) -> None:
+    """Know this browser still: with an earlier SECRET_KEY the account was called otherwise."""
+    known = _known()
+    if not known.keys().isdisjoint(earlier):
+        session[KNOWN] = {mark if name in earlier else name: browser for name, browser in known.items()}
 
 
 def remember_browser(account: str) -> None:

@@ -6,8 +6,9 @@
 from .access import access
 from .doctor import doctor
 from .prepare import prepare
+from .secret import secret
 
 #: In the order of their names; ``flask --help`` sorts them anyway.
-COMMANDS = (access, doctor, prepare)
+COMMANDS = (access, doctor, prepare, secret)
 
-__all__ = ["COMMANDS", "doctor", "prepare"]
+__all__ = ["COMMANDS", "doctor", "prepare", "secret"]

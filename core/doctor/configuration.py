@@ -2,10 +2,14 @@
 
 import ipaddress
 from collections.abc import Iterator
+from datetime import UTC
+from datetime import datetime
 
 from config import ConfigError
 
+from .. import rotation
 from ..http import policies
+from ..rotation import rotating
 from .findings import Deployment
 from .findings import Finding
 from .findings import Level
@@ -71,10 +75,25 @@ def secret_fallbacks(deployment: Deployment) -> Iterator[Finding]:
             "SECRET_KEY",
         )
     elif fallbacks:
+        ends = rotating.last_until(deployment.app)
+        message, cure = f"Earlier secrets are still accepted: {len(fallbacks)}.", "Drop them by `flask secret retire`"
+        if ends is None:
+            cure += " once the sessions that they signed have ended."
+        elif ends > datetime.now(UTC):
+            cure += f" after {ends:%Y-%m-%d %H:%M} UTC, when the sessions that they signed have ended."
+        else:
+            message, cure = f"{message} The sessions that they signed have ended.", f"{cure}."
+        yield Finding(message, cure, "SECRET_KEY_FALLBACKS")
+
+
+@check("core.secret-encrypted", Level.WARNING, needs=Needs.DATABASE)
+def secret_encrypted(deployment: Deployment) -> Iterator[Finding]:
+    """What is encrypted needs no earlier secret to be read."""
+    for column, count in rotation.count_earlier(deployment.app).items():
         yield Finding(
-            f"Earlier secrets are still accepted: {len(fallbacks)}.",
-            "Remove them once the sessions that they signed have ended.",
-            "SECRET_KEY_FALLBACKS",
+            f"{column} has {count:,} values that are encrypted with an earlier secret.",
+            "Run `flask secret reencrypt`.",
+            column,
         )
 
 

@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from flask import Flask
+from flask import current_app
 from flask import has_request_context
 from flask import session
 from flask_security import Totp
@@ -13,9 +14,12 @@ from flask_security import tf_code_confirmed
 from passlib.exc import TokenError
 from passlib.totp import TOTP
 from passlib.totp import AppWallet
+from sqlalchemy import ColumnElement
 from sqlalchemy import or_
 from sqlalchemy import update
 
+import settings
+from core.rotation import derive
 from services import db
 
 from ..models import User
@@ -24,6 +28,9 @@ log = logging.getLogger(__name__)
 
 #: A step before this moment and one after it: a phone's clock is seldom wrong by more.
 WINDOW_SECONDS = 30
+
+#: What the secrets of the apps are encrypted for.
+USE = "accounts: totp"
 
 
 class AppCodes(Totp):
@@ -53,9 +60,14 @@ class AppCodes(Totp):
             return False
         return _take(user, match.counter, is_new=totp_secret != user.tf_totp_secret)
 
+    @property
+    def tag(self) -> str:
+        """The name of the key of today."""
+        return self._totp.wallet.default_tag
+
     def is_of_an_earlier_key(self, totp_secret: str) -> bool:
         """Return whether a secret is encrypted with a key that is being rotated out."""
-        return json.loads(totp_secret)["enckey"]["t"] != self._totp.wallet.default_tag
+        return json.loads(totp_secret)["enckey"]["t"] != self.tag
 
     def encrypted_anew(self, totp_secret: str) -> str:
         """Return a secret, encrypted with the key of today."""
@@ -68,6 +80,30 @@ def keep_readable(app: Flask, user: UserMixin, **more: Any) -> None:
     codes = app.extensions["security"].totp_factory
     if codes.is_of_an_earlier_key(user.tf_totp_secret):
         user.tf_totp_secret = codes.encrypted_anew(user.tf_totp_secret)
+
+
+# --- all of them at once, by `flask secret reencrypt` -------------------------------------------
+
+
+def of_an_earlier_key() -> ColumnElement[bool]:
+    """Return the condition of what is not encrypted with the key of today."""
+    return User.tf_totp_secret.not_like(f'%"t":"{_all_codes().tag}"%')
+
+
+def encrypted_anew(totp_secret: str) -> str | None:
+    """Return a secret, encrypted with the key of today; ``None`` where its own is not known."""
+    try:
+        return _all_codes().encrypted_anew(totp_secret)
+    except (KeyError, ValueError):
+        return None
+
+
+def _all_codes() -> AppCodes:
+    # Flask-Security has none where codes are switched off; they may be switched on again.
+    return AppCodes(derive(current_app._get_current_object(), USE), settings.SITE_NAME)
+
+
+# --- one at a time ------------------------------------------------------------------------------
 
 
 def _take(user: UserMixin, counter: int, *, is_new: bool) -> bool:

@@ -1,8 +1,5 @@
 """The second factor and passkeys: how Flask-Security is set for them."""
 
-import hashlib
-import hmac
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +7,11 @@ from flask import Flask
 from flask_login import current_user
 
 import settings
+from core.rotation import derive
 
 from . import forms
 from . import passkeys
+from .app_codes import USE
 from .app_codes import WINDOW_SECONDS
 from .app_codes import AppCodes
 from .recovery_codes import RecoveryCodes
@@ -67,7 +66,7 @@ def options(app: Flask) -> dict[str, Any]:
         "TWO_FACTOR_SETUP_TEMPLATE": "accounts/authenticator.html",
         "TWO_FACTOR_VERIFY_CODE_TEMPLATE": "accounts/code.html",
         "TWO_FACTOR_SELECT_TEMPLATE": "accounts/factor.html",
-        "TOTP_SECRETS": _totp_secrets([app.config["SECRET_KEY"], *(app.config.get("SECRET_KEY_FALLBACKS") or ())]),
+        "TOTP_SECRETS": derive(app, USE),
         "TOTP_ISSUER": settings.SITE_NAME,
         "MULTI_FACTOR_RECOVERY_CODES": totp or known,
         "MULTI_FACTOR_RECOVERY_CODES_URL": "/recovery-codes",
@@ -93,15 +92,6 @@ def options(app: Flask) -> dict[str, Any]:
         "FRESHNESS_GRACE_PERIOD": timedelta(0),
     }
     return {f"SECURITY_{name}": value for name, value in chosen.items()}
-
-
-def _totp_secrets(keys: Sequence[str | bytes]) -> dict[str, str]:
-    """Return what encrypts the apps' secrets, by a name that stays when keys are rotated."""
-    made = {}
-    for key in keys:
-        secret = hmac.digest(key.encode() if isinstance(key, str) else key, b"accounts: totp", "sha256").hex()
-        made[hashlib.sha256(secret.encode()).hexdigest()[:8]] = secret
-    return made
 
 
 def init_app(app: Flask) -> None:

@@ -1,0 +1,99 @@
+"""Encrypted columns: which values need an earlier secret, and encrypting them with today's."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.orm import InstrumentedAttribute
+
+from services import db
+
+from ..modules import offers
+
+#: Values between two commits. Deriving a key from a secret may take ten milliseconds for each.
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class EncryptedColumn:
+    """A column whose values are encrypted with what is derived from ``SECRET_KEY``.
+
+    :param column: of a model with one primary key
+    :param is_earlier: returns the condition by which the database finds what is not encrypted with today's secret
+    :param anew: encrypts a value with today's secret; ``None`` where its own is not known
+    """
+
+    column: InstrumentedAttribute[Any]
+    is_earlier: Callable[[], sa.ColumnElement[bool]]
+    anew: Callable[[Any], Any]
+
+    @property
+    def table(self) -> sa.Table:
+        """The table that it is in."""
+        table: sa.Table = self.column.property.columns[0].table
+        return table
+
+    @property
+    def name(self) -> str:
+        """``accounts_user.tf_totp_secret``."""
+        return f"{self.table.name}.{self.column.expression.name}"
+
+    @property
+    def key(self) -> sa.Column[Any]:
+        """The primary key."""
+        (key,) = self.table.primary_key.columns
+        return key
+
+
+def encrypted_columns(app: Flask) -> list[EncryptedColumn]:
+    """Return the columns that the modules offer."""
+    return [column for _, file in offers(app, "encrypted") for column in file.COLUMNS]
+
+
+def count_earlier(app: Flask) -> dict[str, int]:
+    """Return by column how many values are not encrypted with today's secret, where there are some."""
+    counts = {one.name: _count(one) for one in encrypted_columns(app)}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _count(one: EncryptedColumn) -> int:
+    return db.session.scalar(sa.select(sa.func.count()).select_from(one.table).where(_earlier(one))) or 0
+
+
+def encrypt_anew(one: EncryptedColumn) -> Iterator[int]:
+    """Encrypt what needs an earlier secret, some values at a time; yield of each time how many cannot be read.
+
+    What is done is committed: who is interrupted begins again where this ended. A value that somebody
+    changes meanwhile stays as they set it.
+    """
+    last = None
+    while rows := _batch(one, last):
+        # Nothing is held open while keys are derived.
+        db.session.rollback()
+        found = [(key, value, one.anew(value)) for key, value in rows]
+        for key, value, anew in found:
+            if anew is not None:
+                _replace(one, key, value, anew)
+        db.session.commit()
+        last = rows[-1][0]
+        yield sum(anew is None for _, _, anew in found)
+
+
+def _earlier(one: EncryptedColumn) -> sa.ColumnElement[bool]:
+    return sa.and_(one.column.is_not(None), one.is_earlier())
+
+
+def _batch(one: EncryptedColumn, last: Any) -> list[tuple[Any, Any]]:
+    statement = sa.select(one.key, one.column).where(_earlier(one)).order_by(one.key).limit(BATCH)
+    found = db.session.execute(statement if last is None else statement.where(one.key > last))
+    return [(key, value) for key, value in found]
+
+
+def _replace(one: EncryptedColumn, key: Any, value: Any, anew: Any) -> None:
+    column = one.column.expression
+    # Without the ORM: it is the same value to everybody, so that neither version nor history change.
+    statement = sa.update(one.table).where(one.key == key, column == value).values({column.name: anew})
+    db.session.execute(statement)
