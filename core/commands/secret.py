@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 import config
 
+from .. import drivers
 from ..lazy import rotating
 
 FILE = click.option(
@@ -84,7 +85,8 @@ def _application() -> Iterator[Flask]:
     except rotating.EnvFileError as error:
         raise click.ClickException(str(error)) from error
     except DBAPIError as error:
-        raise click.ClickException(f"The database cannot be asked. {str(error.orig).strip()}") from error
+        what = "is behind: run `alembic upgrade head`." if drivers.is_behind(error) else "cannot be asked."
+        raise click.ClickException(f"The database {what} {str(error.orig).strip()}") from error
 
 
 def _reencrypt(app: Flask) -> bool:

@@ -111,8 +111,10 @@ def changing(path: Path) -> Iterator[EnvFile]:
                 os.fsync(folder)
         finally:
             os.close(folder)
+    except FileNotFoundError as error:
+        raise EnvFileError(f"There is no file {path}: name the one that sets SECRET_KEY, --file PATH.") from error
     except OSError as error:
-        raise EnvFileError(f"{path} cannot be changed: {error.strerror}. Run this as its owner.") from error
+        raise EnvFileError(f"{path} cannot be changed: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise EnvFileError(f"{path} is no text in UTF-8.") from error
 

@@ -71,5 +71,5 @@ def _check_in_force(app: Flask, file: EnvFile) -> None:
     if found != (app.config["SECRET_KEY"], app.config["SECRET_KEY_FALLBACKS"]):
         raise EnvFileError(
             f"The secrets in {file.path} are not those in force here: they are set elsewhere too, or this command was "
-            "not started with that file's variables. Nothing is changed."
+            f"not started with them (`set -a; . {file.path}; set +a`). Nothing is changed."
         )

@@ -126,7 +126,10 @@ def test_file_that_is_not_there_or_not_text_is_named(make_app: Make, tmp_path: P
     app = make_app(None, [], SECRET_KEY=OLD)
     (tmp_path / "binary").write_bytes(b"\xff")
 
-    assert f"{tmp_path}/gone cannot be changed: No such file" in run(app, "rotate", "--file", tmp_path / "gone")[1]
+    assert (
+        f"There is no file {tmp_path}/gone: name the one that sets SECRET_KEY"
+        in run(app, "rotate", "--file", tmp_path / "gone")[1]
+    )
     assert "is no text" in run(app, "rotate", "--file", tmp_path / "binary")[1]
 
 
@@ -212,6 +215,18 @@ def test_doctor_says_when_earlier_secrets_can_go(make_rotated: Make) -> None:
     assert cures[0].endswith("once the sessions that they signed have ended.")
     assert re.search(r"`flask secret retire` after 20\d\d-\d\d-\d\d \d\d:\d\d UTC", cures[1])
     assert cures[2] == "Drop them by `flask secret retire`."
+
+
+def test_database_that_is_behind_is_named_before_anything_is_dropped(
+    make_app: Make, new_database: Callable[[str], URL], path: Path
+) -> None:
+    path.write_text(f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS={OLDER}\n")
+    app = make_app(new_database("sqlite"), ["app.accounts"], SECRET_KEY=OLD, SECRET_KEY_FALLBACKS=[OLDER])
+    code, output = run(app, "retire", "--now", "--file", path)
+
+    assert code == 1
+    assert "The database is behind: run `alembic upgrade head`." in output
+    assert dotenv_values(path)["SECRET_KEY_FALLBACKS"] == OLDER
 
 
 def test_there_may_be_nothing_to_retire(make_app: Make, path: Path) -> None:
