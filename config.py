@@ -176,6 +176,12 @@ KEYS = (
     Key("DATABASE_POOL_OVERFLOW", integer(0, 1000), 10, "connections above that, closed again after use"),
     Key("DATABASE_TIMEOUT_SECONDS", integer(1, 600), 5, "how long to wait for a connection or a lock, in seconds"),
     Key(
+        "DATABASE_STATEMENT_SECONDS",
+        _integer(0, 3600),
+        10,
+        "how long a request waits for one statement, in seconds, before it is answered with 503; 0 for ever",
+    ),
+    Key(
         "TRUSTED_HOSTS",
         words,
         {"development": LOOPBACK, "testing": LOOPBACK},
@@ -392,6 +398,7 @@ def _for_flask(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
         **_session_cookie(values),
         "SEND_FILE_MAX_AGE_DEFAULT": 3600 if values["APP_ENV"] == "production" else None,
         "SQLALCHEMY_DATABASE_URI": url,
+        "DATABASE_STATEMENT_SECONDS": values["DATABASE_STATEMENT_SECONDS"],
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(values, url),
         "BOOTSTRAP_SERVE_LOCAL": True,
         "WTF_CSRF_TIME_LIMIT": None,

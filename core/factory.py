@@ -20,6 +20,7 @@ import services
 import settings
 
 from . import cli
+from . import deadlines
 from . import development
 from . import keys
 from . import layout
@@ -103,6 +104,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     _believe_proxies(app)
     app.before_request(check_environ)
     services.init_app(app)
+    deadlines.init_app(app)
     apis.init_app(app)
     errors.init_app(app)
     policies.init_app(app)

@@ -1,0 +1,100 @@
+"""How long a request waits for a statement."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy import URL
+
+from core import cursors
+from services import db
+from tests.silences import Silence
+
+SERVERS = pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+SLEEP = {"postgresql": "SELECT pg_sleep({})", "mariadb": "SELECT SLEEP({})"}
+
+
+@pytest.fixture
+def make_slow(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Any:
+    """Make an application whose page takes as many seconds as it is told, in the database."""
+
+    def make(url: URL | None = None, **config: Any) -> Flask:
+        app = make_app(url or new_database(engine_name), [], DATABASE_STATEMENT_SECONDS=1, **config)
+
+        def sleep(seconds: int, way: str) -> str:
+            sql = SLEEP[engine_name].format(seconds)
+            if way == "cursors":
+                cursors.read(sql)
+            else:
+                db.session.execute(sa.text(sql))
+            return "slept"
+
+        app.add_url_rule("/sleep/<int:seconds>/<way>", view_func=sleep)
+        app.add_url_rule("/nothing", view_func=lambda: "nothing")
+        return app
+
+    return make
+
+
+@SERVERS
+@pytest.mark.parametrize("way", ["session", "cursors"])
+def test_statement_that_takes_too_long_is_answered_with_503(make_slow: Any, way: str) -> None:
+    client = make_slow().test_client()
+    began = time.monotonic()
+    answer = client.get(f"/sleep/20/{way}", headers={"Accept": "application/json"})
+    assert time.monotonic() - began < 10
+    assert (answer.status_code, answer.json["type"]) == (503, "/problems/unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert client.get(f"/sleep/0/{way}").text == "slept"
+
+
+@SERVERS
+def test_command_takes_as_long_as_it_needs(make_slow: Any, engine_name: str) -> None:
+    app = make_slow()
+    assert app.test_client().get("/sleep/0/session").text == "slept"
+    with app.app_context():
+        assert len(cursors.read(SLEEP[engine_name].format(2))) == 1
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+def test_server_stops_work_that_nobody_waits_for(make_slow: Any) -> None:
+    app = make_slow()
+    assert app.test_client().get("/sleep/60/session").status_code == 503
+    running = "SELECT count(*) AS running FROM pg_stat_activity WHERE datname = current_database() AND query LIKE :text"
+    end = time.monotonic() + 30
+    with app.app_context():
+        while cursors.read(running, {"text": "SELECT pg_sleep(60)%"})[0]["running"]:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+@SERVERS
+def test_silent_database_holds_one_thread_at_a_time(
+    make_slow: Any, new_database: Callable[[str], URL], engine_name: str
+) -> None:
+    url = new_database(engine_name)
+    silence = Silence((url.host or "127.0.0.1", url.port or 0))
+    options = {"connect_args": {"connect_timeout": 2}, "pool_timeout": 2}
+    app = make_slow(url.set(host="127.0.0.1", port=silence.port), SQLALCHEMY_ENGINE_OPTIONS=options)
+    try:
+        assert app.test_client().get("/sleep/0/session").text == "slept"
+        silence.begin()
+        # The first finds it out by a statement, the second by an attempt to connect.
+        assert [ask(app)[0] for _ in range(2)] == [503, 503]
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(lambda _: ask(app), range(6)))
+        assert [status for status, _ in found] == [503] * 6
+        assert sum(seconds > 1.5 for _, seconds in found) == 1
+        silence.end()
+        assert ask(app)[0] == 200
+    finally:
+        silence.stop()
+
+
+def ask(app: Flask) -> tuple[int, float]:
+    began = time.monotonic()
+    return app.test_client().get("/sleep/0/session").status_code, time.monotonic() - began
