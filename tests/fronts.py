@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.servers import START_SECONDS
 from tests.servers import Missing
+from tests.servers import children
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -117,6 +118,11 @@ class Front:
             else:
                 return
         raise Missing(f"{process.args!r} does not start:\n{self.log()}")
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes of gunicorn's workers."""
+        return children(self._processes[0].pid)
 
     def log(self) -> str:
         """Return what both have said."""

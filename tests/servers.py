@@ -5,12 +5,14 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -106,7 +108,15 @@ def _pongs(url: URL) -> bool:
 # --- private servers ----------------------------------------------------------------------------
 
 
-def _start_postgresql() -> Server:
+def start_durable(engine_name: str) -> "PrivateServer":
+    """Start a private server that keeps what it has acknowledged, whatever happens to it: tests kill and stop it.
+
+    :raises Missing: if there is no program to start
+    """
+    return {"postgresql": _start_postgresql, "mariadb": _start_mariadb}[engine_name](is_durable=True)
+
+
+def _start_postgresql(*, is_durable: bool = False) -> "PrivateServer":
     folders = ["", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=_version, reverse=True)]
     initdb, postgres = _program("initdb", folders), _program("postgres", folders)
     if not (initdb and postgres):
@@ -117,13 +127,13 @@ def _start_postgresql() -> Server:
     data = folder / "data"
     init = [initdb, "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     # What makes it quick, and unfit for data that one wants to keep.
-    hasty = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    hasty = [] if is_durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
     settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", *hasty]
     serve = [postgres, "-D", data, "-p", str(port), *(word for setting in settings for word in ("-c", setting))]
     return _start(folder, user, init, serve, _postgresql_url(port))
 
 
-def _start_mariadb() -> Server:
+def _start_mariadb(*, is_durable: bool = False) -> "PrivateServer":
     install = _program("mariadb-install-db") or _program("mysql_install_db")
     mariadbd = _program("mariadbd", ["", "/usr/sbin"]) or _program("mysqld", ["", "/usr/sbin"])
     if not (install and mariadbd):
@@ -133,13 +143,15 @@ def _start_mariadb() -> Server:
     port = _free_port()
     place = ["--no-defaults", f"--datadir={folder / 'data'}", *([f"--user={user}"] if user else [])]
     init = [install, *place, "--auth-root-authentication-method=normal", "--skip-test-db"]
-    hasty = ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--skip-log-bin"]
+    hasty = [] if is_durable else ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"]
     address = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder / 'socket'}"]
     names = [f"--pid-file={folder / 'pid'}", "--skip-name-resolve", "--character-set-server=utf8mb4"]
-    return _start(folder, user, init, [mariadbd, *place, *address, *names, *hasty], _mariadb_url(port))
+    return _start(
+        folder, user, init, [mariadbd, *place, *address, *names, "--skip-log-bin", *hasty], _mariadb_url(port)
+    )
 
 
-def start_redis(port: int | None = None) -> Server:
+def start_redis(port: int | None = None) -> "PrivateServer":
     """Start a private Redis, always: one that is found may hold what somebody needs, and tests end theirs.
 
     :param port: by default a free one
@@ -155,33 +167,90 @@ def start_redis(port: int | None = None) -> Server:
     return _start(folder, user, ["true"], serve, URL.create("redis", host="127.0.0.1", port=port, database="0"))
 
 
-def _start(folder: Path, user: str | None, init: list[str | Path], serve: list[str | Path], url: URL) -> Server:
-    """Make the data folder, start the server, and wait until it answers."""
-    log = folder / "log"
-    with open(log, "wb") as output:
-        # A session of its own: Ctrl-C is for pytest, which stops the server when the tests are done with it.
-        common = {"cwd": folder, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, **_identity(user)}
-        made = subprocess.run(init, **common).returncode == 0
-        process = subprocess.Popen(serve, start_new_session=True, **common) if made else None
+class PrivateServer(Server):
+    """A server of the tests' own, which they may hurt.
 
-    def stop() -> None:
-        if process is not None:
-            process.terminate()
+    :param serve: the command that runs it
+    """
+
+    def __init__(self, folder: Path, user: str | None, serve: list[str | Path], url: URL) -> None:
+        super().__init__(url, self._stop)
+        self.folder = folder
+        self._log = folder / "log"
+        self._serve = serve
+        self._options: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL, **_identity(user)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self, init: list[str | Path]) -> None:
+        """Make the data folder."""
+        with open(self._log, "ab") as output:
+            made = subprocess.run(init, stdout=output, stderr=output, **self._options).returncode == 0
+        if not made:
+            raise self._missing()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with open(self._log, "ab") as output:
+            # A session of its own: Ctrl-C is for pytest, which stops the server when the tests are done with it.
+            options = {**self._options, "stdout": output, "stderr": output, "start_new_session": True}
+            self._process = subprocess.Popen(self._serve, **options)
+        end = time.monotonic() + START_SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            if _answers(self.url):
+                return
+            time.sleep(0.05)
+        raise self._missing()
+
+    def kill(self) -> None:
+        """End it as a loss of power does: no process of it gets a chance to write anything."""
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+
+    def end(self, number: int) -> None:
+        """Ask it to end, and wait until it has."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(START_SECONDS)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to each of its processes: SIGSTOP makes it silent, SIGCONT brings it back."""
+        if self._process is not None:
+            # Its own first: it would start others anew.
+            for pid in (self._process.pid, *children(self._process.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self.signal(signal.SIGCONT)
+            self._process.terminate()
             try:
-                process.wait(10)
+                self._process.wait(10)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+                self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    end = time.monotonic() + START_SECONDS
-    while process is not None and process.poll() is None and time.monotonic() < end:
-        if _answers(url):
-            return Server(url, stop)
-        time.sleep(0.05)
-    report = log.read_text(errors="replace")[-2000:]
-    stop()
-    raise Missing(f"{serve[0]} is installed but does not start:\n{report}")
+    def _missing(self) -> Missing:
+        report = self._log.read_text(errors="replace")[-2000:]
+        self._stop()
+        return Missing(f"{self._serve[0]} is installed but does not start:\n{report}")
+
+
+def _start(folder: Path, user: str | None, init: list[str | Path], serve: list[str | Path], url: URL) -> PrivateServer:
+    server = PrivateServer(folder, user, serve, url)
+    server.make(init)
+    server.start()
+    return server
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that still run."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(child) for child in task.read_text().split()]
+    return found
 
 
 def _program(name: str, folders: list[str] | None = None) -> str | None:
