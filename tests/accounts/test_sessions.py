@@ -12,6 +12,7 @@ import pytest
 from flask import Blueprint
 from flask import Flask
 from redis import RedisError
+from sqlalchemy import delete
 from sqlalchemy import event
 from sqlalchemy import select
 from sqlalchemy.engine import URL
@@ -536,6 +537,16 @@ def test_page_is_for_who_is_signed_in(village):
 
     assert answer.status_code == 303
     assert answer.location.startswith("/accounts/sign-in")
+
+
+def test_whose_session_has_ended_signs_in_at_once(village):
+    ada = Browser(village)
+    with village.app_context():
+        db.session.execute(delete(Session))
+        db.session.commit()
+
+    assert sign_in(ada.client).status_code == 302
+    assert ada.is_somebody()
 
 
 # --- Redis --------------------------------------------------------------------------------------

@@ -138,13 +138,22 @@ def find() -> Owner | None:
     digest = _digest(sid)
     found = store().find(digest, session["_user_id"], now() - USED_EVERY) if sid else None
     if found is None:
-        clear()
+        _forget_owner()
         security_log.record("session.refused", security_log.DENIED)
         return None
     owner, has_rested = found
     if has_rested:
         _note_use(digest)
     return owner
+
+
+def _forget_owner() -> None:
+    """Forget whose session it was; a form that is on this page already has to be sent yet: to sign in."""
+    name = current_app.config["WTF_CSRF_FIELD_NAME"]
+    form_token = session.get(name) if name in g else None
+    clear()
+    if form_token is not None:
+        session[name] = form_token
 
 
 def load(uniquifier: str) -> User | None:
