@@ -9,7 +9,6 @@ After it has passed nobody knows whether the statement still takes effect: the c
 request gets 503, and what must not happen twice carries an ``Idempotency-Key``.
 """
 
-import threading
 from typing import Any
 
 from flask import Flask
@@ -18,6 +17,8 @@ from sqlalchemy import Engine
 from sqlalchemy import event
 
 from services import db
+
+from . import doors
 
 #: Seconds that a connection may take to say that it is still there; see ``PING_AFTER_SECONDS`` in services.py.
 PING_SECONDS = 2.0
@@ -55,42 +56,20 @@ def _limit(engine: Engine, seconds: float) -> None:
     def after_ping(connection: Any, record: Any, proxy: Any) -> None:
         setattr(connection, patience, seconds if has_request_context() else None)
 
-    door = _Door(engine, connect)
-    event.listen(engine, "do_connect", door.connect)
+    event.listen(engine, "do_connect", _one_at_a_time(engine, connect))
 
 
-class _Door:
-    """Lets one at a time try to connect, from an attempt that got no answer until one that did.
+def _one_at_a_time(engine: Engine, connect: Any) -> Any:
+    error = engine.dialect.loaded_dbapi.OperationalError
+    door = doors.Door(_is_silence)
 
-    Else all threads of all workers would wait for a stopped database, and none be left for what needs none.
-    """
-
-    def __init__(self, engine: Engine, connect: Any) -> None:
-        self._error = engine.dialect.loaded_dbapi.OperationalError
-        self._connect = connect
-        self._is_suspect = False
-        self._turn = threading.Lock()
-
-    def connect(self, dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> Any:
-        """Make a connection for the pool."""
-        if not self._is_suspect:
-            return self._try(args, options)
-        if not self._turn.acquire(blocking=False):
-            raise self._error("The database gave no answer to the attempt before, and another one waits for it.")
+    def make_connection(dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> Any:
         try:
-            return self._try(args, options)
-        finally:
-            self._turn.release()
+            return door.ask(lambda: connect(*args, **options))
+        except doors.Closed as closed:
+            raise error(f"The database: {closed}") from None
 
-    def _try(self, args: Any, options: dict[str, Any]) -> Any:
-        try:
-            connection = self._connect(*args, **options)
-        except self._error as error:
-            # Who is refused hears so at once: only silence takes time.
-            self._is_suspect = _is_silence(error)
-            raise
-        self._is_suspect = False
-        return connection
+    return make_connection
 
 
 def _is_silence(error: Any) -> bool:

@@ -38,7 +38,7 @@ CORE_PACKAGES = {
 }
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {
-    *("cursors", "declarations", "drivers", "exceptions", "faults", "guards", "lazy"),
+    *("cursors", "declarations", "doors", "drivers", "exceptions", "faults", "guards", "lazy"),
     *("models", "modules", "placeholders", "schemas", "security_log", "signals", "words"),
 }
 #: Files of the core that put it together; nothing beneath may import them.

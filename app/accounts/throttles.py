@@ -20,10 +20,12 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from typing import TypeVar
 
 import limits
+import redis
 from flask import Flask
 from flask import current_app
 from flask import session
@@ -31,6 +33,8 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from core.doors import Closed
+from core.doors import Door
 from core.http.limits import REDIS_SECONDS
 from core.http.limits import address
 
@@ -40,6 +44,9 @@ from .sessions.lifetimes import KNOWN
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+#: Seconds without a question to a Redis that gave no answer.
+REST_SECONDS = 1.0
 
 #: Accounts that a browser is known for; with one more, the first is forgotten.
 MOST_KNOWN = 5
@@ -86,6 +93,8 @@ class Counters:
         self._places = [here]
         if url:
             self._places.insert(0, MovingWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **waits)))
+        # One sign-in counts often, and would wait each time.
+        self._door = Door(_is_silence, rest=REST_SECONDS)
 
     def hit(self, text: str, *key: str) -> float:
         """Count an attempt, and return the seconds to wait if that was one too many."""
@@ -112,10 +121,16 @@ class Counters:
     def _ask(self, question: Callable[[MovingWindowRateLimiter], Result]) -> Result:
         for place in self._places[:-1]:
             try:
-                return question(place)
+                return self._door.ask(partial(question, place))
+            except Closed:
+                continue
             except StorageError as error:
                 logger.warning("attempts are counted in this process only: %s", str(error).splitlines()[0])
         return question(self._places[-1])
+
+
+def _is_silence(error: Exception) -> bool:
+    return isinstance(getattr(error, "storage_error", None), TimeoutError | redis.TimeoutError)
 
 
 def init_app(app: Flask) -> None:

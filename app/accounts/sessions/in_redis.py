@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import redis
 
 from core import cursors
+from core.doors import Closed
+from core.doors import Door
 from core.http.problems import KINDS
 from core.http.problems import Problem
 from core.http.problems import Refusal
@@ -49,6 +52,7 @@ class RedisStore(Store):
         super().__init__(idle, longest)
         waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
         self._client: Any = redis.Redis.from_url(url, decode_responses=True, **waits)
+        self._door = Door(lambda error: isinstance(error, redis.TimeoutError))
 
     def add(self, record: Record) -> None:
         fields = {
@@ -63,10 +67,10 @@ class RedisStore(Store):
         pipe.expireat(_key(record.digest), self._ends_at(record, record.seen_at))
         pipe.sadd(_keys_of(record.user_id), record.digest)
         pipe.expire(_keys_of(record.user_id), self.longest)
-        _asked(pipe.execute)
+        self._asked(pipe.execute)
 
     def find(self, digest: str, uniquifier: str, before: datetime) -> tuple[Owner, bool] | None:
-        record = _read(digest, _asked(self._client.hgetall, _key(digest)))
+        record = _read(digest, self._asked(self._client.hgetall, _key(digest)))
         if record is None or not self.is_live(record, now()):
             return None
         rows = cursors.read_tuples(_FIND, {"id": record.user_id, "uniquifier": uniquifier})
@@ -74,29 +78,37 @@ class RedisStore(Store):
 
     def touch(self, digest: str, moment: datetime, before: datetime) -> None:
         seconds = self.idle.total_seconds(), self.longest.total_seconds()
-        _asked(self._client.eval, _TOUCH, 1, _key(digest), moment.timestamp(), *seconds)
+        self._asked(self._client.eval, _TOUCH, 1, _key(digest), moment.timestamp(), *seconds)
 
     def remove(self, digests: Collection[str]) -> None:
         # Those of each user forget them when they are read.
         if digests:
-            _asked(self._client.delete, *map(_key, digests))
+            self._asked(self._client.delete, *map(_key, digests))
 
     def of(self, user_id: int) -> Sequence[Record]:
-        digests = sorted(_asked(self._client.smembers, _keys_of(user_id)))
+        digests = sorted(self._asked(self._client.smembers, _keys_of(user_id)))
         pipe = self._client.pipeline()
         for digest in digests:
             pipe.hgetall(_key(digest))
-        read = dict(zip(digests, _asked(pipe.execute), strict=True))
+        read = dict(zip(digests, self._asked(pipe.execute), strict=True))
         moment = now()
         found = {digest: _read(digest, fields) for digest, fields in read.items()}
         live = [record for record in found.values() if record is not None and self.is_live(record, moment)]
         gone = [digest for digest, record in found.items() if record is None]
         if gone:
-            _asked(self._client.srem, _keys_of(user_id), *gone)
+            self._asked(self._client.srem, _keys_of(user_id), *gone)
         return sorted(live, key=lambda record: record.seen_at, reverse=True)
 
     def purge(self) -> None:
         """Leave it to Redis."""
+
+    def _asked(self, ask: Callable[..., Any], *args: Any) -> Any:
+        """Return what Redis answers; without it nobody can be told from nobody, and that is no sign-out."""
+        try:
+            return self._door.ask(partial(ask, *args))
+        except (redis.RedisError, Closed) as error:
+            detail = "The records of who is signed in cannot be read right now."
+            raise Refusal(Problem(KINDS["unavailable"], detail, headers={"Retry-After": RETRY_AFTER})) from error
 
     def _ends_at(self, record: Record, seen_at: datetime) -> int:
         return int(min(seen_at + self.idle, record.created_at + self.longest).timestamp()) + 1
@@ -110,15 +122,6 @@ if created_at then
     redis.call('expireat', KEYS[1], math.floor(math.min(ARGV[1] + ARGV[2], created_at + ARGV[3])) + 1)
 end
 """
-
-
-def _asked(ask: Callable[..., Any], *args: Any) -> Any:
-    """Return what Redis answers; without it nobody can be told from nobody, and that is no sign-out."""
-    try:
-        return ask(*args)
-    except redis.RedisError as error:
-        detail = "The records of who is signed in cannot be read right now."
-        raise Refusal(Problem(KINDS["unavailable"], detail, headers={"Retry-After": RETRY_AFTER})) from error
 
 
 def _key(digest: str) -> str:
