@@ -1,0 +1,47 @@
+"""Workers are killed under load."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import Site
+from .test_databases import assert_kept
+from .test_databases import repeat_until_done
+from .test_databases import told
+
+CLIENTS = 6
+
+
+@pytest.fixture(scope="module")
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site("postgresql")
+
+
+def test_killed_worker_fails_only_what_it_had_in_hand(site: Site) -> None:
+    wait_for_workers(site, 2, without=[])
+    before = site.front.workers
+    with site.load(CLIENTS).running() as load:
+        for number, pid in enumerate(before):
+            load.wait(60 * (number + 1))
+            os.kill(pid, signal.SIGKILL)
+            wait_for_workers(site, 2, without=before[: number + 1])
+        load.wait(60, since=time.monotonic())
+    # What nginx says when the connection breaks on which it waits; it does not send a request again.
+    assert {answer.status for answer in load.failed} <= {502}, told(load.failed)
+    assert len(load.failed) <= CLIENTS * len(before), told(load.failed)
+    assert max(answer.seconds for answer in load.answers) < 10
+    repeat_until_done(site, load)
+    assert_kept(site, load)
+
+
+def wait_for_workers(site: Site, count: int, without: list[int]) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        running = site.front.workers
+        if len(running) == count and not set(running) & set(without):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{count} workers do not run: {site.front.workers}\n{site.front.log()}")
