@@ -9,6 +9,11 @@ import sqlalchemy.exc
 _TRANSIENT_STATES = {"25006", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
 _TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1969, 2002, 2003, 2006, 2013}
 
+#: Of a server that cannot write: its disk is full (53100, 1021, 1114), or broken (58030, 3). Nothing was stored.
+_UNWRITABLE_STATES = {"53100", "53200", "58030"}
+_UNWRITABLE_NUMBERS = {3, 1021, 1026, 1114}
+_UNWRITABLE_NAMES = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+
 #: Of a statement that was in another's way, and was chosen to begin again.
 _DEADLOCKS = {"40001", "40P01", 1213}
 
@@ -28,7 +33,17 @@ def is_transient(error: BaseException) -> bool:
     if is_lost(error):
         return True
     state, number = codes(error.orig)
-    return state in _TRANSIENT_STATES or number in _TRANSIENT_NUMBERS or "database is locked" in str(error.orig)
+    if state in _TRANSIENT_STATES or number in _TRANSIENT_NUMBERS or "database is locked" in str(error.orig):
+        return True
+    return cannot_write(error)
+
+
+def cannot_write(error: sqlalchemy.exc.DBAPIError) -> bool:
+    """Return whether the database could not write to its disk: somebody has to make room."""
+    state, number = codes(error.orig)
+    if state in _UNWRITABLE_STATES or number in _UNWRITABLE_NUMBERS:
+        return True
+    return getattr(error.orig, "sqlite_errorname", "").startswith(_UNWRITABLE_NAMES)
 
 
 def is_retryable(error: sqlalchemy.exc.DBAPIError) -> bool:

@@ -128,10 +128,19 @@ def describe(error: Exception) -> Problem:
             kind = KINDS["precondition-failed" if "If-Match" in request.headers else "stale"]
             return Problem(kind, "Somebody else has changed it since it was read.")
         case sqlalchemy.exc.SQLAlchemyError() if drivers.is_transient(error):
-            logger.warning("the database did not answer: %s", str(getattr(error, "orig", error)).splitlines()[0])
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return Problem(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
+            return _describe_database(error)
     raise error
+
+
+def _describe_database(error: sqlalchemy.exc.SQLAlchemyError) -> Problem:
+    cause = str(getattr(error, "orig", error)).splitlines()[0]
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and drivers.cannot_write(error):
+        # It does not pass by itself: somebody has to make room.
+        logger.error("the database cannot write; look at its disk: %s", cause)
+        return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
+    logger.warning("the database did not answer: %s", cause)
+    return Problem(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
 
 
 def _describe_http(error: HTTPException) -> Problem:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from sqlalchemy import URL
 from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
@@ -96,11 +97,17 @@ def prepare(url: URL) -> str:
         with app.app_context():
             try:
                 token = tokens.issue(app)
-                db.session.add(Country(code="ES", iso3="ESP", name="Spain", continent="EU", population=0, area_km2=0))
-                db.session.commit()
+                add_country(app)
             finally:
                 db.engine.dispose()
     return token
+
+
+def add_country(app: Flask) -> None:
+    """Add the country that the cities of a load are in."""
+    with app.app_context():
+        db.session.add(Country(code="ES", iso3="ESP", name="Spain", continent="EU", population=0, area_km2=0))
+        db.session.commit()
 
 
 def environ(url: URL, **more: str) -> dict[str, str]:
