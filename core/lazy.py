@@ -22,3 +22,6 @@ doctor = Lazy("core.doctor.command")
 
 #: So is what changes the secret.
 rotating = Lazy("core.rotation.rotating")
+
+#: So are backups.
+backups = Lazy("core.backups")

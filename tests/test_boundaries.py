@@ -35,11 +35,12 @@ CORE_PACKAGES = {
     "pages": {"fields", "access", "crud", "http", "forms"},
     "migrations": {"fields", "crud", "http"},
     "rotation": set(),
+    "backups": {"migrations"},
 }
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {
     *("cursors", "declarations", "doors", "drivers", "exceptions", "faults", "guards", "lazy"),
-    *("models", "modules", "placeholders", "schemas", "security_log", "signals", "words"),
+    *("models", "modules", "placeholders", "progress", "schemas", "security_log", "signals", "words"),
 }
 #: Files of the core that put it together; nothing beneath may import them.
 CORE_TOP = {"__init__", "factory", "cli", "commands", "deadlines", "development", "doctor", "keys", "layout", "menu"}

@@ -4,11 +4,12 @@
 """
 
 from .access import access
+from .db import db
 from .doctor import doctor
 from .prepare import prepare
 from .secret import secret
 
 #: In the order of their names; ``flask --help`` sorts them anyway.
-COMMANDS = (access, doctor, prepare, secret)
+COMMANDS = (access, db, doctor, prepare, secret)
 
 __all__ = ["COMMANDS", "doctor", "prepare", "secret"]

@@ -5,10 +5,23 @@
 
 from alembic.util import CommandError
 
+from .commands import applied
 from .commands import downgrade
 from .commands import make_config
 from .commands import pending
 from .commands import upgrade
+from .commands import waiting_after
+from .environment import make_engine
 from .environment import run
 
-__all__ = ["CommandError", "downgrade", "make_config", "pending", "run", "upgrade"]
+__all__ = [
+    "CommandError",
+    "applied",
+    "downgrade",
+    "make_config",
+    "make_engine",
+    "pending",
+    "run",
+    "upgrade",
+    "waiting_after",
+]

@@ -60,8 +60,15 @@ def pending(connection: Connection) -> list[str]:
 
     :raises alembic.util.CommandError: if the database is at a revision that this code does not have
     """
+    return waiting_after(applied(connection))
+
+
+def waiting_after(applied: set[str]) -> list[str]:
+    """Return the ids of the revisions that a database at these ones needs, oldest first.
+
+    :raises alembic.util.CommandError: if this code does not have one of them
+    """
     history = _history(ROOT, (ROOT / "alembic" / "versions").stat().st_mtime_ns)
-    applied = _applied(connection)
     if applied == set(history.get_heads()):
         return []
     done = {script.revision for script in _until(history, applied)}
@@ -84,7 +91,8 @@ def _history(root: Path, changed_at: int) -> ScriptDirectory:
     return ScriptDirectory.from_config(make_config())
 
 
-def _applied(connection: Connection) -> set[str]:
+def applied(connection: Connection) -> set[str]:
+    """Return the revisions that this database is at: one, or none."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return set()
     return set(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))

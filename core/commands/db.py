@@ -1,0 +1,127 @@
+"""``flask db``: backups of the whole database (:mod:`core.backups`)."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import URL
+
+import services
+
+from .. import guards
+from ..lazy import backups
+
+#: Where backups are kept, below the project's folder, unless another place is named.
+FOLDER = "backups"
+
+
+@click.group()
+def db() -> None:
+    """Back up the database, and put a backup back."""
+
+
+def _says_why(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Show what is wrong as a sentence."""
+
+    @wraps(function)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except backups.BackupError as error:
+            raise click.ClickException(str(error)) from error
+
+    return told
+
+
+@db.command()
+@click.argument("target", required=False, metavar="[FILE|DIR|-]")
+@click.option("--keep", type=click.IntRange(min=1), help="Delete all but the newest N of this database in the folder.")
+@click.option("--rehearse", is_flag=True, help="Restore it into a database that is made for that, and count.")
+@with_appcontext
+@_says_why
+def backup(target: str | None, keep: int | None, rehearse: bool) -> None:
+    """Write the database into one file, while it is used, and read that back.
+
+    Without a name it is in instance/backups/. The file has all that the database has, secrets as well: it can be
+    read by its owner only. "-" writes it to standard output, for age or gpg.
+    """
+    place = Path(target) if target else Path(current_app.instance_path) / FOLDER
+    if target == "-":
+        with tempfile.TemporaryDirectory(prefix="andamio-") as folder:
+            path, _ = backups.backup(_url(), Path(folder), rehearsed=rehearse)
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+        return
+    if keep and not (place.is_dir() or not place.suffix):
+        raise click.UsageError("--keep is for a folder: name one instead of a file.")
+    path, manifest = backups.backup(_url(), place, keep=keep, rehearsed=rehearse)
+    size = path.stat().st_size
+    click.echo(f"{path}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {size:,} bytes; read back and counted.")
+
+
+@db.command()
+@click.argument("file", metavar="FILE|-")
+@click.option("--rehearse", is_flag=True, help="Restore it into a database that is made for that, and count.")
+@with_appcontext
+@_says_why
+def verify(file: str, rehearse: bool) -> None:
+    """Read the whole of a backup, count its rows, and tell what it is."""
+    with _given(file) as path:
+        manifest = backups.verify(path)
+        if rehearse:
+            backups.rehearse(path, _url())
+    click.echo(f"{file}: {manifest.engine} {manifest.server}, database {manifest.database}, {manifest.created_at}")
+    click.echo(f"Revision {', '.join(manifest.revisions) or 'none'}; {manifest.rows:,} rows:")
+    for name, count in manifest.tables.items():
+        click.echo(f"  {name}  {count:,}")
+    click.echo("It is whole" + (", and was restored on trial." if rehearse else "."))
+
+
+@db.command()
+@click.argument("file", metavar="FILE|-")
+@click.option("--replace", is_flag=True, help="Let what is in the database go.")
+@click.option("--any-revision", is_flag=True, help="Also if this code does not have the backup's revision.")
+@click.option("--database", "named", metavar="NAME", help="In production, with --replace: the database that is meant.")
+@with_appcontext
+@_says_why
+def restore(file: str, replace: bool, any_revision: bool, named: str | None) -> None:
+    """Put a backup back: all of it, or nothing is changed.
+
+    It is read and counted before anything is touched, and counted again after.
+    """
+    refusal = guards.refuse(_url(), named, "--database NAME", current_app.config["APP_ENV"]) if replace else None
+    if refusal:
+        raise click.UsageError(refusal)
+    services.db.engine.dispose()
+    with _given(file) as path:
+        manifest = backups.restore(_url(), path, replace=replace, any_revision=any_revision)
+    click.echo(f"Restored {manifest.rows:,} rows in {len(manifest.tables)} tables, as of {manifest.created_at}.")
+    todo = None if any_revision else backups.next_steps(manifest)
+    if todo:
+        click.secho(todo, fg="yellow")
+
+
+@contextmanager
+def _given(file: str) -> Iterator[Path]:
+    """Yield a path for what is read: of standard input, a copy."""
+    if file != "-":
+        yield Path(file)
+        return
+    with tempfile.TemporaryDirectory(prefix="andamio-") as folder:
+        path = Path(folder) / "backup.zip"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield path
+
+
+def _url() -> URL:
+    return services.db.engine.url

@@ -1,0 +1,442 @@
+"""Backups: what is written comes back, what is damaged is refused, and what was there is never lost by either."""
+
+import fcntl
+import json
+import os
+import random
+import shutil
+import stat
+import threading
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from flask import Flask
+from sqlalchemy import URL
+from sqlalchemy.pool import NullPool
+
+from core import backups
+from core import progress
+from core.backups import archives
+from core.backups import programs
+from core.backups import restoring
+from tests.core import shelf
+
+Make = Callable[..., Flask]
+NewDatabase = Callable[[str], URL]
+Run = Callable[..., Result]
+
+
+def execute(url: URL, work: Callable[[sa.Connection], Any]) -> Any:
+    engine = sa.create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def rows(url: URL) -> dict[str, list[Any]]:
+    """Return all that is in the tests' tables; what is not there, not."""
+
+    def read(connection: sa.Connection) -> dict[str, list[Any]]:
+        there = sa.inspect(connection).get_table_names()
+        tables = [table for table in shelf.Base.metadata.sorted_tables if table.name in there]
+        return {table.name: sorted(map(repr, connection.execute(table.select()))) for table in tables}
+
+    return execute(url, read)  # type: ignore[no-any-return]
+
+
+def fill(url: URL, things: int = 300) -> None:
+    def work(connection: sa.Connection) -> None:
+        shelf.Base.metadata.create_all(connection)
+        connection.execute(shelf.Maker.__table__.insert(), [{"id": 1, "name": "Acme (1),(2); 'x'\n\\.\né漢😀"}])
+        given = [{"name": f"t{number}", "maker_id": 1, "version": 1, "slot": number} for number in range(things)]
+        connection.execute(shelf.Thing.__table__.insert(), given)
+        connection.execute(shelf.Tag.__table__.insert(), [{"code": "a"}, {"code": "b", "title": "("}])
+        outer = {"name": "outer", "maker_id": 1, "version": 1}
+        connection.execute(shelf.Box.__table__.insert(), [{"id": 7, **outer}])
+        connection.execute(shelf.Box.__table__.insert(), [{"id": 8, **outer, "inside_id": 7}])
+
+    execute(url, work)
+
+
+@pytest.fixture
+def source(new_database: NewDatabase, engine_name: str) -> URL:
+    """Return a database with rows, on each engine."""
+    url = new_database(engine_name)
+    fill(url)
+    return url
+
+
+@pytest.fixture
+def command(make_app: Make) -> Run:
+    """Run ``flask db …`` on a database: ``command(url, "backup", …)``."""
+
+    def run(url: URL, *words: str, **overrides: Any) -> Result:
+        app = make_app(url, [shelf.__name__], **overrides)
+        return app.test_cli_runner().invoke(args=["db", *words], input=overrides.pop("input", None))
+
+    return run
+
+
+def test_backup_taken_while_others_write_comes_back_as_of_one_moment(
+    source: URL, new_database: NewDatabase, engine_name: str, tmp_path: Path
+) -> None:
+    fill_up = threading.Event()
+    wrote = 0
+
+    def write() -> None:
+        nonlocal wrote
+        while not fill_up.is_set():
+            # Of a maker and its label neither is in the backup without the other.
+            wrote += 1
+            execute(source, pair)
+
+    def pair(connection: sa.Connection) -> None:
+        for table in (shelf.Maker.__table__, shelf.Label.__table__):
+            connection.execute(table.insert(), [{"id": 1000 + wrote, "name": f"w{wrote}"}])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        path, manifest = backups.backup(source, tmp_path / "folder", rehearsed=True)
+    finally:
+        fill_up.set()
+        writer.join()
+    target = new_database(engine_name)
+    backups.restore(target, path, any_revision=True)
+    restored = rows(target)
+
+    assert wrote
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+    assert {name: len(found) for name, found in restored.items()} == manifest.tables
+    assert len(restored["shelf_maker"]) == len(restored["shelf_label"]) + 1
+    before = rows(source)
+    assert all(set(found) <= set(before[name]) for name, found in restored.items())
+    assert restored["shelf_thing"] == before["shelf_thing"]
+    assert restored["shelf_box"] == before["shelf_box"]
+    keys = execute(target, lambda connection: sa.inspect(connection).get_foreign_keys("shelf_box"))
+    assert len(keys) == 3
+
+
+def test_database_that_is_not_empty_is_replaced_only_when_that_is_said(
+    command: Run, source: URL, tmp_path: Path
+) -> None:
+    before = rows(source)
+    taken = command(source, "backup", str(tmp_path / "one.zip"))
+    assert taken.exit_code == 0, taken.output
+    execute(source, lambda connection: connection.execute(shelf.Box.__table__.delete()))
+    execute(source, lambda connection: connection.execute(sa.text("CREATE TABLE later (id integer)")))
+    refused = command(source, "restore", str(tmp_path / "one.zip"))
+
+    assert refused.exit_code == 1
+    assert "--replace" in refused.output
+    assert rows(source)["shelf_box"] == []
+    done = command(source, "restore", "--replace", str(tmp_path / "one.zip"))
+    assert done.exit_code == 0, done.output
+    assert "alembic upgrade head" in done.output
+    assert rows(source) == before
+    assert not execute(source, lambda connection: sa.inspect(connection).has_table("later"))
+
+
+def test_restore_that_fails_at_its_end_changes_nothing(
+    source: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = backups.backup(source, tmp_path / "one.zip")
+    claim(path, tables={"shelf_maker": 99})
+    before = rows(source)
+    with pytest.raises(backups.BackupError, match=r"shelf_maker: 1 instead of 99"):
+        backups.restore(source, path, replace=True, any_revision=True)
+    # Also if what reads it before would not have noticed.
+    monkeypatch.setattr(restoring, "verify", backups.archives.read_manifest)
+    with pytest.raises(backups.BackupError, match=r"shelf_maker: 1 instead of 99"):
+        backups.restore(source, path, replace=True, any_revision=True)
+
+    assert rows(source) == before
+    if source.get_backend_name() == "mysql":
+        names = execute(source, lambda connection: connection.scalars(sa.text("SHOW DATABASES")).all())
+        assert [name for name in names if name.startswith(f"{source.database}_")] == []
+
+
+def claim(path: Path, **values: Any) -> None:
+    """Let a backup's manifest say something else."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(parts[archives.MANIFEST])
+    for name, value in values.items():
+        manifest[name] = {**manifest[name], **value} if isinstance(value, dict) else value
+    parts[archives.MANIFEST] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+
+
+def test_damaged_backup_is_refused(source: URL, tmp_path: Path) -> None:
+    path, manifest = backups.backup(source, tmp_path / "one.zip")
+    whole = path.read_bytes()
+    before = rows(source)
+    chance = random.Random(1)
+    places = [chance.randrange(len(whole)) for _ in range(25)]
+    damaged = [whole[:cut] for cut in (0, 1, 100, len(whole) // 2, len(whole) - 1)]
+    damaged += [whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :] for place in places]
+    refused = 0
+    for number, content in enumerate(damaged):
+        broken = tmp_path / f"{number}.zip"
+        broken.write_bytes(content)
+        try:
+            backups.restore(source, broken, replace=True, any_revision=True) if number < 5 else backups.verify(broken)
+        except backups.BackupError:
+            refused += 1
+        else:
+            # A bit that nobody reads: a date in the ZIP's own tables.
+            assert archives.read_manifest(broken) == manifest
+            assert number >= 5
+
+    assert refused >= len(damaged) - 3
+    assert rows(source) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is no backup"), (b"GIF89a", "is no backup"), (None, "no backup of this platform"), ("folder", "no file")],
+)
+def test_foreign_file_is_refused(tmp_path: Path, content: bytes | str | None, message: str) -> None:
+    path = tmp_path / "foreign.zip"
+    if content is None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("letter.txt", "Dear reader")
+    elif content == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(content)  # type: ignore[arg-type]
+    with pytest.raises(backups.BackupError, match=message):
+        backups.verify(path)
+
+
+@pytest.fixture
+def kept(new_database: NewDatabase) -> URL:
+    """Return a SQLite database with rows, where the engine does not matter."""
+    url = new_database("sqlite")
+    fill(url, 3)
+    return url
+
+
+@pytest.mark.parametrize(
+    ("claimed", "message"),
+    [
+        ({"engine": "postgresql"}, "flask data dump"),
+        ({"revisions": ["0815"]}, "revision 0815, which this code does not have"),
+        ({"format": 2}, "use newer code"),
+    ],
+)
+def test_backup_from_elsewhere_is_refused_with_the_way(
+    command: Run, kept: URL, tmp_path: Path, claimed: dict[str, Any], message: str
+) -> None:
+    path, _ = backups.backup(kept, tmp_path / "one.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("database.dump", b"")
+    claim(path, **claimed)
+    before = rows(kept)
+    result = command(kept, "restore", "--replace", str(path))
+
+    assert result.exit_code == 1
+    assert message in result.output
+    assert rows(kept) == before
+
+
+def test_restore_over_a_production_database_wants_its_name(command: Run, kept: URL, tmp_path: Path) -> None:
+    name = Path(str(kept.database)).name
+    path, _ = backups.backup(kept, tmp_path / "one.zip")
+    words = ["restore", "--replace", "--any-revision", str(path)]
+
+    assert f"production database '{name}'" in command(kept, *words, APP_ENV="production").output
+    assert command(kept, *words, "--database", "other", APP_ENV="production").exit_code == 2
+    assert command(kept, *words, "--database", name, APP_ENV="production").exit_code == 0
+
+
+def test_nothing_is_overwritten_and_only_own_old_ones_are_deleted(command: Run, kept: URL, tmp_path: Path) -> None:
+    stem = Path(str(kept.database)).name.removesuffix(".db")
+    old = [f"{stem}-2020010{day}T000000Z.backup.zip" for day in (1, 2, 3)]
+    others = [f"{stem}x-20200101T000000Z.backup.zip", f"{stem}-notes.backup.zip", "other-20200101T000000Z.backup.zip"]
+    for name in (*old, *others):
+        (tmp_path / name).write_text("old")
+    left = tmp_path / f".{old[0]}.part"
+    left.write_text("left by one that was killed")
+    busy = tmp_path / f".{old[1]}.part"
+    with closing(busy.open("w")) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert command(kept, "backup", str(tmp_path), "--keep", "2").exit_code == 0
+
+    assert "is not overwritten" in command(kept, "backup", str(tmp_path / others[0])).output
+    assert not left.exists()
+    assert busy.exists()
+    assert {name for name in (*old, *others) if (tmp_path / name).exists()} == {old[2], *others}
+    assert command(kept, "backup", str(tmp_path / "one.zip"), "--keep", "2").exit_code == 2
+    assert not (tmp_path / "one.zip").exists()
+
+
+def test_backup_goes_through_a_pipe(command: Run, kept: URL, make_app: Make, new_database: NewDatabase) -> None:
+    before = rows(kept)
+    written = command(kept, "backup", "-")
+    assert written.exit_code == 0
+    app = make_app(new_database("sqlite"), [shelf.__name__])
+    read = app.test_cli_runner().invoke(args=["db", "restore", "-"], input=written.stdout_bytes)
+
+    assert read.exit_code == 0, read.output
+    assert rows(app.config["SQLALCHEMY_DATABASE_URI"]) == before
+
+
+def test_verify_tells_what_is_in_it(command: Run, kept: URL, tmp_path: Path) -> None:
+    backups.backup(kept, tmp_path / "one.zip")
+    result = command(kept, "verify", "--rehearse", str(tmp_path / "one.zip"))
+
+    assert result.exit_code == 0
+    assert "shelf_thing  3" in result.stdout
+    assert "was restored on trial" in result.stdout
+    assert [path.name for path in Path(str(kept.database)).parent.glob("*rehearsal*")] == []
+
+
+# --- the engines' programs ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Let a program note its arguments before it runs; the file with them is returned."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def wrap(name: str) -> Path:
+        real = shutil.which(name)
+        script = folder / name
+        script.write_text(f'#!/bin/sh\necho "$0 $@" >> {folder}/{name}.words\nexec {real} "$@"\n')
+        script.chmod(0o755)
+        return folder / f"{name}.words"
+
+    return wrap
+
+
+@pytest.mark.parametrize(
+    ("engine", "used"), [("postgresql", ["pg_dump", "pg_restore"]), ("mariadb", ["mariadb-dump", "mariadb"])]
+)
+def test_password_is_in_no_command_line(
+    engine: str, used: list[str], new_database: NewDatabase, wrapped: Callable[[str], Path], tmp_path: Path
+) -> None:
+    url = new_database(engine)
+    fill(url, 3)
+    password = 'gu"ess\\ #me'
+    quoted = password.replace("\\", "\\\\")
+    statements = {
+        "postgresql": ["CREATE ROLE {0} LOGIN SUPERUSER PASSWORD '{1}'"],
+        "mariadb": [f"CREATE USER {{0}} IDENTIFIED BY '{quoted}'", "GRANT ALL ON `{2}%`.* TO {0}"],
+    }[engine]
+    user = f"{url.database}_user"
+    for statement in statements:
+        said = statement.format(user, password, url.database)
+        execute(url, lambda connection, said=said: connection.exec_driver_sql(said.replace("%", "%%")))
+    notes = [wrapped(name) for name in used]
+    try:
+        path, _ = backups.backup(url.set(username=user, password=password), tmp_path / "one.zip", rehearsed=True)
+    finally:
+        if engine == "mariadb":
+            execute(url, lambda connection: connection.exec_driver_sql(f"DROP USER {user}"))
+        else:
+            execute(url, lambda connection: connection.exec_driver_sql(f"DROP ROLE {user}"))
+
+    assert path.exists()
+    for note in notes:
+        assert note.read_text()
+        assert "gu" + '"ess' not in note.read_text()
+
+
+@pytest.mark.parametrize(
+    ("engine", "program", "message"),
+    [
+        ("postgresql", None, "pg_dump is missing: apt install postgresql-client"),
+        ("postgresql", "pg_dump (PostgreSQL) 9.6", r"pg_dump 9 is older .* apt install postgresql-client-\d\d"),
+        ("mariadb", None, "mariadb-dump is missing: apt install mariadb-client"),
+    ],
+)
+def test_program_that_is_missing_or_too_old_is_named(
+    engine: str,
+    program: str | None,
+    message: str,
+    new_database: NewDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = new_database(engine)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    if program:
+        (folder / "pg_dump").write_text(f"#!/bin/sh\necho '{program}'\n")
+        (folder / "pg_dump").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(programs, "POSTGRESQL_FOLDERS", folder)
+    with pytest.raises(backups.BackupError, match=message):
+        backups.backup(url, tmp_path / "one.zip")
+
+    assert list(tmp_path.glob("*.zip")) == []
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_program_that_stops_half_way_leaves_no_backup(
+    engine: str, new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_database(engine)
+    name = {"postgresql": "pg_dump", "mariadb": "mariadb-dump"}[engine]
+    script = tmp_path / name
+    script.write_text(
+        f"#!/bin/sh\n[ $1 = --version ] && exec {shutil.which(name)} $1\necho half; echo lost >&2; exit 3\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(backups.BackupError, match=f"{name} failed: lost"):
+        backups.backup(url, tmp_path / "one.zip")
+
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_database_that_does_not_answer_is_a_sentence(command: Run, tmp_path: Path) -> None:
+    url = sa.make_url("postgresql+psycopg://nobody:secret@127.0.0.1:1/test_nothing")
+    result = command(url, "backup", str(tmp_path / "one.zip"))
+
+    assert result.exit_code == 1
+    assert "The database does not answer" in result.output
+    assert "secret" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- progress -----------------------------------------------------------------------------------
+
+
+def test_progress_on_a_terminal_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as stderr, os.fdopen(ours, "rb", buffering=0) as screen:
+        monkeypatch.setattr("sys.stderr", stderr)
+        with progress.progress("Counting", 4) as advance:
+            advance(1)
+            advance(1)
+        stderr.write("end")
+        stderr.flush()
+        shown = b""
+        while not shown.endswith(b"end"):
+            shown += screen.read(100_000)
+
+    assert b"Counting" in shown
+    assert b"50%" in shown
+    assert b"100%" in shown
+
+
+def test_progress_elsewhere_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    with progress.progress("Counting", 2000) as advance:
+        advance(1000)
+
+    assert capsys.readouterr().err == "Counting: 1,000 of 2,000 (50 %)\nCounting: done.\n"
