@@ -1,0 +1,109 @@
+"""What ``flask deploy render`` writes, and what it refuses."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from core.deploy.values import Deployment
+from core.deploy.values import Unusable
+
+Render = Callable[..., Result]
+
+
+def test_without_an_option_everything_has_a_value(render: Render, tmp_path: Path) -> None:
+    made = render(tmp_path)
+
+    assert made.exit_code == 0, made.output
+    site = (tmp_path / "server/etc/nginx/sites-available/andamio").read_text()
+    assert "server_name localhost;" in site
+    assert "/srv/andamio/app/static/" in site
+    assert "User=andamio\n" in (tmp_path / "server/etc/systemd/system/andamio.service").read_text()
+
+
+def test_a_second_time_nothing_is_written(rendered: Path, render: Render, options: list[str]) -> None:
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in rendered.rglob("*") if path.is_file()}
+
+    made = render(rendered, *options)
+
+    assert {line.split()[0] for line in made.output.splitlines()} == {"unchanged", "kept"}
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
+    assert render(rendered, *options, "--check").exit_code == 0
+
+
+def test_check_tells_what_would_change(render: Render, tmp_path: Path) -> None:
+    assert render(tmp_path / "new", "--check").exit_code == 1
+    assert not (tmp_path / "new").exists()
+    render(tmp_path)
+    socket = tmp_path / "server/etc/systemd/system/andamio.socket"
+    socket.write_text("mine")
+    (tmp_path / "env").unlink()
+
+    made = render(tmp_path, "--check")
+
+    assert made.exit_code == 1
+    states = {Path(line.split()[1]).name: line.split()[0] for line in made.output.splitlines()}
+    assert (states["andamio.socket"], states["env"], states["andamio.service"]) == ("different", "missing", "unchanged")
+    assert socket.read_text() == "mine"
+
+
+def test_secrets_are_written_once_and_for_the_owner_only(render: Render, tmp_path: Path) -> None:
+    render(tmp_path)
+    paths = [tmp_path / "env", tmp_path / "project/compose/app.env", tmp_path / "project/compose/db.env"]
+    texts = [path.read_text() for path in paths]
+
+    render(tmp_path, "--domain", "other.example.org")
+
+    assert [path.read_text() for path in paths] == texts
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
+    keys = [line for text in texts for line in text.splitlines() if line.startswith(("SECRET_KEY=", "POSTGRES_PASS"))]
+    assert len(keys) == len(set(keys)) == 3
+    assert min(map(len, keys)) > 40
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("name", value) for value in ("", "a b", "../x", "A", "1a", "a-", "a\n", "a" * 32, "nginx", "ü", 'a"')),
+        *(("user", value) for value in ("root", "a b", "a\nGroup=root", "-a", "a%n", "a;b")),
+        ("group", "root"),
+        *(
+            ("domains", (value,))
+            for value in (
+                "",
+                "a b",
+                "a;b",
+                "https://a.org",
+                "a.org/",
+                "A.org",
+                "-a.org",
+                "a..b",
+                "a\n",
+                "*.a.org",
+                "$h",
+            )
+        ),
+        ("domains", ("a.org", "a.org")),
+        ("domains", ()),
+        *(("root", value) for value in ("srv/a", "/srv/a b", "/srv/../etc", "/srv/a/", "/", "/srv/%h", "/a\n", "/a;b")),
+        ("webroot", '/a"b'),
+        ("certificate", "/etc/a.pem"),
+        *(("upstream", value) for value in ("a", "a:0", "a:65536", "http://a:1", "a:1;", "a:1\n", "unix:/a")),
+        *(("metrics_from", (value,)) for value in ("all", "10.0.0.1/24", "a;b", "10.0.0.0/24\n")),
+        *(("daily", (value,)) for value in ("a; b", "a\nUser=root", "-x", "a %n", "$HOME", "")),
+    ],
+)
+def test_what_would_break_a_file_is_refused(option: str, value: object) -> None:
+    with pytest.raises(Unusable, match=f"--{option.rstrip('s').replace('_', '-')}"):
+        Deployment(**{option: value})  # type: ignore[arg-type]
+
+
+def test_a_refusal_is_a_sentence_and_writes_nothing(render: Render, tmp_path: Path) -> None:
+    made = render(tmp_path / "new", "--domain", "a.org;\nroot /")
+
+    assert made.exit_code == 2
+    assert "is no host name: write one like www.example.org" in made.output
+    assert "Traceback" not in made.output
+    assert not (tmp_path / "new").exists()
