@@ -2,7 +2,9 @@
 
 import datetime
 import http.client
+import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -13,6 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -26,7 +29,7 @@ from tests.servers import children
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: What README asks of a proxy: it adds to ``X-Forwarded-For``, sets ``X-Forwarded-Proto``, and leads to https.
+#: Around the rendered site: what Debian's own nginx.conf says, without its paths.
 NGINX = """
 daemon off;
 master_process off;
@@ -34,29 +37,14 @@ pid {folder}/nginx.pid;
 error_log stderr warn;
 events {{ }}
 http {{
-    access_log off;
-    server_tokens off;
-    client_max_body_size 4m;
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{http};
-        return 308 https://localhost:{https}$request_uri;
-    }}
-    server {{
-        listen 127.0.0.1:{https} ssl;
-        ssl_certificate {folder}/certificate.pem;
-        ssl_certificate_key {folder}/key.pem;
-        location / {{
-            proxy_pass http://127.0.0.1:{upstream};
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $scheme;
-        }}
-    }}
+    include {folder}/sites/*;
 }}
 """
 
@@ -78,10 +66,11 @@ class Answer:
 class Front:
     """A site that is served: ask it through nginx, or gunicorn behind it."""
 
-    def __init__(self, application: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, application: str, environ: Mapping[str, str], *options: str) -> None:
         """Start both.
 
         :param application: what gunicorn serves, ``run:app``
+        :param options: of ``flask deploy render``
         :raises Missing: if nginx is not installed
         """
         program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -90,8 +79,8 @@ class Front:
         self.folder = Path(tempfile.mkdtemp(prefix="andamio-front-"))
         self.http, self.https, self.upstream = _free_ports(3)
         self.certificate = make_certificate(self.folder)
-        ports = {"http": self.http, "https": self.https, "upstream": self.upstream}
-        (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder, **ports))
+        (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder))
+        self._render(application, environ, options)
         bind = ["--bind", f"127.0.0.1:{self.upstream}", "--no-control-socket", "--log-level", "error"]
         gunicorn = [sys.executable, "-m", "gunicorn", *bind, application]
         nginx = [program, "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder), "-e", "stderr"]
@@ -103,6 +92,27 @@ class Front:
         except Missing:
             self.stop()
             raise
+
+    def _render(self, application: str, environ: Mapping[str, str], more: tuple[str, ...]) -> None:
+        """Render the site as an operator does, then bring it to these ports and this folder."""
+        options = {"root": ROOT, "http-port": self.http, "https-port": self.https}
+        options |= {"upstream": f"127.0.0.1:{self.upstream}"}
+        options |= {"certificate": self.certificate, "key": self.folder / "key.pem", "webroot": self.folder}
+        words = [f"--{name}={value}" for name, value in options.items()]
+        command = [sys.executable, "-m", "flask", "--app", application, "deploy", "render", self.folder, *words, *more]
+        environ = {"PATH": os.environ["PATH"], **environ}
+        made = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=START_SECONDS * 2)
+        if made.returncode:
+            raise RuntimeError(f"The site cannot be rendered:\n{made.stderr}")
+        (self.folder / "sites").mkdir()
+        (self.folder / "sites" / "andamio").write_text(self._placed("andamio"))
+
+    def _placed(self, name: str) -> str:
+        text = (self.folder / "server/etc/nginx/sites-available" / name).read_text()
+        text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.M)
+        text = re.sub(r"\blisten (\d+)", r"listen 127.0.0.1:\1", text)
+        pages = self.folder / "server/var/www" / name
+        return text.replace(f"/var/www/{name}/", f"{pages}/").replace(f"/var/log/{name}/", f"{self.folder}/")
 
     def _run(self, command: list[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         path = {"PATH": "/usr/bin:/bin:/usr/sbin"}
@@ -128,24 +138,38 @@ class Front:
         """Return what both have said."""
         return (self.folder / "log").read_text(errors="replace")
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what nginx has written into its log of requests."""
+        return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
+
+    def stop_upstream(self) -> None:
+        """End gunicorn; nginx is left alone."""
+        _end(self._processes[0])
+
     def stop(self) -> None:
         """End both, and wait until they have ended."""
         for process in self._processes:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(
-        self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes = b""
+        self,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: bytes = b"",
+        *,
+        source: str = "127.0.0.1",
     ) -> Answer:
-        """Ask through nginx, by https; the certificate is checked."""
+        """Ask through nginx, by https; the certificate is checked.
+
+        :param source: the address from which to ask; a whole network is this machine's own
+        """
         context = ssl.create_default_context(cafile=self.certificate)
-        connection = http.client.HTTPSConnection("localhost", self.https, timeout=30, context=context)
+        connection = http.client.HTTPSConnection(
+            "localhost", self.https, timeout=30, context=context, source_address=(source, 0)
+        )
         return _ask(connection, path, headers, method, body)
 
     def ask_by_http(self, path: str) -> Answer:
@@ -155,6 +179,15 @@ class Front:
     def ask_upstream(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Ask gunicorn, without nginx."""
         return _ask(http.client.HTTPConnection("localhost", self.upstream, timeout=30), path, headers)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _ask(

@@ -11,6 +11,9 @@ from flask.cli import with_appcontext
 from ..lazy import deploy as files
 from ..lazy import deployments
 
+PORT = click.IntRange(1, 65535)
+COUNT = click.IntRange(0, 100_000)
+
 
 @click.group()
 def deploy() -> None:
@@ -29,12 +32,10 @@ def deploy() -> None:
 @click.option("--webroot", default="/var/www/html", show_default=True, help="Where certbot lays its proofs.")
 @click.option("--tls/--no-tls", default=True, show_default=True, help="Whether the site is reached by https.")
 @click.option("--upstream", default="", metavar="HOST:PORT", help="Where a container listens, instead of a unit.")
-@click.option(
-    "--rate", default=50, type=click.IntRange(0, 100_000), show_default=True, help="Requests/s of one address."
-)
-@click.option(
-    "--metrics-from", multiple=True, default=["127.0.0.1", "::1"], help="Who may ask /metrics; may be repeated."
-)
+@click.option("--http-port", default=80, type=PORT, show_default=True, help="Where nginx listens.")
+@click.option("--https-port", default=443, type=PORT, show_default=True, help="The same, for TLS.")
+@click.option("--rate", default=50, type=COUNT, show_default=True, help="Requests/s of one address, 0 for any.")
+@click.option("--metrics-from", multiple=True, default=["127.0.0.1", "::1"], help="Who may ask /metrics; repeatable.")
 @click.option("--backups", default=14, type=click.IntRange(1, 10_000), show_default=True, help="How many are kept.")
 @click.option("--daily", multiple=True, metavar="COMMAND", help="What flask is to do each day; repeatable.")
 @click.option("--check", is_flag=True, help="Write nothing; the exit code is 1 if something would change.")

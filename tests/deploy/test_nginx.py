@@ -1,0 +1,302 @@
+"""The rendered site, in the real nginx before the real gunicorn."""
+
+import contextlib
+import json
+import os
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fronts import Answer
+from tests.fronts import Front
+from tests.servers import Missing
+
+ENVIRON = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests-0123456789-abcdefghij", "DATABASE_URL": "sqlite://"}
+ENVIRON |= {"PROXY_HOPS": "1", "HTTPS": "true", "HSTS_SECONDS": "31536000", "LOG_FORMAT": "json"}
+JSON = {"Accept": "application/json"}
+SECURITY = ("x-content-type-options", "cross-origin-resource-policy", "strict-transport-security")
+
+
+def start(*options: str) -> Front:
+    try:
+        return Front("run:app", ENVIRON, *options)
+    except Missing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    """Serve the platform; it has no tables. From other addresses one request a second is let in, and two at once."""
+    started = start("--rate=1")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def down() -> Iterator[Front]:
+    """Serve what nginx serves by itself."""
+    started = start()
+    started.stop_upstream()
+    yield started
+    started.stop()
+
+
+def curl(front: Front, *words: str) -> str:
+    command = ["curl", "--silent", "--show-error", "--cacert", str(front.certificate), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def last_line(front: Front) -> dict[str, object]:
+    return front.lines()[-1]
+
+
+# --- static files -------------------------------------------------------------------------------
+
+FILES = [
+    *("/static/site.css", "/static/site.js", "/static/favicon.svg", "/bootstrap/static/css/bootstrap.min.css"),
+    *("/accounts/static/passkeys.js", "/docs/static/docs.css"),
+]
+
+
+@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("query", ["", "?v=0123456789"])
+def test_static_files_come_from_nginx_with_the_application_s_headers(front: Front, path: str, query: str) -> None:
+    answer, own = front.ask(path + query), front.ask_upstream(path + query, {"X-Forwarded-Proto": "https"})
+
+    assert last_line(front)["upstream_status"] == ""
+    assert (answer.status, answer.text) == (200, own.text)
+    same = (*SECURITY, "content-security-policy")
+    assert {name: answer.headers[name] for name in same} == {name: own.headers[name] for name in same}
+    assert answer.headers["content-type"].split("/")[1] == own.headers["content-type"].split("/")[1]
+    caching = {part.strip() for part in answer.headers["cache-control"].split(",")}
+    assert caching == ({"public", "max-age=31536000", "immutable"} if query else {"public", "max-age=3600"})
+    assert front.ask(path, {"If-None-Match": answer.headers["etag"]}).status == 304
+
+
+@pytest.mark.parametrize("path", ["/static/nothing.css", "/static/", "/static/%2e%2e/__init__.py", "/static../run.py"])
+def test_what_is_no_static_file_is_the_application_s_to_answer(front: Front, path: str) -> None:
+    answer = front.ask(path)
+
+    assert (answer.status, "Not found" in answer.text) == (404, True)
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+    assert front.ask("/static/site.css", method="POST").status == 405
+
+
+# --- what is sent -------------------------------------------------------------------------------
+
+
+def test_text_is_compressed(front: Front) -> None:
+    written = ["--output", "/dev/null", "--write-out", "%{size_download} %header{vary}"]
+    for path in ("/", "/static/site.css", "/openapi.json"):
+        plain = curl(front, *written, url(front, path))
+        packed = curl(front, *written, "--header", "Accept-Encoding: gzip", url(front, path))
+        assert int(packed.split()[0]) < int(plain.split()[0]) / 2
+        assert "Accept-Encoding" in packed
+    # Each once, also where both could say it.
+    assert front.ask("/").headers["strict-transport-security"] == "max-age=31536000"
+
+
+def url(front: Front, path: str) -> str:
+    return f"https://localhost:{front.https}{path}"
+
+
+def test_browsers_get_http_2(front: Front) -> None:
+    assert curl(front, "--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", url(front, "/")) == "2 200"
+    assert last_line(front)["protocol"] == "HTTP/2.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "is_taken"),
+    [(ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True)],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_old_versions_of_tls_are_refused(front: Front, version: ssl.TLSVersion, is_taken: bool) -> None:
+    context = ssl.create_default_context(cafile=front.certificate)
+    context.minimum_version = context.maximum_version = version
+    # Else this side would refuse it already.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    refused = contextlib.nullcontext() if is_taken else pytest.raises(ssl.SSLError, match="ALERT")
+    with socket.create_connection(("127.0.0.1", front.https), 30) as connection, refused:
+        context.wrap_socket(connection, server_hostname="localhost").close()
+
+
+def test_many_ranges_are_not_worth_more_than_the_file(front: Front) -> None:
+    whole = front.ask("/static/site.css")
+    ranges = ",".join(f"{number}-" for number in range(600))
+
+    answer = front.ask("/static/site.css", {"Range": f"bytes={ranges}"})
+
+    assert (answer.status, len(answer.text)) == (200, len(whole.text))
+    assert front.ask("/static/site.css", {"Range": "bytes=0-9"}).status == 206
+
+
+def test_proof_for_a_certificate_is_found_without_tls(front: Front) -> None:
+    proofs = front.folder / ".well-known" / "acme-challenge"
+    proofs.mkdir(parents=True)
+    (proofs / "word").write_text("proof")
+
+    answer = front.ask_by_http("/.well-known/acme-challenge/word")
+
+    assert (answer.status, answer.text) == (200, "proof")
+    redirect = front.ask_by_http("/.well-known/other?a=b")
+    location = f"https://localhost:{front.https}/.well-known/other?a=b"
+    assert (redirect.status, redirect.headers["location"]) == (308, location)
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def problem(answer: Answer) -> dict[str, object]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, object] = json.loads(answer.text)
+    assert document["status"] == answer.status
+    assert document["request_id"] == answer.headers["x-request-id"]
+    assert all(name in answer.headers for name in SECURITY)
+    assert answer.headers["cache-control"] == "no-store"
+    return document
+
+
+def test_too_large_a_body_is_a_problem_for_programs_and_a_page_for_people(front: Front) -> None:
+    body = b"[" + b" " * 1024 * 1024
+
+    document = problem(front.ask("/rpc", {"Content-Type": "application/json"}, "POST", body))
+    page = front.ask("/", {"Accept": "text/html"}, "POST", body)
+
+    assert (document["type"], document["status"]) == ("/problems/too-large", 413)
+    assert (page.status, "<h1>The body is too large</h1>" in page.text) == (413, True)
+    assert last_line(front)["upstream_status"] == ""
+
+
+def test_one_address_cannot_take_all(front: Front) -> None:
+    answers = [front.ask("/", source="127.0.0.2") for _ in range(6)]
+    files = [front.ask("/static/site.css", source="127.0.0.2").status for _ in range(6)]
+
+    refused = [answer for answer in answers if answer.status == 429]
+    assert 1 <= len(refused) < 6
+    assert "<h1>Too many requests</h1>" in refused[0].text
+    assert refused[0].headers["retry-after"] == "1"
+    assert problem(front.ask("/rpc", source="127.0.0.2"))["type"] == "/problems/too-many-requests"
+    assert files == [200] * 6
+    # Who asks from the machine itself is not counted.
+    assert {front.ask("/").status for _ in range(6)} == {200}
+
+
+def test_metrics_are_not_for_everybody(front: Front) -> None:
+    assert front.ask("/metrics", source="127.0.0.2").status == 403
+    assert last_line(front)["upstream_status"] == ""
+    assert front.ask("/metrics").status != 403
+
+
+def test_slow_visitors_keep_nobody_waiting(front: Front) -> None:
+    context = ssl.create_default_context(cafile=front.certificate)
+    slow = []
+    for number in range(60):
+        connection = socket.create_connection(("127.0.0.1", front.https), 30)
+        slow.append(context.wrap_socket(connection, server_hostname="localhost"))
+        # Half of a head, or a head and half of a body.
+        rest = b"" if number % 2 else b"Content-Length: 100\r\n\r\n[1,"
+        slow[-1].sendall(b"POST /rpc HTTP/1.1\r\nHost: localhost\r\n" + rest)
+
+    assert [front.ask("/").status for _ in range(5)] == [200] * 5
+
+    assert not [line for line in front.lines() if line["path"] == "/rpc" and line["status"] == 499]
+    for connection in slow:
+        connection.close()
+
+
+# --- what is logged -----------------------------------------------------------------------------
+
+
+def test_request_id_is_nginx_s_own_and_the_same_everywhere(front: Front) -> None:
+    answer = front.ask("/accounts/sign-in", {"X-Request-ID": "chosen-by-a-visitor"}, "POST", b"a=b")
+
+    request_id = answer.headers["x-request-id"]
+    assert (len(request_id), answer.status) == (32, 400)
+    assert last_line(front)["request_id"] == request_id
+    said = [json.loads(line) for line in front.log().splitlines() if line.startswith("{")]
+    assert [line["logger"] for line in said if line.get("request_id") == request_id]
+    assert "chosen-by-a-visitor" not in front.log()
+
+
+def test_log_has_no_secrets(front: Front) -> None:
+    front.ask("/accounts/reset/WyI1Iiwi-secret?token=hidden")
+    assert last_line(front)["path"] == "/accounts/reset/[filtered]"
+    front.ask("/nowhere?token=hidden", {"User-Agent": 'a"}\\\n'.replace("\n", "")})
+    assert last_line(front)["path"] == "/nowhere"
+    assert last_line(front)["user_agent"] == 'a"}\\'
+
+    text = (front.folder / "access.log").read_text()
+    assert "WyI1Iiwi" not in text
+    assert "hidden" not in text
+
+
+# --- while the application is down --------------------------------------------------------------
+
+
+def test_page_says_that_the_site_is_down(down: Front) -> None:
+    for path in ("/", "/nowhere", "/static/nothing.css"):
+        answer = down.ask(path, {"Accept": "text/html,*/*;q=0.8"})
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        assert "<h1>Not available right now</h1>" in answer.text
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert all(name in answer.headers for name in SECURITY)
+    assert down.ask("/", method="HEAD").status == 503
+    assert down.ask("/static/site.css").status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"), [("/api/v1/cities", "*/*"), ("/rpc", "text/html"), ("/", "application/json")]
+)
+def test_programs_are_told_that_the_site_is_down(down: Front, path: str, accept: str) -> None:
+    answer = down.ask(path, {"Accept": accept}, "POST", b"{}")
+
+    assert problem(answer)["type"] == "/problems/unavailable"
+    assert answer.headers["retry-after"] == "5"
+
+
+def test_page_of_nginx_is_seen_by_nobody_who_asks_for_it(down: Front) -> None:
+    assert down.ask("/-/down.html").status == 404
+
+
+def test_reading_is_tried_once_more_and_writing_is_not(down: Front) -> None:
+    asked: list[bytes] = []
+
+    def hang_up(server: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                asked.append(connection.recv(65536).partition(b" ")[0])
+
+    with socket.create_server(("127.0.0.1", down.upstream)) as server:
+        threading.Thread(target=hang_up, args=(server,), daemon=True).start()
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            assert down.ask("/", method=method, body=b"" if method == "GET" else b"{}").status == 503
+        server.shutdown(socket.SHUT_RDWR)
+
+    assert asked == [b"GET", b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_looks_like_the_site(down: Front, browser, scheme: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    context = browser.new_context(ignore_https_errors=True, color_scheme=scheme, viewport={"width": 360, "height": 640})
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if "503" not in message.text else None)
+
+    page.goto(url(down, "/"))
+
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == ("rgb(252, 252, 251)" if scheme == "light" else "rgb(15, 21, 20)")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert not [fault for fault in faults if "favicon" not in fault]
+    context.close()
