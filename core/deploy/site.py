@@ -13,9 +13,8 @@ from werkzeug.routing import UnicodeConverter
 
 import config as deployment
 
-from ..access import PUBLIC
+from .. import keys
 from ..http import apis
-from ..http import policies
 from .values import Unusable
 
 #: What may stand between quotation marks in nginx's configuration as it is.
@@ -37,7 +36,7 @@ class Static:
 
 
 def static_folders(app: Flask, root: str) -> list[Static]:
-    """Return the folders of static files that anybody may read, the longest URLs first.
+    """Return the folders of static files that nginx can serve, the longest URLs first.
 
     :param root: where the project lies on the server
     """
@@ -52,9 +51,17 @@ def _statics(app: Flask, root: str) -> Iterator[Static]:
         if endpoint != "static" or rule.arguments != {"filename"} or not _URL.fullmatch(url):
             continue
         folder = (app.blueprints[name] if name else app).static_folder
-        # What is not for everybody must go past the application.
-        if folder and policies.find(app, rule.endpoint, "GET") in (None, PUBLIC):
+        if folder and not _is_watched(app, name):
             yield Static(url, _placed(Path(folder), root))
+
+
+def _is_watched(app: Flask, name: str) -> bool:
+    """Return whether a blueprint, or one around it, looks at each request first: then its files may not be for all."""
+    while name:
+        if app.before_request_funcs.get(name):
+            return True
+        name = name.rpartition(".")[0]
+    return False
 
 
 def _placed(folder: Path, root: str) -> str:
@@ -88,5 +95,5 @@ def limits() -> dict[str, Any]:
     """Return what nginx has to hold requests and browsers to, as it is set for production."""
     environ = deployment.variables()
     names = ("MAX_BODY_BYTES", "HSTS_SECONDS", "HSTS_SUBDOMAINS")
-    keys = {key.name: key for key in deployment.KEYS if key.name in names}
-    return {name.lower(): key.value(environ.get(name) or None, "production") for name, key in keys.items()}
+    chosen = {key.name: key for key in keys.known(()) if key.name in names}
+    return {name.lower(): key.value(environ.get(name) or None, "production") for name, key in chosen.items()}
