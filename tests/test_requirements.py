@@ -32,6 +32,13 @@ def test_every_package_has_one_version_and_its_hashes(folder: str) -> None:
     assert [name for name, rest in found.items() if not re.search(r"--hash=sha256:[0-9a-f]{64}", rest)] == []
 
 
+def test_no_package_has_another_version_for_another_python() -> None:
+    """A Pipfile has room for one: `pipenv install -r requirements.txt` left a package out that had two."""
+    names = [found["name"].lower() for found in PIN.finditer((ROOT / "requirements.txt").read_text())]
+
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_what_is_asked_for_is_pinned(folder: str) -> None:
     assert named(ROOT / folder / "requirements.in") - pins(ROOT / folder / "requirements.txt").keys() == set()
