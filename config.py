@@ -177,7 +177,7 @@ KEYS = (
     Key("DATABASE_TIMEOUT_SECONDS", integer(1, 600), 5, "how long to wait for a connection or a lock, in seconds"),
     Key(
         "DATABASE_STATEMENT_SECONDS",
-        _integer(0, 3600),
+        integer(0, 3600),
         10,
         "how long a request waits for one statement, in seconds, before it is answered with 503; 0 for ever",
     ),

@@ -25,6 +25,7 @@ rotating = Lazy("core.rotation.rotating")
 
 #: So are backups.
 backups = Lazy("core.backups")
+
 #: The files of a deployment, and what they are rendered for.
 deploy = Lazy("core.deploy.render")
 deployments = Lazy("core.deploy.values")

@@ -31,7 +31,8 @@ from core import modules
 ROOT = Path(__file__).parent.parent
 KEYS = keys.known(modules.load(settings.INSTALLED_APPS))
 FOR_USERS = ("README.md", "docs/accounts.md", "docs/api.md", "docs/modules.md", "docs/writing-apis.md")
-DOCUMENTS = [ROOT / name for name in (*FOR_USERS, "CONTRIBUTING.md", "docs/backups.md", "docs/design.md", "docs/security.md")]
+FOR_OTHERS = ("CONTRIBUTING.md", "docs/backups.md", "docs/deploy-files.md", "docs/design.md", "docs/security.md")
+DOCUMENTS = [ROOT / name for name in (*FOR_USERS, *FOR_OTHERS)]
 SHOWN = {"app.accounts", "app.example", "app.api", "app.events", "app.history", "app.jsonrpc", "app.apidocs"}
 WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="this document shows the demos")
 pytestmark = pytest.mark.usefixtures("curl")
