@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 from flask import flash
+from flask import g
 from flask import redirect
 from flask import render_template
 from flask import request
@@ -19,6 +20,8 @@ import config as deployment
 from services import db
 
 from . import drivers
+from . import revisions
+from .access import ANONYMOUS
 from .access import PUBLIC
 from .http import errors
 from .http.policies import access
@@ -41,11 +44,13 @@ def answer(error: DBAPIError) -> Any:
     if not drivers.is_behind(error) or errors.wants_problem():
         return errors.answer_database(error)
     logger.error("a table or a column is missing", exc_info=error)
-    with db.engine.connect() as connection:
-        waiting = migrations.pending(connection)
     back = request.full_path.rstrip("?") if request.method == "GET" else "/"
     cause = getattr(error, "orig", error)
-    return render_template("development/behind.html", revisions=waiting, error=cause, back=back), 500
+    # Who is asking may be what cannot be looked up.
+    g.setdefault("identity", ANONYMOUS)
+    distance = revisions.measure()
+    page = render_template("development/behind.html", distance=distance, error=cause, back=back)
+    return page, 500 if distance.is_none else 503, {"Cache-Control": "no-store"}
 
 
 # Only in development, where only this machine is answered.

@@ -58,7 +58,7 @@ def is_lost(error: sqlalchemy.exc.DBAPIError) -> bool:
 
 
 def is_behind(error: sqlalchemy.exc.DBAPIError) -> bool:
-    """Return whether a statement names a table or a column that the database does not have."""
+    """Return whether a statement names a table, a column or a type that the database does not have."""
     state, number = codes(error.orig)
     in_words = re.match(r"no such (table|column)|table \S+ has no column", str(error.orig))
-    return state in ("42P01", "42703") or number in (1146, 1054) or in_words is not None
+    return state in ("42P01", "42703", "42704") or number in (1146, 1054) or in_words is not None

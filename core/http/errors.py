@@ -29,6 +29,8 @@ from services import request_id
 
 from .. import drivers
 from .. import exceptions
+from .. import inventory
+from .. import revisions
 from .. import security_log
 from ..access import ANONYMOUS
 from ..access import PUBLIC
@@ -51,6 +53,9 @@ logger = logging.getLogger(__name__)
 
 #: After so many seconds a caller may come back when the database was away.
 RETRY_AFTER_SECONDS = 2
+
+#: The same while the site is being upgraded.
+UPGRADE_SECONDS = 10
 
 
 def init_app(app: Flask) -> None:
@@ -89,7 +94,7 @@ def answer_problem(error: exceptions.VerbError | ValidationError | Refusal) -> A
 
 
 def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
-    """Answer 503 while the database is unreachable or busy; other database errors are bugs: 500."""
+    """Answer 503 while the database is unreachable, busy or out of step; other database errors are bugs: 500."""
     db.session.rollback()
     return answer(describe(error))
 
@@ -129,6 +134,8 @@ def describe(error: Exception) -> Problem:
             return Problem(kind, "Somebody else has changed it since it was read.")
         case sqlalchemy.exc.SQLAlchemyError() if drivers.is_transient(error):
             return _describe_database(error)
+        case sqlalchemy.exc.DBAPIError() if drivers.is_behind(error):
+            return _describe_missing(error)
     raise error
 
 
@@ -141,6 +148,23 @@ def _describe_database(error: sqlalchemy.exc.SQLAlchemyError) -> Problem:
         return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
     logger.warning("the database did not answer: %s", cause)
     return Problem(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
+
+
+def _describe_missing(error: sqlalchemy.exc.DBAPIError) -> Problem:
+    """Say that the site is being upgraded, if that is why a table or a column is missing; else it is a bug."""
+    try:
+        distance = revisions.measure()
+        is_cause = not distance.is_none and bool(inventory.lacking(current_app))
+    except sqlalchemy.exc.SQLAlchemyError as lost:
+        return describe(lost)
+    if not is_cause:
+        raise error
+    cause = str(error.orig).splitlines()[0]
+    logger.error("code and database are out of step: %s %s (%s)", distance, distance.cure, cause)
+    detail = "The site is being upgraded."
+    if current_app.config["APP_ENV"] == "development":
+        detail = f"{distance} {distance.cure}"
+    return Problem(KINDS["unavailable"], detail, headers={"Retry-After": str(UPGRADE_SECONDS)})
 
 
 def _describe_http(error: HTTPException) -> Problem:
@@ -201,7 +225,7 @@ def _page(problem: Problem) -> Response:
     by_field: dict[str, list[str]] = {}
     for path, message in problem.listed():
         by_field.setdefault(field_name(path), []).append(message)
-    if kind is KINDS["unavailable"]:
+    if kind.status == 503:
         # Who is asking cannot be looked up either, and the page must not try.
         g.setdefault("identity", ANONYMOUS)
     try:

@@ -20,9 +20,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 
 from services import NAMING_CONVENTION
-from services import Base
 from services import db
 
+from .. import inventory
 from .. import modules
 from ..http.idempotency import idempotency_keys
 from ..modules import Module
@@ -115,26 +115,7 @@ class Autogenerate:
     @cached_property
     def owners(self) -> dict[str, str]:
         """The label of the installed module, or ``core``, that declares each table."""
-        owners = dict(CORE_TABLES)
-        for module in self.installed:
-            for metadata in modules.metadatas(module):
-                if metadata is not db.metadata:
-                    owners = dict.fromkeys((table.name for table in metadata.tables.values()), module.label) | owners
-        strangers = set()
-        for mapper in Base.registry.mappers:
-            table, home = mapper.local_table, mapper.class_.__module__
-            homes = [module for module in self.installed if f"{home}.".startswith(f"{module.name}.")]
-            if not isinstance(table, sa.Table):
-                continue
-            if homes:
-                owners[table.name] = max(homes, key=lambda module: len(module.name)).label
-            else:
-                strangers.add(table.name)
-        for table in db.metadata.tables.values():
-            label = longest_prefix(table.name, self.labels)
-            if label and table.name not in strangers:
-                owners.setdefault(table.name, label)
-        return owners
+        return inventory.owners(self.installed, CORE_TABLES)
 
     @cached_property
     def recorded(self) -> dict[str, str]:
@@ -152,7 +133,7 @@ class Autogenerate:
         """
         if table in self.recorded:
             return self.recorded[table]
-        return longest_prefix(table, self.labels | set(self.recorded.values()))
+        return inventory.longest_prefix(table, self.labels | set(self.recorded.values()))
 
     def _made_by(self, script: ops.MigrationScript) -> dict[str, str]:
         made = script.upgrade_ops.ops if script.upgrade_ops is not None else []
@@ -238,11 +219,6 @@ def _leave_indexes_to_their_table(steps: ops.OpContainer) -> None:
         if not (isinstance(op, ops.ModifyTableOps) and op.table_name in dropped)
         or not all(isinstance(step, ops.DropIndexOp) for step in op.ops)
     ]
-
-
-def longest_prefix(table: str, labels: set[str]) -> str | None:
-    """Return the label that ``<label>_<noun>`` begins with; of ``api`` and ``api_keys`` the longer."""
-    return max((label for label in labels if table.startswith(f"{label}_")), key=len, default=None)
 
 
 def _is_check(script: ops.MigrationScript) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 
 import settings
 from config import ROOT
+from core import revisions
 from core.http.idempotency import idempotency_keys
 from core.migrations import commands
 from services import Base
@@ -183,6 +184,7 @@ def write_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     shutil.copy(ROOT / "alembic.ini", tmp_path)
     shutil.copy(ROOT / "alembic" / "env.py", tmp_path / "alembic")
     monkeypatch.setattr(commands, "ROOT", tmp_path)
+    monkeypatch.setattr(revisions, "ROOT", tmp_path)
 
     def write(upgrade: str) -> None:
         versions.joinpath("one.py").write_text(REVISION.format(upgrade=upgrade))

@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
+from core import migrations
 from services import db
 from tests import forms
 from tests.core import desk
@@ -312,8 +313,9 @@ def behind(
 def test_database_behind_shows_a_button_that_works(behind: Callable[..., FlaskClient], engine_name: str) -> None:
     client = behind(engine_name, APP_ENV="development")
     answer = client.get("/jobs")
-    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert "The database is behind" in shown(answer.text)
+    assert "1 revision has not been run: one" in shown(answer.text)
     assert client.post("/_development/upgrade").status_code == 400
     prefix = {"SCRIPT_NAME": "/shop"}
     done = client.post("/_development/upgrade", data=forms.read(answer.text), environ_overrides=prefix)
@@ -325,16 +327,23 @@ def test_database_behind_shows_a_button_that_works(behind: Callable[..., FlaskCl
 
 def test_database_behind_is_a_problem_for_programs(behind: Callable[..., FlaskClient]) -> None:
     answer = behind("sqlite", APP_ENV="development").get("/jobs", headers={"Accept": "application/json"})
-    assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert answer.json["detail"] == "1 revision is not run: one. alembic upgrade head"
 
 
-def test_database_behind_is_nobodys_business_elsewhere(behind: Callable[..., FlaskClient]) -> None:
-    client = behind("sqlite")
+def test_database_behind_is_an_upgrade_elsewhere(
+    behind: Callable[..., FlaskClient], engine_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = behind(engine_name)
     answer = client.get("/jobs")
-    assert answer.status_code == 500
-    assert "Something went wrong here" in answer.text
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "The site is being upgraded." in answer.text
+    assert "alembic" not in answer.text
     assert "jobs_odd_job" not in answer.text
+    assert "1 revision is not run: one. alembic upgrade head (" in caplog.text
     assert client.post("/_development/upgrade").status_code == 404
+    migrations.upgrade(client.application.config["SQLALCHEMY_DATABASE_URI"])
+    assert client.get("/jobs").status_code == 200
 
 
 def test_fault_of_a_statement_is_no_missing_migration(

@@ -1,0 +1,146 @@
+"""Where the code and the database are in the history of migrations, told without alembic.
+
+It is asked each second by whoever watches a site, and when a statement has failed: alembic alone would be a fifth
+of a process. What ``alembic/versions`` says is read once; of the database it takes one question.
+"""
+
+import ast
+import functools
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+import config as deployment
+
+from . import cursors
+from . import drivers
+
+#: The folder with ``alembic/``.
+ROOT = deployment.ROOT
+
+#: What brings the database to where the code is.
+UPGRADE = "alembic upgrade head"
+
+#: Each revision, with those that it needs.
+History = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far the database is from the code.
+
+    :param heads: where the code is
+    :param applied: where the database is; empty if no revision was ever run
+    :param waiting: the revisions that the database needs, as far as they are known, oldest first
+    :param unknown: where the database is that this code knows nothing of: newer code has brought it there
+    """
+
+    heads: tuple[str, ...]
+    applied: tuple[str, ...]
+    waiting: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def is_none(self) -> bool:
+        """Return whether code and database go together."""
+        return not self.waiting and not self.unknown
+
+    @property
+    def is_behind(self) -> bool:
+        """Return whether the database needs revisions that this code has."""
+        return bool(self.waiting) and not self.unknown
+
+    def __str__(self) -> str:
+        """Return the distance in a sentence."""
+        if self.unknown:
+            return f"The database is at revision {', '.join(self.unknown)}, which alembic/versions does not have."
+        if not self.waiting:
+            return "The database is at the newest revision."
+        count = len(self.waiting)
+        return f"{count} revision{' is' if count == 1 else 's are'} not run: {', '.join(self.waiting)}."
+
+    @property
+    def cure(self) -> str:
+        """Return the exact command, for whoever runs the site; empty if there is nothing to do."""
+        if self.unknown:
+            back = " ".join(self.heads) or "base"
+            return f"Deploy the code that brought it there, or take it back with that code: alembic downgrade {back}"
+        return UPGRADE if self.waiting else ""
+
+
+def measure() -> Distance:
+    """Ask the database how far it is from the code; a transaction of nobody's is touched.
+
+    :raises sqlalchemy.exc.DBAPIError: if it does not answer
+    """
+    history = _history(ROOT / "alembic" / "versions")
+    heads = tuple(sorted(history.keys() - frozenset().union(*history.values())))
+    applied = tuple(sorted(_applied()))
+    unknown = tuple(one for one in applied if one not in history)
+    if applied == heads:
+        return Distance(heads, applied, (), ())
+    done = set(_with_all_before(history, applied))
+    waiting = () if unknown else tuple(one for one in _with_all_before(history, heads) if one not in done)
+    return Distance(heads, applied, waiting, unknown)
+
+
+def _applied() -> list[str]:
+    try:
+        return [str(row[0]) for row in cursors.read_tuples("SELECT version_num FROM alembic_version")]
+    except DBAPIError as error:
+        if drivers.is_behind(error):
+            return []
+        raise
+
+
+def _with_all_before(history: History, revisions: Iterable[str]) -> Iterator[str]:
+    """Yield revisions and all that they need, each after what it needs."""
+    seen: set[str] = set()
+    stack = [(one, False) for one in sorted(revisions, reverse=True)]
+    while stack:
+        one, is_ready = stack.pop()
+        if is_ready:
+            yield one
+        elif one not in seen and one in history:
+            seen.add(one)
+            stack += [(one, True), *((needed, False) for needed in sorted(history[one], reverse=True))]
+
+
+# --- what the files say -------------------------------------------------------------------------
+
+_NAMES = {"revision", "down_revision", "depends_on"}
+
+
+def _history(folder: Path) -> History:
+    return _read_history(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_history(folder: Path, changed_at: int) -> History:
+    # When the folder was changed is only a part of the key: other files, another history.
+    found: dict[str, frozenset[str]] = {}
+    for path in sorted(folder.glob("*.py")):
+        names = _constants(path.read_text(encoding="utf-8"))
+        if "revision" in names:
+            needed = {*_words(names.get("down_revision")), *_words(names.get("depends_on"))}
+            found[str(names["revision"])] = frozenset(needed)
+    return found
+
+
+def _constants(text: str) -> dict[str, Any]:
+    """Return what a revision says of its place in the history."""
+    found = {}
+    for node in ast.parse(text).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name) and target.id in _NAMES:
+            found[target.id] = ast.literal_eval(node.value) if node.value else None
+    return found
+
+
+def _words(value: Any) -> Iterable[str]:
+    return () if value is None else (value,) if isinstance(value, str) else value

@@ -1,0 +1,165 @@
+"""Where code and database are, told as alembic tells it; and what the models miss."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from flask import Flask
+from sqlalchemy.engine import URL
+
+from core import inventory
+from core import migrations
+from core import revisions
+from services import db
+
+MODELS = """
+    from sqlalchemy.orm import Mapped, mapped_column
+    from services import db
+
+    class Box(db.Model):
+        __tablename__ = "attic_box"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        label: Mapped[str | None]
+"""
+INIT = """
+    import sqlalchemy as sa
+    from flask import Blueprint
+    from core import cursors
+    from core.http.apis import mark_api
+    from services import db
+    from .models import Box
+
+    bp = Blueprint("attic", __name__)
+    api = Blueprint("attic_api", __name__, url_prefix="/attic/api")
+    mark_api(api)
+
+    @api.get("/entities")
+    def entities():
+        return str(db.session.scalars(sa.select(Box)).all())
+
+    @api.post("/entities")
+    def add():
+        db.session.add(Box(label="a"))
+        db.session.flush()
+        return "added"
+
+    @api.get("/cursors")
+    def by_hand():
+        return str(cursors.read("SELECT label FROM attic_box"))
+
+    @bp.get("/attic")
+    def page():
+        return str(db.session.scalars(sa.select(Box)).all())
+
+    @api.get("/misspelt")
+    def misspelt():
+        return str(cursors.read("SELECT labell FROM attic_box"))
+"""
+MAKE = "op.create_table('attic_box', sa.Column('id', sa.Integer, primary_key=True), sa.Column('{column}', sa.{type}))"
+
+
+@pytest.fixture
+def attic(
+    make_app: Callable[..., Flask],
+    write_module: Callable[..., str],
+    write_revision: Callable[[str], None],
+    new_database: Callable[[str], URL],
+    engine_name: str,
+) -> Flask:
+    """An application whose history and models agree, on an empty database."""
+    write_revision(MAKE.format(column="label", type="String(80)"))
+    return make_app(new_database(engine_name), [write_module("attic", init=INIT, models=MODELS)])
+
+
+def execute(app: Flask, *statements: str) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement))
+
+
+def test_distance_is_what_alembic_says(new_database: Callable[[str], URL], make_app: Callable[..., Flask]) -> None:
+    """On the platform's own history, however long it is."""
+    history = [script.revision for script in ScriptDirectory.from_config(migrations.make_config()).walk_revisions()]
+    url = new_database("sqlite")
+    app = make_app(url)
+    for applied in (None, history[-1], history[len(history) // 2], history[0]):
+        if applied is not None:
+            migrations.upgrade(url, applied)
+        with app.app_context(), db.engine.connect() as connection:
+            distance = revisions.measure()
+            assert list(distance.waiting) == migrations.pending(connection)
+            assert distance.is_none == (applied == history[0])
+            assert distance.cure == ("" if distance.is_none else "alembic upgrade head")
+            assert bool(inventory.lacking(app)) != distance.is_none
+
+
+def test_history_that_grows_is_read_anew(attic: Flask, tmp_path: Path) -> None:
+    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+    with attic.app_context():
+        assert revisions.measure().is_none
+        text = (tmp_path / "alembic" / "versions" / "one.py").read_text()
+        later = text.replace('"one"', '"two"').replace("None", '("one",)')
+        (tmp_path / "alembic" / "versions" / "two.py").write_text(later)
+        assert revisions.measure() == revisions.Distance(("two",), ("one",), ("two",), ())
+
+
+@pytest.mark.parametrize("path", ["entities", "cursors"])
+def test_reading_a_table_that_waits_for_its_revision_is_an_upgrade(attic: Flask, path: str) -> None:
+    answer = attic.test_client().get(f"/attic/api/{path}")
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert (answer.json["type"], answer.json["detail"]) == ("/problems/unavailable", "The site is being upgraded.")
+    assert answer.headers["Retry-After"] == "10"
+
+
+def test_writing_is_too_and_works_after_it(attic: Flask) -> None:
+    client = attic.test_client()
+    assert client.post("/attic/api/entities").status_code == 503
+    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+    assert client.post("/attic/api/entities").status_code == 200
+
+
+def test_newer_database_without_a_column_is_an_upgrade(attic: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+    execute(attic, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
+    client = attic.test_client()
+    assert [client.get("/attic/api/cursors").status_code, client.post("/attic/api/entities").status_code] == [503, 503]
+    assert "The database is at revision newer" in caplog.text
+    assert "alembic downgrade one" in caplog.text
+
+
+def test_newer_database_is_explained_in_development(attic: Flask, make_app: Callable[..., Flask]) -> None:
+    url = attic.config["SQLALCHEMY_DATABASE_URI"]
+    migrations.upgrade(url)
+    execute(attic, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
+    answer = make_app(url, ["attic"], APP_ENV="development").test_client().get("/attic")
+    assert answer.status_code == 503
+    assert "<pre>alembic downgrade one</pre>" in answer.text
+
+
+def test_misspelt_statement_stays_a_fault(attic: Flask) -> None:
+    client = attic.test_client()
+    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+    assert client.get("/attic/api/misspelt").status_code == 500
+    # Also where the database is elsewhere, and has all that the models need.
+    execute(attic, "UPDATE alembic_version SET version_num = 'newer'")
+    assert client.get("/attic/api/misspelt").status_code == 500
+    assert client.get("/attic/api/entities").status_code == 200
+
+
+def test_what_is_missing_is_told_by_module(attic: Flask) -> None:
+    with attic.app_context():
+        assert inventory.lacking(attic) == {"attic": ["attic_box"]}
+    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+    with attic.app_context():
+        assert inventory.lacking(attic) == inventory.demanding(attic) == {}
+    execute(attic, "ALTER TABLE attic_box DROP COLUMN label", "ALTER TABLE attic_box ADD note VARCHAR(9) DEFAULT 'x'")
+    with attic.app_context():
+        assert (inventory.lacking(attic), inventory.demanding(attic)) == ({"attic": ["attic_box.label"]}, {})
+
+
+def test_column_that_newer_code_must_fill_is_known(attic: Flask, engine_name: str) -> None:
+    execute(attic, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, label VARCHAR(80), owner VARCHAR(9) NOT NULL)")
+    with attic.app_context():
+        assert inventory.demanding(attic) == {"attic": ["attic_box.owner"]}
