@@ -3,6 +3,7 @@
 #: The modules, each below what it may import: a module may use only those listed above it.
 INSTALLED_APPS = [
     "app.home",
+    "app.health",
     "app.accounts",
     "app.example",
     "app.api",

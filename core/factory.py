@@ -32,6 +32,7 @@ from .http import cors
 from .http import deprecation
 from .http import errors
 from .http import headers
+from .http import hosts
 from .http import limits
 from .http import policies
 from .http import redirects
@@ -53,6 +54,7 @@ class Application(Flask):
 
     def wsgi_app(self, environ: dict[str, Any], start_response: headers.StartResponse) -> Any:
         """Answer a request, with all headers that an answer must have."""
+        hosts.trust(self, environ)
         return super().wsgi_app(environ, headers.completing(self, environ, start_response))
 
     def raise_routing_exception(self, request: Request) -> NoReturn:  # type: ignore[override]
@@ -119,6 +121,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     deprecation.init_app(app)
     cors.init_app(app)
     headers.init_app(app)
+    hosts.init_app(app)
     menu.init_app(app)
     cli.init_app(app)
     signals.app_ready.send(app)

@@ -6,13 +6,22 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Stands between an application and its database, and can be cut."""
+    """Stands between an application and its database, can be cut, and can hold back what is said."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
         self.port = 0
+        self.flows = threading.Event()
+        self.flows.set()
         self.restore()
+
+    def freeze(self) -> None:
+        """Let both sides believe that the other is there, and thinks."""
+        self.flows.clear()
+
+    def thaw(self) -> None:
+        self.flows.set()
 
     def restore(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", self.port))
@@ -20,6 +29,7 @@ class Proxy:
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def cut(self) -> None:
+        self.thaw()
         with suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
@@ -44,6 +54,7 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
+                self.flows.wait()
                 sink.sendall(data)
         except OSError:
             pass

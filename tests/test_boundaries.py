@@ -40,8 +40,19 @@ CORE_PACKAGES = {
 }
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {
-    *("cursors", "declarations", "doors", "drivers", "exceptions", "faults", "guards", "inventory", "lazy"),
-    *("models", "modules", "placeholders", "progress", "revisions", "schemas", "security_log", "signals", "words"),
+    *("cursors", "declarations", "doors", "drivers", "exceptions", "faults", "guards", "health", "inventory"),
+    *(
+        "lazy",
+        "models",
+        "modules",
+        "placeholders",
+        "progress",
+        "revisions",
+        "schemas",
+        "security_log",
+        "signals",
+        "words",
+    ),
 }
 #: Files of the core that put it together; nothing beneath may import them.
 CORE_TOP = {

@@ -30,7 +30,8 @@ from core import modules
 
 ROOT = Path(__file__).parent.parent
 KEYS = keys.known(modules.load(settings.INSTALLED_APPS))
-FOR_USERS = ("README.md", "docs/accounts.md", "docs/api.md", "docs/modules.md", "docs/writing-apis.md")
+_DOCS = ("accounts", "api", "modules", "operations", "writing-apis")
+FOR_USERS = ("README.md", *(f"docs/{name}.md" for name in _DOCS))
 FOR_OTHERS = ("CONTRIBUTING.md", "docs/backups.md", "docs/deploy-files.md", "docs/design.md", "docs/security.md")
 DOCUMENTS = [ROOT / name for name in (*FOR_USERS, *FOR_OTHERS)]
 SHOWN = {"app.accounts", "app.example", "app.api", "app.events", "app.history", "app.jsonrpc", "app.apidocs"}
@@ -176,6 +177,7 @@ def _without(text: str, heading: str) -> str:
         ["CONTRIBUTING.md"],
         pytest.param(["docs/accounts.md"], marks=WITH_DEMOS),
         pytest.param(["docs/api.md"], marks=WITH_DEMOS),
+        pytest.param(["docs/operations.md"], marks=WITH_DEMOS),
         # The second goes on with the library of the first.
         pytest.param(["docs/modules.md", "docs/writing-apis.md"], marks=WITH_DEMOS),
     ],

@@ -1,0 +1,12 @@
+"""Health: whether the site works, for load balancers, monitors and people."""
+
+from flask import Blueprint
+
+from core.access import PUBLIC
+from core.http.policies import restrict
+
+bp = Blueprint("health", __name__, url_prefix="/health", template_folder="templates")
+restrict(bp, PUBLIC)
+
+from . import examination
+from . import routes

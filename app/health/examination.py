@@ -1,0 +1,223 @@
+"""Make the checks of all modules, each in a thread of its own: one that hangs does not keep the answer waiting.
+
+What was found counts for a second, so that who asks often costs no more, and who asks at the same time waits for
+the same answer. A check that has not come back is not started again at once: threads and connections would pile up.
+"""
+
+import inspect
+import logging
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError
+from dataclasses import dataclass
+from dataclasses import field
+from threading import Lock
+from threading import Thread
+from typing import Any
+
+from flask import Flask
+from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.health import Terms
+from core.health import Unwell
+from core.modules import ModuleError
+from core.modules import offers
+from core.signals import app_ready
+
+logger = logging.getLogger(__name__)
+
+PASS = "pass"
+WARN = "warn"
+FAIL = "fail"
+
+_LINES = {
+    PASS: (logging.INFO, "is well again"),
+    WARN: (logging.WARNING, "is restricted"),
+    FAIL: (logging.ERROR, "fails"),
+}
+
+#: Seconds for which an answer counts.
+FRESH_SECONDS = 1.0
+
+#: A check that has not come back is tried anew after so many seconds, then after twice as many, and so on: it may
+#: wait on a connection whose other end is gone for good.
+AGAIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    :param name: ``accounts.session_store``
+    :param rule: what should be so
+    """
+
+    name: str
+    rule: str
+    function: Callable[[], Any]
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check has found.
+
+    :param outcome: ``pass``, ``warn`` or ``fail``
+    :param message: for those who may know; empty if all is well
+    :param parts: what is missing, by module
+    """
+
+    check: Check
+    outcome: str
+    milliseconds: float
+    message: str = ""
+    cure: str = ""
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What all checks have found, in the order of the modules."""
+
+    results: Sequence[Result]
+    made_at: float
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether requests should be sent here."""
+        return all(result.outcome != FAIL for result in self.results)
+
+    def failed(self, name: str) -> bool:
+        """Return whether one check has failed."""
+        return any(result.check.name == name and result.outcome == FAIL for result in self.results)
+
+
+class Examiner:
+    """Makes the checks of one application."""
+
+    def __init__(self, app: Flask, checks: Sequence[Check]) -> None:
+        self.app = app
+        self.checks = checks
+        self.trials = {check.name: _Trial(app, check) for check in checks}
+        self._lock = Lock()
+        self._report = Report([], -AGAIN_SECONDS)
+        self._outcomes: dict[str, str] = {}
+
+    def report(self) -> Report:
+        """Return what is found, or was within the last second."""
+        with self._lock:
+            if time.monotonic() - self._report.made_at >= FRESH_SECONDS:
+                self._report = self._examine()
+            return self._report
+
+    def _examine(self) -> Report:
+        for trial in self.trials.values():
+            trial.start()
+        results = [self.trials[check.name].result() for check in self.checks]
+        for result in results:
+            self._log(result)
+        return Report(results, time.monotonic())
+
+    def _log(self, result: Result) -> None:
+        """Say once that something has begun to fail, and once that it is over."""
+        name = result.check.name
+        if result.outcome == self._outcomes.get(name, PASS):
+            return
+        self._outcomes[name] = result.outcome
+        level, words = _LINES[result.outcome]
+        # No colon after the name: what follows "session_store:" would be filtered as a secret.
+        logger.log(level, "%s %s. %s %s", name, words, result.message, result.cure)
+
+
+class _Trial:
+    """One check as it is being made; it may outlive several reports."""
+
+    def __init__(self, app: Flask, check: Check) -> None:
+        self.app = app
+        self.check = check
+        self.future: Future[Any] = Future()
+        self.future.cancel()
+        self.started = 0.0
+        #: How often it was started in vain.
+        self.hung = 0
+
+    def start(self) -> None:
+        """Begin, unless the last time is not over yet."""
+        moment = time.monotonic()
+        if not self.future.done():
+            if moment - self.started < AGAIN_SECONDS * 2**self.hung:
+                return
+            self.hung += 1
+        else:
+            self.hung = 0
+        self.started = moment
+        self.future = future = Future()
+        Thread(target=self._run, args=(future,), name=f"health {self.check.name}", daemon=True).start()
+
+    def _run(self, future: "Future[Any]") -> None:
+        try:
+            with self.app.app_context():
+                future.set_result((self.check.function(), time.monotonic()))
+        except BaseException as error:
+            future.set_exception(error)
+
+    def result(self) -> Result:
+        """Return what comes back within the time limit."""
+        failed = FAIL if self.check.terms.essential else WARN
+        limit = self.check.terms.seconds
+        try:
+            remark, ended = self.future.result(max(0.0, self.started + limit - time.monotonic()))
+        except Unwell as error:
+            return self._result(failed, str(error), error.cure, error.parts)
+        except Exception as error:
+            hangs = isinstance(error, TimeoutError) and not self.future.done()
+            return self._result(failed, f"No answer within {limit:g} seconds." if hangs else _describe(error))
+        taken = (ended - self.started) * 1000
+        return Result(self.check, WARN if remark else PASS, taken, str(remark or ""))
+
+    def _result(
+        self, outcome: str, message: str, cure: str = "", parts: Mapping[str, Sequence[str]] | None = None
+    ) -> Result:
+        return Result(self.check, outcome, (time.monotonic() - self.started) * 1000, message, cure, parts or {})
+
+
+def _describe(error: Exception) -> str:
+    """Return an error in a line, without the statement and what was bound to it."""
+    cause = getattr(error, "orig", None) or error if isinstance(error, SQLAlchemyError) else error
+    lines = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {lines[0]}" if lines else type(cause).__name__
+
+
+# --- which there are ----------------------------------------------------------------------------
+
+
+@app_ready.connect
+def collect(app: Flask) -> None:
+    """Find the checks of an application that has this module."""
+    if "health" in app.blueprints:
+        app.extensions["health"] = Examiner(app, list(_checks(app)))
+
+
+def examiner() -> Examiner:
+    """Return what makes the checks of the current application."""
+    found: Examiner = current_app.extensions["health"]
+    return found
+
+
+def _checks(app: Flask) -> Iterator[Check]:
+    for module, file in offers(app, "health"):
+        for name, function in vars(file).items():
+            is_own = inspect.isfunction(function) and function.__module__ == file.__name__
+            if not is_own or name.startswith("_"):
+                continue
+            if inspect.signature(function).parameters:
+                raise ModuleError(
+                    f"{file.__name__}.{name} takes parameters: a check takes none. If it is no check, call it _{name}."
+                )
+            rule = " ".join((inspect.getdoc(function) or name).partition("\n\n")[0].split())
+            yield Check(f"{module.label}.{name}", rule, function, getattr(function, "health", Terms()))

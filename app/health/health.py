@@ -1,0 +1,91 @@
+"""What every site needs: its database, at the revision of the code, and room to write."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+
+from core import cursors
+from core import inventory
+from core import revisions
+from core.health import Unwell
+from core.health import check
+from core.lazy import Lazy
+from core.revisions import Distance
+from services import db
+
+redis = Lazy("redis")
+
+#: Seconds that Redis may take.
+REDIS_SECONDS = 0.5
+
+#: Where there is less room, it is told; and where there is next to none, a database there cannot be written.
+LOW_BYTES = 200 * 1024**2
+LEAST_BYTES = 20 * 1024**2
+
+#: Whether the tables are what the models say is looked at again after so many seconds.
+TABLES_SECONDS = 60.0
+
+
+def database() -> None:
+    """The database answers."""
+    cursors.read_tuples("SELECT 1")
+
+
+def schema() -> str | None:
+    """The database is at the revision of this code."""
+    distance = revisions.measure()
+    if distance.is_none:
+        missing = _missing_at_head(distance)
+        if missing:
+            places = ", ".join(place for module in missing.values() for place in module)
+            return f"All revisions are run, and no revision makes {places}."
+        return None
+    missing = inventory.lacking(current_app)
+    if distance.unknown and current_app.config["HEALTH_DATABASE_AHEAD"] == "allow":
+        missing = missing or inventory.demanding(current_app)
+        if not missing:
+            return str(distance)
+    if distance.unknown:
+        raise Unwell(f"{distance} {distance.cure}", "Deploy the code that goes with the database.", missing)
+    raise Unwell(str(distance), distance.cure, missing)
+
+
+def _missing_at_head(distance: Distance) -> dict[str, list[str]]:
+    """Return what no revision has made; the catalogue is not read each second for it."""
+    known = current_app.extensions.setdefault("health_tables", {})
+    found: tuple[float, dict[str, list[str]]] | None = known.get(distance.applied)
+    if found is None or time.monotonic() - found[0] > TABLES_SECONDS:
+        known.clear()
+        found = known[distance.applied] = (time.monotonic(), inventory.lacking(current_app))
+    return found[1]
+
+
+def disk() -> str | None:
+    """There is room to write."""
+    folders = [Path(current_app.instance_path)]
+    if cursors.engine_name() == "sqlite" and db.engine.url.database not in (None, "", ":memory:"):
+        folders.append(Path(str(db.engine.url.database)).parent)
+    for folder in reversed(folders):
+        place = next(one for one in (folder, *folder.parents) if one.exists())
+        free = shutil.disk_usage(place).free
+        if free < LEAST_BYTES and len(folders) == 2:
+            raise Unwell(f"{place} has {free:,} bytes left.", "Make room on the disk.")
+        if free < LOW_BYTES:
+            return f"{place} has {free:,} bytes left."
+    return None
+
+
+@check(seconds=1, essential=False)
+def counters() -> None:
+    """Redis answers, where one is set: limits are counted by all processes together."""
+    url = current_app.config["REDIS_URL"]
+    if not url:
+        return
+    client: Any = current_app.extensions.get("health_redis")
+    if client is None:
+        waits = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+        client = current_app.extensions["health_redis"] = redis.Redis.from_url(url, **waits)
+    client.ping()

@@ -1,0 +1,63 @@
+"""What a module's ``health.py`` is written with: functions that try, now, whether something works.
+
+.. code-block:: python
+
+    @check(seconds=0.5, essential=False)
+    def warehouse():
+        \"\"\"The warehouse answers.\"\"\"
+        if not warehouse.ping():
+            raise Unwell("The warehouse at 10.0.0.7 does not answer.", cure="Start the warehouse.")
+
+A plain function is a check as well. Whoever collects them (``app.health``) calls each in a thread of its own,
+in the application's context, and waits no longer than its time limit.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from typing import TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+#: Seconds that a check may take, and the most that one may ask for: whoever asks wants an answer within three.
+SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a function is a check.
+
+    :param seconds: that it may take
+    :param essential: whether the site is not ready while it fails; else that is only told
+    """
+
+    seconds: float = SECONDS
+    essential: bool = True
+
+
+def check(*, seconds: float = SECONDS, essential: bool = True) -> Callable[[Function], Function]:
+    """Return a decorator that sets the terms of a check; see :class:`Terms`."""
+    if not 0 < seconds <= SECONDS:
+        raise ValueError(f"A check takes more than 0 and at most {SECONDS} seconds, not {seconds}.")
+
+    def decorate(function: Function) -> Function:
+        function.health = Terms(seconds, essential)  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+class Unwell(Exception):
+    """Something does not work.
+
+    :param message: what is wrong, for those who may know: it may name hosts, paths and versions
+    :param cure: what to do, in a few words that everybody may read
+    :param parts: what is missing, by module; everybody is told the names of the modules, and no more
+    """
+
+    def __init__(self, message: str, cure: str = "", parts: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__(message)
+        self.cure = cure
+        self.parts = parts or {}

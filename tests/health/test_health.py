@@ -1,0 +1,360 @@
+"""Alive and ready: what a load balancer is told, and what only those who run the site."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+from werkzeug.test import TestResponse
+
+from core import migrations
+from core.access import Identity
+from core.access import tell
+from core.modules import ModuleError
+from services import db
+from tests.proxies import Proxy
+
+READY = "/health/ready"
+
+#: Seconds within which a load balancer wants to know.
+PATIENCE = 3.0
+
+
+@pytest.fixture
+def proxied(
+    make_app: Callable[..., Flask], platform: Callable[[str], URL]
+) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
+    """Put a proxy before the platform's database."""
+    proxies = []
+
+    def make(engine_name: str) -> tuple[Flask, Proxy]:
+        url = platform(engine_name)
+        proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
+        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port)), proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.cut()
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every answer be made anew."""
+    monkeypatch.setattr("app.health.examination.FRESH_SECONDS", 0.0)
+
+
+def checks(answer: TestResponse) -> dict[str, Any]:
+    return {check["name"]: check for check in answer.json["checks"]}
+
+
+def refused(answer: TestResponse, *failed: str) -> dict[str, Any]:
+    """Hold an answer to the contract of a site that is not ready."""
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (answer.json["type"], answer.json["ready"]) == ("/problems/unavailable", False)
+    found = checks(answer)
+    assert [name for name, check in found.items() if check["result"] == "fail"] == [*failed]
+    return found
+
+
+# --- a site that is well ------------------------------------------------------------------------
+
+
+def test_site_that_is_well_is_ready(client: FlaskClient) -> None:
+    answer = client.get(READY)
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json["ready"] is True
+    results = {"name", "result"}
+    assert all(check.keys() == results and check["result"] == "pass" for check in answer.json["checks"])
+    assert {"health.database", "health.schema", "health.disk", "accounts.session_store"} <= checks(answer).keys()
+
+
+def test_browser_gets_a_page(visitor: FlaskClient) -> None:
+    answer = visitor.get(READY, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert "The site is ready" in answer.text
+    assert "The database answers." in answer.text
+    assert " ms" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/health/live", READY])
+def test_only_reading_is_served(visitor: FlaskClient, path: str) -> None:
+    head = visitor.head(path)
+    assert (head.status_code, head.data) == (200, b"")
+    assert visitor.put(path).status_code == 405
+    assert visitor.get(f"{path}/x").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/health/live", READY])
+def test_any_name_is_answered_and_no_other_page(make_app: Callable[..., Flask], path: str) -> None:
+    client = make_app(TRUSTED_HOSTS=[".example.org"]).test_client()
+    for host in ("10.0.0.7:8000", "evil.example.com", ""):
+        assert client.get(path, headers={"Host": host}).status_code == 200
+        assert client.get("/", headers={"Host": host}).status_code == 400
+
+
+def test_development_answers_its_own_machine_only(make_app: Callable[..., Flask]) -> None:
+    client = make_app(APP_ENV="development").test_client()
+    assert client.get(READY, headers={"Host": "evil.example.com"}).status_code == 400
+
+
+def test_asking_often_costs_one_examination_a_second(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    made: list[float] = []
+    report = app.extensions["health"]
+    examine, report._examine = report._examine, lambda: made.append(time.monotonic()) or examine()
+    threads = [threading.Thread(target=app.test_client().get, args=(READY,)) for _ in range(8)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) <= 1 + (time.monotonic() - began)
+
+
+# --- a database that is away --------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_database_that_is_away(proxied: Any, engine_name: str, caplog: pytest.LogCaptureFixture) -> None:
+    app, proxy = proxied(engine_name)
+    client = app.test_client()
+    # The browser of somebody who has signed in: who it is cannot be looked up either.
+    client.set_cookie("session", "something")
+    assert client.get(READY).status_code == 200
+    proxy.cut()
+    began = time.monotonic()
+    found = refused(client.get(READY), "health.database", "health.schema")
+    assert found["accounts.session_store"] == {"name": "accounts.session_store", "result": "warn"}
+    page = client.get(READY, headers={"Accept": "text/html"})
+    assert (page.status_code, page.mimetype) == (503, "text/html")
+    assert "127.0.0.1" not in page.text
+    assert time.monotonic() - began < PATIENCE
+    assert client.get("/health/live").status_code == 200
+    lines = [record.getMessage() for record in caplog.records if record.name == "app.health.examination"]
+    assert len([line for line in lines if line.startswith("health.database fails. ")]) == 1
+    proxy.restore()
+    assert client.get(READY).status_code == 200
+    assert "health.database is well again." in caplog.text
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_database_that_is_frozen(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+    client = app.test_client()
+    assert client.get(READY).status_code == 200
+    threads = threading.active_count()
+    proxy.freeze()
+    for patience in (PATIENCE, 0.5, 0.5):
+        began = time.monotonic()
+        refused(client.get(READY), "health.database", "health.schema")
+        assert time.monotonic() - began < patience
+    assert threading.active_count() <= threads + 3
+    assert client.get("/health/live").status_code == 200
+    proxy.thaw()
+    ends = time.monotonic() + 30
+    while client.get(READY).status_code != 200 and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert client.get(READY).status_code == 200
+
+
+# --- code and database out of step --------------------------------------------------------------
+
+
+@pytest.fixture
+def empty(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+    """The platform on a database without a table."""
+    return make_app(new_database(engine_name))
+
+
+def execute(app: Flask, statement: str) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.text(statement))
+
+
+@pytest.mark.usefixtures("fresh")
+def test_database_without_tables_gets_the_command(empty: Flask) -> None:
+    client = empty.test_client()
+    answer = client.get(READY)
+    schema = refused(answer, "health.schema")["health.schema"]
+    assert schema["cure"] == "alembic upgrade head"
+    assert "alembic upgrade head" in answer.json["detail"]
+    # Which modules miss something, and not what.
+    assert schema["modules"]["app.accounts"] == "fail"
+    assert "accounts_user" not in answer.text
+    page = client.get(READY, headers={"Accept": "text/html"})
+    assert '<pre class="my-2">alembic upgrade head</pre>' in page.text
+    migrations.upgrade(empty.config["SQLALCHEMY_DATABASE_URI"])
+    assert client.get(READY).status_code == 200
+
+
+@pytest.mark.usefixtures("fresh")
+def test_database_of_newer_code_is_refused(
+    make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
+) -> None:
+    url = new_database(engine_name)
+    migrations.upgrade(url)
+    app = make_app(url)
+    execute(app, "UPDATE alembic_version SET version_num = 'newer'")
+    answer = app.test_client().get(READY)
+    assert refused(answer, "health.schema")["health.schema"]["cure"].startswith("Deploy the code")
+    assert "newer" not in answer.text
+    lenient = make_app(url, HEALTH_DATABASE_AHEAD="allow").test_client()
+    assert checks(lenient.get(READY))["health.schema"]["result"] == "warn"
+    # A row cannot be added by code that does not know of a column that must be filled.
+    execute(app, "DROP TABLE accounts_user_role")
+    execute(app, "CREATE TABLE accounts_user_role (user_id INTEGER, role_id INTEGER, since INTEGER NOT NULL)")
+    schema = refused(lenient.get(READY), "health.schema")["health.schema"]
+    assert schema["modules"] == {"app.accounts": "fail"}
+
+
+def test_table_that_no_revision_makes_is_told(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.inventory.lacking", lambda app: {"app.shop": ["shop_order"]})
+    schema = checks(site.test_client().get(READY))["health.schema"]
+    assert schema == {"name": "health.schema", "result": "warn"}
+
+
+# --- who sees what ------------------------------------------------------------------------------
+
+
+def test_details_are_for_whoever_has_the_permission(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    for permissions, names in ((set(), set()), ({"health.details.read"}, {"rule", "milliseconds"})):
+        who = Identity("1", "Ann", frozenset(permissions), via="session")
+        tell(app, lambda who=who: who)
+        answer = app.test_client().get(READY)
+        assert checks(answer)["health.database"].keys() - {"name", "result"} == names
+
+
+def test_developer_sees_everything_and_has_a_button(
+    make_app: Callable[..., Flask], new_database: Callable[[str], URL]
+) -> None:
+    client = make_app(new_database("sqlite"), APP_ENV="development").test_client()
+    found = checks(client.get(READY))["health.schema"]
+    assert "accounts_user" in found["modules"]["app.accounts"]
+    assert "revisions are not run: " in found["message"]
+    assert "Run alembic upgrade head" in client.get(READY, headers={"Accept": "text/html"}).text
+
+
+# --- disk and Redis -----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize(("free", "result"), [(10**10, "pass"), (10**8, "warn"), (10**6, "fail")])
+def test_disk_that_is_full(
+    site: Flask, monkeypatch: pytest.MonkeyPatch, free: int, result: str, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+    answer = site.test_client().get(READY)
+    assert checks(answer)["health.disk"]["result"] == result
+    assert answer.status_code == (503 if result == "fail" else 200)
+    assert str(free) not in answer.text.replace(",", "")
+
+
+@pytest.mark.usefixtures("fresh")
+def test_redis_that_is_away_is_told_and_the_site_stays(
+    make_app: Callable[..., Flask], start_redis: Callable[..., Any]
+) -> None:
+    server = start_redis()
+    url = server.url.render_as_string()
+    client = make_app(REDIS_URL=url, SESSION_STORE="redis").test_client()
+    assert {check["result"] for check in client.get(READY).json["checks"]} == {"pass"}
+    server.stop()
+    answer = client.get(READY)
+    assert answer.status_code == 200
+    results = {name for name, check in checks(answer).items() if check["result"] == "warn"}
+    assert results == {"health.counters", "accounts.session_store"}
+
+
+# --- what modules offer -------------------------------------------------------------------------
+
+INIT = """
+    from flask import Blueprint
+    bp = Blueprint("depot", __name__)
+"""
+HEALTH = '''
+    import time
+    from core.health import Unwell, check
+
+    def well():
+        """All is well."""
+
+    def told():
+        return "Only three pallets are left."
+
+    @check(essential=False)
+    def optional():
+        raise Unwell("The scales at 10.0.0.7 are off.", cure="Switch the scales on.")
+
+    def needed():
+        raise KeyError("s3cret")
+
+    @check(seconds=0.2)
+    def slow():
+        time.sleep(1)
+
+    def _no_check(number):
+        raise AssertionError
+
+    lines = 3
+'''
+
+
+@pytest.fixture
+def depot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """Write a module with this ``health.py``."""
+
+    def write(health: str) -> list[str]:
+        folder = tmp_path / "depot_module"
+        folder.mkdir()
+        (folder / "__init__.py").write_text("\n".join(line[4:] for line in INIT.splitlines()))
+        (folder / "health.py").write_text("\n".join(line[4:] for line in health.splitlines()))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        for name in ("depot_module", "depot_module.health"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        return ["app.health", "depot_module"]
+
+    return write
+
+
+def test_functions_of_a_module_are_checks(make_app: Callable[..., Flask], depot: Callable[[str], list[str]]) -> None:
+    answer = make_app(None, depot(HEALTH)).test_client().get(READY)
+    found = refused(answer, "depot_module.needed", "depot_module.slow")
+    results = {name.partition(".")[2]: check["result"] for name, check in found.items() if "depot" in name}
+    assert results == {"well": "pass", "told": "warn", "optional": "warn", "needed": "fail", "slow": "fail"}
+    assert found["depot_module.optional"]["cure"] == "Switch the scales on."
+    assert not any(secret in answer.text for secret in ("10.0.0.7", "s3cret", "pallets"))
+
+
+def test_check_with_parameters_fails_at_start(
+    make_app: Callable[..., Flask], depot: Callable[[str], list[str]]
+) -> None:
+    with pytest.raises(ModuleError, match=r"depot_module\.health\.weigh takes parameters"):
+        make_app(None, depot("    def weigh(scale):\n        pass\n"))
+
+
+def test_command_tells_everything(make_app: Callable[..., Flask], depot: Callable[[str], list[str]]) -> None:
+    ran = make_app(None, depot(HEALTH)).test_cli_runner().invoke(args=["health", "check"])
+    assert ran.exit_code == 1
+    assert "fail  depot_module.needed      KeyError: 's3cret'" in ran.output
+    assert "The scales at 10.0.0.7 are off.\n      Cure: Switch the scales on." in ran.output
+    assert "pass  depot_module.well        All is well." in ran.output
+
+
+def test_command_of_a_site_that_is_well(site: Flask) -> None:
+    ran = site.test_cli_runner().invoke(args=["health", "check", "--json"])
+    assert ran.exit_code == 0
+    assert '"ready": true' in ran.output
