@@ -34,6 +34,7 @@ from .http import errors
 from .http import headers
 from .http import hosts
 from .http import limits
+from .http import maintenance
 from .http import policies
 from .http import redirects
 from .http.json import StrictJSONProvider
@@ -122,6 +123,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     cors.init_app(app)
     headers.init_app(app)
     hosts.init_app(app)
+    maintenance.init_app(app)
     menu.init_app(app)
     cli.init_app(app)
     signals.app_ready.send(app)

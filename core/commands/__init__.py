@@ -7,10 +7,11 @@ from .access import access
 from .db import db
 from .deploy import deploy
 from .doctor import doctor
+from .maintenance import maintenance
 from .prepare import prepare
 from .secret import secret
 
 #: In the order of their names; ``flask --help`` sorts them anyway.
-COMMANDS = (access, db, deploy, doctor, prepare, secret)
+COMMANDS = (access, db, deploy, doctor, maintenance, prepare, secret)
 
 __all__ = ["COMMANDS", "doctor", "prepare", "secret"]

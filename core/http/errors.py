@@ -38,6 +38,7 @@ from ..access import identity
 from .apis import is_api_path
 from .challenges import challenge
 from .json import dump_bytes
+from .maintenance import stays_open
 from .policies import access
 from .problems import BY_STATUS
 from .problems import KINDS
@@ -251,6 +252,7 @@ def flatten(messages: Mapping[Any, Any], path: Path = ()) -> list[tuple[Path, st
 
 
 @access(PUBLIC)
+@stays_open()
 def show_kind(name: str) -> str:
     """Show what a problem's ``type`` means."""
     return render_template("problem.html", kind=KINDS.get(name) or abort(404))

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
+from config import ROOT
 from config import Key
 from config import boolean
 from config import integer
@@ -32,6 +33,13 @@ def origins(text: str) -> list[str]:
         if parts and parts[2] and int(parts[2]) == _PORTS[parts[1]]:
             raise ValueError(f"browsers leave the port of {origin!r} out: write {origin.rpartition(':')[0]}")
     return found
+
+
+def project_path(text: str) -> str:
+    """Read a path, which does not follow the current folder."""
+    if "\0" in text or not (ROOT / text).name:
+        raise ValueError("write the path of a file")
+    return str(ROOT / text)
 
 
 def redis_url(text: str) -> str:
@@ -73,4 +81,11 @@ KEYS = (
         is_secret=True,
     ),
     Key("RATE_LIMITS", boolean, True, "whether the limits of the APIs count; false for a load test"),
+    Key(
+        "MAINTENANCE_FILE",
+        project_path,
+        "instance/maintenance.json",
+        "the file that closes the site while it is there (`flask maintenance on`); in a folder that several machines "
+        "share, all of them",
+    ),
 )

@@ -1,0 +1,106 @@
+"""``flask maintenance``: close the site, and open it again (:mod:`core.maintenance`)."""
+
+from datetime import UTC
+from datetime import datetime
+from datetime import time
+from datetime import timedelta
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from .. import maintenance as closing
+from ..http.maintenance import HEADER
+from ..http.maintenance import PARAMETER
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment that is to come: ``22:30``, ``2026-11-21T22:30`` or with a zone; without one, this machine's."""
+
+    name = "moment"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read it."""
+        now = datetime.now().astimezone()
+        try:
+            found = _read(str(value), now)
+        except ValueError:
+            self.fail(f"{value!r} is no moment: write 22:30, 2026-11-21T22:30 or 2026-11-21T22:30+01:00.", param, ctx)
+        if found <= now:
+            self.fail(f"{value!r} is over.", param, ctx)
+        return found
+
+
+def _read(text: str, now: datetime) -> datetime:
+    if "-" in text:
+        return datetime.fromisoformat(text).astimezone()
+    found = datetime.combine(now.date(), time.fromisoformat(text)).astimezone()
+    return found if found > now else datetime.combine(now.date() + timedelta(days=1), found.time()).astimezone()
+
+
+@click.group()
+def maintenance() -> None:
+    """Close the site for maintenance, and open it again."""
+
+
+@maintenance.command()
+@click.option("--message", help=f"What visitors are told; at most {closing.LONGEST_MESSAGE} characters.")
+@click.option("--minutes", type=click.IntRange(1, 60 * 24 * 30), help="How long it takes.")
+@click.option("--until", type=Moment(), help="When it is over: 22:30, or 2026-11-21T22:30.")
+@click.option("--bypass", is_flag=True, help="Print a link that lets you pass.")
+@with_appcontext
+def on(message: str | None, minutes: int | None, until: datetime | None, bypass: bool) -> None:
+    """Close the site: 503 for all but health and files. Given again, it changes what is given."""
+    if minutes is not None and until is not None:
+        raise click.UsageError("Give --minutes or --until, not both.")
+    message = None if message is None else " ".join(message.split())
+    if message is not None and len(message) > closing.LONGEST_MESSAGE:
+        raise click.UsageError(f"The message has {len(message)} characters: {closing.LONGEST_MESSAGE} is the most.")
+    if minutes is not None:
+        until = datetime.now(UTC) + timedelta(minutes=minutes)
+    path = current_app.config["MAINTENANCE_FILE"]
+    try:
+        found, token = closing.begin(path, message, until, bypass)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error
+    click.echo(f"The site is closed. Visitors read: {found.text}")
+    if token:
+        click.echo("This link lets a browser pass until the site is open again (any address of the site will do):")
+        click.echo(f"{_site()}/?{PARAMETER}={token}")
+        click.echo(f"Programs send the header\n{HEADER}: {token}")
+
+
+@maintenance.command()
+@with_appcontext
+def off() -> None:
+    """Open the site again; links that let somebody pass are worth nothing from now on."""
+    path = current_app.config["MAINTENANCE_FILE"]
+    try:
+        was_closed = closing.end(path)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be removed: {error.strerror}.") from error
+    click.echo("The site is open." if was_closed else "The site was open already.")
+
+
+@maintenance.command()
+@with_appcontext
+def status() -> None:
+    """Say whether the site is closed."""
+    found = closing.current(current_app.config["MAINTENANCE_FILE"])
+    if found is None:
+        click.echo("The site is open.")
+        return
+    click.echo(f"The site is closed since {found.since:%Y-%m-%d %H:%M} UTC. Visitors read: {found.text}")
+    left = found.seconds_left()
+    if left is not None and left < 0:
+        click.echo("That is over. Open it with `flask maintenance off`, or say how much longer it takes.")
+    click.echo("A link lets somebody pass." if found.bypass else "Nobody passes; `--bypass` makes a link.")
+
+
+def _site() -> str:
+    """Return where the site is, as far as its configuration tells."""
+    config = current_app.config
+    if config["APP_ENV"] != "production":
+        return f"http://localhost:{config['PORT']}"
+    named = [host for host in config["TRUSTED_HOSTS"] or () if not host.startswith(".")]
+    return f"{config['PREFERRED_URL_SCHEME']}://{named[0] if named else 'SITE'}"

@@ -1,0 +1,123 @@
+"""While the site is closed for maintenance: 503 for everybody, but for whoever has the link that lets them pass.
+
+Files, and what declares ``@stays_open()`` (health, what a problem means), are served. The link is any address of
+the site with ``?bypass_token=…``: a browser gets a cookie for it, and is sent to the address without. Programs send
+the header ``X-Maintenance-Bypass``.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from flask import Flask
+from flask import Response
+from flask import current_app
+from flask import g
+from flask import request
+from itsdangerous import BadSignature
+from itsdangerous import Signer
+
+from .. import maintenance
+from ..access import ANONYMOUS
+from ..declarations import View
+from ..declarations import declared
+from ..declarations import declaring
+from ..maintenance import Maintenance
+from .problems import KINDS
+from .problems import Problem
+from .problems import Refusal
+from .redirects import safe_next
+
+#: A parameter of any address, and a header for programs.
+PARAMETER = "bypass_token"
+HEADER = "X-Maintenance-Bypass"
+
+#: Seconds after which a caller may come back where nobody has said how long it takes; and where it takes longer.
+USUAL_SECONDS = 120
+OVERDUE_SECONDS = 30
+
+
+def stays_open() -> Callable[[View], View]:
+    """Return a decorator for a view that is served during maintenance."""
+    return declaring("stays_open", True)
+
+
+def init_app(app: Flask) -> None:
+    """Look before each request whether the site is closed; its endpoints are known by now."""
+    app.extensions["stays_open"] = {endpoint for endpoint, _ in declared(app, "stays_open")}
+    # After what is wrong with the request itself, and before any form token or sign-in is asked for.
+    app.before_request_funcs.setdefault(None, []).insert(1, partial(refuse, app.config["MAINTENANCE_FILE"]))
+    app.jinja_env.globals["maintenance"] = passed
+
+
+def refuse(path: str) -> Response | None:
+    """Refuse a request while the site is closed; it costs a look at a file that is not there."""
+    found = maintenance.current(path)
+    if found is None or _is_open():
+        return None
+    token = request.args.get(PARAMETER)
+    if token is not None and _lets_pass(found, token):
+        return _enter(found)
+    if _lets_pass(found, request.headers.get(HEADER)) or _has_cookie(found):
+        g.maintenance = found
+        return None
+    # Who is asking can perhaps not be looked up.
+    g.identity = ANONYMOUS
+    left = found.seconds_left()
+    seconds = USUAL_SECONDS if left is None else max(left, OVERDUE_SECONDS)
+    raise Refusal(Problem(KINDS["maintenance"], found.text, headers={"Retry-After": str(seconds)}))
+
+
+def passed() -> Maintenance | None:
+    """Return the maintenance that this request was let through; templates tell whoever passes."""
+    found: Maintenance | None = g.get("maintenance")
+    return found
+
+
+def _is_open() -> bool:
+    endpoint = request.endpoint or ""
+    # A page of another site asks first whether it may ask, and could not read the refusal of that.
+    is_preflight = request.method == "OPTIONS"
+    return is_preflight or endpoint.rpartition(".")[2] == "static" or endpoint in current_app.extensions["stays_open"]
+
+
+# --- who passes ---------------------------------------------------------------------------------
+
+
+def _lets_pass(found: Maintenance, token: str | None) -> bool:
+    return bool(found.bypass and token) and hmac.compare_digest(found.bypass, maintenance.digest(token or ""))
+
+
+def _enter(found: Maintenance) -> Response:
+    """Let a browser pass until it is over, and take the token out of its address line."""
+    query = "&".join(part for part in request.query_string.decode().split("&") if not part.startswith(PARAMETER))
+    url = safe_next(f"{quote(request.path)}{'?' if query else ''}{query}", "/")
+    response = Response(status=303, headers={"Location": f"{request.script_root}{url}", "Cache-Control": "no-store"})
+    is_https = current_app.config["HTTPS"]
+    value = _signer().sign(found.id).decode()
+    response.set_cookie(_cookie_name(), value, secure=is_https, httponly=True, samesite="Lax")
+    return response
+
+
+def _has_cookie(found: Maintenance) -> bool:
+    value = request.cookies.get(_cookie_name())
+    if not value or not found.bypass:
+        return False
+    try:
+        return hmac.compare_digest(_signer().unsign(value).decode(), found.id)
+    except BadSignature:
+        return False
+
+
+def _cookie_name() -> str:
+    return "__Host-maintenance" if current_app.config["HTTPS"] else "maintenance"
+
+
+def _signer() -> Signer:
+    config: Any = current_app.config
+    # The last one signs.
+    keys = [*config["SECRET_KEY_FALLBACKS"], config["SECRET_KEY"]]
+    return Signer(keys, salt="maintenance", key_derivation="hmac", digest_method=hashlib.sha256)
