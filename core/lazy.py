@@ -29,3 +29,6 @@ backups = Lazy("core.backups")
 #: The files of a deployment, and what they are rendered for.
 deploy = Lazy("core.deploy.render")
 deployments = Lazy("core.deploy.values")
+
+#: What `flask about` shows.
+about = Lazy("core.about")

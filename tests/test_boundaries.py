@@ -42,11 +42,11 @@ CORE_PACKAGES = {
 CORE_SHARED = {
     *("cursors", "declarations", "doors", "drivers", "exceptions", "faults", "guards", "health", "inventory"),
     *("lazy", "maintenance", "models", "modules", "placeholders", "progress", "revisions", "schemas"),
-    *("security_log", "signals", "words"),
+    *("security_log", "signals", "threads", "words"),
 }
 #: Files of the core that put it together; nothing beneath may import them.
 CORE_TOP = {
-    *("__init__", "factory", "cli", "commands", "deadlines", "deploy"),
+    *("__init__", "about", "factory", "cli", "commands", "deadlines", "deploy"),
     *("development", "doctor", "keys", "layout", "menu"),
 }
 OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests"}

@@ -16,13 +16,13 @@ from concurrent.futures import TimeoutError
 from dataclasses import dataclass
 from dataclasses import field
 from threading import Lock
-from threading import Thread
 from typing import Any
 
 from flask import Flask
 from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from core import threads
 from core.health import Terms
 from core.health import Unwell
 from core.modules import ModuleError
@@ -156,15 +156,11 @@ class _Trial:
         else:
             self.hung = 0
         self.started = moment
-        self.future = future = Future()
-        Thread(target=self._run, args=(future,), name=f"health {self.check.name}", daemon=True).start()
+        self.future = threads.begin(self._run, f"health {self.check.name}")
 
-    def _run(self, future: "Future[Any]") -> None:
-        try:
-            with self.app.app_context():
-                future.set_result((self.check.function(), time.monotonic()))
-        except BaseException as error:
-            future.set_exception(error)
+    def _run(self) -> tuple[Any, float]:
+        with self.app.app_context():
+            return self.check.function(), time.monotonic()
 
     def result(self) -> Result:
         """Return what comes back within the time limit."""

@@ -3,6 +3,7 @@
 :data:`COMMANDS` is the list; a module's commands are found in its ``cli.py`` (:mod:`core.cli`).
 """
 
+from .about import about
 from .access import access
 from .db import db
 from .deploy import deploy
@@ -12,6 +13,6 @@ from .prepare import prepare
 from .secret import secret
 
 #: In the order of their names; ``flask --help`` sorts them anyway.
-COMMANDS = (access, db, deploy, doctor, maintenance, prepare, secret)
+COMMANDS = (about, access, db, deploy, doctor, maintenance, prepare, secret)
 
 __all__ = ["COMMANDS", "doctor", "prepare", "secret"]

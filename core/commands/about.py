@@ -1,0 +1,15 @@
+"""``flask about``: what this deployment is (:mod:`core.about`)."""
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from ..lazy import about as overview
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print an object for programs.")
+@with_appcontext
+def about(as_json: bool) -> None:
+    """Show what this deployment is made of, and how it is set: versions, database, modules, configuration."""
+    overview.show(current_app._get_current_object(), as_json=as_json)  # type: ignore[attr-defined]
