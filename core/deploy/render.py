@@ -42,6 +42,7 @@ FILES = {
     "backup.service": "server/etc/systemd/system/{name}-backup.service",
     "backup.timer": "server/etc/systemd/system/{name}-backup.timer",
     "tmpfiles.conf": "server/etc/tmpfiles.d/{name}.conf",
+    "command": "server/usr/local/sbin/{name}",
     "nginx.conf": "server/etc/nginx/sites-available/{name}",
     "unknown-hosts.conf": "server/etc/nginx/sites-available/unknown-hosts",
     "logrotate": "server/etc/logrotate.d/{name}",
@@ -175,6 +176,7 @@ def _put(path: Path, text: str, *, check: bool) -> str:
     # Whole or not at all: a unit of half a file would be taken for one.
     new = path.with_name(f"{path.name}.new")
     new.write_bytes(data)
+    new.chmod(0o755 if text.startswith("#!") else 0o644)
     new.replace(path)
     return WRITTEN
 
