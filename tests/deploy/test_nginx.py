@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -265,25 +266,47 @@ def test_page_of_nginx_is_seen_by_nobody_who_asks_for_it(down: Front) -> None:
     assert down.ask("/-/down.html").status == 404
 
 
-def test_reading_is_tried_once_more_and_writing_is_not(down: Front) -> None:
+@contextlib.contextmanager
+def answering(front: Front, answer: bytes) -> Iterator[list[bytes]]:
+    """Stand in for the application, with one answer to everything; gives what was asked."""
     asked: list[bytes] = []
 
-    def hang_up(server: socket.socket) -> None:
+    def serve(server: socket.socket) -> None:
         while True:
             try:
                 connection, _ = server.accept()
             except OSError:
                 return
             with connection:
-                asked.append(connection.recv(65536).partition(b" ")[0])
+                asked.append(connection.recv(65536))
+                connection.sendall(answer)
 
-    with socket.create_server(("127.0.0.1", down.upstream)) as server:
-        threading.Thread(target=hang_up, args=(server,), daemon=True).start()
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            assert down.ask("/", method=method, body=b"" if method == "GET" else b"{}").status == 503
+    with socket.create_server(("127.0.0.1", front.upstream)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield asked
         server.shutdown(socket.SHUT_RDWR)
 
-    assert asked == [b"GET", b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"]
+
+def test_reading_is_tried_once_more_and_writing_is_not(down: Front) -> None:
+    with answering(down, b"") as asked:
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            assert down.ask("/", method=method, body=b"" if method == "GET" else b"{}").status == 503
+
+    assert [one.partition(b" ")[0] for one in asked] == [b"GET", b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"]
+
+
+def test_etag_of_what_was_compressed_still_matches(down: Front) -> None:
+    body = b'"' + b"a" * 2000 + b'"'
+    head = b'HTTP/1.1 200 OK\r\nETag: "3.ab"\r\nContent-Type: application/json\r\nConnection: close\r\n'
+    with answering(down, head + b"Content-Length: %d\r\n\r\n" % len(body) + body) as asked:
+        packed = down.ask("/", {"Accept-Encoding": "gzip"}).headers["etag"]
+        for tag in (packed, '"3.ab"', '"1", "2"', "*"):
+            down.ask("/", {"If-Match": tag}, "PUT", b"{}")
+        down.ask("/", method="PUT", body=b"{}")
+
+    assert packed == 'W/"3.ab"'
+    sent = [re.search(rb"\r\nIf-Match: ([^\r]*)", one) for one in asked]
+    assert [found and found[1] for found in sent] == [None, b'"3.ab"', b'"3.ab"', b'"1", "2"', b"*", None]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
