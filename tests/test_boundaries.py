@@ -36,7 +36,6 @@ CORE_PACKAGES = {
     "migrations": {"fields", "crud", "http"},
     "rotation": set(),
     "backups": {"migrations"},
-    "deploy": {"access", "http"},
 }
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {
