@@ -143,38 +143,54 @@ class _Trial:
         self.future: Future[Any] = Future()
         self.future.cancel()
         self.started = 0.0
-        #: How often it was started in vain.
+        #: Whether it took too long the last time: nobody waits for it then, the next report tells what came of it.
+        self.is_slow = False
+        #: How often it was started while the last one had not come back.
         self.hung = 0
 
     def start(self) -> None:
-        """Begin, unless the last time is not over yet."""
-        moment = time.monotonic()
+        """Begin, unless the last time is not over yet, or not told yet."""
         if not self.future.done():
-            if moment - self.started < AGAIN_SECONDS * 2**self.hung:
-                return
-            self.hung += 1
-        else:
-            self.hung = 0
-        self.started = moment
+            if time.monotonic() - self.started >= AGAIN_SECONDS * 2**self.hung:
+                self.hung += 1
+                self._begin()
+        elif not self.is_slow or time.monotonic() - self.started > AGAIN_SECONDS:
+            self.is_slow = False
+            self._begin()
+
+    def _begin(self) -> None:
+        self.started = time.monotonic()
         self.future = threads.begin(self._run, f"health {self.check.name}")
 
     def _run(self) -> tuple[Any, float]:
-        with self.app.app_context():
+        # As in a request, whose limits for statements hold then, and which on SQLite only reads.
+        with self.app.test_request_context("/"):
             return self.check.function(), time.monotonic()
 
     def result(self) -> Result:
         """Return what comes back within the time limit."""
         failed = FAIL if self.check.terms.essential else WARN
         limit = self.check.terms.seconds
+        patience = 0.0 if self.is_slow else max(0.0, self.started + limit - time.monotonic())
         try:
-            remark, ended = self.future.result(max(0.0, self.started + limit - time.monotonic()))
-        except Unwell as error:
-            return self._result(failed, str(error), error.cure, error.parts)
+            remark, ended = self.future.result(patience)
         except Exception as error:
-            hangs = isinstance(error, TimeoutError) and not self.future.done()
-            return self._result(failed, f"No answer within {limit:g} seconds." if hangs else _describe(error))
+            if isinstance(error, TimeoutError) and not self.future.done():
+                self.is_slow = True
+                return self._result(failed, f"No answer within {limit:g} seconds.")
+            found = self._failure(failed, error)
+            if self.is_slow:
+                self._begin()
+            return found
+        self.is_slow = False
+        self.hung = 0
         taken = (ended - self.started) * 1000
         return Result(self.check, WARN if remark else PASS, taken, str(remark or ""))
+
+    def _failure(self, outcome: str, error: Exception) -> Result:
+        if isinstance(error, Unwell):
+            return self._result(outcome, str(error), error.cure, error.parts)
+        return self._result(outcome, _describe(error))
 
     def _result(
         self, outcome: str, message: str, cure: str = "", parts: Mapping[str, Sequence[str]] | None = None
