@@ -52,7 +52,7 @@ def missing(request: pytest.FixtureRequest) -> Callable[[object, str], None]:
 def both_sites(rendered: Path, render: Callable[..., Result], tmp_path: Path) -> Path:
     """Return the configuration of an nginx with two sites, and the one for unknown hosts."""
     other = tmp_path / "other"
-    assert render(other, "--name", "second-site", "--domain", "c.example.org", "--rate", "0").exit_code == 0
+    assert render(other, "--name", "second-site", "--domain", "c.example.org", "--rate", "0", "--no-tls").exit_code == 0
     make_certificate(tmp_path)
     (tmp_path / "sites").mkdir()
     folder = "server/etc/nginx/sites-available"
