@@ -185,6 +185,26 @@ def ask(address: str) -> int:
             return int(connection.recv(4096).split()[1])
 
 
+def test_a_command_has_the_surroundings_of_the_service(rendered: Path, tmp_path: Path) -> None:
+    """systemd-run stands in for itself: what it is asked for is what the unit says."""
+    (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "systemd-run").chmod(0o755)
+    script = rendered / "server/usr/local/sbin/andamio"
+
+    ran = run(script, "flask", "accounts", "two words", env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+
+    unit = (rendered / UNITS / "andamio.service").read_text().splitlines()
+    asked = ran.stdout.splitlines()
+    assert asked[-3:] == ["/srv/andamio/.venv/bin/flask", "accounts", "two words"]
+    for option, line in (("--uid=", "User="), ("--gid=", "Group="), ("--working-directory=", "WorkingDirectory=")):
+        (value,) = (one.removeprefix(option) for one in asked if one.startswith(option))
+        assert f"{line}{value}" in unit
+    for line in ("EnvironmentFile=/etc/andamio/env", "UMask=0027"):
+        assert line in unit
+        assert f"--property={line}" in asked
+    assert run(script).returncode == 2
+
+
 # --- the rest -----------------------------------------------------------------------------------
 
 
