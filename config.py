@@ -182,6 +182,13 @@ KEYS = (
         "how long a request waits for one statement, in seconds, before it is answered with 503; 0 for ever",
     ),
     Key(
+        "DATABASE_COMMENTS",
+        one_of("none", "route", "request"),
+        "none",
+        "whether statements say what they are for, in the database's own logs: `route`, `request` (with the request's "
+        "id too, so that none is prepared twice), or `none`",
+    ),
+    Key(
         "TRUSTED_HOSTS",
         words,
         {"development": LOOPBACK, "testing": LOOPBACK},
@@ -390,6 +397,7 @@ def _for_flask(values: Mapping[str, Any], url: URL) -> dict[str, Any]:
     return {
         **{name: values[name] for name in ("APP_ENV", "SECRET_KEY_FALLBACKS", "TRUSTED_HOSTS", "HTTPS")},
         **{name: values[name] for name in ("PROXY_HOPS", "LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT")},
+        "DATABASE_COMMENTS": values["DATABASE_COMMENTS"],
         "SECRET_KEY": values["SECRET_KEY"] or _local_secret(),
         "MAX_CONTENT_LENGTH": values["MAX_BODY_BYTES"],
         "MAX_FORM_MEMORY_SIZE": values["MAX_BODY_BYTES"],

@@ -37,6 +37,7 @@ from sqlalchemy.exc import DBAPIError
 from services import db
 
 from . import drivers
+from . import execution
 from .models import UtcDateTime
 from .placeholders import translate
 
@@ -125,19 +126,25 @@ class Cursor:
         self._engine = engine
         self._raw = raw
         #: What ran last, for the error's message.
-        self.last: tuple[str | None, Any] = (None, None)
+        self.last: tuple[Any, Any] = (None, None)
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> "Cursor":
         """Run a statement."""
         self.last = _bound(self._engine, sql, values)
-        self._raw.execute(*self.last)
+        if isinstance(self._raw, _Observed):
+            self._raw.execute(*self.last)
+        else:
+            execution.execute(self._engine, self._raw, *self.last)
         return self
 
     def executemany(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> "Cursor":
         """Run a statement once for each mapping of values; :attr:`rowcount` is of all."""
         if rows:
             self.last = (_bound(self._engine, sql, rows[0])[0], rows)
-            self._raw.executemany(*self.last)
+            if isinstance(self._raw, _Observed):
+                self._raw.executemany(*self.last)
+            else:
+                execution.execute_many(self._raw, *self.last)
         return self
 
     @property
@@ -238,7 +245,7 @@ def _run(engine: Engine, sql: str, parameters: Any, take: Callable[[Any], Result
         if autocommit:
             driver.autocommit = True
         cursor = driver.cursor()
-        cursor.execute(sql, parameters)
+        execution.execute(engine, cursor, sql, parameters)
         found = take(cursor)
         cursor.close()
         if autocommit:

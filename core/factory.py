@@ -22,6 +22,7 @@ import settings
 from . import cli
 from . import deadlines
 from . import development
+from . import execution
 from . import keys
 from . import layout
 from . import menu
@@ -108,6 +109,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     app.before_request(check_environ)
     services.init_app(app)
     deadlines.init_app(app)
+    execution.init_app(app)
     apis.init_app(app)
     errors.init_app(app)
     policies.init_app(app)
