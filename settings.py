@@ -8,6 +8,7 @@ INSTALLED_APPS = [
     "app.example",
     "app.api",
     "app.events",
+    "app.monitoring",
     "app.history",
     "app.jsonrpc",
     "app.apidocs",

@@ -1,0 +1,52 @@
+"""The metrics as Prometheus reads them, for whoever knows the token."""
+
+import hmac
+
+from flask import Blueprint
+from flask import Response
+from flask import current_app
+from flask import g
+from flask import request
+
+from core.access import Identity
+from core.access import permission
+from core.http.apis import mark_api
+from core.http.policies import access
+
+from . import exposition
+
+READ = permission("monitoring.metric.read")
+
+#: Who sends ``METRICS_TOKEN``, and in development whoever is at this machine.
+COLLECTOR = Identity("metrics", "Metrics", READ.permissions, READ.permissions, via="token")
+
+metrics = Blueprint("metrics", __name__, url_prefix="/metrics")
+mark_api(metrics)
+
+
+@metrics.url_value_preprocessor
+def know_collector(endpoint: str | None, values: object) -> None:
+    """Know the collector by its token, before anybody looks for that in a database that may be away."""
+    if _sends_token() or _is_developer():
+        g.identity = COLLECTOR
+
+
+@metrics.get("")
+@access(READ)
+def read() -> Response:
+    """Answer with all metrics of this service on this machine."""
+    body, content_type = exposition.encode(current_app.config["APP_ENV"], request.headers.get("Accept", ""))
+    return Response(body, content_type=content_type)
+
+
+def _sends_token() -> bool:
+    token = current_app.config["METRICS_TOKEN"]
+    sent = request.headers.get("Authorization", "")
+    # Compared in a time that does not tell how much of it is right.
+    return bool(token) and hmac.compare_digest(sent.encode(), f"Bearer {token}".encode())
+
+
+def _is_developer() -> bool:
+    # Development serves this machine's names only; that is the caller's word, and the address is not.
+    is_here = request.remote_addr in ("127.0.0.1", "::1") and "X-Forwarded-For" not in request.headers
+    return current_app.config["APP_ENV"] == "development" and is_here

@@ -1,0 +1,54 @@
+"""What a deployment says about monitoring: who may read the metrics, where they are kept, what is slow."""
+
+import os
+import re
+
+import config
+from config import Key
+from config import integer
+
+#: What the names of the keys begin with.
+PREFIXES = ("METRICS", "SLOW")
+
+
+def token(text: str) -> str:
+    """Read what a collector sends."""
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,200}", text):
+        raise ValueError("write 16 to 200 letters, digits and any of . _ ~ + / -")
+    return text
+
+
+def folder(text: str) -> str | None:
+    """Read where the processes count together; a relative path is held to the project."""
+    return None if text.lower() == "none" else str(config.ROOT / text)
+
+
+def _kept() -> str:
+    # systemd names several, separated by colons.
+    kept = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return f"{kept or 'instance'}/metrics"
+
+
+KEYS = (
+    Key(
+        "METRICS_TOKEN",
+        token,
+        None,
+        "what a collector sends as `Authorization: Bearer …` to read `/metrics`, at least 16 characters; without it, "
+        "only staff may, and in development this machine",
+        is_secret=True,
+    ),
+    Key(
+        "METRICS_FOLDER",
+        folder,
+        {"development": _kept(), "testing": "none", "production": _kept()},
+        "where the processes of this service on this machine count together, a folder for it alone; `none` for each "
+        "for itself; `metrics` in systemd's state directory, else `instance/metrics`, none in testing",
+    ),
+    Key(
+        "SLOW_REQUEST_SECONDS",
+        integer(0, 3600),
+        1,
+        "requests that take longer are logged, with what their SQL took of it; 0 for none",
+    ),
+)

@@ -1,0 +1,11 @@
+"""The way to the plots, for those who may see them."""
+
+from core.access import allowed
+from core.menu import Link
+
+from .routes import VIEW
+
+
+def entries() -> list[Link]:
+    """Return what the navigation bar shows."""
+    return [Link("Monitoring", "monitoring.index")] if allowed(VIEW) else []

@@ -1,0 +1,32 @@
+"""A line in the log for each request that failed (5xx) or was slow: what it was, whose, and what its SQL took of it.
+
+One logger, ``andamio.requests``; as JSON each word is a field of its own. Of the address there is the path only: a
+query may hold what nobody should read.
+"""
+
+import logging
+
+from flask import g
+from flask import request
+
+from core.execution import Spent
+
+logger = logging.getLogger("andamio.requests")
+
+
+def write(status: str, seconds: float, spent: Spent) -> None:
+    """Write the line, while the request is there."""
+    known = g.get("identity")
+    told = {
+        "status": int(status),
+        "method": request.method,
+        "path": request.path,
+        "endpoint": request.endpoint,
+        "seconds": round(seconds, 4),
+        "sql_seconds": round(spent.seconds, 4),
+        "statements": spent.statements,
+        "who": known.key if known is not None else None,
+    }
+    text = "%s %s answered %s in %.3f s, of it %.3f s in %d statements (endpoint %s, who %s)"
+    values = [told[name] for name in ("method", "path", "status", "seconds", "sql_seconds", "statements")]
+    logger.warning(text, *values, told["endpoint"], told["who"] or "-", extra=told)
