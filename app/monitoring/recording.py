@@ -5,6 +5,7 @@ the application has given its answer; what a body takes that is streamed is not 
 """
 
 import logging
+import os
 from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from flask import request
 
 from core import execution
 from core import security_log
+from core.lazy import Lazy
 from services import db
 
 from . import measures
@@ -36,6 +38,10 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 #: What no view answers: the router has refused it.
 NO_ENDPOINT = "none"
+
+#: OpenTelemetry's own variables; where none is set, nothing of it is imported.
+TRACED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+traces = Lazy(f"{__package__}.traces")
 
 IN_FLIGHT: SharedValue = measures.IN_FLIGHT._value
 
@@ -66,6 +72,8 @@ def install(app: Flask, early: Sequence[str] = ()) -> None:
     with app.app_context():
         for engine in db.engines.values():
             pools.listen(engine, _most_connections(app))
+    if any(os.environ.get(name) for name in TRACED_BY) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
+        traces.install(app)
 
 
 class Recorder:
