@@ -13,15 +13,23 @@ from ..modules import offers
 
 
 @click.command()
+@click.option("--contract", is_flag=True, help="Also run what was held back: no earlier code runs any more.")
 @with_appcontext
-def prepare() -> None:
-    """Bring the database to head and, in development, load the demo data."""
+def prepare(contract: bool) -> None:
+    """Bring the database to head and, in development, load the demo data.
+
+    Revisions that take away what earlier code uses are held back: that code still runs, until this one does.
+    """
+    in_development = current_app.config["APP_ENV"] == "development"
     try:
-        migrations.upgrade(services.db.engine.url)
+        held = migrations.upgrade(services.db.engine.url, contract=contract or in_development)
     except (OperationalError, migrations.CommandError) as error:
         cause = str(getattr(error, "orig", None) or error).strip()
         raise click.ClickException(f"The database cannot be brought to head. {cause}") from error
-    if current_app.config["APP_ENV"] == "development":
+    if held:
+        ids = ", ".join(held)
+        click.echo(f"Held back: {ids}. Once no earlier code runs any more: flask prepare --contract")
+    if in_development:
         _load_demo()
     signals.prepared.send(current_app._get_current_object())  # type: ignore[attr-defined]
 

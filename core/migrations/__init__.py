@@ -7,6 +7,7 @@ from alembic.util import CommandError
 
 from .commands import applied
 from .commands import downgrade
+from .commands import held_back
 from .commands import make_config
 from .commands import pending
 from .commands import upgrade
@@ -18,6 +19,7 @@ __all__ = [
     "CommandError",
     "applied",
     "downgrade",
+    "held_back",
     "make_config",
     "make_engine",
     "pending",

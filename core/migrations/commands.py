@@ -1,6 +1,7 @@
 """Migrating from within Python: what the alembic command does, and what it cannot tell."""
 
 import functools
+import itertools
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,14 +41,29 @@ def make_config(url: URL | str | None = None, installed_apps: Sequence[str] | No
     return config
 
 
-def upgrade(url: URL | str | None = None, revision: str = "head", installed_apps: Sequence[str] | None = None) -> None:
-    """Bring the database to this revision; quick if it is there already."""
+def upgrade(
+    url: URL | str | None = None,
+    revision: str = "head",
+    installed_apps: Sequence[str] | None = None,
+    *,
+    contract: bool = True,
+) -> list[str]:
+    """Bring the database to this revision; quick if it is there already.
+
+    :param contract: whether head includes what :func:`held_back` names
+    :return: the revisions that were held back
+    """
     config = make_config(url, installed_apps)
+    held: list[str] = []
     if revision in ("head", "heads"):
         with make_engine(find_url(config)).connect() as connection:
-            if not pending(connection):
-                return
+            waiting = pending(connection)
+            held = [] if contract else held_back(connection)
+        if len(waiting) == len(held):
+            return held
+        revision = waiting[-len(held) - 1] if held else revision
     command.upgrade(config, revision)
+    return held
 
 
 def downgrade(url: URL | str | None = None, revision: str = "-1", installed_apps: Sequence[str] | None = None) -> None:
@@ -73,6 +89,24 @@ def waiting_after(applied: set[str]) -> list[str]:
         return []
     done = {script.revision for script in _until(history, applied)}
     return [script.revision for script in history.walk_revisions() if script.revision not in done][::-1]
+
+
+def held_back(connection: Connection) -> list[str]:
+    """Return the pending revisions that have to wait until no earlier code runs, oldest first.
+
+    They take away what that code still uses, say ``contracts = True``, and end the history: one that others
+    follow was due with the release before. An empty database has served no code, so nothing waits there.
+    """
+    history = _history(ROOT, (ROOT / "alembic" / "versions").stat().st_mtime_ns)
+    waiting = pending(connection)
+    if len(waiting) == len(list(history.walk_revisions())):
+        return []
+
+    def contracts(revision: str) -> bool:
+        script = history.get_revision(revision)
+        return script is not None and getattr(script.module, "contracts", False) is True
+
+    return list(itertools.takewhile(contracts, reversed(waiting)))[::-1]
 
 
 def _until(history: ScriptDirectory, applied: set[str]) -> Iterator[Script]:

@@ -186,7 +186,7 @@ def test_prepare_loads_the_demo_in_development_only(
     write_module: Write, make_app: Make, new_database: Callable[[str], URL], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_module("corner", init=PLAIN.format(label="corner"), demo="def load():\n    return 1234\n")
-    monkeypatch.setattr(migrations, "upgrade", lambda url: None, raising=False)
+    monkeypatch.setattr(migrations, "upgrade", lambda url, contract: [], raising=False)
     url = new_database("sqlite")
     assert "rows" not in run(make_app(url, ["corner"]), "prepare")[1]
     development = make_app(url, ["corner"], APP_ENV="development")

@@ -629,3 +629,42 @@ def test_sqlite_revision_that_leaves_dangling_rows_is_undone(project, new_databa
     with connected(url) as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM child")) == 0
         assert migrations.pending(connection) == ["two"]
+
+
+def test_what_contracts_is_held_back_until_it_is_asked_for(project, new_database, engine_name):
+    url = new_database(engine_name)
+    project.revision("one", "pass")
+    migrations.upgrade(url, installed_apps=[])
+    project.revision("two", "pass", down="one")
+    for down, revision in (("two", "three"), ("three", "four")):
+        project.revision(revision, "pass", down=down)
+        with (project.versions / f"{revision}.py").open("a") as file:
+            file.write("\ncontracts = True\n")
+    assert migrations.upgrade(url, installed_apps=[], contract=False) == ["three", "four"]
+    with connected(url) as connection:
+        assert migrations.pending(connection) == migrations.held_back(connection) == ["three", "four"]
+    assert migrations.upgrade(url, installed_apps=[], contract=False) == ["three", "four"]
+    assert migrations.upgrade(url, installed_apps=[]) == []
+    with connected(url) as connection:
+        assert migrations.pending(connection) == []
+
+
+def test_what_contracts_is_not_held_back_where_later_revisions_follow(project, new_database):
+    url = new_database("sqlite")
+    project.revision("one", "pass")
+    migrations.upgrade(url, installed_apps=[])
+    project.revision("two", "pass", down="one")
+    with (project.versions / "two.py").open("a") as file:
+        file.write("\ncontracts = True\n")
+    project.revision("three", "pass", down="two")
+    assert migrations.upgrade(url, installed_apps=[], contract=False) == []
+    with connected(url) as connection:
+        assert migrations.pending(connection) == []
+
+
+def test_empty_database_has_nothing_held_back(project, new_database):
+    url = new_database("sqlite")
+    project.revision("one", "pass")
+    with (project.versions / "one.py").open("a") as file:
+        file.write("\ncontracts = True\n")
+    assert migrations.upgrade(url, installed_apps=[], contract=False) == []
