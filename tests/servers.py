@@ -96,6 +96,15 @@ def _answers(url: URL) -> bool:
         return False
 
 
+def answers_http(port: int) -> bool:
+    """Whether something takes connections on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def _pongs(url: URL) -> bool:
     try:
         with socket.create_connection((url.host, url.port or 0), timeout=3) as connection:
@@ -123,7 +132,7 @@ def _start_postgresql(*, is_durable: bool = False) -> "PrivateServer":
         raise Missing("PostgreSQL is missing: apt install postgresql, or set TEST_POSTGRESQL_URL")
     user = _unprivileged("postgres")
     folder = _folder("postgresql", user)
-    port = _free_port()
+    port = free_port()
     data = folder / "data"
     init = [initdb, "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     # What makes it quick, and unfit for data that one wants to keep.
@@ -140,7 +149,7 @@ def _start_mariadb(*, is_durable: bool = False) -> "PrivateServer":
         raise Missing("MariaDB is missing: apt install mariadb-server, or set TEST_MARIADB_URL")
     user = _unprivileged("mysql")
     folder = _folder("mariadb", user)
-    port = _free_port()
+    port = free_port()
     place = ["--no-defaults", f"--datadir={folder / 'data'}", *([f"--user={user}"] if user else [])]
     init = [install, *place, "--auth-root-authentication-method=normal", "--skip-test-db"]
     hasty = [] if is_durable else ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"]
@@ -162,7 +171,7 @@ def start_redis(port: int | None = None) -> "PrivateServer":
         raise Missing("Redis is missing: apt install redis-server")
     user = _unprivileged("redis")
     folder = _folder("redis", user)
-    port = port or _free_port()
+    port = port or free_port()
     serve: list[str | Path] = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
     return _start(folder, user, ["true"], serve, URL.create("redis", host="127.0.0.1", port=port, database="0"))
 
@@ -289,7 +298,7 @@ def _folder(name: str, user: str | None) -> Path:
     return folder
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

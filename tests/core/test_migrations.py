@@ -668,3 +668,26 @@ def test_empty_database_has_nothing_held_back(project, new_database):
     with (project.versions / "one.py").open("a") as file:
         file.write("\ncontracts = True\n")
     assert migrations.upgrade(url, installed_apps=[], contract=False) == []
+
+
+def test_what_the_documents_say_of_large_tables_runs(project, new_database):
+    url = new_database("postgresql")
+    project.revision("one", "op.execute('CREATE TABLE one (id INTEGER PRIMARY KEY, other INTEGER, label TEXT)')")
+    index = "'ix_one_label', 'one', ['label'], postgresql_concurrently=True"
+    drop = "op.drop_index('ix_one_label', 'one', if_exists=True, postgresql_concurrently=True)"
+    block = "with op.get_context().autocommit_block():\n"
+    project.revision("two", f"{block}        {drop}\n        op.create_index({index})", down="one")
+    check = "op.f('label'), 'one', 'label IS NOT NULL', postgresql_not_valid=True"
+    key = "'other', 'one', 'one', ['other'], ['id'], postgresql_not_valid=True"
+    project.revision("three", f"op.create_check_constraint({check}); op.create_foreign_key({key})", down="two")
+    validate = "; ".join(f"op.execute('ALTER TABLE one VALIDATE CONSTRAINT {name}')" for name in ("label", "other"))
+    project.revision("four", validate, down="three")
+    fill = "op.alter_column('one', 'label', nullable=False); op.drop_constraint(op.f('label'), 'one')"
+    project.revision("five", fill, down="four")
+    migrations.upgrade(url, installed_apps=[])
+    with connected(url) as connection:
+        found = sa.inspect(connection)
+        assert [column["name"] for column in found.get_columns("one") if not column["nullable"]] == ["id", "label"]
+        assert [one["name"] for one in found.get_indexes("one")] == ["ix_one_label"]
+        assert [one["name"] for one in found.get_foreign_keys("one")] == ["other"]
+        assert not found.get_check_constraints("one")
