@@ -6,9 +6,11 @@ of a process. What ``alembic/versions`` says is read once; of the database it ta
 
 import ast
 import functools
+import itertools
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,23 @@ ROOT = deployment.ROOT
 #: What brings the database to where the code is.
 UPGRADE = "alembic upgrade head"
 
-#: Each revision, with those that it needs.
-History = Mapping[str, frozenset[str]]
+#: What runs what was held back, once no earlier code is left.
+CONTRACT = "flask prepare --contract"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What the file of a revision says.
+
+    :param needs: the revisions that come before it
+    :param contracts: whether it takes away what earlier code uses
+    """
+
+    needs: frozenset[str]
+    contracts: bool
+
+
+History = Mapping[str, Revision]
 
 
 @dataclass(frozen=True)
@@ -38,12 +55,14 @@ class Distance:
     :param applied: where the database is; empty if no revision was ever run
     :param waiting: the revisions that the database needs, as far as they are known, oldest first
     :param unknown: where the database is that this code knows nothing of: newer code has brought it there
+    :param held: revisions that this code can do without until no earlier code runs any more, oldest first
     """
 
     heads: tuple[str, ...]
     applied: tuple[str, ...]
-    waiting: tuple[str, ...]
-    unknown: tuple[str, ...]
+    waiting: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def is_none(self) -> bool:
@@ -59,6 +78,8 @@ class Distance:
         """Return the distance in a sentence."""
         if self.unknown:
             return f"The database is at revision {', '.join(self.unknown)}, which alembic/versions does not have."
+        if not self.waiting and self.held:
+            return f"Held back until no earlier code runs any more: {', '.join(self.held)}."
         if not self.waiting:
             return "The database is at the newest revision."
         count = len(self.waiting)
@@ -70,7 +91,7 @@ class Distance:
         if self.unknown:
             back = " ".join(self.heads) or "base"
             return f"Deploy the code that brought it there, or take it back with that code: alembic downgrade {back}"
-        return UPGRADE if self.waiting else ""
+        return UPGRADE if self.waiting else CONTRACT if self.held else ""
 
 
 def measure() -> Distance:
@@ -79,14 +100,20 @@ def measure() -> Distance:
     :raises sqlalchemy.exc.DBAPIError: if it does not answer
     """
     history = _history(ROOT / "alembic" / "versions")
-    heads = tuple(sorted(history.keys() - frozenset().union(*history.values())))
+    heads = tuple(sorted(history.keys() - frozenset().union(*(one.needs for one in history.values()))))
     applied = tuple(sorted(_applied()))
     unknown = tuple(one for one in applied if one not in history)
-    if applied == heads:
-        return Distance(heads, applied, (), ())
+    if unknown or applied == heads:
+        return Distance(heads, applied, unknown=unknown)
     done = set(_with_all_before(history, applied))
-    waiting = () if unknown else tuple(one for one in _with_all_before(history, heads) if one not in done)
-    return Distance(heads, applied, waiting, unknown)
+    waiting = [one for one in _with_all_before(history, heads) if one not in done]
+    held = _held_back(history, waiting) if applied else []
+    return Distance(heads, applied, tuple(waiting[: len(waiting) - len(held)]), held=tuple(held))
+
+
+def _held_back(history: History, waiting: Sequence[str]) -> list[str]:
+    """Return what `flask prepare` leaves for later; see :func:`core.migrations.held_back`."""
+    return list(itertools.takewhile(lambda one: history[one].contracts, reversed(waiting)))[::-1]
 
 
 def _applied() -> list[str]:
@@ -108,12 +135,12 @@ def _with_all_before(history: History, revisions: Iterable[str]) -> Iterator[str
             yield one
         elif one not in seen and one in history:
             seen.add(one)
-            stack += [(one, True), *((needed, False) for needed in sorted(history[one], reverse=True))]
+            stack += [(one, True), *((needed, False) for needed in sorted(history[one].needs, reverse=True))]
 
 
 # --- what the files say -------------------------------------------------------------------------
 
-_NAMES = {"revision", "down_revision", "depends_on"}
+_NAMES = {"revision", "down_revision", "depends_on", "contracts"}
 
 
 def _history(folder: Path) -> History:
@@ -123,12 +150,12 @@ def _history(folder: Path) -> History:
 @functools.lru_cache(maxsize=1)
 def _read_history(folder: Path, changed_at: int) -> History:
     # When the folder was changed is only a part of the key: other files, another history.
-    found: dict[str, frozenset[str]] = {}
+    found: dict[str, Revision] = {}
     for path in sorted(folder.glob("*.py")):
         names = _constants(path.read_text(encoding="utf-8"))
         if "revision" in names:
             needed = {*_words(names.get("down_revision")), *_words(names.get("depends_on"))}
-            found[str(names["revision"])] = frozenset(needed)
+            found[str(names["revision"])] = Revision(frozenset(needed), names.get("contracts") is True)
     return found
 
 

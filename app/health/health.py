@@ -42,7 +42,7 @@ def schema() -> str | None:
         if missing:
             places = ", ".join(place for module in missing.values() for place in module)
             return f"All revisions are run, and no revision makes {places}."
-        return None
+        return f"{distance} {distance.cure}" if distance.held else None
     missing = inventory.lacking(current_app)
     if distance.unknown and current_app.config["HEALTH_DATABASE_AHEAD"] == "allow":
         missing = missing or inventory.demanding(current_app)

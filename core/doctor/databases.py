@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services import db
 
 from .. import migrations
+from .. import revisions
 from .findings import Deployment
 from .findings import Finding
 from .findings import Level
@@ -182,28 +183,18 @@ def clock(deployment: Deployment) -> Iterator[Finding]:
 @check("core.revision", Level.ERROR, needs=Needs.DATABASE)
 def revision(deployment: Deployment) -> Iterator[Finding]:
     """The database is at the newest revision."""
-    with db.engine.connect() as connection:
-        try:
-            waiting = migrations.pending(connection)
-        except migrations.CommandError as error:
-            yield Finding(str(error), "Deploy the code that goes with the database.", "alembic_version")
-            return
-    if waiting:
-        yield Finding(
-            f"{len(waiting)} revisions are not run: {', '.join(waiting)}.", "alembic upgrade head", "alembic_version"
-        )
+    distance = revisions.measure()
+    if not distance.is_none:
+        yield Finding(str(distance), distance.cure, "alembic_version")
 
 
 @check("core.tables-differ", Level.WARNING, needs=Needs.DATABASE)
 def tables_differ(deployment: Deployment) -> Iterator[Finding]:
     """The tables are as the models say."""
-    with db.engine.connect() as connection:
-        try:
-            if migrations.pending(connection):
-                # core.revision tells.
-                return
-        except migrations.CommandError:
-            return
+    distance = revisions.measure()
+    if distance.held or not distance.is_none:
+        # core.revision tells, or they differ on purpose.
+        return
     names = [module.name for module in deployment.app.extensions["modules"]]
     alembic = migrations.make_config(_url(), names)
     # It prints and logs between our lines.

@@ -102,7 +102,22 @@ def test_history_that_grows_is_read_anew(attic: Flask, tmp_path: Path) -> None:
         text = (tmp_path / "alembic" / "versions" / "one.py").read_text()
         later = text.replace('"one"', '"two"').replace("None", '("one",)')
         (tmp_path / "alembic" / "versions" / "two.py").write_text(later)
-        assert revisions.measure() == revisions.Distance(("two",), ("one",), ("two",), ())
+        assert revisions.measure() == revisions.Distance(("two",), ("one",), ("two",))
+
+
+def test_revision_that_contracts_is_held_back_as_prepare_does(attic: Flask, tmp_path: Path) -> None:
+    versions = tmp_path / "alembic" / "versions"
+    text = (versions / "one.py").read_text().replace("None", '("one",)')
+    (versions / "two.py").write_text(text.replace('"one"', '"two"', 1) + "\ncontracts = True\n")
+    with attic.app_context():
+        # An empty database has served no code.
+        assert revisions.measure().waiting == ("one", "two")
+        migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"], "one")
+        distance = revisions.measure()
+        assert (distance.is_none, distance.held, distance.cure) == (True, ("two",), "flask prepare --contract")
+        assert str(distance) == "Held back until no earlier code runs any more: two."
+        with db.engine.connect() as connection:
+            assert migrations.held_back(connection) == ["two"]
 
 
 @pytest.mark.parametrize("path", ["entities", "cursors"])
