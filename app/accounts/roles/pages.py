@@ -6,7 +6,6 @@ from flask import redirect
 from flask import render_template
 from flask import request
 from flask import url_for
-from flask_security import auth_required
 from werkzeug.wrappers import Response
 from wtforms import Form
 
@@ -21,6 +20,7 @@ from core.pages import Pages
 from services import db
 
 from .. import bp
+from ..freshness import fresh
 from ..people import people
 from ..tokens.scopes import grouped
 from . import granting
@@ -32,9 +32,6 @@ from .granting import EDIT_ROLES
 from .permissions import ADMINISTRATOR
 
 Answer = str | Response | tuple[str, int]
-
-#: Whoever changes rights has shown lately who they are.
-fresh = auth_required("session", within=lambda: current_app.config["SECURITY_FRESHNESS"])
 
 
 class PeoplePages(Pages):

@@ -1,21 +1,18 @@
 """The page that shows where somebody is signed in, and ends what is not theirs any more."""
 
-from datetime import timedelta
-
 from flask import abort
-from flask import current_app
 from flask import flash
 from flask import redirect
 from flask import render_template
 from flask import request
 from flask import url_for
 from flask_login import current_user
-from flask_security.utils import check_and_update_authn_fresh
 from werkzeug.wrappers import Response
 
 from services import db
 
 from .. import bp
+from ..freshness import fresh_or_back_to
 from .agents import describe
 from .lifetimes import current
 from .lifetimes import end_one
@@ -33,10 +30,9 @@ def list_sessions() -> str:
 
 
 @bp.post("/sessions/end")
+@fresh_or_back_to(".sessions")
 def end_session() -> Response:
     """Sign out of one other browser."""
-    if not _is_fresh():
-        return _ask_who()
     handle = request.form.get("handle", "")
     if handle == current():
         abort(400, "This is the browser that you are using: sign out instead.")
@@ -45,24 +41,11 @@ def end_session() -> Response:
 
 
 @bp.post("/sessions/end-others")
+@fresh_or_back_to(".sessions")
 def end_other_sessions() -> Response:
     """Sign out everywhere else."""
-    if not _is_fresh():
-        return _ask_who()
     count = end_others(current_user, "all others by the owner")
     return _done(f"Signed out of {count} other browser{'' if count == 1 else 's'}.")
-
-
-def _is_fresh() -> bool:
-    """Return whether they have shown lately who they are (ASVS 5.0, 7.5.2)."""
-    within = current_app.config["SECURITY_FRESHNESS"]
-    # Flask-Security knows how somebody has signed in only once the account was looked at.
-    return current_user.is_authenticated and check_and_update_authn_fresh(within, timedelta(0), "session")
-
-
-def _ask_who() -> Response:
-    """Lead to the password, and from there back to the list: a form cannot be sent again by a link."""
-    return redirect(url_for("security.verify", next=url_for(".sessions")), 303)
 
 
 def _done(message: str) -> Response:

@@ -1,6 +1,5 @@
 """The pages of somebody's own tokens: to see, to make and to revoke them."""
 
-from flask import current_app
 from flask import flash
 from flask import make_response
 from flask import redirect
@@ -8,7 +7,6 @@ from flask import render_template
 from flask import request
 from flask import url_for
 from flask_login import current_user
-from flask_security import auth_required
 from werkzeug.wrappers import Response
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
 
@@ -18,6 +16,7 @@ from core.models import now
 from services import db
 
 from .. import bp
+from ..freshness import fresh
 from . import issuing
 from . import scopes
 from .forms import TokenForm
@@ -35,7 +34,7 @@ def token_list() -> str:
 
 
 @bp.route("/tokens/new", methods=["GET", "POST"])
-@auth_required("session", within=lambda: current_app.config["SECURITY_FRESHNESS"])
+@fresh
 def token_create() -> Answer:
     """Ask what for, make a token, and show it this once.
 
