@@ -35,7 +35,7 @@ class Release:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, target)
         text = (ROOT / "settings.py").read_text()
-        (folder / "settings.py").write_text(f'{text}\nINSTALLED_APPS = ["app.home", "shop"]\n')
+        (folder / "settings.py").write_text(f'{text}\nINSTALLED_APPS = ["app.home", "app.health", "shop"]\n')
         (folder / "shop.py").write_text(package)
         (folder / "alembic" / "versions").mkdir()
         for name, text in revisions.items():
