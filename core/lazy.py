@@ -32,3 +32,5 @@ deployments = Lazy("core.deploy.values")
 
 #: What `flask about` shows.
 about = Lazy("core.about")
+#: And the way from one engine to another.
+transfer = Lazy("core.transfer")

@@ -36,6 +36,7 @@ CORE_PACKAGES = {
     "migrations": {"fields", "crud", "http"},
     "rotation": set(),
     "backups": {"migrations"},
+    "transfer": {"migrations"},
 }
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {

@@ -5,6 +5,7 @@
 
 from .about import about
 from .access import access
+from .data import data
 from .db import db
 from .deploy import deploy
 from .doctor import doctor
@@ -13,6 +14,6 @@ from .prepare import prepare
 from .secret import secret
 
 #: In the order of their names; ``flask --help`` sorts them anyway.
-COMMANDS = (about, access, db, deploy, doctor, maintenance, prepare, secret)
+COMMANDS = (about, access, data, db, deploy, doctor, maintenance, prepare, secret)
 
 __all__ = ["COMMANDS", "doctor", "prepare", "secret"]

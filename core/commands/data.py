@@ -1,0 +1,73 @@
+"""``flask data``: the rows of the modules, from one engine to another (:mod:`core.transfer`)."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+import services
+
+from .. import guards
+from ..lazy import transfer
+
+
+@click.group()
+def data() -> None:
+    """Carry the rows of the modules from one database to another, of whatever engine."""
+
+
+def _says_why(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Show what is wrong as a sentence."""
+
+    @wraps(function)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except transfer.TransferError as error:
+            raise click.ClickException(str(error)) from error
+
+    return told
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--module", "modules", multiple=True, metavar="LABEL", help="Only the tables of this module; repeatable.")
+@click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this table; repeatable.")
+@with_appcontext
+@_says_why
+def dump(folder: Path, modules: tuple[str, ...], tables: tuple[str, ...]) -> None:
+    """Write the rows of all modules into a folder, as they are at one moment.
+
+    If it is broken off, the same command goes on where it was.
+    """
+    manifest = transfer.dump(current_app, folder, modules, tables)
+    click.echo(f"{folder}: {len(manifest.tables)} tables, {manifest.rows:,} rows, revision {manifest.revisions[0]}.")
+    if len(manifest.snapshots) > 1:
+        click.secho(
+            f"It was broken off, and shows {len(manifest.snapshots)} moments: {', '.join(manifest.snapshots)}. What "
+            "was changed between them may not fit together: a load tells. For one moment, dump anew.",
+            fg="yellow",
+        )
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--replace", is_flag=True, help="Let the rows go that are in the tables of the dump.")
+@click.option("--database", "named", metavar="NAME", help="In production, with --replace: the database that is meant.")
+@with_appcontext
+@_says_why
+def load(folder: Path, replace: bool, named: str | None) -> None:
+    """Load a dump into a database that has the tables; then compare all rows with the dump.
+
+    If it is broken off, the same command goes on where it was.
+    """
+    url = services.db.engine.url
+    refusal = guards.refuse(url, named, "--database NAME", current_app.config["APP_ENV"]) if replace else None
+    if refusal:
+        raise click.UsageError(refusal)
+    manifest = transfer.load(current_app, folder, replace=replace)
+    click.echo(f"Loaded {manifest.rows:,} rows in {len(manifest.tables)} tables; they are those of the dump.")

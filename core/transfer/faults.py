@@ -1,0 +1,5 @@
+"""What is in the way of a dump or a load."""
+
+
+class TransferError(Exception):
+    """Rows cannot be dumped or loaded; the message says which, why, and the cure."""

@@ -1,0 +1,335 @@
+"""Dumps: every value arrives as it was on every engine, or is named before anything is written."""
+
+import datetime as dt
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy import URL
+from sqlalchemy.pool import NullPool
+
+from config import ROOT
+from core import migrations
+from core import transfer
+from core.http.idempotency import idempotency_keys
+from tests.core import cargo
+
+Make = Callable[..., Flask]
+NewDatabase = Callable[[str], URL]
+ENGINES = ("sqlite", "postgresql", "mariadb")
+PAIRS = [(one, other) for one in ENGINES for other in ENGINES if one != other]
+
+CRATE, PALLET, PLACE = cargo.Crate.__table__, cargo.Pallet.__table__, cargo.Place.__table__
+
+FULL = {
+    **{"id": 1, "name": "é漢😀 'x'\n\\.\t", "text": "x" * 60_000, "mint": "ab", "small": -32768, "big": 2**63 - 1},
+    **{
+        "live": True,
+        "metal": cargo.Metal.LEAD,
+        "size": "M",
+        "uid": uuid.UUID(int=5),
+        "uid_text": str(uuid.UUID(int=7)),
+    },
+    **{"image": bytes(range(256)), "day": dt.date(2026, 2, 28), "clock": dt.time(23, 59, 59)},
+    "local": dt.datetime(2026, 1, 31, 12, 0, 0, 123456),
+    "moment": dt.datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=dt.UTC),
+    "zoned": dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC),
+    **{"span": dt.timedelta(days=-3, hours=5), "price": Decimal("-123456789.10"), "amount": Decimal("0.5000")},
+    **{"weight": 0.1 + 0.2, "single": 0.1, "sealed": "secret", "version": 7, "inside_id": 3, "pallet_id": 1},
+    "data": {"b": [1, None, 1.5, 10**15, "é\\"], "a": {}},
+    "numbers": [3, 1, 2],
+}
+EMPTY = {"id": 2, "name": "", "version": 1, "live": False, "text": "", "image": b"", "numbers": []}
+INNER = {"id": 3, "name": "null", "version": 1, "live": False, "data": None, "inside_id": 2}
+
+
+def execute(url: URL, work: Callable[[sa.Connection], Any]) -> Any:
+    engine = sa.create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        return work(connection)
+
+
+@pytest.fixture
+def make_cargo(
+    new_database: NewDatabase,
+    make_app: Make,
+    write_module: Callable[..., str],
+    write_revision: Callable[[str], None],
+) -> Callable[[str], tuple[Flask, URL]]:
+    """Make an application of the module, on an engine, with its tables."""
+    init = "from flask import Blueprint\nbp = Blueprint('cargo', __name__)\n"
+    name = write_module("cargo", init=init, models="from tests.core.cargo import Base\n")
+    write_revision("pass")
+
+    def make(engine_name: str) -> tuple[Flask, URL]:
+        url = new_database(engine_name)
+        migrations.upgrade(url, installed_apps=[name])
+        execute(url, cargo.Base.metadata.create_all)
+        execute(url, idempotency_keys.create)
+        return make_app(url, [name]), url
+
+    return make
+
+
+def fill(url: URL) -> None:
+    def work(connection: sa.Connection) -> None:
+        if connection.dialect.name in ("mysql", "sqlite"):
+            off = {"mysql": "SET foreign_key_checks = 0", "sqlite": "SELECT 1"}[connection.dialect.name]
+            connection.exec_driver_sql(off)
+        rows = [{**row, "inside_id": None, "pallet_id": None} for row in (FULL, EMPTY, INNER)]
+        for row in rows:
+            if connection.dialect.name == "sqlite" or "zoned" not in row:
+                row = {name: value for name, value in row.items() if name != "zoned"} | (
+                    {"zoned": row["zoned"].replace(tzinfo=None)} if "zoned" in row else {}
+                )
+            connection.execute(CRATE.insert(), row)
+        connection.execute(PALLET.insert(), [{"id": 1, "first_id": 1}])
+        for row in (FULL, INNER):
+            changed = {"inside_id": row["inside_id"], "pallet_id": row.get("pallet_id")}
+            connection.execute(CRATE.update().where(CRATE.c.id == row["id"]).values(**changed))
+        places = [{"aisle": f"a{number % 3} ", "level": number, "pallet_id": 1} for number in range(20)]
+        connection.execute(PLACE.insert(), places)
+        connection.execute(cargo.notes.insert(), [{"text": "twice"}, {"text": "twice"}, {"text": None}])
+        # The last number was given, and its row is gone.
+        connection.execute(CRATE.insert(), {"id": 90, "name": "gone", "version": 1, "live": False})
+        connection.execute(CRATE.delete().where(CRATE.c.id == 90))
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT setval('cargo_crate_id_seq', 90)")
+
+    execute(url, work)
+
+
+def values(url: URL) -> dict[str, Any]:
+    """Return all rows, as the models give them."""
+
+    def read(connection: sa.Connection) -> dict[str, Any]:
+        found = {}
+        for table in (CRATE, PALLET, PLACE, cargo.notes):
+            rows = [dict(row) for row in connection.execute(table.select()).mappings()]
+            for row in rows:
+                if row.get("zoned") is not None and row["zoned"].tzinfo is None:
+                    row["zoned"] = row["zoned"].replace(tzinfo=dt.UTC)
+                if row.get("mint"):
+                    row["mint"] = row["mint"].rstrip()
+            found[table.name] = sorted(rows, key=repr)
+        nulls = sa.select(CRATE.c.id).where(CRATE.c.data.is_(sa.null())).order_by(CRATE.c.id)
+        sealed = connection.scalars(sa.text("SELECT sealed FROM cargo_crate WHERE id = 1")).all()
+        return {**found, "nulls": connection.scalars(nulls).all(), "sealed": sealed}
+
+    return execute(url, read)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_every_value_arrives_as_it_was(
+    one: str, other: str, make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path
+) -> None:
+    app, url = make_cargo(one)
+    fill(url)
+    folder = tmp_path / "dump"
+    dumped = app.test_cli_runner().invoke(args=["data", "dump", str(folder)])
+    assert dumped.exit_code == 0, dumped.output
+    there, target = make_cargo(other)
+    loaded = there.test_cli_runner().invoke(args=["data", "load", str(folder)])
+
+    assert loaded.exit_code == 0, loaded.output
+    assert values(target) == values(url)
+    assert values(target)["sealed"] == ["sealed terces"]
+    assert values(target)["nulls"] == values(url)["nulls"]
+    assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o600"}
+    assert "_data_load" not in execute(target, lambda connection: sa.inspect(connection).get_table_names())
+    # Keys hold again, and no number is given twice.
+    new = {"name": "new", "version": 1, "live": False}
+    key = execute(target, lambda connection: connection.execute(CRATE.insert(), new).inserted_primary_key[0])
+    assert key == 91
+    if other != "sqlite":
+        with pytest.raises(sa.exc.IntegrityError):
+            execute(target, lambda connection: connection.execute(CRATE.insert(), {**new, "inside_id": 999}))
+        names = execute(target, lambda connection: sa.inspect(connection).get_foreign_keys("cargo_crate"))
+        assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "other", "message"),
+    [
+        ({"name": "x" * 41}, "postgresql", "cargo_crate.name of row 1: VARCHAR(40) takes 40 characters"),
+        ({"small": 40_000}, "mariadb", "SMALLINT takes -32768 to 32767"),
+        ({"text": "x" * 65_536}, "mariadb", "TEXT takes 65,535 bytes"),
+        ({"text": "a\0b"}, "postgresql", "PostgreSQL keeps no NUL"),
+        ({"weight": float("inf")}, "mariadb", "mariadb has no inf"),
+        ({"amount": Decimal("123456789")}, "postgresql", "has no room for 123456789"),
+        ({"clock": dt.time(1, 2, 3, 4)}, "mariadb", "TIME keeps 0 digits of a second"),
+        ({"single": 123456789.5}, "mariadb", "FLOAT keeps 7 digits"),
+    ],
+)
+def test_value_without_room_is_named_before_anything_is_written(
+    values: dict[str, Any],
+    other: str,
+    message: str,
+    make_cargo: Callable[[str], tuple[Flask, URL]],
+    tmp_path: Path,
+) -> None:
+    app, url = make_cargo("sqlite")
+    row = {"id": 1, "name": "x", "version": 1, "live": False, **values}
+    execute(url, lambda connection: connection.execute(CRATE.insert(), row))
+    transfer.dump(app, tmp_path / "dump")
+    there, target = make_cargo(other)
+    execute(target, lambda connection: connection.execute(cargo.notes.insert(), {"text": "kept"}))
+    with pytest.raises(transfer.TransferError) as refused:
+        transfer.load(there, tmp_path / "dump", replace=True)
+
+    assert message in str(refused.value)
+    assert "nothing was written" in str(refused.value)
+    assert execute(target, lambda connection: connection.scalars(sa.select(cargo.notes.c.text)).all()) == ["kept"]
+
+
+def test_rows_are_replaced_only_when_that_is_said(
+    make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path, engine_name: str
+) -> None:
+    app, url = make_cargo(engine_name)
+    fill(url)
+    before = values(url)
+    folder = tmp_path / "dump"
+    transfer.dump(app, folder)
+    run = app.test_cli_runner().invoke
+    execute(url, lambda connection: connection.execute(cargo.notes.insert(), {"text": "later"}))
+
+    assert "not overwritten" in run(args=["data", "dump", str(folder)]).output
+    assert "--replace" in run(args=["data", "load", str(folder)]).output
+    app.config["APP_ENV"] = "production"
+    assert "name it with --database" in run(args=["data", "load", "--replace", str(folder)]).output
+    app.config["APP_ENV"] = "testing"
+    done = run(args=["data", "load", "--replace", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert values(url) == before
+
+
+def test_part_of_a_dump_wants_what_it_refers_to(make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
+    app, url = make_cargo("sqlite")
+    fill(url)
+    run = app.test_cli_runner().invoke
+    assert "There is no table" in run(args=["data", "dump", str(tmp_path / "no"), "--table", "nothing"]).output
+    assert run(args=["data", "dump", str(tmp_path / "one"), "--table", "cargo_place"]).exit_code == 0
+    assert run(args=["data", "dump", str(tmp_path / "all"), "--module", "cargo"]).exit_code == 0
+    there, target = make_cargo("sqlite")
+    result = there.test_cli_runner().invoke(args=["data", "load", str(tmp_path / "one")])
+
+    assert "20 of cargo_place to cargo_pallet" in result.output
+    assert "core_idempotency_key" not in json.loads((tmp_path / "all" / "manifest.json").read_text())["tables"]
+    assert (
+        "another dump was broken off"
+        in there.test_cli_runner().invoke(args=["data", "load", str(tmp_path / "all")]).output
+    )
+    assert there.test_cli_runner().invoke(args=["data", "load", "--replace", str(tmp_path / "all")]).exit_code == 0
+    assert values(target) == values(url)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "manifest", "revision"])
+def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
+    app, url = make_cargo("sqlite")
+    fill(url)
+    transfer.dump(app, tmp_path / "dump")
+    path, manifest = tmp_path / "dump" / "cargo_place.jsonl.gz", tmp_path / "dump" / "manifest.json"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif damage == "changed":
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).replace(b"a1 ", b"a7 ", 1)))
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "manifest":
+        manifest.write_text(manifest.read_text()[:-30])
+    else:
+        manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
+    there, target = make_cargo("sqlite")
+    with pytest.raises(transfer.TransferError, match=r"dump anew|is of revision two"):
+        transfer.load(there, tmp_path / "dump")
+
+    assert values(target)["cargo_place"] == []
+
+
+# --- broken off ---------------------------------------------------------------------------------
+
+ROWS = 120_000
+
+
+def start(url: URL, *words: str) -> subprocess.Popen[bytes]:
+    address = url.render_as_string(hide_password=False)
+    environ = {"PATH": os.environ["PATH"], "APP_ENV": "testing", "DATABASE_URL": address, "SECRET_KEY": "x" * 40}
+    command = [sys.executable, "-m", "flask", "--app", "run", "data", *words]
+    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[str, int]:
+    """Return what it printed, and how many megabytes it had in memory."""
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        printed = stdout.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, printed
+    return printed, usage.ru_maxrss // 1024
+
+
+def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not reached():
+        assert process.poll() is None, process.stdout and process.stdout.read().decode()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_what_was_killed_goes_on_where_it_was_in_constant_memory(new_database: NewDatabase, tmp_path: Path) -> None:
+    url, target = new_database("postgresql"), new_database("mariadb")
+    migrations.upgrade(url)
+    migrations.upgrade(target)
+    few = finish(start(url, "dump", str(tmp_path / "few")))[1]
+    insert = (
+        "INSERT INTO core_idempotency_key (id, fingerprint, expires_at) "
+        f"SELECT 'k' || n, md5(n::text), now() FROM generate_series(1, {ROWS}) n"
+    )
+    execute(url, lambda connection: connection.exec_driver_sql(insert))
+    folder = tmp_path / "dump"
+
+    def checkpoint() -> dict[str, Any]:
+        path = folder / "unfinished.json"
+        state: dict[str, Any] = json.loads(path.read_text())["tables"]["core_idempotency_key"] if path.exists() else {}
+        return state
+
+    kill_when(start(url, "dump", str(folder)), lambda: checkpoint().get("rows", 0) > 0)
+    begun = checkpoint()
+    if begun:
+        assert 0 < begun["rows"] < ROWS
+        assert "holds no dump that is whole" in start(target, "load", str(folder)).communicate()[0].decode()
+    kept = (folder / "core_idempotency_key.jsonl.gz").read_bytes()[: begun["size"]]
+    printed, most = finish(start(url, "dump", str(folder)))
+
+    assert "shows 2 moments" in printed
+    assert (folder / "core_idempotency_key.jsonl.gz").read_bytes().startswith(kept)
+    assert most < few + 40
+    lines = gzip.decompress((folder / "core_idempotency_key.jsonl.gz").read_bytes()).splitlines()
+    assert len({json.loads(line)[0] for line in lines}) == len(lines) == ROWS
+
+    def loaded() -> int:
+        asked = sa.select(sa.func.count()).select_from(idempotency_keys)
+        return execute(target, lambda connection: connection.scalar(asked))  # type: ignore[no-any-return]
+
+    kill_when(start(target, "load", "--replace", str(folder)), lambda: loaded() > 0)
+    there = loaded()
+    assert 0 < there < ROWS
+    printed, most = finish(start(target, "load", str(folder)))
+    assert "are those of the dump" in printed
+    assert loaded() == ROWS
+    assert most < few + 60
