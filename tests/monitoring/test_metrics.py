@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from flask import Flask
 from sqlalchemy.engine import make_url
 
 from config import ROOT
+from core import maintenance
 from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import tell
@@ -249,3 +251,12 @@ def test_openmetrics_is_written_for_whoever_asks_for_it(make_app) -> None:
 
     assert answer.mimetype == "application/openmetrics-text"
     assert answer.text.endswith("# EOF\n")
+
+
+def test_metrics_are_read_while_the_site_is_closed(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    path = str(tmp_path / "maintenance.json")
+    maintenance.begin(path, None, None, bypass=False)
+    client = make_app(MAINTENANCE_FILE=path, METRICS_TOKEN=TOKEN).test_client()
+
+    assert client.get("/status").status_code == 503
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
