@@ -44,5 +44,5 @@ def boom() -> str:
 
 @bp.get("/lost")
 def lost() -> str:
-    db.session.execute(text("SELECT * FROM nowhere"))
+    db.session.execute(text("SELECT nowhere FROM"))
     return ""
