@@ -177,7 +177,8 @@ class Load:
                 yield answer
             if answer.is_success:
                 told, tag = answer.json()["population"], answer.headers["etag"]
-                self.populations[name] = (told, None)
+                # What was given up may still be done, by a database that goes on where it was stopped.
+                self.populations[name] = (told, None if answer.method == "PATCH" else told + 1)
 
     def _read(self, client: Client) -> Iterator[Answer]:
         while True:
