@@ -18,7 +18,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from sqlalchemy import URL
 import settings
 from core import keys
 from core import modules
+from tests import documents
 
 ROOT = Path(__file__).parent.parent
 KEYS = keys.known(modules.load(settings.INSTALLED_APPS))
@@ -37,7 +37,6 @@ DOCUMENTS = [ROOT / name for name in (*FOR_USERS, *FOR_OTHERS)]
 SHOWN = {"app.accounts", "app.example", "app.api", "app.events", "app.history", "app.jsonrpc", "app.apidocs"}
 WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="this document shows the demos")
 pytestmark = pytest.mark.usefixtures("curl")
-BLOCK = re.compile(r"^```(?P<info>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
 SERVES = ("make run", "make demo-site", "python run.py")
 ADMINISTRATOR = "flask --app run accounts create-admin you@example.org"
 EXPORT = re.compile(r"export (?P<name>[A-Z_]+)=(?P<value>.+)")
@@ -79,20 +78,16 @@ class Reader:
             shutil.copy(self.folder / name, venv / f"installed-{name.replace('/', '-')}")
 
     def follow(self, text: str) -> None:
-        for block in BLOCK.finditer(text):
-            language, _, path = block["info"].partition(" ")
-            if language == "console":
-                for command, expected in _commands(block["text"]):
+        for block in documents.blocks(text):
+            file = self.folder / block.path
+            if block.language == "console":
+                for command, expected in documents.commands(block.text):
                     self.run(command, expected)
-            elif path == "settings.py":
-                settings = self.folder / path
-                settings.write_text(
-                    re.sub(r"INSTALLED_APPS = \[.*?\]\n", block["text"], settings.read_text(), flags=re.S)
-                )
-            elif path:
-                file = self.folder / path
+            elif block.path == "settings.py":
+                file.write_text(re.sub(r"INSTALLED_APPS = \[.*?\]\n", block.text, file.read_text(), flags=re.S))
+            elif block.path:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(block["text"].replace(":5000", f":{self.port}"))
+                file.write_text(block.text.replace(":5000", f":{self.port}"))
 
     def run(self, command: str, expected: str) -> None:
         if command in SERVES:
@@ -104,8 +99,7 @@ class Reader:
             self.environ[exported["name"]] = ran.stdout
             return
         command = INSTEAD.get(command, command).replace(":5000", f":{self.port}")
-        parts = expected.replace(":5000", f":{self.port}").split("…")
-        pattern = re.compile(".*".join(map(re.escape, parts)), re.S)
+        pattern = documents.printed(expected.replace(":5000", f":{self.port}"))
         for _ in range(100 if command.startswith("curl") else 1):
             ran = self.shell(command)
             if ran.returncode == 0 and pattern.search(ran.stdout):
@@ -157,13 +151,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _commands(text: str) -> Iterator[tuple[str, str]]:
-    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
-        # A backslash at its end continues a line.
-        command, _, expected = part.replace("\\\n", "").partition("\n")
-        yield command, expected.strip()
 
 
 def _without(text: str, heading: str) -> str:
