@@ -33,7 +33,8 @@ KEYS = keys.known(modules.load(settings.INSTALLED_APPS))
 _DOCS = ("accounts", "api", "modules", "operations", "writing-apis")
 FOR_USERS = ("README.md", *(f"docs/{name}.md" for name in _DOCS))
 FOR_OTHERS = ("CONTRIBUTING.md", "docs/backups.md", "docs/deploy-files.md", "docs/design.md", "docs/security.md")
-DOCUMENTS = [ROOT / name for name in (*FOR_USERS, *FOR_OTHERS)]
+FOLLOWED_ELSEWHERE = ("docs/deploy.md",)
+DOCUMENTS = [ROOT / name for name in (*FOR_USERS, *FOR_OTHERS, *FOLLOWED_ELSEWHERE)]
 SHOWN = {"app.accounts", "app.example", "app.api", "app.events", "app.history", "app.jsonrpc", "app.apidocs"}
 WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="this document shows the demos")
 pytestmark = pytest.mark.usefixtures("curl")
