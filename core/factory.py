@@ -12,7 +12,6 @@ from flask import Flask
 from flask import Response
 from flask import after_this_request
 from flask import request
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect
 
 import config as deployment
@@ -37,6 +36,7 @@ from .http import hosts
 from .http import limits
 from .http import maintenance
 from .http import policies
+from .http import proxies
 from .http import redirects
 from .http.json import StrictJSONProvider
 from .http.problems import KINDS
@@ -105,7 +105,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     app = Application("app")
     loaded = _load_modules(settings.INSTALLED_APPS if installed_apps is None else installed_apps, config)
     app.config.from_mapping(keys.load(loaded) if config is None else keys.complete(loaded, config))
-    _believe_proxies(app)
+    proxies.init_app(app)
     app.before_request(check_environ)
     services.init_app(app)
     deadlines.init_app(app)
@@ -143,14 +143,3 @@ def _load_modules(names: Sequence[str], config: Mapping[str, Any] | None) -> lis
         except deployment.ConfigError as also:
             raise deployment.ConfigError([*also.faults, str(error)]) from error
         raise
-
-
-def _believe_proxies(app: Flask) -> None:
-    """Take the caller's address and scheme from the proxies in front.
-
-    ``Host`` and the rest of the headers of this family are not believed: nginx passes on what a visitor
-    has written there, unless it is told to set them.
-    """
-    hops = app.config["PROXY_HOPS"]
-    if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

@@ -1,5 +1,6 @@
-"""The keys of what every face shares: who may call from where, how often, and how browsers must come."""
+"""The keys of what every face shares: whom to believe, who may call from where, how often, and how browsers must come."""
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -35,6 +36,19 @@ def origins(text: str) -> list[str]:
     return found
 
 
+def peers(text: str) -> list[str]:
+    """Read the addresses and networks that proxies speak from; ``*`` for any."""
+    found = words(text)
+    try:
+        for word in found:
+            if word != "*":
+                # gunicorn reads this variable too, and ends if an address has a network's bits.
+                ipaddress.ip_network(word)
+    except ValueError:
+        raise ValueError("write addresses or networks (10.0.0.0/8), comma-separated, or * for any") from None
+    return found
+
+
 def project_path(text: str) -> str:
     """Read a path, which does not follow the current folder."""
     if "\0" in text or not (ROOT / text).name:
@@ -58,6 +72,13 @@ def redis_url(text: str) -> str:
 LOCAL_ORIGINS = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
 
 KEYS = (
+    Key(
+        "FORWARDED_ALLOW_IPS",
+        peers,
+        ["127.0.0.1", "::1"],
+        "addresses and networks that those proxies speak from, comma-separated; `*` for any, where nobody else "
+        "reaches the server; whoever speaks by a unix socket is believed too",
+    ),
     Key(
         "HSTS_SECONDS",
         integer(0, 10**9),

@@ -297,3 +297,11 @@ def read_until(port: int, text: str) -> str:
         except (OSError, HTTPException):
             time.sleep(0.2)
     return answer
+
+
+@pytest.mark.parametrize("peers", ["10.0.0.1,nginx", "10.0.0.5/8", "10.0.0.0-10.0.0.9", "unix:"])
+def test_proxies_are_addresses_or_networks(peers: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load([], {"APP_ENV": "testing", "DATABASE_URL": "sqlite://", "FORWARDED_ALLOW_IPS": peers})
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"FORWARDED_ALLOW_IPS is {peers!r}: write addresses or networks")

@@ -65,6 +65,53 @@ def test_no_other_header_of_a_proxy_is_believed(make_guest: Callable[[int], Flas
     assert guest.get("/window/echo", headers={name: f"{SPOOFS[name]}, {SPOOFS[name]}"}).json == plain.json
 
 
+@pytest.mark.parametrize(
+    ("allowed", "peer", "is_believed"),
+    [
+        (["127.0.0.1", "::1"], "127.0.0.1", True),
+        (["127.0.0.1", "::1"], "::1", True),
+        (["127.0.0.1", "::1"], "::ffff:127.0.0.1", True),
+        (["127.0.0.1", "::1"], "10.0.0.7", False),
+        (["127.0.0.1", "::1"], "", True),
+        (["127.0.0.1", "::1"], "unknown", False),
+        (["10.0.0.0/8"], "10.200.3.4", True),
+        (["10.0.0.0/8"], "::ffff:10.200.3.4", True),
+        (["10.0.0.0/8"], "11.0.0.1", False),
+        (["10.0.0.0/8"], "127.0.0.1", False),
+        (["2001:db8::/32"], "2001:db8:1::7", True),
+        (["2001:db8::/32"], "10.0.0.7", False),
+        (["*"], "203.0.113.9", True),
+        (["*"], "unknown", False),
+    ],
+)
+def test_only_a_proxy_that_is_known_is_believed(
+    make_app: Callable[..., Flask], allowed: list[str], peer: str, is_believed: bool
+) -> None:
+    guest = make_app(None, [window.__name__], PROXY_HOPS=1, FORWARDED_ALLOW_IPS=allowed).test_client()
+    sent = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
+    found = guest.get("/window/echo", headers=sent, environ_overrides={"REMOTE_ADDR": peer}).json
+    assert (found["caller"], found["secure"]) == (("192.0.2.1", True) if is_believed else (peer or None, False))
+
+
+@pytest.mark.parametrize("scheme", ["javascript", "http, javascript", "", "HTTPS", "wss"])
+def test_no_scheme_but_the_two_is_believed(make_guest: Callable[[int], FlaskClient], scheme: str) -> None:
+    sent = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": scheme}
+    found = make_guest(1).get("/window/echo", headers=sent).json
+    assert (found["caller"], found["url"]) == ("192.0.2.1", "http://localhost/window/echo")
+
+
+def test_operator_is_told_once_of_a_proxy_that_is_not_known(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    guest = make_app(None, [window.__name__], PROXY_HOPS=1).test_client()
+    for _ in range(3):
+        sent = {"X-Forwarded-For": "192.0.2.1"}
+        guest.get("/window/echo", headers=sent, environ_overrides={"REMOTE_ADDR": "172.18.0.3"})
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "core.http.proxies"]
+    assert "172.18.0.3" in line
+    assert "FORWARDED_ALLOW_IPS" in line
+
+
 # --- nginx before gunicorn ----------------------------------------------------------------------
 
 

@@ -110,6 +110,18 @@ def test_body_shorter_than_announced(client: FlaskClient) -> None:
     assert client.post("/echo/", data="half", environ_overrides={"CONTENT_LENGTH": "50"}).status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_body_that_granian_gives_for_empty(client: FlaskClient, kind: str) -> None:
+    query = "" if kind == "text/plain" else "form=1"
+    granian = {"SERVER_SOFTWARE": "Granian", "wsgi.input_terminated": True, "CONTENT_TYPE": kind}
+    cut = client.post("/echo/", query_string=query, data="", environ_overrides={**granian, "CONTENT_LENGTH": "50"})
+    assert cut.status_code == 400
+    chunked = {**granian, "HTTP_TRANSFER_ENCODING": "chunked"}
+    assert client.post("/echo/", query_string=query, data="", environ_overrides=chunked).status_code == 411
+    whole = {**granian, "CONTENT_TYPE": "text/plain"}
+    assert client.post("/echo/", data="whole", environ_overrides=whole).json["body"] == "whole"
+
+
 def test_body_of_unknown_length_is_read_up_to_the_limit(client: FlaskClient) -> None:
     environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     assert client.post("/echo/", data="x" * 999, environ_overrides=environ).json["body"] == "x" * 999
