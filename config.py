@@ -216,8 +216,13 @@ KEYS = (
         {"development": "text", "testing": "text", "production": "json"},
         "`text` for a terminal or `json`, one object a line; json in production",
     ),
-    Key("HOST", str, "127.0.0.1", "address of the development server"),
-    Key("PORT", integer(1, 65535), 5000, "port of the development server"),
+    Key(
+        "HOST",
+        str,
+        "127.0.0.1",
+        "address that is listened on; gunicorn's is `0.0.0.0` in production where `PORT` is set, as platforms expect",
+    ),
+    Key("PORT", integer(1, 65535), 5000, "port that is listened on; without it gunicorn's is 8000"),
 )
 
 

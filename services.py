@@ -229,9 +229,14 @@ def redact(text: str) -> str:
     return _SECRETS.sub(lambda found: f"{found['name'] or found['kind'] or found['user'] + ':'}[filtered]", text)
 
 
+def is_secret_name(name: str) -> bool:
+    """Return whether what has this name must not appear in a log."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def _redacted(value: Any, name: str = "") -> Any:
     """Redact the strings in what becomes JSON, and whatever has a secret's name."""
-    if _SECRET_NAME.search(name):
+    if is_secret_name(name):
         return "[filtered]"
     if isinstance(value, str):
         return redact(_COLOURS.sub("", value))
@@ -277,10 +282,27 @@ class JSONFormatter(_Timed, JsonFormatter):
         return {key: _redacted(value, key) for key, value in super().process_log_record(log_data).items()}
 
 
-class _AddRequestId(logging.Filter):
+class AddRequestId(logging.Filter):
+    """Gives a line the id of the request that is being answered, unless it says one."""
+
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = (request_id() if has_app_context() else None) or "-"
+        if not hasattr(record, "request_id"):
+            record.request_id = (request_id() if has_app_context() else None) or "-"
         return True
+
+
+def line_formatter(style: str) -> logging.Formatter:
+    """Return what makes a line of a record that has passed :class:`AddRequestId`.
+
+    :param style: ``text`` or ``json``
+    """
+    if style == "text":
+        return TextFormatter("%(asctime)s %(levelname)-7s [%(request_id)s] %(name)s: %(message)s")
+    return JSONFormatter(
+        "{asctime}{levelname}{name}{message}{request_id}",
+        style="{",
+        rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+    )
 
 
 def configure_logging(level: str, style: str) -> None:
@@ -288,24 +310,12 @@ def configure_logging(level: str, style: str) -> None:
 
     :param style: ``text`` or ``json``
     """
-    formatters: dict[str, dict[str, Any]] = {
-        "text": {
-            "()": TextFormatter,
-            "format": "%(asctime)s %(levelname)-7s [%(request_id)s] %(name)s: %(message)s",
-        },
-        "json": {
-            "()": JSONFormatter,
-            "fmt": "{asctime}{levelname}{name}{message}{request_id}",
-            "style": "{",
-            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-        },
-    }
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"line": formatters[style]},
-            "filters": {"request_id": {"()": _AddRequestId}},
+            "formatters": {"line": {"()": line_formatter, "style": style}},
+            "filters": {"request_id": {"()": AddRequestId}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
             "root": {"level": level, "handlers": ["stderr"]},
             # Seven lines each time that say nothing about this database.

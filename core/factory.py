@@ -45,6 +45,7 @@ from .http.request import Request
 from .http.request import check_environ
 from .http.sessions import SessionInterface
 from .pages import model_pages
+from .serving import paths
 
 
 class Application(Flask):
@@ -106,6 +107,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     loaded = _load_modules(settings.INSTALLED_APPS if installed_apps is None else installed_apps, config)
     app.config.from_mapping(keys.load(loaded) if config is None else keys.complete(loaded, config))
     proxies.init_app(app)
+    paths.init_app(app)
     app.before_request(check_environ)
     services.init_app(app)
     deadlines.init_app(app)

@@ -22,9 +22,10 @@ from .http import keys as http
 from .modules import Module
 from .modules import ModuleError
 from .rotation import keys as rotation
+from .serving import keys as serving
 
 #: What parts of the core read beside what every process must know.
-CORE = (Part(rotation.KEYS), Part(http.KEYS))
+CORE = (Part(rotation.KEYS), Part(http.KEYS), Part(serving.KEYS))
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*(<[A-Z]+>)?")
 

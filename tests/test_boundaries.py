@@ -30,6 +30,7 @@ CORE_PACKAGES = {
     "access": set(),
     "crud": {"fields", "access"},
     "http": {"fields", "access"},
+    "serving": set(),
     "rest": {"fields", "access", "crud", "http"},
     "forms": {"fields", "access", "crud", "http"},
     "pages": {"fields", "access", "crud", "http", "forms"},

@@ -1,4 +1,4 @@
-"""The keys of what every face shares: whom to believe, who may call from where, how often, and how browsers must come."""
+"""The keys of what every face shares: whom to believe, who may call from where, how often, how browsers come."""
 
 import ipaddress
 import re

@@ -1,0 +1,24 @@
+"""What of a request's path may stand in a log: all but what a route has for secret, as the token of a link."""
+
+from flask import Flask
+from flask import request
+
+import services
+
+KEY = "andamio.path"
+
+
+def init_app(app: Flask) -> None:
+    """Leave the path for the log of requests, where one is written."""
+    if app.config["ACCESS_LOG"]:
+        app.before_request(leave_path)
+
+
+def leave_path() -> None:
+    """Say in the environ which path may be logged, if it is not the request's own."""
+    path = request.path
+    for name, value in (request.view_args or {}).items():
+        if services.is_secret_name(name):
+            path = path.replace(str(value), "[filtered]")
+    if path != request.path:
+        request.environ[KEY] = request.script_root + path

@@ -1,0 +1,59 @@
+"""What a server is to be told, of the environment and of this machine."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import config as deployment
+
+from .keys import KEYS
+from .machine import usable_cores
+
+#: Two, so that one answers while the other is made anew.
+FEWEST_WORKERS = 2
+
+#: With four threads each these are 64 connections; a PostgreSQL that nobody has set takes 100.
+MOST_WORKERS = 16
+
+PORT = 8000
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How this deployment is served.
+
+    :param address: host and port to listen on, unless somebody else holds the socket
+    """
+
+    address: str
+    workers: int
+    threads: int
+    access_log: bool
+    log_level: str
+    log_format: str
+
+
+@functools.cache
+def read() -> Serving:
+    """Read the environment; once in a process, so that a reload cannot end a server that runs.
+
+    :raises config.ConfigError: if it does not describe a deployment that can run
+    """
+    values, variables = deployment.load(parts=[deployment.Part(KEYS)]), deployment.variables()
+    workers = min(max(usable_cores(), FEWEST_WORKERS), MOST_WORKERS)
+    return Serving(
+        address=_address(values, is_set={name for name in ("HOST", "PORT") if variables.get(name)}),
+        workers=values["WEB_CONCURRENCY"] or workers,
+        threads=values["WEB_THREADS"],
+        access_log=values["ACCESS_LOG"],
+        log_level=values["LOG_LEVEL"].lower(),
+        log_format=values["LOG_FORMAT"],
+    )
+
+
+def _address(values: dict[str, Any], is_set: set[str]) -> str:
+    host, port = values["HOST"], values["PORT"] if "PORT" in is_set else PORT
+    # Who sets PORT is a platform whose router comes from another machine; a developer's stays on this one.
+    if is_set == {"PORT"} and values["APP_ENV"] == "production":
+        host = "0.0.0.0"  # noqa: S104
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,57 @@
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.launched import GRANIAN
+from tests.launched import GUNICORN
+from tests.launched import Launched
+from tests.serving import counter
+
+TARGET = (f"{counter.__name__}:make()",)
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file that stands for the application's code."""
+    path = tmp_path_factory.mktemp("code") / "code"
+    path.write_text("old")
+    return path
+
+
+@pytest.fixture(scope="module")
+def environ(databases: Any, code: Path) -> Iterator[dict[str, str]]:
+    """Return the environment of a server on a PostgreSQL database."""
+    url = databases.make("postgresql")
+    found = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests", "COUNTER_CODE": str(code), "RATE_LIMITS": "false"}
+    yield {**found, "DATABASE_URL": url.render_as_string(hide_password=False)}
+    databases.drop(url)
+
+
+@pytest.fixture
+def launch(environ: dict[str, str]) -> Iterator[Callable[..., Launched]]:
+    """Start gunicorn: ``launch("--workers", "2", KEY="value")`` gives a Launched."""
+    running = []
+    Path(environ["COUNTER_CODE"]).write_text("old")
+
+    def start(*arguments: str, **changes: Any) -> Launched:
+        how = {name: changes.pop(name) for name in ("at", "target", "asks", "command") if name in changes}
+        command = [*how.pop("command", GUNICORN), *arguments]
+        how = {"target": TARGET, "asks": "/counter/who", **how}
+        running.append(Launched(command, {**environ, **changes}, **how))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def launch_granian(launch: Callable[..., Launched]) -> Callable[..., Launched]:
+    """Start Granian by the command line of docs/performance.md."""
+    target = ("--factory", f"{counter.__name__}:make")
+    return lambda *arguments, **changes: launch(
+        *arguments, **{"command": GRANIAN, "at": ("--port", "{port}"), "target": target, **changes}
+    )

@@ -1,0 +1,55 @@
+"""A module whose answers say which process gave them, and which code: to see a server change its workers."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint
+from flask import Flask
+from flask import request
+from sqlalchemy import text
+
+from core import create_app
+from services import csrf
+from services import db
+
+bp = Blueprint("counter", __name__, url_prefix="/counter")
+
+#: As it was when this was imported.
+CODE = Path(os.environ["COUNTER_CODE"]).read_text() if "COUNTER_CODE" in os.environ else ""
+
+
+@bp.get("/who")
+def who() -> dict[str, Any]:
+    return {"worker": os.getpid(), "code": CODE}
+
+
+@bp.get("/row")
+def row() -> dict[str, Any]:
+    """Give what was asked for, by way of the database: two workers on one connection would mix answers up."""
+    asked = request.args["number"]
+    found = db.session.scalar(text("SELECT CAST(:number AS INTEGER)"), {"number": int(asked)})
+    return {"worker": os.getpid(), "code": CODE, "number": found}
+
+
+@bp.get("/slow")
+def slow() -> dict[str, Any]:
+    time.sleep(float(request.args["seconds"]))
+    return {"worker": os.getpid(), "code": CODE}
+
+
+@csrf.exempt
+@bp.post("/body")
+def body() -> dict[str, int]:
+    return {"length": len(request.get_data())}
+
+
+@bp.get("/link/<token>")
+def link(token: str) -> dict[str, str]:
+    return {}
+
+
+def make() -> Flask:
+    """Return an application of this module alone, for servers that want a factory."""
+    return create_app(installed_apps=[__name__])

@@ -1,0 +1,123 @@
+"""gunicorn with ``gunicorn.conf.py``: no request is lost, whatever is done to its processes."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.crowd import Crowd
+from tests.launched import Launched
+from tests.launched import until
+
+Launch = Callable[..., Launched]
+
+
+def test_reload_gives_new_workers_with_the_same_code(launch: Launch, code: Path) -> None:
+    server = launch(WEB_CONCURRENCY="2")
+    old = server.all_workers()
+    with Crowd(server.connection) as crowd:
+        code.write_text("new")
+        server.signal(signal.SIGHUP)
+        until(lambda: not set(old) & set(server.workers()), "other workers")
+        crowd.answered(200)
+    assert crowd.faults == []
+    assert set(crowd.codes) == {"old"}
+    assert len(server.all_workers()) == 2
+
+
+def test_upgrade_gives_new_code(launch: Launch, code: Path) -> None:
+    server = launch(WEB_CONCURRENCY="2")
+    old = server.all_workers()
+    with Crowd(server.connection) as crowd:
+        code.write_text("new")
+        server.signal(signal.SIGUSR2)
+        # The old master goes by itself once the new code answers, and does not take the socket with it.
+        (master,) = until(lambda: set(server.workers()) - set(old), "a second master")
+        assert server.wait() == 0
+        server.pid = master
+        crowd.answered(200)
+    assert crowd.faults == []
+    assert list(crowd.codes) == ["old", "new"]
+    assert not set(old) & set(server.all_workers())
+    until(lambda: "promoted" in server.log(), "that the new master has noticed")
+    server.signal(signal.SIGUSR2)
+    until(lambda: len(server.workers()) == 3, "a third master")
+
+
+def test_upgrade_that_cannot_start_leaves_the_old_code(launch: Launch, code: Path) -> None:
+    server = launch(WEB_CONCURRENCY="2")
+    old = server.all_workers()
+    with Crowd(server.connection) as crowd:
+        code.unlink()
+        server.signal(signal.SIGUSR2)
+        until(lambda: "FileNotFoundError" in server.log(), "that it cannot start")
+        until(lambda: server.workers() == old, "that the second master is gone")
+        crowd.answered(200)
+    assert crowd.faults == []
+    assert set(crowd.codes) == {"old"}
+
+
+def test_workers_come_and_go_one_by_one(launch: Launch) -> None:
+    server = launch("--workers", "2")
+    old = server.all_workers()
+    with Crowd(server.connection) as crowd:
+        for worker in old:
+            server.signal(signal.SIGTERM, worker)
+            until(lambda gone=worker: gone not in server.workers() and len(server.workers()) == 2, "another worker")
+            crowd.answered(50)
+        server.signal(signal.SIGTTIN)
+        until(lambda: len(server.workers()) == 3, "one more worker")
+        crowd.answered(50)
+        server.signal(signal.SIGTTOU)
+        until(lambda: len(server.workers()) == 2, "one less worker")
+        crowd.answered(50)
+    assert crowd.faults == []
+    assert not set(old) & set(server.workers())
+
+
+def test_workers_are_renewed_after_so_many_requests(launch: Launch) -> None:
+    server = launch("--workers", "2", "--max-requests", "40", "--max-requests-jitter", "20")
+    with Crowd(server.connection) as crowd:
+        until(lambda: len(crowd.workers) >= 8, "eight workers")
+    assert crowd.faults == []
+
+
+def test_killed_worker_is_replaced(launch: Launch) -> None:
+    server = launch("--workers", "2")
+    killed = server.all_workers()[0]
+    server.signal(signal.SIGKILL, killed)
+    until(lambda: killed not in server.workers() and len(server.workers()) == 2, "another worker", 5)
+    with Crowd(server.connection) as crowd:
+        crowd.answered(100)
+    assert crowd.faults == []
+
+
+def test_stop_answers_what_is_in_flight(launch: Launch) -> None:
+    server = launch("--workers", "2")
+    answers: list[Any] = []
+    asking = [
+        threading.Thread(target=lambda: answers.append(server.ask("/counter/slow?seconds=2")[0])) for _ in range(4)
+    ]
+    for thread in asking:
+        thread.start()
+    until(lambda: _established(server.port) >= 4, "four connections")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    for thread in asking:
+        thread.join()
+    assert answers == [200] * 4
+
+
+def _established(port: int) -> int:
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "01" for line in lines)
+
+
+def test_workers_share_what_is_made_before(launch: Launch) -> None:
+    server = launch("--workers", "2")
+    server.ask("/counter/row?number=1")
+    for worker in server.workers():
+        found = dict(line.split()[:2] for line in Path(f"/proc/{worker}/smaps_rollup").read_text().splitlines()[1:])
+        assert int(found["Pss:"]) < 0.75 * int(found["Rss:"]), os.getpid()
