@@ -43,13 +43,16 @@ def make_request(method: str, url: str, body: bytes = b"") -> bytes:
     return f"{head}\r\n".encode() + body
 
 
-def send(port: int, requests: Sequence[bytes], seconds: float, core: int | None) -> Load:
+def send(
+    port: int, requests: Sequence[bytes], seconds: float, core: int | None, connections: int = CONNECTIONS
+) -> Load:
     """Send the requests in turn, over and over, for about so many seconds.
 
     :param core: what the client may run on; ``None`` for any
+    :param connections: how many are kept busy
     :raises Failed: if an answer was an error, or none came
     """
-    return (_wrk if shutil.which("wrk") else _threads)(port, requests, seconds, core)
+    return (_wrk if shutil.which("wrk") else _threads)(port, requests, seconds, core, connections)
 
 
 def name() -> str:
@@ -57,13 +60,13 @@ def name() -> str:
     return "wrk" if shutil.which("wrk") else "threads of Python"
 
 
-def _wrk(port: int, requests: Sequence[bytes], seconds: float, core: int | None) -> Load:
+def _wrk(port: int, requests: Sequence[bytes], seconds: float, core: int | None, connections: int) -> Load:
     # It counts in whole seconds.
     duration = f"{max(1, round(seconds))}s"
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"\0".join(requests))
         file.flush()
-        options = ["-t1", f"-c{CONNECTIONS}", f"-d{duration}", "-s", str(SCRIPT)]
+        options = ["-t1", f"-c{connections}", f"-d{duration}", "-s", str(SCRIPT)]
         # wrk has no option for the core: a child inherits that of the thread that starts it.
         own = os.sched_getaffinity(0)
         os.sched_setaffinity(0, own if core is None else {core})
@@ -84,14 +87,14 @@ def _wrk(port: int, requests: Sequence[bytes], seconds: float, core: int | None)
     return Load(answers, microseconds / 1_000_000)
 
 
-def _threads(port: int, requests: Sequence[bytes], seconds: float, core: int | None) -> Load:
+def _threads(port: int, requests: Sequence[bytes], seconds: float, core: int | None, connections: int) -> Load:
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, own if core is None else {core})
     begin = time.monotonic()
     try:
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        with ThreadPoolExecutor(connections) as pool:
             # Each begins elsewhere, so that no two ask for the same at once.
-            starts = [len(requests) * number // CONNECTIONS for number in range(CONNECTIONS)]
+            starts = [len(requests) * number // connections for number in range(connections)]
             turns = [cycle([*requests[start:], *requests[:start]]) for start in starts]
             counts = pool.map(lambda turn: _ask(port, turn, begin + seconds), turns)
             return Load(sum(counts), time.monotonic() - begin)

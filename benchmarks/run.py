@@ -1,6 +1,6 @@
 """Measure Andamio beside bare Flask and Django REST framework, in depth, and its start; print README.md's tables.
 
-    python -m benchmarks.run [--rounds 6] [--seconds 1] [--only requests|depth|start]
+    python -m benchmarks.run [--rounds 6] [--seconds 1] [--only requests|depth|start|servers] [--write]
 
 All servers run at once, on one core, and are asked in turn, round after round, so that whatever else the
 machine does meets all alike: a ratio is that of one round, and the tables give the middle one of the rounds.
@@ -27,6 +27,7 @@ import psycopg
 
 from . import depth
 from . import load
+from . import serving
 from . import start
 from .cases import EVENT
 from .cases import Case
@@ -64,7 +65,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=int, default=1, help="of one measurement")
-    parser.add_argument("--only", choices=["requests", "depth", "start"], help="by default all")
+    parser.add_argument("--only", choices=["requests", "depth", "start", "servers"], help="by default all but servers")
+    parser.add_argument("--write", action="store_true", help="put the table of the servers into docs/performance.md")
     options = parser.parse_args()
     if not Path("/proc/self/schedstat").exists():
         raise SystemExit("The benchmarks read CPU times from /proc/<pid>/schedstat: they need Linux.")
@@ -77,6 +79,10 @@ def main() -> None:
             print(depth.measure(url, environ, options.rounds, options.seconds), end="\n\n")
         if options.only in (None, "start"):
             print(start.measure(environ))
+        if options.only == "servers":
+            print(tables := serving.measure(environ, options.rounds, options.seconds))
+            if options.write:
+                serving.write(f"{describe(url)}\n\n{tables}")
 
 
 # --- what stands ready --------------------------------------------------------------------------
@@ -135,7 +141,7 @@ def describe(url: str) -> str:
     """Say on what is measured."""
     with psycopg.connect(url) as connection:
         version = connection.info.server_version // 10000
-    names = ("gunicorn", "flask", "sqlalchemy", "psycopg", "orjson", "django", "djangorestframework")
+    names = ("gunicorn", "granian", "flask", "sqlalchemy", "psycopg", "orjson", "django", "djangorestframework")
     packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     cores = len(os.sched_getaffinity(0))
     python = f"Python {platform.python_version()}"

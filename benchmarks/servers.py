@@ -34,7 +34,9 @@ class Server:
     def start(self, environ: Mapping[str, str], core: int | None) -> None:
         """Start it on a free port with one worker, and wait until it answers."""
         self.port = free_port()
-        options = ["--workers", "1", "--worker-class", "sync", "--no-control-socket", "--log-level", "warning"]
+        # Without gunicorn.conf.py: each of them is served alike, by a worker that stays.
+        options = ["--config", "python:benchmarks", "--workers", "1", "--worker-class", "sync"]
+        options += ["--no-control-socket", "--log-level", "warning"]
         command = [sys.executable, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{self.port}", self.target]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**environ, **self.environ})
         if core is not None:

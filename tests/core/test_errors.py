@@ -474,8 +474,10 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
         (CHUNKED, b"2\r\n{}XX0\r\n\r\n"),
         (CHUNKED, b""),
         ("Content-Length: 50\r\n", b'{"name": "half'),
+        # What has come would do.
+        ("Content-Length: 50\r\n", b'{"name": "whole"}'),
     ],
-    ids=["size", "short", "negative", "cut", "no end", "no break", "empty", "length"],
+    ids=["size", "short", "negative", "cut", "no end", "no break", "empty", "length", "whole"],
 )
 def test_broken_body_is_a_bad_request(server: int, headers: str, body: bytes) -> None:
     status, document = _post(server, headers, body)

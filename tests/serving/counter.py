@@ -39,6 +39,13 @@ def slow() -> dict[str, Any]:
     return {"worker": os.getpid(), "code": CODE}
 
 
+@bp.get("/wait")
+def wait() -> dict[str, Any]:
+    """Wait 20 ms for a PostgreSQL that is busy."""
+    db.session.execute(text("SELECT pg_sleep(0.02)"))
+    return {"worker": os.getpid(), "code": CODE}
+
+
 @csrf.exempt
 @bp.post("/body")
 def body() -> dict[str, int]:
