@@ -85,6 +85,14 @@ def pre_fork(server: Arbiter, worker: Worker) -> None:
     worker.retires = server.__dict__.pop("retiring", None)
 
 
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Let a worker that does not serve yet be ended: it would leave the signal to a copy of the master's queue.
+
+    The master then waits for it until the time of a graceful stop is over.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def post_worker_init(worker: Worker) -> None:
     """Once new code answers, let the old finish its requests and go; until then it is there, come what may."""
     if worker.retires:

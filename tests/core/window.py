@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Blueprint
+from flask import Flask
 from flask import Response
 from flask import redirect
 from flask import render_template_string
@@ -10,6 +11,7 @@ from flask import request
 from flask import session
 from flask import url_for
 
+from core import create_app
 from core.http.headers import csp
 from core.http.headers import forget_pages
 from core.http.uploads import check_upload
@@ -112,3 +114,8 @@ def photos() -> Response:
 @bp.post("/fields")
 def fields() -> dict[str, int]:
     return {"fields": len(request.form), "files": len(request.files)}
+
+
+def make() -> Flask:
+    """Return an application of this module alone, for servers."""
+    return create_app(installed_apps=[__name__])

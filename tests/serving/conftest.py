@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,7 @@ from tests.launched import GRANIAN
 from tests.launched import GUNICORN
 from tests.launched import Launched
 from tests.serving import counter
-
-TARGET = (f"{counter.__name__}:make()",)
+from tests.serving.counter import TARGET
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,9 @@ def launch(environ: dict[str, str]) -> Iterator[Callable[..., Launched]]:
 
     yield start
     for server in running:
-        server.stop()
+        # Granian's threads that wait for work hold a stop up for half a minute.
+        server.kill()
+        shutil.rmtree(server.folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -53,5 +55,17 @@ def launch_granian(launch: Callable[..., Launched]) -> Callable[..., Launched]:
     """Start Granian by the command line of docs/performance.md."""
     target = ("--factory", f"{counter.__name__}:make")
     return lambda *arguments, **changes: launch(
-        *arguments, **{"command": GRANIAN, "at": ("--port", "{port}"), "target": target, **changes}
+        *(
+            "--workers",
+            "2",
+            "--blocking-threads",
+            "4",
+            "--respawn-failed-workers",
+            "--workers-kill-timeout",
+            "30",
+            "--blocking-threads-idle-timeout",
+            "5",
+        ),
+        *arguments,
+        **{"command": GRANIAN, "at": ("--port", "{port}"), "target": target, **changes},
     )

@@ -16,6 +16,9 @@ from services import db
 
 bp = Blueprint("counter", __name__, url_prefix="/counter")
 
+#: What gunicorn serves of it.
+TARGET = (f"{__name__}:make()",)
+
 #: As it was when this was imported.
 CODE = Path(os.environ["COUNTER_CODE"]).read_text() if "COUNTER_CODE" in os.environ else ""
 
