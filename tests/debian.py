@@ -72,7 +72,7 @@ class Debian:
     def _boot(self) -> None:
         # It ends with the test, also when that is killed.
         bound = ["setpriv", "--pdeathsig=TERM", "systemd-nspawn", "--quiet", f"--directory={self.tree}"]
-        apart = [f"--machine={self.folder.name.replace('_', '-')}", "--register=no", "--keep-unit"]
+        apart = [f"--machine={self.folder.name.replace('_', '0')}", "--register=no", "--keep-unit"]
         network = ["--private-network", "--resolv-conf=off", "--timezone=off", "--boot"]
         with open(self.folder / "console", "wb") as console:
             self._process = subprocess.Popen(
