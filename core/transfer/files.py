@@ -112,7 +112,7 @@ class TableWriter:
     name: str
     state: TableState
     _digest: Digest = field(init=False)
-    _lines: list[bytes] = field(init=False, default_factory=list)
+    _lines: bytearray = field(init=False, default_factory=bytearray)
 
     def __post_init__(self) -> None:
         self._digest = Digest(self.state.kinds, self.state.digest)
@@ -124,13 +124,14 @@ class TableWriter:
         """Take a row."""
         line = orjson.dumps(row)
         self._digest.add(row, line)
-        self._lines.append(line)
+        # Not a list: each text of orjson keeps the kilobytes that it was written in.
+        self._lines += line + b"\n"
         self.state.rows += 1
 
     def checkpoint(self, last: list[Any] | None) -> None:
         """Bring all rows so far to the disk, and note how far that is."""
         if self._lines:
-            piece = gzip.compress(b"\n".join(self._lines) + b"\n", compresslevel=3, mtime=0)
+            piece = gzip.compress(self._lines, compresslevel=3, mtime=0)
             self._file.write(piece)
             self._lines.clear()
         self._file.flush()

@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -260,7 +261,7 @@ def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[
 
 # --- broken off ---------------------------------------------------------------------------------
 
-ROWS = 120_000
+ROWS = 60_000
 
 
 def start(url: URL, *words: str) -> subprocess.Popen[bytes]:
@@ -272,13 +273,15 @@ def start(url: URL, *words: str) -> subprocess.Popen[bytes]:
 
 def finish(process: subprocess.Popen[bytes]) -> tuple[str, int]:
     """Return what it printed, and how many megabytes it had in memory."""
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        printed = stdout.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    most = 0
+    while process.poll() is None:
+        # Not by wait4: what a child begins with is this process's own, until it is another program.
+        found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+        most = int(found[1]) // 1024 if found else most
+        time.sleep(0.02)
+    printed = process.communicate()[0].decode()
     assert process.returncode == 0, printed
-    return printed, usage.ru_maxrss // 1024
+    return printed, most
 
 
 def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
@@ -318,7 +321,7 @@ def test_what_was_killed_goes_on_where_it_was_in_constant_memory(new_database: N
 
     assert "shows 2 moments" in printed
     assert (folder / "core_idempotency_key.jsonl.gz").read_bytes().startswith(kept)
-    assert most < few + 40
+    assert most < few + 30
     lines = gzip.decompress((folder / "core_idempotency_key.jsonl.gz").read_bytes()).splitlines()
     assert len({json.loads(line)[0] for line in lines}) == len(lines) == ROWS
 
@@ -332,4 +335,4 @@ def test_what_was_killed_goes_on_where_it_was_in_constant_memory(new_database: N
     printed, most = finish(start(target, "load", str(folder)))
     assert "are those of the dump" in printed
     assert loaded() == ROWS
-    assert most < few + 60
+    assert most < few + 30
