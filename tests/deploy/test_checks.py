@@ -195,7 +195,9 @@ def test_a_command_has_the_surroundings_of_the_service(rendered: Path, tmp_path:
 
     unit = (rendered / UNITS / "andamio.service").read_text().splitlines()
     asked = ran.stdout.splitlines()
-    assert asked[-3:] == ["/srv/andamio/.venv/bin/flask", "accounts", "two words"]
+    assert asked[-5] == "/usr/bin/env"
+    assert asked[-4] == "PATH=/srv/andamio/.venv/bin:/usr/bin:/bin"
+    assert asked[-3:] == ["flask", "accounts", "two words"]
     for option, line in (("--uid=", "User="), ("--gid=", "Group="), ("--working-directory=", "WorkingDirectory=")):
         (value,) = (one.removeprefix(option) for one in asked if one.startswith(option))
         assert f"{line}{value}" in unit
