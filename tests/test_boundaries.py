@@ -309,9 +309,9 @@ DEMO = re.compile(rf"""app[./]{_DEMOS}\b|["']/{_DEMOS}["'/?]|["']{_DEMOS}_[a-z]+
 def test_demos_are_known_to_their_own_tests_only():
     """They are deleted with their tests, and all others go on."""
     tests = ROOT / "tests"
-    # Beside this file, the one that follows documents, which show the demos.
+    # Beside this file, those that follow documents, which show the demos; they are skipped without.
     others = {*tests.glob("*.py"), *tests.glob("core/*.py"), *tests.glob("home/*.py")}
-    others -= {tests / "test_boundaries.py", tests / "test_docs.py"}
+    others -= {tests / name for name in ("test_boundaries.py", "test_docs.py", "test_deploy.py", "visitors.py")}
     assert {path.name: found[0] for path in others if (found := DEMO.search(path.read_text()))} == {}
 
 
