@@ -185,6 +185,8 @@ def _alone(path: Path) -> Iterator[None]:
 def _lend(tree: Path) -> None:
     """Let it fetch packages as the machine around it does, and not wait for its disk."""
     (tree / "etc/dpkg/dpkg.cfg.d/hasty").write_text("force-unsafe-io\n")
+    # As Debian's installer leaves it, and debootstrap does not: PostgreSQL does not start without a localhost.
+    (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")
     if f"VERSION_CODENAME={SUITE}\n" in Path("/etc/os-release").read_text():
         shutil.rmtree(tree / "etc/apt")
         shutil.copytree("/etc/apt", tree / "etc/apt", symlinks=True)
