@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import URL
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.pool import NullPool
 
 from config import ROOT
@@ -26,6 +27,7 @@ from core import migrations
 from core import transfer
 from core.http.idempotency import idempotency_keys
 from tests.core import cargo
+from tests.core import vault
 
 Make = Callable[..., Flask]
 NewDatabase = Callable[[str], URL]
@@ -33,6 +35,9 @@ ENGINES = ("sqlite", "postgresql", "mariadb")
 PAIRS = [(one, other) for one in ENGINES for other in ENGINES if one != other]
 
 CRATE, PALLET, PLACE = cargo.Crate.__table__, cargo.Pallet.__table__, cargo.Place.__table__
+
+LOCAL = dt.datetime(2026, 1, 31, 12, 0, 0, 123456)
+MOMENT = dt.datetime(2026, 1, 31, 12, 0, 0, 500_000, tzinfo=dt.UTC)
 
 FULL = {
     **{"id": 1, "name": "é漢😀 'x'\n\\.\t", "text": "x" * 60_000, "mint": "ab", "small": -32768, "big": 2**63 - 1},
@@ -159,6 +164,77 @@ def test_every_value_arrives_as_it_was(
             execute(target, lambda connection: connection.execute(CRATE.insert(), {**new, "inside_id": 999}))
         names = execute(target, lambda connection: sa.inspect(connection).get_foreign_keys("cargo_crate"))
         assert len(names) == 2
+
+
+RANGE = pg.Range
+ONLY_HERE = {
+    "postgresql": {
+        **{"numbers": [1, -32768], "texts": ["", "a,b", '"{}'], "grid": ((1, 2), (3, 4)), "amounts": [Decimal("1.50")]},
+        **{
+            "moments": [MOMENT],
+            "metals": [vault.Metal.GOLD],
+            "marks": [uuid.UUID(int=9)],
+            "labels": {"a": "b", "c": None},
+        },
+        **{"data": {"a": 1.5}, "address": "192.0.2.1/24", "network": "2001:db8::/32", "card": "08:00:2b:01:02:03"},
+        **{"long_card": "08:00:2b:01:02:03:04:05", "small": RANGE(1, 5), "large": RANGE(-(2**63), None)},
+        **{"amount": RANGE(Decimal("0.5"), Decimal("1.50"), bounds="(]"), "days": RANGE(empty=True)},
+        **{"stay": RANGE(LOCAL, None), "booked": RANGE(MOMENT, None), "gaps": [RANGE(1, 3), RANGE(4, None)]},
+        **{"shifts": [RANGE(MOMENT, None)], "flags": "0110", "some": "01", "oid": 2**32 - 1, "zip": "01234"},
+        **{"mail": "A@b.c", "span": dt.timedelta(days=1, microseconds=1), "raw": b"\0\xff"},
+        **{"zoned": dt.time(12, 30, tzinfo=dt.timezone(dt.timedelta(hours=1))), "tenths": MOMENT},
+    },
+    "mariadb": {
+        **{
+            "tiny": -128,
+            "byte": 255,
+            "medium": 2**23 - 1,
+            "word": 65535,
+            "big": 2**64 - 1,
+            "amount": Decimal("999.99"),
+        },
+        **{"ratio": 0.5, "year": 2155, "marks": {"a", "c"}, "metal": "lead", "flags": 2**64 - 1},
+        **{"moment": dt.datetime(2026, 1, 31, 12, 0, 0, 123000), "whole": LOCAL.replace(microsecond=0), "stamp": LOCAL},
+        **{"clock": dt.time(23, 59, 59, 999999), "text": "é", "short": "x" * 255, "raw": b"\0\1", "few": b"\0\1\2\3\4"},
+        **{"fixed": b"\0\1", "four": "192.0.2.1", "six": "2001:db8::1"},
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore:Type object .* does not refer to an OperatorClass")
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_types_that_one_engine_has_arrive_on_another_database_of_it(
+    engine: str,
+    new_database: NewDatabase,
+    make_app: Make,
+    write_module: Callable[..., str],
+    write_revision: Callable[[str], None],
+    tmp_path: Path,
+) -> None:
+    base = {"postgresql": vault.Postgres, "mariadb": vault.Maria}[engine]
+    init = "from flask import Blueprint\nbp = Blueprint('safe', __name__)\n"
+    name = write_module("safe", init=init, models=f"from tests.core.vault import {base.__name__}\n")
+    write_revision("pass")
+    (table,) = base.metadata.tables.values()
+    urls = [new_database(engine), new_database(engine)]
+    for url in urls:
+        migrations.upgrade(url, installed_apps=[name])
+        if engine == "postgresql":
+            execute(
+                url, lambda connection: connection.exec_driver_sql("CREATE EXTENSION hstore; CREATE EXTENSION citext")
+            )
+        execute(url, base.metadata.create_all)
+        execute(url, idempotency_keys.create)
+    rows = [{"id": 1, "version": 1, **ONLY_HERE[engine]}, {"id": 2, "version": 1}]
+    for row in rows:
+        execute(urls[0], lambda connection, row=row: connection.execute(table.insert(), row))
+    transfer.dump(make_app(urls[0], [name]), tmp_path / "dump")
+    transfer.load(make_app(urls[1], [name]), tmp_path / "dump")
+    asked = table.select().order_by(table.c.id)
+    before, after = (execute(url, lambda connection: connection.execute(asked).mappings().all()) for url in urls)
+
+    assert after == before
+    assert before[0]["version"] == 1
 
 
 @pytest.mark.parametrize(
