@@ -15,6 +15,7 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 import settings
+from core.declarations import declared
 from core.http.apis import is_api_path
 from core.modules import installed
 from core.rest import ModelResource
@@ -88,7 +89,8 @@ def head() -> dict[str, Any]:
 
 def rules(app: Flask) -> list[Rule]:
     """Return the rules of what programs call, by their paths."""
-    found = [rule for rule in app.url_map.iter_rules() if _is_documented(app, rule)]
+    left_out = {endpoint for endpoint, _ in declared(app, "undocumented")}
+    found = [rule for rule in app.url_map.iter_rules() if rule.endpoint not in left_out and _is_documented(app, rule)]
     return sorted(found, key=lambda rule: (path(rule), rule.endpoint))
 
 

@@ -11,6 +11,7 @@ from flask import request
 from core.access import Identity
 from core.access import permission
 from core.http.apis import mark_api
+from core.http.apis import undocumented
 from core.http.maintenance import stays_open
 from core.http.policies import access
 
@@ -35,6 +36,7 @@ def know_collector(endpoint: str | None, values: object) -> None:
 @metrics.get("")
 @access(READ)
 @stays_open()
+@undocumented()
 def read() -> Response:
     """Answer with all metrics of this service on this machine."""
     body, content_type = exposition.encode(current_app.config["APP_ENV"], request.headers.get("Accept", ""))

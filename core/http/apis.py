@@ -1,6 +1,7 @@
 """Which paths belong to an API: there errors are problem documents, and no form token is asked for."""
 
 import posixpath
+from collections.abc import Callable
 
 from flask import Flask
 from flask.blueprints import Blueprint
@@ -8,6 +9,9 @@ from flask.blueprints import BlueprintSetupState
 from flask_restful import Resource
 
 from services import csrf
+
+from ..declarations import View
+from ..declarations import declaring
 
 
 def init_app(app: Flask) -> None:
@@ -23,6 +27,11 @@ def mark_api(blueprint: Blueprint) -> None:
     """
     csrf.exempt(blueprint)
     blueprint.record(_add_prefix)
+
+
+def undocumented() -> Callable[[View], View]:
+    """Return a decorator for a view below an API's prefix that is for no caller of the API, and not in its document."""
+    return declaring("undocumented", True)
 
 
 def _add_prefix(state: BlueprintSetupState) -> None:

@@ -54,7 +54,7 @@ def test_header_keeps_to_one_line(page: Page, base: str) -> None:
     sign_in(page, base)
     expect(page.get_by_role("banner").get_by_role("link", name="Root")).to_have_attribute("aria-current", "true")
     heights = {}
-    for width in (360, 576, 768, 991, 992, 1024, 1199, 1200):
+    for width in (360, 576, 768, 992, 1199, 1200, 1280, 1399, 1400):
         page.set_viewport_size({"width": width, "height": 800})
         heights[width] = page.get_by_role("banner").evaluate("header => header.offsetHeight")
     assert max(heights.values()) < 80, heights

@@ -504,9 +504,10 @@ def test_token_of_flask_security_is_none_of_ours(site: Flask, visitor: FlaskClie
 def test_nothing_is_added_to_other_requests(make_app: Callable[..., Flask], site: Flask) -> None:
     without = make_app(None, ["app.home"])
     for place in ("before_request_funcs", "after_request_funcs", "template_context_processors"):
-        names = [
-            {f"{function.__module__}.{function.__qualname__}" for function in getattr(app, place)[None]}
+        hooks = [
+            [getattr(hook, "func", hook) for hook in getattr(app, place)[None]]  # of a partial, what it calls
             for app in (site, without)
         ]
+        names = [{f"{hook.__module__}.{hook.__qualname__}" for hook in found} for found in hooks]
         assert all(name.startswith("app.") for name in names[0] - names[1]), names
     assert type(site.json) is type(without.json)
