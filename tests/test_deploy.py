@@ -194,8 +194,10 @@ def _unnoticed(server: Server) -> Iterator[None]:
     before = int(server.ask("SELECT count(*) FROM events_event"))
     with server.visited() as report:
         yield
-        # Also who comes after it is served.
-        time.sleep(2)
+        # Also who comes after it is served, and while the workers are replaced.
+        time.sleep(1)
+        assert server.run("systemctl reload andamio").returncode == 0
+        time.sleep(1)
     assert report["faults"] == []
     assert set(report["answers"]) == {"200"}
     assert len(report["stored"]) > 20

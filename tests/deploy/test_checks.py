@@ -110,7 +110,7 @@ def machine(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("machine")
     shutil.copytree("/usr/lib/systemd/system", root / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(rendered / "server", root, dirs_exist_ok=True)
-    for path in ("srv/andamio/.venv/bin/python", "bin/kill"):
+    for path in ("srv/andamio/.venv/bin/python", "bin/sh"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("#!/bin/sh\n")
         (root / path).chmod(0o755)
