@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from typing import BinaryIO
 
 from tests.servers import Missing
@@ -78,7 +79,11 @@ class Debian:
         network = ["--private-network", "--resolv-conf=off", "--timezone=off", "--boot"]
         with open(self.folder / "console", "wb") as console:
             self._process = subprocess.Popen(
-                [*bound, *booted, *apart, *network], stdin=subprocess.DEVNULL, stdout=console, stderr=console
+                [*bound, *booted, *apart, *network],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
             )
         ends = time.monotonic() + START_SECONDS
         while time.monotonic() < ends and self._process.poll() is None:
@@ -119,7 +124,9 @@ class Debian:
         words = self._enter(command, folder=folder, online=online)
         # Into files: what a command leaves running would hold a pipe open.
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-            ran = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, timeout=seconds)
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": errors}
+            # In a group of its own: what is done to a group in there is not to reach this one.
+            ran = subprocess.run(words, timeout=seconds, start_new_session=True, **streams)
             texts = [_text(file) for file in (output, errors)]
         return subprocess.CompletedProcess(ran.args, ran.returncode, *texts)
 
@@ -127,7 +134,8 @@ class Debian:
         """Begin a line of a shell in it, and return its process: it goes on beside what follows."""
         words = self._enter(command, folder=folder)
         pipe = subprocess.PIPE
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
+        return subprocess.Popen(words, text=True, start_new_session=True, **streams)
 
     def _enter(self, command: str, *, folder: str, online: bool = False) -> list[str]:
         spaces = ["--mount", "--uts", "--ipc", "--pid", *([] if online else ["--net"])]
@@ -143,9 +151,13 @@ class Debian:
             os.kill(self._init() or self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._lock.close()
-        # Beside what comes next: a busy disk takes half a minute for a gigabyte of small files.
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(["sh", "-c", 'rm -rf "$0" &', self.folder], **quiet)
+        _remove(self.folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder beside what comes next: a busy disk takes half a minute for a gigabyte of small files."""
+    nothing = subprocess.DEVNULL
+    subprocess.run(["sh", "-c", 'rm -rf "$0" &', folder], stdin=nothing, stdout=nothing, stderr=nothing)
 
 
 def _text(file: BinaryIO) -> str:
@@ -158,7 +170,7 @@ def _remove_left_behind() -> None:
     for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/lock"):
         with suppress(BlockingIOError), lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.parent, ignore_errors=True)
+            _remove(lock.parent)
 
 
 def _bare_tree() -> Path:
