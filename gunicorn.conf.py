@@ -5,6 +5,7 @@ What a deployment chooses it says in the environment (`PORT`, `WEB_CONCURRENCY`,
 has the figures behind the choices.
 """
 
+import fcntl
 import gc
 import os
 import signal
@@ -78,6 +79,19 @@ def when_ready(server: Arbiter) -> None:
         # USR2 has started this one. systemd follows it where the unit has NotifyAccess=all.
         server.retiring = os.getppid()
         systemd.sd_notify(f"MAINPID={os.getpid()}", server.log)
+
+
+def pre_exec(server: Arbiter) -> None:
+    """Before USR2 starts the next one: put the sockets where systemd had put them.
+
+    gunicorn looks for them there (LISTEN_FDS), and has moved them.
+    """
+    if server.systemd:
+        last = systemd.SD_LISTEN_FDS_START + len(server.LISTENERS)
+        # First out of the way of each other.
+        copies = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, last) for listener in server.LISTENERS]
+        for number, copy in enumerate(copies, systemd.SD_LISTEN_FDS_START):
+            os.dup2(copy, number)
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:

@@ -1,12 +1,15 @@
 """The rendered files, looked at by the programs that read them, and by their linters."""
 
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ import config
 from core.deploy import site
 from tests.fronts import NGINX
 from tests.fronts import make_certificate
+from tests.launched import until
 
 UNITS = "server/etc/systemd/system"
 
@@ -110,7 +114,7 @@ def machine(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("machine")
     shutil.copytree("/usr/lib/systemd/system", root / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(rendered / "server", root, dirs_exist_ok=True)
-    for path in ("srv/andamio/.venv/bin/python", "bin/sh"):
+    for path in ("srv/andamio/.venv/bin/python", "srv/andamio/.venv/bin/gunicorn", "bin/sh"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("#!/bin/sh\n")
         (root / path).chmod(0o755)
@@ -145,8 +149,9 @@ def test_application_serves_on_the_socket_of_the_unit(
 ) -> None:
     """The line of the unit, with a socket as systemd holds it, tells when it is ready, reloads and ends."""
     unit = (rendered / UNITS / "andamio.service").read_text()
-    line = re.search(r"^ExecStart=/srv/andamio/\.venv/bin/python (.*)$", unit, re.M)
-    assert line
+    assert "\nExecStart=/srv/andamio/.venv/bin/gunicorn\n" in unit
+    assert "\nExecReload=/bin/sh -c 'kill -USR2 ${MAINPID}'\nNotifyAccess=all\n" in unit
+    gunicorn = [sys.executable, str(Path(sys.executable).with_name("gunicorn"))]
     told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     told.bind(str(tmp_path / "notify"))
     told.settimeout(60)
@@ -156,16 +161,22 @@ def test_application_serves_on_the_socket_of_the_unit(
     holder = [program("systemd-socket-activate", missing, "systemd"), f"--listen={address}"]
     holder += [f"--setenv={name}={value}" for name, value in environ.items()]
     with open(tmp_path / "log", "wb") as log:
-        process = subprocess.Popen([*holder, sys.executable, *line[1].split()], cwd=config.ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*holder, *gunicorn], cwd=config.ROOT, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         assert ask(address) == 200, (tmp_path / "log").read_text()
         assert b"READY=1" in told.recv(4096)
-        process.send_signal(1)
-        assert [ask(address) for _ in range(5)] == [200] * 5
-        process.terminate()
+        process.send_signal(signal.SIGUSR2)
+        while not (main := re.search(rb"MAINPID=(\d+)", told.recv(4096))):
+            pass
         assert process.wait(60) == 0
+        assert [ask(address) for _ in range(5)] == [200] * 5
+        os.kill(int(main[1]), signal.SIGTERM)
+        until(lambda: not Path(f"/proc/{int(main[1])}").exists(), "that it has ended")
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         told.close()
 
 

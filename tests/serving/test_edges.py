@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
 import stat
@@ -168,6 +169,27 @@ def test_connections_wait_in_the_socket_that_systemd_holds(environ: dict[str, st
             running.wait(60)
     assert crowd.faults == []
     assert len(crowd.workers) >= 3
+
+
+def test_upgrade_keeps_the_socket_that_systemd_holds(environ: dict[str, str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, open(tmp_path / "log", "wb") as log:
+        port = listener.getsockname()[1]
+        command = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), *GUNICORN, *TARGET]
+        given = {"PATH": "/usr/bin:/bin", **environ}
+        running = subprocess.Popen(
+            command, cwd=ROOT, env=given, pass_fds=[listener.fileno()], stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            with Crowd(lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as crowd:
+                old = set(crowd.workers)
+                running.send_signal(signal.SIGUSR2)
+                assert running.wait(60) == 0
+                crowd.answered(200)
+        finally:
+            # The session outlives its first process.
+            os.killpg(running.pid, signal.SIGKILL)
+    assert crowd.faults == []
+    assert set(crowd.workers) - old
 
 
 def test_log_of_requests_has_no_secrets(launch: Launch) -> None:
