@@ -14,6 +14,7 @@ from core.http.apis import mark_api
 from core.http.apis import undocumented
 from core.http.maintenance import stays_open
 from core.http.policies import access
+from core.http.proxies import PASSED_ON
 
 from . import exposition
 
@@ -52,5 +53,5 @@ def _sends_token() -> bool:
 
 def _is_developer() -> bool:
     # Development serves this machine's names only; that is the caller's word, and the address is not.
-    is_here = request.remote_addr in ("127.0.0.1", "::1") and "X-Forwarded-For" not in request.headers
+    is_here = request.remote_addr in ("127.0.0.1", "::1") and not request.environ[PASSED_ON]
     return current_app.config["APP_ENV"] == "development" and is_here

@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 _BELIEVED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
 _NEVER = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_PREFIX", "HTTP_FORWARDED")
 
+#: In the environment of a request: whether somebody has passed it on, believed or not.
+PASSED_ON = "andamio.passed_on"
+
 _SCHEMES = {"http", "https"}
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -52,6 +55,7 @@ class Proxies:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request, as whoever the proxies say that it comes from."""
+        environ[PASSED_ON] = "HTTP_X_FORWARDED_FOR" in environ
         for name in _NEVER:
             environ.pop(name, None)
         if self.hops and self.is_proxy(environ.get("REMOTE_ADDR") or ""):
