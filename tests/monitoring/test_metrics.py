@@ -43,12 +43,17 @@ def ask_often(site: Site, path: str, times: int = 60) -> list[tuple[int, str]]:
 
 def test_requests_are_counted_over_all_workers(site: Site) -> None:
     before = site.metrics().get("faulty_counted_total", 0.0)
-    pids = {text for _, text in ask_often(site, "/faulty/count")}
+    pids: set[str] = set()
+    asked = 0
+    # On a busy machine one worker may take whatever comes for a while.
+    while len(pids) < 2 and asked < 6000:
+        pids |= {text for _, text in ask_often(site, "/faulty/count")}
+        asked += 60
 
     assert len(pids) > 1
-    assert site.metrics()["faulty_counted_total"] == before + 60
-    assert site.count("faulty.count") == before + 60
-    assert {site.count("faulty.count") for _ in range(10)} == {before + 60}
+    assert site.metrics()["faulty_counted_total"] == before + asked
+    assert site.count("faulty.count") == before + asked
+    assert {site.count("faulty.count") for _ in range(10)} == {before + asked}
 
 
 def test_histogram_holds_all_requests(site: Site) -> None:
