@@ -28,6 +28,9 @@ ROOT = deployment.ROOT
 #: What brings the database to where the code is.
 UPGRADE = "alembic upgrade head"
 
+#: The same, without what earlier code would miss.
+PREPARE = "flask prepare"
+
 #: What runs what was held back, once no earlier code is left.
 CONTRACT = "flask prepare --contract"
 
@@ -91,7 +94,9 @@ class Distance:
         if self.unknown:
             back = " ".join(self.heads) or "base"
             return f"Deploy the code that brought it there, or take it back with that code: alembic downgrade {back}"
-        return UPGRADE if self.waiting else CONTRACT if self.held else ""
+        if self.waiting:
+            return PREPARE if self.held else UPGRADE
+        return CONTRACT if self.held else ""
 
 
 def measure() -> Distance:

@@ -120,6 +120,11 @@ def test_revision_that_contracts_is_held_back_as_prepare_does(attic: Flask, tmp_
             assert migrations.held_back(connection) == ["two"]
 
 
+def test_cure_of_what_is_behind_runs_nothing_that_is_held_back() -> None:
+    behind = revisions.Distance(("three",), ("one",), waiting=("two",), held=("three",))
+    assert behind.cure == "flask prepare"
+
+
 @pytest.mark.parametrize("path", ["entities", "cursors"])
 def test_reading_a_table_that_waits_for_its_revision_is_an_upgrade(attic: Flask, path: str) -> None:
     answer = attic.test_client().get(f"/attic/api/{path}")
