@@ -2,10 +2,8 @@
 
 import os
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tests.crowd import Crowd
 from tests.launched import Launched
@@ -92,27 +90,6 @@ def test_killed_worker_is_replaced(launch: Launch) -> None:
     with Crowd(server.connection) as crowd:
         crowd.answered(100)
     assert crowd.faults == []
-
-
-def test_stop_answers_what_is_in_flight(launch: Launch) -> None:
-    server = launch("--workers", "2")
-    answers: list[Any] = []
-    asking = [
-        threading.Thread(target=lambda: answers.append(server.ask("/counter/slow?seconds=2")[0])) for _ in range(4)
-    ]
-    for thread in asking:
-        thread.start()
-    until(lambda: _established(server.port) >= 4, "four connections")
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 0
-    for thread in asking:
-        thread.join()
-    assert answers == [200] * 4
-
-
-def _established(port: int) -> int:
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return sum(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "01" for line in lines)
 
 
 def test_workers_share_what_is_made_before(launch: Launch) -> None:
