@@ -35,7 +35,7 @@ KEYS = (
         token,
         None,
         "what a collector sends as `Authorization: Bearer …` to read `/metrics`, at least 16 characters; without it, "
-        "only staff may, and in development this machine",
+        "only administrators may, and in development this machine",
         is_secret=True,
     ),
     Key(
