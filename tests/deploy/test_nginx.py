@@ -153,6 +153,14 @@ def test_proof_for_a_certificate_is_found_without_tls(front: Front) -> None:
     assert (redirect.status, redirect.headers["location"]) == (308, location)
 
 
+def test_programs_without_tls_are_told_so(front: Front) -> None:
+    for path in ("/api/v1/cities?limit=1", "/rpc", "/metrics"):
+        answer = front.ask_by_http(path)
+        assert (answer.status, answer.headers["content-type"]) == (403, "application/problem+json")
+        assert json.loads(answer.text)["detail"] == "This API is reached by https only."
+    assert front.ask_by_http("/rpc-of-another").status == 308
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 
