@@ -73,6 +73,11 @@ class Application(Flask):
         self.logger.error("Exception on %s", request.path, exc_info=e)
         return self.finalize_request(errors.answer(Problem(KINDS["internal"], repr(e))), from_error_handler=True)
 
+    def log_exception(self, exc_info: Any) -> None:
+        """Log what nobody foresaw, as Flask does, but without the secret that a link has in its path."""
+        path = paths.without_secrets(request)
+        self.logger.error("Exception on %s [%s]", path, request.method, exc_info=exc_info)
+
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Let browsers keep for a year what is asked for by its fingerprint; see :mod:`core.layout`."""
         if "v" not in request.args:

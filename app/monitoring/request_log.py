@@ -1,7 +1,7 @@
 """A line in the log for each request that failed (5xx) or was slow: what it was, whose, and what its SQL took of it.
 
 One logger, ``andamio.requests``; as JSON each word is a field of its own. Of the address there is the path only: a
-query may hold what nobody should read.
+query may hold what nobody should read, and what a route has for secret, as the token of a link, is left out.
 """
 
 import logging
@@ -10,6 +10,7 @@ from flask import g
 from flask import request
 
 from core.execution import Spent
+from core.serving import paths
 
 logger = logging.getLogger("andamio.requests")
 
@@ -20,7 +21,7 @@ def write(status: str, seconds: float, spent: Spent) -> None:
     told = {
         "status": int(status),
         "method": request.method,
-        "path": request.path,
+        "path": paths.without_secrets(request),
         "endpoint": request.endpoint,
         "seconds": round(seconds, 4),
         "sql_seconds": round(spent.seconds, 4),

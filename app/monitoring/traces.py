@@ -31,6 +31,7 @@ from sqlalchemy import Engine
 from sqlalchemy import event
 
 import settings
+from core.serving import paths
 from services import db
 from services import redact
 from services import request_id
@@ -90,7 +91,7 @@ class Traced:
         sent = {name: environ.get(f"HTTP_{name.upper()}", "") for name in ("traceparent", "tracestate")}
         method = environ["REQUEST_METHOD"]
         about = {"http.request.method": method, "url.scheme": environ["wsgi.url_scheme"]}
-        about |= {"url.path": redact(environ.get("PATH_INFO", "")), "server.address": environ.get("SERVER_NAME", "")}
+        about |= {"server.address": environ.get("SERVER_NAME", "")}
         tracer = trace.get_tracer(__name__)
         span = tracer.start_span(method, _propagator.extract(sent), SpanKind.SERVER, about)
 
@@ -118,6 +119,8 @@ def _describe(span: Span, environ: dict[str, Any], method: str, status: str) -> 
         span.set_attribute("http.route", rule.rule)
         span.set_attribute("code.function.name", rule.endpoint)
     if asked is not None:
+        # Not before the router has told which part of it is a secret.
+        span.set_attribute("url.path", redact(paths.without_secrets(asked)))
         span.set_attribute("http.request.header.x-request-id", [request_id() or ""])
     span.set_attribute("http.response.status_code", int(status[:3]))
     if status >= "5":

@@ -1,6 +1,7 @@
 """What of a request's path may stand in a log: all but what a route has for secret, as the token of a link."""
 
 from flask import Flask
+from flask import Request
 from flask import request
 
 import services
@@ -16,9 +17,15 @@ def init_app(app: Flask) -> None:
 
 def leave_path() -> None:
     """Say in the environ which path may be logged, if it is not the request's own."""
-    path = request.path
-    for name, value in (request.view_args or {}).items():
-        if services.is_secret_name(name):
-            path = path.replace(str(value), "[filtered]")
+    path = without_secrets(request)
     if path != request.path:
         request.environ[KEY] = request.script_root + path
+
+
+def without_secrets(asked: Request) -> str:
+    """Return the path of a request as it may be told to others."""
+    path = asked.path
+    for name, value in (asked.view_args or {}).items():
+        if services.is_secret_name(name):
+            path = path.replace(str(value), "[filtered]")
+    return path

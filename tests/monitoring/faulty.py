@@ -42,6 +42,11 @@ def boom() -> str:
     raise ValueError("password=hunter2")
 
 
+@bp.get("/link/<token>")
+def link(token: str) -> str:
+    raise ValueError("link")
+
+
 @bp.get("/lost")
 def lost() -> str:
     db.session.execute(text("SELECT nowhere FROM"))

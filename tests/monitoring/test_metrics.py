@@ -149,6 +149,14 @@ def test_a_failed_request_is_one_line_that_says_what_it_was(site: Site) -> None:
     assert "hunter2" not in site.log()
 
 
+def test_a_failed_link_is_told_without_its_token(site: Site) -> None:
+    site.ask("/faulty/link/5uper5ecret", {"X-Request-ID": "request-link-1"})
+
+    lines = [line for line in site.log().splitlines() if "request-link-1" in line]
+    assert any('"path": "/faulty/link/[filtered]"' in line for line in lines)
+    assert "5uper5ecret" not in "".join(lines)
+
+
 def test_granian_counts_over_its_workers_too(tmp_path: Path) -> None:
     command = (*GRANIAN, "--workers=2", "--workers-kill-timeout=2", "tests.monitoring.site:app")
     site = Site(command, tmp_path, DATABASE_URL="sqlite://")

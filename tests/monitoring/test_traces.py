@@ -111,6 +111,13 @@ def test_an_exception_stands_in_its_span_and_the_logs_name_the_trace(site: Site,
     assert {line["trace_id"] for line in lines} == {request.trace_id.hex()}
 
 
+def test_the_token_of_a_link_stands_in_no_span(site: Site, collector: Collector) -> None:
+    (request,) = asked(site, collector, "/faulty/link/5uper5ecret", 1, 4)
+
+    assert attributes(request)["url.path"] == "/faulty/link/[filtered]"
+    assert "5uper5ecret" not in str(request)
+
+
 def test_a_statement_that_fails_is_an_error(site: Site, collector: Collector) -> None:
     _, *statements = asked(site, collector, "/faulty/lost", 2, 3)
 
