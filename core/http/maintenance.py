@@ -30,6 +30,7 @@ from .problems import KINDS
 from .problems import Problem
 from .problems import Refusal
 from .redirects import safe_next
+from .request import check_environ
 
 #: A parameter of any address, and a header for programs.
 PARAMETER = "bypass_token"
@@ -49,7 +50,8 @@ def init_app(app: Flask) -> None:
     """Look before each request whether the site is closed; its endpoints are known by now."""
     app.extensions["stays_open"] = {endpoint for endpoint, _ in declared(app, "stays_open")}
     # After what is wrong with the request itself, and before any form token or sign-in is asked for.
-    app.before_request_funcs.setdefault(None, []).insert(1, partial(refuse, app.config["MAINTENANCE_FILE"]))
+    functions = app.before_request_funcs[None]
+    functions.insert(functions.index(check_environ) + 1, partial(refuse, app.config["MAINTENANCE_FILE"]))
     app.jinja_env.globals["maintenance"] = passed
 
 

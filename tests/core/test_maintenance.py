@@ -62,6 +62,13 @@ def test_page_says_why_and_how_long(closable: Flask, visitor: FlaskClient) -> No
     assert visitor.get("/").status_code == 200
 
 
+@pytest.mark.parametrize("logs", [False, True])
+def test_request_that_is_wrong_in_itself_is_told_so(make_app: Callable[..., Flask], file: str, logs: bool) -> None:
+    app = make_app(MAINTENANCE_FILE=file, ACCESS_LOG=logs)
+    command(app, "on")
+    assert app.test_client().get("/", environ_overrides={"QUERY_STRING": "x=\xff"}).status_code == 400
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/rpc"), ("POST", "/rpc"), ("GET", "/nowhere"), ("POST", "/")])
 def test_programs_get_a_problem(closable: Flask, visitor: FlaskClient, method: str, path: str) -> None:
     command(closable, "on")
