@@ -27,6 +27,9 @@ MEMBERS = {"postgresql": "database.dump", "mariadb": "database.sql", "sqlite": "
 
 CHUNK_BYTES = 256 * 1024
 
+#: No manifest is longer: 100,000 tables.
+MOST_MANIFEST_BYTES = 16 * 1024**2
+
 #: Is called with each piece that passes.
 Watch = Callable[[bytes], object]
 
@@ -132,6 +135,9 @@ def _pieces(path: Path, archive: zipfile.ZipFile, manifest: Manifest) -> Iterato
             while piece := member.read(CHUNK_BYTES):
                 digest.update(piece)
                 size += len(piece)
+                if size > manifest.size:
+                    # A few bytes can be packed so that they fill any disk.
+                    break
                 yield piece
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, error) from error
@@ -155,10 +161,14 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def _manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
     try:
+        if archive.getinfo(MANIFEST).file_size > MOST_MANIFEST_BYTES:
+            raise _damaged(path, "its manifest is too long to be one")
         found: dict[str, Any] = json.loads(archive.read(MANIFEST))
         if found.get("format") != FORMAT:
             raise BackupError(f"{path} has format {found.get('format')!r}, this code reads {FORMAT}: use newer code.")
         manifest = Manifest(**found)
+        if not _is_plausible(manifest):
+            raise _damaged(path, "its manifest does not say what one says")
         archive.getinfo(MEMBERS[manifest.engine])
     except KeyError as error:
         raise BackupError(f"{path} is no backup of this platform: it has no {error}.") from error
@@ -168,6 +178,17 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
     ) as error:
         raise _damaged(path, error) from error
     return manifest
+
+
+def _is_plausible(manifest: Manifest) -> bool:
+    texts = (manifest.engine, manifest.server, manifest.database, manifest.created_at, manifest.sha256)
+    counts = (manifest.size, *manifest.tables.values(), *manifest.others.values())
+    return (
+        all(isinstance(text, str) for text in (*texts, *manifest.revisions, *manifest.tables))
+        and all(type(count) is int and count >= 0 for count in counts)
+        and isinstance(manifest.revisions, list)
+        and manifest.server[:1].isdigit()
+    )
 
 
 def _damaged(path: Path, cause: object) -> BackupError:

@@ -28,6 +28,7 @@ from .contents import Contents
 from .contents import compare
 from .programs import mariadb_options
 from .programs import mariadb_program
+from .programs import mariadb_sandbox
 from .programs import running
 
 _CREATE = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`((?:[^`]|``)+)`")
@@ -206,11 +207,13 @@ def _lines(pieces: Iterable[bytes], advance: Advance) -> Iterator[bytes]:
 
 def _fill(url: URL, path: Path, manifest: Manifest) -> None:
     """Run the dump in an empty database, and count; it is empty again if that fails."""
+    program = mariadb_program("mariadb")
+    words = [*mariadb_sandbox(program), "--batch", str(url.database)]
     try:
         with (
             mariadb_options(url) as options,
             progress("Restoring", manifest.size) as advance,
-            running([mariadb_program("mariadb"), options, "--batch", str(url.database)], source=_fed(path, advance)),
+            running([program, options, *words], source=_fed(path, advance)),
         ):
             pass
         with sa.create_engine(url, poolclass=NullPool).connect() as connection:

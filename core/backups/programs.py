@@ -60,6 +60,14 @@ def mariadb_program(name: str) -> str:
     return program
 
 
+def mariadb_sandbox(program: str) -> list[str]:
+    """Return what keeps the client from running programs of this machine, which a dump may tell it to do.
+
+    Empty for one that is too old to have it (before 10.5.25, 10.6.18 and 10.11.8).
+    """
+    return ["--sandbox"] if "--sandbox" in _run([program, "--help"]) else []
+
+
 @contextmanager
 def postgresql_environment(url: URL) -> Iterator[dict[str, str]]:
     """Yield variables by which libpq finds the server: nothing of it is in the list of processes."""
@@ -84,8 +92,9 @@ def mariadb_options(url: URL) -> Iterator[str]:
     lines = [
         f"{_MARIADB_OPTIONS[name]}={_quoted(value)}\n" for name, value in words.items() if name in _MARIADB_OPTIONS
     ]
-    with _private_file(["[client]\n", "default-character-set=utf8mb4\n", *lines]) as path:
-        yield f"--defaults-extra-file={path}"
+    with _private_file(["[client]\n", "default-character-set=utf8mb4\n", "max-allowed-packet=1G\n", *lines]) as path:
+        # Alone: what ~/.my.cnf says of a server would count more, and a restore end up in another.
+        yield f"--defaults-file={path}"
 
 
 def _quoted(value: Any) -> str:

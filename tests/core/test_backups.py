@@ -1,6 +1,7 @@
 """Backups: what is written comes back, what is damaged is refused, and what was there is never lost by either."""
 
 import fcntl
+import hashlib
 import json
 import os
 import random
@@ -215,6 +216,63 @@ def test_foreign_file_is_refused(tmp_path: Path, content: bytes | str | None, me
         path.write_bytes(content)  # type: ignore[arg-type]
     with pytest.raises(backups.BackupError, match=message):
         backups.verify(path)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [{"tables": ["a"]}, {"tables": {"a": "1"}}, {"server": "new"}, {"size": -1}, {"revisions": "0815"}, {"size": 0}],
+)
+def test_manifest_that_lies_is_a_sentence(kept: URL, tmp_path: Path, manifest: dict[str, Any]) -> None:
+    path, _ = backups.backup(kept, tmp_path / "one.zip")
+    claim(path, **manifest)
+    with pytest.raises(backups.BackupError, match="is damaged"):
+        backups.verify(path)
+
+
+def test_archive_that_grows_is_not_unpacked(kept: URL, tmp_path: Path) -> None:
+    path, manifest = backups.backup(kept, tmp_path / "one.zip")
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("database.sqlite", bytes(20_000_000))
+        archive.writestr("manifest.json", json.dumps(vars(manifest)))
+    with pytest.raises(backups.BackupError, match="is damaged"), archives.reading(bomb) as pieces:
+        assert sum(map(len, pieces)) <= manifest.size + archives.CHUNK_BYTES
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", bytes(20_000_000))
+    with pytest.raises(backups.BackupError, match="too long"):
+        backups.verify(bomb)
+
+
+@pytest.mark.parametrize("command", ["\\! touch {}", "system touch {}"])
+def test_dump_runs_no_program_here(new_database: NewDatabase, tmp_path: Path, command: str) -> None:
+    source = new_database("mariadb")
+    fill(source, 3)
+    path, manifest = backups.backup(source, tmp_path / "one.zip")
+    with zipfile.ZipFile(path) as archive:
+        dump = f"{command.format(tmp_path / 'mark')}\n".encode() + archive.read("database.sql")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("database.sql", dump)
+        told = {"size": len(dump), "sha256": hashlib.sha256(dump).hexdigest()}
+        archive.writestr("manifest.json", json.dumps({**vars(manifest), **told}))
+    target = new_database("mariadb")
+    with pytest.raises(backups.BackupError, match="sandbox"):
+        backups.restore(target, path, any_revision=True)
+
+    assert not (tmp_path / "mark").exists()
+    assert rows(target) == {}
+
+
+def test_own_settings_of_a_user_name_no_other_server(
+    new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_database("mariadb")
+    fill(url, 3)
+    (tmp_path / ".my.cnf").write_text("[client]\nport=1\nuser=nobody\npassword=none\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path, manifest = backups.backup(url, tmp_path / "one.zip", rehearsed=True)
+
+    assert path.exists()
+    assert manifest.tables["shelf_thing"] == 3
 
 
 @pytest.fixture
