@@ -230,7 +230,7 @@ def test_manifest_that_lies_is_a_sentence(kept: URL, tmp_path: Path, manifest: d
 
 
 def test_archive_that_grows_is_not_unpacked(kept: URL, tmp_path: Path) -> None:
-    path, manifest = backups.backup(kept, tmp_path / "one.zip")
+    _, manifest = backups.backup(kept, tmp_path / "one.zip")
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("database.sqlite", bytes(20_000_000))
