@@ -28,6 +28,7 @@ from ..http.headers import PERMISSIONS_POLICY
 from ..http.problems import KINDS
 from . import site
 from .values import Deployment
+from .values import Unusable
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -43,6 +44,7 @@ FILES = {
     "backup.timer": "server/etc/systemd/system/{name}-backup.timer",
     "tmpfiles.conf": "server/etc/tmpfiles.d/{name}.conf",
     "command": "server/usr/local/sbin/{name}",
+    "gitignore": ".gitignore",
     "nginx.conf": "server/etc/nginx/sites-available/{name}",
     "unknown-hosts.conf": "server/etc/nginx/sites-available/unknown-hosts",
     "logrotate": "server/etc/logrotate.d/{name}",
@@ -55,6 +57,9 @@ DAILY_FILES = {
     "daily.service": "server/etc/systemd/system/{name}-daily.service",
     "daily.timer": "server/etc/systemd/system/{name}-daily.timer",
 }
+#: What some reader of these files takes for the end of a line.
+_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
 #: Mozilla's intermediate list (ssl-config.mozilla.org, version 5.7) for TLS 1.2, of what has forward secrecy.
 CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}"
@@ -129,7 +134,7 @@ def _context(app: Flask, deployment: Deployment) -> dict[str, Any]:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "deployment": deployment,
-        "site_name": settings.SITE_NAME,
+        "site_name": _site_name(),
         "statics": site.static_folders(app, deployment.root),
         "api_prefixes": site.api_prefixes(app),
         "secret_paths": site.secret_paths(app),
@@ -143,6 +148,13 @@ def _context(app: Flask, deployment: Deployment) -> dict[str, Any]:
         "pages": [_page(name) for name in PAGES],
         "make_secret": secrets.token_urlsafe,
     }
+
+
+def _site_name() -> str:
+    """Return what the site is called; it stands in one line of files that are root's."""
+    if _LINE_BREAKS.search(settings.SITE_NAME):
+        raise Unusable(f"SITE_NAME {settings.SITE_NAME!r} in settings.py has a line break in it: write it in one line.")
+    return settings.SITE_NAME
 
 
 def _page(name: str) -> Page:

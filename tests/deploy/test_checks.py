@@ -249,5 +249,5 @@ def test_image_has_nothing_that_is_the_operator_s(rendered: Path) -> None:
     """What ``COPY . .`` takes: not the secrets, the data, the history."""
     ignored = (rendered / "project/.dockerignore").read_text().split()
 
-    assert {".*", "instance", "compose"} <= set(ignored)
+    assert {".*", "instance", "compose", "**/env", "**/*.env", "**/.env*"} <= set(ignored)
     assert {"app", "core", "alembic", "alembic.ini", "run.py", "gunicorn.conf.py"}.isdisjoint(ignored)

@@ -1,12 +1,15 @@
 """What ``flask deploy render`` writes, and what it refuses."""
 
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
+import settings
 from core.deploy.values import Deployment
 from core.deploy.values import Unusable
 
@@ -61,6 +64,31 @@ def test_secrets_are_written_once_and_for_the_owner_only(render: Render, tmp_pat
     keys = [line for text in texts for line in text.splitlines() if line.startswith(("SECRET_KEY=", "POSTGRES_PASS"))]
     assert len(keys) == len(set(keys)) == 3
     assert min(map(len, keys)) > 40
+
+
+def test_git_takes_no_secret(render: Render, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    render(tmp_path / "deploy")
+    asked = ["git", "-C", tmp_path, "status", "--porcelain", "--untracked-files=all"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+
+    assert "deploy/project/Dockerfile" in found
+    assert [path for path in found if path.endswith("env")] == []
+
+
+@pytest.mark.parametrize("name", ["Shop\nUser=root", "Shop\r", "Shop\x85x", "Shop\u2028x"])
+def test_name_of_the_site_stays_in_its_line(render: Render, tmp_path: Path, monkeypatch: Any, name: str) -> None:
+    monkeypatch.setattr(settings, "SITE_NAME", name)
+    made = render(tmp_path / "new")
+
+    assert (made.exit_code, (tmp_path / "new").exists()) == (2, False)
+    assert "write it in one line" in made.output
+
+
+def test_name_of_the_site_is_no_specifier_of_systemd(render: Render, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(settings, "SITE_NAME", "100%h")
+    render(tmp_path)
+    assert "Description=100%%h (" in (tmp_path / "server/etc/systemd/system/andamio.service").read_text()
 
 
 @pytest.mark.parametrize(
