@@ -80,9 +80,19 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
         if found["format"] != FORMAT:
             raise TransferError(f"{path} has format {found['format']}, this code reads {FORMAT}: use newer code.")
         tables = {table: TableState(**state) for table, state in found.pop("tables").items()}
+        for table, state in tables.items():
+            _check(table, state)
         return Manifest(**found, tables=tables)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TransferError(f"{path} cannot be read ({error}): dump anew.") from error
+
+
+def _check(table: str, state: TableState) -> None:
+    is_whole = isinstance(state.kinds, dict) and all(isinstance(kind, str) for kind in state.kinds.values())
+    is_whole &= isinstance(state.digest, str) and isinstance(state.last, list | None)
+    is_whole &= all(type(count) is int and count >= 0 for count in (state.rows, state.size))
+    if not is_whole or type(state.sequence) not in (int, type(None)):
+        raise ValueError(f"what it says of {table} is not what a dump says")
 
 
 def write_manifest(folder: Path, manifest: Manifest, name: str = MANIFEST) -> None:
@@ -155,7 +165,10 @@ def read_rows(folder: Path, name: str, skip: int = 0) -> Iterator[tuple[list[Any
             for number, line in enumerate(lines):
                 if number >= skip:
                     text = line.rstrip(b"\n")
-                    yield orjson.loads(text), text
+                    row = orjson.loads(text)
+                    if not isinstance(row, list):
+                        raise ValueError(f"line {number + 1} is no row")
+                    yield row, text
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise TransferError(f"{path} is damaged ({error}): dump anew. Nothing of it was loaded.") from error
 

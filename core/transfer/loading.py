@@ -157,6 +157,10 @@ class _Load:
                 state = self.manifest.tables[source.name]
                 room, digest, rows = Room(source, state.kinds), Digest(state.kinds), 0
                 for row, line in read_rows(self.folder, source.name):
+                    if len(row) != len(state.kinds):
+                        raise TransferError(
+                            f"{source.name} in {self.folder} has a row {rows + 1} that is none: dump anew."
+                        )
                     digest.add(row, line)
                     rows += 1
                     found = room.refusal(row)

@@ -312,7 +312,9 @@ def test_part_of_a_dump_wants_what_it_refers_to(make_cargo: Callable[[str], tupl
     assert values(target) == values(url)
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "manifest", "revision"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "changed", "gone", "manifest", "revision", "short", "object", "sequence", "counts"]
+)
 def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
     app, url = make_cargo("sqlite")
     fill(url)
@@ -326,6 +328,13 @@ def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[
         path.unlink()
     elif damage == "manifest":
         manifest.write_text(manifest.read_text()[:-30])
+    elif damage in ("short", "object"):
+        path.write_bytes(gzip.compress({"short": b"[1]\n", "object": b'{"a":1}\n'}[damage]))
+    elif damage in ("sequence", "counts"):
+        lie = {"sequence": {"sequence": "1; x"}, "counts": {"rows": "5"}}[damage]
+        told = json.loads(manifest.read_text())
+        told["tables"]["cargo_place"] |= lie
+        manifest.write_text(json.dumps(told))
     else:
         manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
     there, target = make_cargo("sqlite")
