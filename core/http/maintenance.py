@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import quote
+from urllib.parse import unquote
 
 from flask import Flask
 from flask import Response
@@ -95,7 +96,9 @@ def _lets_pass(found: Maintenance, token: str | None) -> bool:
 
 def _enter(found: Maintenance) -> Response:
     """Let a browser pass until it is over, and take the token out of its address line."""
-    query = "&".join(part for part in request.query_string.decode().split("&") if not part.startswith(PARAMETER))
+    parts = request.query_string.decode().split("&")
+    # However it is written: a token that stays would be read, and sent away, again and again.
+    query = "&".join(part for part in parts if not unquote(part).startswith(PARAMETER))
     url = safe_next(f"{quote(request.path)}{'?' if query else ''}{query}", "/")
     response = Response(status=303, headers={"Location": f"{request.script_root}{url}", "Cache-Control": "no-store"})
     is_https = current_app.config["HTTPS"]

@@ -169,6 +169,12 @@ def test_link_leads_to_this_site_only(closable: Flask, visitor: FlaskClient, pat
     assert (answer.status_code, answer.location) == (303, location)
 
 
+@pytest.mark.parametrize("name", ["bypass_token", "bypass%5Ftoken", "%62ypass_token"])
+def test_link_leaves_no_token_in_the_address(closable: Flask, visitor: FlaskClient, name: str) -> None:
+    token = token_of(command(closable, "on", "--bypass"))
+    assert visitor.get(f"/?a=%20&{name}={token}").location == "/?a=%20"
+
+
 # --- the file and the command -------------------------------------------------------------------
 
 
