@@ -217,6 +217,7 @@ def test_key_of_two_modules_is_named_with_both(write_shop):
 def test_broken_module_and_broken_environment_are_told_at_once(write_module: Write, monkeypatch: pytest.MonkeyPatch):
     name = write_module("shop", init="1 / 0")
     monkeypatch.setenv("PORT", "0")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1/live")
 
     with pytest.raises(ConfigError) as caught:
         create_app(None, [name])
