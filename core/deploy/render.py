@@ -122,7 +122,7 @@ def _texts(app: Flask, deployment: Deployment) -> Iterator[tuple[str, str]]:
     context = _context(app, deployment)
     files = FILES | (DAILY_FILES if deployment.daily else {})
     for template, path in files.items():
-        yield path.format(name=deployment.name), _fill(template, context)
+        yield path.replace("{name}", deployment.name), _fill(template, context)
     for page in context["pages"]:
         yield f"server/var/www/{deployment.name}/{page.name}.html", _fill("page.html", {**context, "page": page})
 
