@@ -35,6 +35,12 @@ CERTIFICATE = "/usr/local/share/ca-certificates/andamio.crt"
 SHOWN = {"app.example", "app.api", "app.events"}
 WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="visitors use the demos")
 
+#: What tells of a request that failed.
+WHY = (
+    "tail -5 /var/log/andamio/error.log; grep -E '\"status\":5' /var/log/andamio/access.log | tail -5; "
+    "journalctl --unit=andamio --output=short-precise | tail -40"
+)
+
 #: What the next release brings: a module with a table of its own.
 NEWS = '''"""News, in a table of its own."""
 
@@ -198,7 +204,7 @@ def _unnoticed(server: Server) -> Iterator[None]:
         time.sleep(1)
         assert server.run("systemctl reload andamio").returncode == 0
         time.sleep(1)
-    assert report["faults"] == []
+    assert report["faults"] == [], server.run(WHY).stdout
     assert set(report["answers"]) == {"200"}
     assert len(report["stored"]) > 20
     assert int(server.ask("SELECT count(*) FROM events_event")) == before + len(report["stored"])
