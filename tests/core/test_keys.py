@@ -286,15 +286,21 @@ def test_development_server_goes_on_when_keys_are_repaired(tmp_path: Path):
         process.wait(30)
 
 
+def read_page(port: int) -> str:
+    """Read the start page, or what there is in its place; it may break off."""
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read().decode()
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+
+
 def read_until(port: int, text: str) -> str:
     """Read the start page until it says this; the server may be starting anew."""
     ends = time.monotonic() + 60
     answer = ""
     while time.monotonic() < ends and text not in answer:
         try:
-            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read().decode()
-        except urllib.error.HTTPError as error:
-            answer = error.read().decode()
+            answer = read_page(port)
         except (OSError, HTTPException):
             time.sleep(0.2)
     return answer
