@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import socket
 import ssl
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import require
 from tests.fronts import Answer
 from tests.fronts import Front
 from tests.launched import until
@@ -28,9 +28,8 @@ def start(*options: str) -> Front:
     try:
         return Front("run:app", ENVIRON, *options)
     except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+        require(None, str(missing))
+        raise
 
 
 @pytest.fixture(scope="module")
