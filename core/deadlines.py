@@ -9,6 +9,8 @@ After it has passed nobody knows whether the statement still takes effect: the c
 request gets 503, and what must not happen twice carries an ``Idempotency-Key``.
 """
 
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -19,6 +21,7 @@ from sqlalchemy import event
 from services import db
 
 from . import doors
+from .threads import begin
 
 #: Seconds that a connection may take to say that it is still there; see ``PING_AFTER_SECONDS`` in services.py.
 PING_SECONDS = 2.0
@@ -109,10 +112,30 @@ def _limit_psycopg(driver: Any) -> Any:
 
 
 def _limit_pymysql(driver: Any) -> Any:
+    class Connection(driver.connections.Connection):  # type: ignore[misc]
+        """Ends on the server what nobody waits for any more."""
+
+        def query(self, sql: Any, unbuffered: bool = False) -> Any:
+            try:
+                return super().query(sql, unbuffered)
+            except driver.OperationalError as error:
+                if "timed out" in str(error):
+                    begin(partial(end, self.thread_id()), "end a statement")
+                raise
+
+    told: dict[str, Any] = {}
+
     def connect(*args: Any, **options: Any) -> Any:
+        told.update(options)
         # Its limit for connecting ends before the server's greeting.
         seconds = options.get("connect_timeout", CONNECT_SECONDS)
         limits = {"read_timeout": seconds, "write_timeout": seconds}
-        return driver.connect(*args, **{**limits, **options})
+        return Connection(*args, **{**limits, **options})
+
+    def end(number: int) -> None:
+        # PostgreSQL finds out by itself. MariaDB would go on: a page that is slow, asked for again and again, fills it.
+        limits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), PING_SECONDS)
+        with closing(driver.connect(**{**told, **limits})) as connection, connection.cursor() as cursor:
+            cursor.execute("KILL CONNECTION %s", (number,))
 
     return connect
