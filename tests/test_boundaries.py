@@ -27,7 +27,7 @@ NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers
 #: What each package of the core may import besides itself and the files that all share.
 CORE_PACKAGES = {
     "fields": set(),
-    "access": set(),
+    "access": {"fields"},
     "crud": {"fields", "access"},
     "http": {"fields", "access"},
     "serving": set(),

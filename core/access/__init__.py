@@ -7,6 +7,8 @@ from .checks import allowed
 from .checks import condition
 from .checks import require
 from .checks import unchecked
+from .columns import column_policies
+from .columns import hidden_attributes
 from .identities import ANONYMOUS
 from .identities import OPERATOR
 from .identities import Identity
@@ -35,9 +37,11 @@ __all__ = [
     "acting_as",
     "allowed",
     "any_of",
+    "column_policies",
     "condition",
     "forget",
     "has_looked",
+    "hidden_attributes",
     "identity",
     "owners_permissions",
     "permission",

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement
+from sqlalchemy import false
+from sqlalchemy import or_
 
 from .identities import Identity
 
@@ -64,8 +66,19 @@ class Policy(ABC):
         return False
 
     def condition(self, who: Identity, model: Any) -> ColumnElement[bool] | None:
-        """Return what the rows have in common for which they may; ``None`` for all rows."""
+        """Return what the rows have in common for which they may; ``None`` for all rows.
+
+        :param model: the model, or an alias of it
+        """
         return None
+
+    def check(self, model: type[Any]) -> None:
+        """Check at start that the policy can be applied to the rows of a model.
+
+        :raises TypeError: if it depends on the row and cannot say in SQL which rows it allows
+        """
+        if self.knows_owners and type(self).condition is Policy.condition:
+            raise TypeError(f"the policy {self.reason!r} depends on the row: give it a condition() for lists")
 
 
 @dataclass(frozen=True)
@@ -142,6 +155,11 @@ class Permission(Policy):
         own: ColumnElement[bool] = getattr(model, self.owner) == who.key
         return own
 
+    def check(self, model: type[Any]) -> None:
+        """Check that the rows have the attribute that names their owner."""
+        if self.owner is not None and not hasattr(model, self.owner):
+            raise TypeError(f"{model.__name__} has no attribute {self.owner}")
+
 
 @dataclass(frozen=True)
 class AnyOf(Policy):
@@ -163,10 +181,30 @@ class AnyOf(Policy):
         """Those of all."""
         return frozenset().union(*(policy.permissions for policy in self.policies))
 
+    @property
+    def knows_owners(self) -> bool:
+        """Whether one of them depends on the row."""
+        return any(policy.knows_owners for policy in self.policies)
+
     def confines(self, who: Identity) -> bool:
         """Return whether it is only as an owner that they may."""
-        letting = [policy for policy in self.policies if policy.allows(who)]
+        letting = self._letting(who)
         return bool(letting) and all(policy.confines(who) for policy in letting)
+
+    def condition(self, who: Identity, model: Any) -> ColumnElement[bool] | None:
+        """Return that one of the policies allows the row; ``None`` where one allows all rows."""
+        conditions = [policy.condition(who, model) for policy in self._letting(who)]
+        if any(one is None for one in conditions):
+            return None
+        return or_(false(), *(one for one in conditions if one is not None))
+
+    def check(self, model: type[Any]) -> None:
+        """Check that each of them can be applied to the rows of a model."""
+        for policy in self.policies:
+            policy.check(model)
+
+    def _letting(self, who: Identity) -> list[Policy]:
+        return [policy for policy in self.policies if policy.allows(who)]
 
 
 PUBLIC = Everybody()

@@ -33,6 +33,7 @@ from .. import signals
 from ..access import PUBLIC
 from ..access import Policy
 from ..access import allowed
+from ..access import column_policies
 from ..access import condition
 from ..access import identity
 from ..access import require
@@ -103,9 +104,11 @@ class Crud:
         if unknown:
             raise TypeError(f"{name}.access names {', '.join(unknown)}: use {', '.join(VERBS)}")
         for verb, policy in self.access.items():
-            owner = getattr(policy, "owner", None)
-            if owner is not None and not hasattr(self.model, owner):
-                raise TypeError(f"{name}.access[{verb!r}]: {self.model.__name__} has no attribute {owner}")
+            try:
+                policy.check(self.model)
+            except TypeError as error:
+                raise TypeError(f"{name}.access[{verb!r}]: {error}") from None
+        column_policies(self.model)
 
     # --- who may ---
 

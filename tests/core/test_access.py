@@ -16,6 +16,7 @@ from core.access import OPERATOR
 from core.access import PUBLIC
 from core.access import SIGNED_IN
 from core.access import Identity
+from core.access import Policy
 from core.access import acting_as
 from core.access import any_of
 from core.access import identity
@@ -121,6 +122,45 @@ def test_any_of_is_open_where_one_is() -> None:
     assert any_of([EDIT, None]) is None
     assert any_of([EDIT, PUBLIC]) is PUBLIC
     assert any_of([EDIT, EDIT]) is EDIT
+
+
+OWN = permission("club.letter.read", owner="owner_key")
+AUDIT = club.OPEN
+
+
+@pytest.mark.parametrize(
+    ("policy", "who", "seen"),
+    [
+        (any_of([OWN, AUDIT]), "ann", {"ann"}),
+        (any_of([AUDIT, OWN]), "bob", {"bob"}),
+        (any_of([OWN, AUDIT]), "secretary", {"ann", "bob"}),
+        (any_of([any_of([OWN, AUDIT]), permission("club.letter.write")]), "ann", {"ann", "bob"}),
+        (any_of([any_of([OWN, AUDIT]), permission("club.letter.write")]), "bob", {"bob"}),
+        (any_of([OWN, EDIT]), "bob", {"bob"}),
+    ],
+)
+def test_any_of_joins_owner_conditions(
+    house: Flask, letters: dict[str, int], policy: Any, who: str, seen: set[str]
+) -> None:
+    verbs = type("Combined", (Crud,), {"model": club.Letter, "access": {"list": policy, "get": policy}})()
+    with house.test_request_context(), acting_as(PEOPLE[who]):
+        assert {item.owner_key for item in verbs.list().items} == seen
+        assert verbs.count() == len(seen)
+        assert {item.owner_key for item in db.session.scalars(verbs.visible("get"))} == seen
+
+
+class Odd(Policy):
+    reason = "odd"
+    knows_owners = True
+
+    def allows(self, who: Identity, item: Any = None) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("policy", [Odd(), any_of([OWN, Odd()])])
+def test_policy_without_condition_fails_at_start(policy: Any) -> None:
+    with pytest.raises(TypeError, match="depends on the row"):
+        type("Combined", (Crud,), {"model": club.Letter, "access": {"list": policy}})()
 
 
 @pytest.mark.parametrize("name", ["edit", "shop.edit", "Shop.order.edit", "shop.order.edit ", "shop.a b.c", "a." * 99])
