@@ -140,11 +140,19 @@ def _tune_sqlite(engine: Engine, foreign_keys: bool) -> None:
         connection.isolation_level = None
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("lower_unicode", 1, _lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         reads = has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
         connection.exec_driver_sql("BEGIN DEFERRED" if reads else "BEGIN IMMEDIATE")
+
+
+def _lower(text: Any) -> Any:
+    """Lower a text letter by letter, as servers do; SQLite's own ``lower`` knows those of ASCII only."""
+    if not isinstance(text, str):
+        return text
+    return text.lower() if text.isascii() else "".join(map(str.lower, text))
 
 
 def _ping_before_use(engine: Engine) -> None:

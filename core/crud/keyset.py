@@ -10,8 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from ..fields.columns import plain_type
-
 
 @dataclass(frozen=True)
 class SortKey:
@@ -70,15 +68,3 @@ def after(keys: Sequence[SortKey], values: Sequence[Any], engine_name: str) -> C
 def _bound(key: SortKey, mark: Any) -> ColumnElement[bool]:
     bound: ColumnElement[bool] = key.column <= mark if key.descending else key.column >= mark
     return bound
-
-
-def sortable(column: Any) -> Any:
-    """Return what to sort by for a column.
-
-    An enum is sorted by its names, as text: MariaDB sorts its own type by place, but compares it by name.
-    """
-    type_ = plain_type(column)
-    if not isinstance(type_, sa.Enum) or not type_.native_enum:
-        return column
-    choices = type_.enums if type_.enum_class is None else [type_.enum_class]
-    return sa.cast(column, sa.Enum(*choices, native_enum=False))

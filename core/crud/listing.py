@@ -17,12 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from functools import partial
-from operator import eq
 from operator import ge
 from operator import gt
 from operator import le
 from operator import lt
-from operator import ne
 from types import MappingProxyType
 from typing import Any
 
@@ -40,9 +38,9 @@ from ..exceptions import unknown_parameters
 from ..fields.columns import make_field
 from ..fields.columns import plain_type
 from ..fields.strict import from_text
+from . import texts
 from .keyset import SortKey
 from .keyset import after
-from .keyset import sortable
 
 #: Operator to the ending of its parameter: ``population__gte=100000``.
 OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull")
@@ -157,11 +155,21 @@ class Listing:
         unknown = sorted({operator for operators in self.filters.values() for operator in operators} - set(OPERATORS))
         if unknown:
             raise TypeError(f"{self.model.__name__} has no filter {', '.join(unknown)}: use {', '.join(OPERATORS)}")
+        self._refuse_no_texts()
         self.fields = {name: make_field(self.paths[name].column) for name in {*self.filters, *ordered}}
         #: Of the names that lead to other rows, the relationship.
         self.relations = {
             name: path.relation.property for name, path in self.paths.items() if path.relation is not None
         }
+
+    def _refuse_no_texts(self) -> None:
+        begun = [name for name, operators in self.filters.items() if "startswith" in operators]
+        wrong = sorted(name for name in {*self.search, *begun} if not texts.is_text(self.paths[name].column))
+        if wrong:
+            raise TypeError(
+                f"{self.model.__name__} cannot be searched by {', '.join(wrong)}, which is no text: "
+                "take it out of search, and startswith out of its filters"
+            )
 
     def _path(self, name: str) -> ColumnRef:
         relation, _, column = name.rpartition(".")
@@ -253,6 +261,8 @@ class Listing:
             if len(words) > MAX_IN:
                 raise ValidationError(f"At most {MAX_IN} values.")
             return tuple(from_text(self.fields[name], word) for word in words)
+        if operator == "startswith" and len(text) > LONGEST_SORTED:
+            raise ValidationError(f"At most {LONGEST_SORTED} characters.")
         return from_text(self.fields[name], text)
 
     def _sort(self, text: str) -> tuple[str, ...]:
@@ -316,7 +326,7 @@ class Listing:
         """Add the search and the filters, as parameters to be given by :meth:`values`."""
         if query.q:
             pattern = sa.bindparam("q", type_=sa.String)
-            found = {name: self.paths[name].column.ilike(pattern, escape="/") for name in self.search}
+            found = {name: texts.contains(self.paths[name].column, pattern, db.engine.dialect) for name in self.search}
             select = select.where(sa.or_(*(self._related(name, like) for name, like in found.items())))
         for number, item in enumerate(query.filters):
             condition = _condition(self.paths[item.name].column, item, f"f{number}")
@@ -351,7 +361,12 @@ class Listing:
         path = self.paths[name.removeprefix("-")]
         # A related row may be missing, and with it all its columns.
         missing = path.relation is not None and any(c.nullable for c in path.relation.property.local_columns)
-        return SortKey(sortable(path.column), name.startswith("-") != back, back, path.column.nullable or missing)
+        return SortKey(
+            texts.ordered(path.column, db.engine.dialect),
+            name.startswith("-") != back,
+            back,
+            path.column.nullable or missing,
+        )
 
     def values(self, query: Query) -> dict[str, Any]:
         """Return the values for the parameters of :meth:`where` and :meth:`paginate`."""
@@ -359,12 +374,12 @@ class Listing:
         if query.page is not None:
             values["offset"] = (query.page - 1) * query.limit
         if query.q:
-            values["q"] = f"%{_escape(self.fold(query.q))}%"
+            values["q"] = texts.part(self.fold(query.q))
         for number, item in enumerate(query.filters):
             if item.operator == "in":
                 values |= {f"f{number}_{i}": value for i, value in enumerate(item.value)}
             elif item.operator == "startswith":
-                values[f"f{number}"] = f"{_escape(item.value)}%"
+                values[f"f{number}"] = texts.beginning(item.value, db.engine.dialect)
             elif item.operator != "isnull":
                 values[f"f{number}"] = item.value
         for number, value in enumerate(query.cursor.values if query.cursor else ()):
@@ -388,19 +403,19 @@ def _unsortable(ref: ColumnRef) -> str | None:
 def _condition(column: Any, item: Filter, name: str) -> ColumnElement[bool]:
     if item.operator == "isnull":
         return column.is_(None) if item.value else column.is_not(None)  # type: ignore[no-any-return]
+    dialect = db.engine.dialect
     if item.operator == "in":
-        return column.in_([sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(item.value))])  # type: ignore[no-any-return]
+        marks = [sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(item.value))]
+        return texts.one_of(column, marks, dialect)
     if item.operator == "startswith":
-        return column.like(sa.bindparam(name, type_=sa.String), escape="/")  # type: ignore[no-any-return]
-    value = sa.bindparam(name, type_=column.type)
-    return _COMPARISONS[item.operator](column, value)  # type: ignore[no-any-return]
+        return texts.begins(column, sa.bindparam(name, type_=sa.String), dialect)
+    mark = sa.bindparam(name, type_=column.type)
+    if item.operator in _ORDERED:
+        return _ORDERED[item.operator](texts.ordered(column, dialect), mark)  # type: ignore[no-any-return]
+    return texts.unequal(column, mark, dialect) if item.operator == "ne" else texts.equal(column, mark, dialect)
 
 
-_COMPARISONS = {"eq": eq, "ne": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le}
-
-
-def _escape(text: str) -> str:
-    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+_ORDERED = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
 
 def _limit(text: str) -> int:

@@ -47,6 +47,7 @@ from ..models import Owned
 from ..words import words
 from . import integrity
 from . import readers
+from . import texts
 from .listing import Listing
 from .listing import Query
 
@@ -189,7 +190,8 @@ class Crud:
         :raises NotFound: if no row has this key
         """
         self.require("get")
-        select = self.visible("get").where(self.key == self.parse_key(key)).options(*options)
+        same = texts.equal(self.key, self.parse_key(key), db.engine.dialect)
+        select = self.visible("get").where(same).options(*options)
         found = db.session.scalars(select).unique().one_or_none()
         if found is None:
             raise self.missing(key)

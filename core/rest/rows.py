@@ -22,6 +22,7 @@ from services import db
 
 from .. import cursors
 from ..access import PUBLIC
+from ..crud import texts
 from ..crud.listing import Query
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
@@ -121,7 +122,7 @@ class RowReader:
 
     def _one(self) -> sa.Select[Any]:
         key = self.verbs.key
-        return self.verbs.select().where(key == sa.bindparam("key", type_=key.type))
+        return self.verbs.select().where(texts.equal(key, sa.bindparam("key", type_=key.type), db.engine.dialect))
 
     def _prepare(
         self, key: Any, engine: Engine, select: sa.Select[Any], shown: Projection, sort: Sequence[str] = ()
