@@ -24,6 +24,7 @@ from . import revisions
 from .access import ANONYMOUS
 from .access import PUBLIC
 from .http import errors
+from .http.links import own_url
 from .http.policies import access
 from .http.redirects import safe_next
 from .lazy import migrations
@@ -44,7 +45,7 @@ def answer(error: DBAPIError) -> Any:
     if not drivers.is_behind(error) or errors.wants_problem():
         return errors.answer_database(error)
     logger.error("a table or a column is missing", exc_info=error)
-    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    back = own_url() if request.method == "GET" else f"{request.script_root}/"
     cause = getattr(error, "orig", error)
     # Who is asking may be what cannot be looked up.
     g.setdefault("identity", ANONYMOUS)
@@ -60,7 +61,7 @@ def upgrade() -> Response:
     db.session.close()
     migrations.upgrade(db.engine.url)
     flash("The database is at head.", "success")
-    return redirect(f"{request.script_root}{safe_next(request.form.get('back'), '/')}", 303)
+    return redirect(safe_next(request.form.get("back"), f"{request.script_root}/"), 303)
 
 
 class RequestHandler(WSGIRequestHandler):

@@ -36,6 +36,7 @@ from .http import hosts
 from .http import limits
 from .http import maintenance
 from .http import policies
+from .http import prefix
 from .http import proxies
 from .http import redirects
 from .http.json import StrictJSONProvider
@@ -112,6 +113,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     loaded = _load_modules(settings.INSTALLED_APPS if installed_apps is None else installed_apps, config)
     app.config.from_mapping(keys.load(loaded) if config is None else keys.complete(loaded, config))
     proxies.init_app(app)
+    prefix.init_app(app)
     paths.init_app(app)
     app.before_request(check_environ)
     services.init_app(app)

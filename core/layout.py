@@ -13,6 +13,7 @@ from services import bootstrap
 from services import request_id
 
 from .access import identity
+from .http.links import own_url
 from .pages import display
 
 
@@ -21,6 +22,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals |= {
         "site_name": settings.SITE_NAME,
         "identity": identity,
+        "own_url": own_url,
         "static_url": static_url,
         "bootstrap_css_url": bootstrap_css_url,
         "request_id": request_id,

@@ -127,13 +127,14 @@ def _where(site: str | None) -> str:
         raise click.BadParameter(f"{base!r} is no address: write https://www.example.org.", param_hint="--site")
     if not _is_served(parts.netloc):
         raise click.UsageError(f"A link to {parts.netloc} would not be answered: add it to TRUSTED_HOSTS.")
-    return base
+    return base if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}{current_app.config['SCRIPT_NAME']}"
 
 
 def _address(app: Flask) -> str:
     if app.config["APP_ENV"] == "development":
         # A browser makes passkeys for a name only.
-        return f"http://{'localhost' if _is_served('localhost') else app.config['HOST']}:{app.config['PORT']}"
+        host = "localhost" if _is_served("localhost") else app.config["HOST"]
+        return f"http://{host}:{app.config['PORT']}"
     named = [host for host in app.config["TRUSTED_HOSTS"] or () if not host.startswith(".")]
     if not named:
         raise click.UsageError("TRUSTED_HOSTS does not tell where the site is: say it by --site https://…")

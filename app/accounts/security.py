@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
+from urllib.parse import quote
+from urllib.parse import urlsplit
+from urllib.parse import urlunsplit
 
 from flask import Flask
+from flask import Response
 from flask import abort
 from flask import render_template
 from flask import request
@@ -112,6 +116,7 @@ def init_app(app: Flask) -> None:
     security.context_processor(lambda: {"security": security, "current_user": current_user})
     security.unauthn_handler(refuse)
     app.before_request_funcs.setdefault(BLUEPRINT, []).append(check_request)
+    app.after_request_funcs.setdefault(BLUEPRINT, []).append(lead_back)
     ask_first(app)
     declare_policies(app)
     factors.init_app(app)
@@ -203,6 +208,16 @@ def check_request() -> None:
     for url in request.values.getlist("next"):
         if url and not is_own_path(url):
             abort(400, "`next` is no path of this site.")
+
+
+def lead_back(response: Response) -> Response:
+    """Lead to ``next`` as it was sent: Flask-Security quotes its path once more, ``%20`` becomes ``%2520``."""
+    asked = request.values.get("next", "")
+    if response.location and asked:
+        parts = urlsplit(asked)
+        if response.location == urlunsplit(parts._replace(path=quote(parts.path))):
+            response.location = asked
+    return response
 
 
 def ask_first(app: Flask) -> None:

@@ -50,7 +50,9 @@ def served() -> tuple[bytes, str]:
     cached: dict[str, Any] = current_app.extensions.setdefault("apidocs_served", {})
     root = request.script_root
     if root not in cached:
+        # A path of an operation is below the server's; the type of a problem is a URL as it is answered.
         body = dump_bytes({**built(), "servers": [{"url": root or "/"}]})
+        body = body.replace(b'"type":"/problems/', b'"type":"%s/problems/' % root.encode())
         if len(cached) >= MOST_ROOTS:
             cached.clear()
         cached[root] = (body, blake2b(body, digest_size=8).hexdigest())

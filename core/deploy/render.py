@@ -134,6 +134,7 @@ def _context(app: Flask, deployment: Deployment) -> dict[str, Any]:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "deployment": deployment,
+        "prefix": app.config["SCRIPT_NAME"],
         "site_name": _site_name(),
         "statics": site.static_folders(app, deployment.root),
         "api_prefixes": site.api_prefixes(app),

@@ -52,7 +52,7 @@ def _statics(app: Flask, root: str) -> Iterator[Static]:
             continue
         folder = (app.blueprints[name] if name else app).static_folder
         if folder and not _is_watched(app, name):
-            yield Static(url, _placed(Path(folder), root))
+            yield Static(_prefix(app) + url, _placed(Path(folder), root))
 
 
 def _is_watched(app: Flask, name: str) -> bool:
@@ -77,13 +77,19 @@ def _placed(folder: Path, root: str) -> str:
 
 def api_prefixes(app: Flask) -> list[str]:
     """Return the paths below which errors are problem documents, as expressions."""
-    return [re.escape(prefix) for prefix in sorted(apis.owners(app)) if _URL.fullmatch(f"{prefix}/")]
+    found = [prefix for prefix in sorted(apis.owners(app)) if _URL.fullmatch(f"{prefix}/")]
+    return [re.escape(_prefix(app) + prefix) for prefix in found]
 
 
 def secret_paths(app: Flask) -> list[str]:
     """Return the beginnings of the paths that end in a secret, as expressions: links to choose a password."""
     found = {rule.rule.partition("<")[0] for rule in app.url_map.iter_rules() if _ends_in_secret(rule)}
-    return [re.escape(path) for path in sorted(found) if _URL.fullmatch(path)]
+    return [re.escape(_prefix(app) + path) for path in sorted(found) if _URL.fullmatch(path)]
+
+
+def _prefix(app: Flask) -> str:
+    found: str = app.config["SCRIPT_NAME"]
+    return found
 
 
 def _ends_in_secret(rule: Rule) -> bool:

@@ -68,10 +68,24 @@ def redis_url(text: str) -> str:
     return text
 
 
+def prefix(text: str) -> str:
+    """Read the path below which the application is mounted."""
+    if not re.fullmatch(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", text):
+        raise ValueError("write a path that begins with a slash and does not end with one: /app")
+    return text
+
+
 #: Where a site that is being developed beside the API is served.
 LOCAL_ORIGINS = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
 
 KEYS = (
+    Key(
+        "SCRIPT_NAME",
+        prefix,
+        "",
+        "path below which the site is mounted, `/app`, where it does not have a host of its own; the proxy in front "
+        "passes paths on with it",
+    ),
     Key(
         "FORWARDED_ALLOW_IPS",
         peers,

@@ -51,6 +51,13 @@ def item_url(collection: str, key: object) -> str:
     return f"{request.script_root}{collection}/{quote(str(key), safe='')}"
 
 
+def own_url() -> str:
+    """Return the URL of this request, without its host, as it was sent: Flask's path is decoded, without the prefix."""
+    query = request.query_string.decode("ascii", "replace")
+    path = quote(f"{request.script_root}/{request.path.lstrip('/')}", safe="/:@!$&'()*+,;=~")
+    return f"{path}?{query}" if query else path
+
+
 def query_url(**changes: Any) -> str:
     """Return this request's URL with some parameters changed; ``None`` leaves one out."""
     args = {**request.args.to_dict(), **changes}

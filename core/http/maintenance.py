@@ -27,6 +27,7 @@ from ..declarations import View
 from ..declarations import declared
 from ..declarations import declaring
 from ..maintenance import Maintenance
+from .prefix import cookie_name
 from .problems import KINDS
 from .problems import Problem
 from .problems import Refusal
@@ -103,22 +104,18 @@ def _enter(found: Maintenance) -> Response:
     response = Response(status=303, headers={"Location": f"{request.script_root}{url}", "Cache-Control": "no-store"})
     is_https = current_app.config["HTTPS"]
     value = _signer().sign(found.id).decode()
-    response.set_cookie(_cookie_name(), value, secure=is_https, httponly=True, samesite="Lax")
+    response.set_cookie(cookie_name("maintenance"), value, secure=is_https, httponly=True, samesite="Lax")
     return response
 
 
 def _has_cookie(found: Maintenance) -> bool:
-    value = request.cookies.get(_cookie_name())
+    value = request.cookies.get(cookie_name("maintenance"))
     if not value or not found.bypass:
         return False
     try:
         return hmac.compare_digest(_signer().unsign(value).decode(), found.id)
     except BadSignature:
         return False
-
-
-def _cookie_name() -> str:
-    return "__Host-maintenance" if current_app.config["HTTPS"] else "maintenance"
 
 
 def _signer() -> Signer:

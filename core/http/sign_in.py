@@ -1,13 +1,12 @@
 """Where somebody signs in, told by the module that knows people; who must is led there and back."""
 
-from urllib.parse import quote
-
 from flask import Flask
 from flask import current_app
 from flask import request
 from flask import url_for
 from flask.globals import request_ctx
 
+from .links import own_url
 from .redirects import is_own_path
 
 
@@ -26,10 +25,7 @@ def sign_in_url() -> str | None:
         return None
     if not leads_back():
         return url_for(endpoint)
-    query = request.query_string.decode("ascii", "replace")
-    # As it was sent: the path that Flask gives is decoded, and may have spaces.
-    path = quote(f"{request.script_root}/{request.path.lstrip('/')}", safe="/:@!$&'()*+,;=~")
-    url = f"{path}?{query}" if query else path
+    url = own_url()
     return url_for(endpoint, next=url) if is_own_path(url) else url_for(endpoint)
 
 
