@@ -50,7 +50,7 @@ CORE_TOP = {
     *("__init__", "about", "factory", "cli", "commands", "deadlines", "deploy"),
     *("development", "doctor", "keys", "layout", "menu"),
 }
-OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests"}
+OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests", "wsgi"}
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,7 @@ def layers(found: list[Source]) -> list[str]:
         "services": set(),
         "core": {"config", "settings", "services", "core"},
         "run": {"config", "settings", "services", "core"},
+        "wsgi": {"run"},
         "alembic": {"core"},
     }
     faults = []
