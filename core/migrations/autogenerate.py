@@ -26,7 +26,7 @@ from .. import inventory
 from .. import modules
 from ..http.idempotency import idempotency_keys
 from ..modules import Module
-from .spelling import compare_server_default
+from . import defaults
 from .spelling import compare_type
 from .spelling import include_object
 from .spelling import make_plain
@@ -59,7 +59,8 @@ class Autogenerate:
             "include_object": include_object,
             "render_item": render_item,
             "compare_type": compare_type,
-            "compare_server_default": compare_server_default,
+            "compare_server_default": True,
+            "autogenerate_plugins": ["alembic.autogenerate.*", defaults.PLUGIN],
             "render_as_batch": True,
             "process_revision_directives": self.finish,
         }
@@ -83,6 +84,7 @@ class Autogenerate:
         for steps in (script.upgrade_ops, script.downgrade_ops):
             if steps is not None:
                 _leave_indexes_to_their_table(steps)
+                self._leave_generated_columns(steps)
                 self._describe_as_declared(steps)
                 _make_enum_types(steps)
         migration.opts["template_args"]["tables"] = self._made_by(script)
@@ -142,6 +144,26 @@ class Autogenerate:
 
     # --- how a revision is written --------------------------------------------------------------
 
+    def _declared(self, op: ops.AlterColumnOp) -> sa.Column[Any]:
+        table = self.metadata.tables[f"{op.schema}.{op.table_name}" if op.schema else op.table_name]
+        (column,) = (column for column in table.columns if column.name == op.column_name)
+        return column
+
+    def _leave_generated_columns(self, steps: ops.OpContainer) -> None:
+        """Alter no generated column, which MariaDB cannot and which loses nothing when it is made again."""
+        for table in steps.ops:
+            if isinstance(table, ops.ModifyTableOps):
+                table.ops = [op for op in table.ops if not self._is_generated(op)]
+        steps.ops = [op for op in steps.ops if not (isinstance(op, ops.ModifyTableOps) and op.is_empty())]
+
+    def _is_generated(self, op: ops.MigrateOperation) -> bool:
+        if not isinstance(op, ops.AlterColumnOp) or self._declared(op).computed is None:
+            return False
+        if op.modify_type is not None:
+            difference = f"it is {op.existing_type!r} in the database and {op.modify_type!r} in the model"
+            defaults.warn_of_generated(f"{op.table_name}.{op.column_name}", difference)
+        return True
+
     def _describe_as_declared(self, steps: ops.OpContainer) -> None:
         """Say what stays as it is in an altered column: MariaDB repeats the whole column.
 
@@ -149,12 +171,15 @@ class Autogenerate:
         """
         for op in _every(steps):
             if isinstance(op, ops.AlterColumnOp):
-                table = self.metadata.tables[f"{op.schema}.{op.table_name}" if op.schema else op.table_name]
-                (column,) = (column for column in table.columns if column.name == op.column_name)
+                column = self._declared(op)
                 if op.modify_type is None:
                     op.existing_type = column.type
                 if op.modify_server_default is False:
-                    op.existing_server_default = column.server_default or False
+                    default = column.server_default
+                    if not isinstance(default, sa.FetchedValue) or isinstance(default, sa.DefaultClause):
+                        op.existing_server_default = default or False
+                    elif isinstance(default, sa.Identity):
+                        op.existing_server_default = False
 
 
 class CreateEnumOp(ops.MigrateOperation):

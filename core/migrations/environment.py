@@ -24,6 +24,7 @@ from .. import modules
 from ..migrations import locks
 from ..signals import migrated
 from .autogenerate import Autogenerate
+from .generated import make_portable
 
 
 def run() -> None:
@@ -65,6 +66,7 @@ def _guard(config: Config, url: URL) -> None:
 
 def _run_offline(url: URL, options: dict[str, Any]) -> None:
     context.configure(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"}, **options)
+    make_portable(context.get_context().dialect)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -81,6 +83,7 @@ def _run_online(engine: Engine, options: dict[str, Any]) -> None:
     with locks.exclusive(engine) as connection:
         enum_types = _EnumTypes(connection)
         context.configure(connection=connection, on_version_apply=note, **options)
+        make_portable(connection.dialect)
         locks.patiently(connection, context.run_migrations)
     if ran:
         migrated.send(None, revisions=ran)

@@ -1,8 +1,5 @@
-"""How a revision spells types and defaults, and how they compare: the same on every engine."""
+"""The spelling of types and defaults in a revision, the same on every engine, and the comparison of types."""
 
-import re
-from decimal import Decimal
-from decimal import InvalidOperation
 from typing import Any
 from typing import Literal
 
@@ -16,9 +13,10 @@ from sqlalchemy.sql import functions
 from sqlalchemy.types import TypeDecorator
 from sqlalchemy.types import TypeEngine
 
-DIALECTS = [sa.make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql", "mysql", "mariadb")]
+from .defaults import NOW
+from .defaults import without_cast
 
-_NOW = re.compile(r"\(?(now|current_timestamp)(\(\d?\))?\)?", re.IGNORECASE)
+DIALECTS = [sa.make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql", "mysql", "mariadb")]
 
 
 def make_plain(table: sa.Table) -> None:
@@ -56,8 +54,8 @@ def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | 
     if isinstance(value, functions.now | functions.current_timestamp):
         return "sa.func.now()"
     if isinstance(value, elements.TextClause):
-        text = _without_cast(value.text)
-        return "sa.func.now()" if _NOW.fullmatch(text) else f"sa.text({text!r})"
+        text = without_cast(value.text)
+        return "sa.func.now()" if NOW.fullmatch(text) else f"sa.text({text!r})"
     return False
 
 
@@ -72,48 +70,3 @@ def compare_type(
     if isinstance(declared_type, sa.Float) and isinstance(inspected_type, mysql.DOUBLE):
         return None if (declared_type.precision or 0) <= 24 else False
     return None
-
-
-def compare_server_default(
-    migration: MigrationContext,
-    inspected: sa.Column[Any],
-    declared: sa.Column[Any],
-    inspected_default: str | None,
-    default: Any,
-    rendered_default: str | None,
-) -> bool | None:
-    """Compare where alembic would err: by what the default means, not by how the engine spells it.
-
-    Alembic takes MariaDB's ``0.00`` for another number than ``0``, its ``1`` for another truth
-    than ``true``, does not double quotes, and asks PostgreSQL for a ``=`` that ``json`` does not have.
-    """
-    if inspected_default is None or rendered_default is None:
-        return None
-    is_literal = isinstance(declared.server_default, sa.DefaultClause) and isinstance(declared.server_default.arg, str)
-    wanted = rendered_default if is_literal else _unquoted(rendered_default)
-    if _meaning(_unquoted(inspected_default), declared.type) == _meaning(wanted, declared.type):
-        return False
-    return True if isinstance(declared.type, sa.String | sa.JSON) else None
-
-
-def _unquoted(default: str) -> str:
-    """Return the text of ``'it''s'``, of ``(CURRENT_TIMESTAMP)`` or of PostgreSQL's ``'red'::color``."""
-    text = _without_cast(re.sub(r"^\((.*)\)$", r"\1", default, flags=re.DOTALL))
-    return text[1:-1].replace("''", "'") if re.fullmatch(r"'.*'", text, re.DOTALL) else text
-
-
-def _without_cast(default: str) -> str:
-    return re.sub(r"^('.*')::[\w \".\[\]]+$", r"\1", default, flags=re.DOTALL)
-
-
-def _meaning(default: str, type_: TypeEngine[Any]) -> object:
-    if isinstance(type_, sa.Boolean):
-        return {"true": True, "1": True, "false": False, "0": False}.get(default.lower(), default)
-    if isinstance(type_, sa.Integer | sa.Numeric | sa.Float):
-        try:
-            return Decimal(default)
-        except InvalidOperation:
-            return default
-    if isinstance(type_, sa.DateTime) and _NOW.fullmatch(default):
-        return functions.now
-    return default

@@ -22,6 +22,7 @@ from core.migrations import commands
 from services import Base
 from services import db
 from tests.core import shelf
+from tests.core.projects import Project
 from tests.proxies import Proxy
 
 # --- an application with the module of the tests ------------------------------------------------
@@ -117,6 +118,17 @@ def proxied(
 
 
 # --- modules and migrations written for one test ------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
+    """Return an empty project, with a folder, modules and a history of its own."""
+    project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
+    monkeypatch.setattr(commands, "ROOT", project.folder)
+    monkeypatch.syspath_prepend(project.folder)
+    yield project
+    for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import os
 import shutil
 import subprocess
 import sys
@@ -17,15 +16,14 @@ from sqlalchemy.engine import URL
 from config import ROOT
 from core import migrations
 from core import signals
-from core.http.idempotency import idempotency_keys
-from core.migrations import commands
 from core.migrations import environment
 from core.migrations import locks
+from tests.core.projects import CORE_TABLE
+from tests.core.projects import connected
+from tests.core.projects import execute
+from tests.core.projects import tables
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
-
-#: It is in every project.
-CORE_TABLE = idempotency_keys.name
 
 EVERY_TYPE = """
 import enum
@@ -116,21 +114,6 @@ class Item(Base):
     name: Mapped[str] = mapped_column(sa.String(50))
 """
 
-REVISION = """
-import time
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{revision}"
-down_revision = {down!r}
-
-def upgrade():
-    {upgrade}
-
-def downgrade():
-    {downgrade}
-"""
-
 #: Starts like the alembic command, but waits for a line before it goes to work.
 GATE = """
 import sys
@@ -140,95 +123,6 @@ print("ready", flush=True)
 sys.stdin.readline()
 main(sys.argv[1:])
 """
-
-
-class Project:
-    """A folder like the platform's, with modules and a history of its own."""
-
-    def __init__(self, folder: Path, serial: str) -> None:
-        self.folder = folder
-        self.serial = serial
-        self.versions = folder / "alembic" / "versions"
-        self.versions.mkdir(parents=True)
-        shutil.copy(ROOT / "alembic.ini", folder)
-        for name in ("env.py", "script.py.mako"):
-            shutil.copy(ROOT / "alembic" / name, folder / "alembic")
-        self.installed: list[str] = []
-
-    def module(self, label: str, models: str) -> str:
-        """Write a module; its label is made unique, so that tests share no name in one process."""
-        label = f"{label}{self.serial}"
-        package = self.folder / label
-        package.mkdir(exist_ok=True)
-        (package / "__init__.py").write_text(f"from flask import Blueprint\n\nbp = Blueprint({label!r}, __name__)\n")
-        (package / "models.py").write_text(models.replace("{label}", label).replace("LABEL", label))
-        shutil.rmtree(package / "__pycache__", ignore_errors=True)
-        self.installed = [*(name for name in self.installed if name != label), label]
-        return label
-
-    def revision(self, revision: str, upgrade: str, downgrade: str = "pass", down: str | None = None) -> None:
-        text = REVISION.format(revision=revision, down=down, upgrade=upgrade, downgrade=downgrade)
-        (self.versions / f"{revision}.py").write_text(text)
-
-    def written(self) -> list[Path]:
-        return sorted(self.versions.glob("*.py"))
-
-    def autogenerate(self, url: URL, message: str = "change") -> str:
-        before = set(self.written())
-        command.revision(self.config(url), message, autogenerate=True)
-        (path,) = set(self.written()) - before
-        return path.read_text()
-
-    def config(self, url: URL) -> "alembic.config.Config":
-        return migrations.make_config(url, self.installed)
-
-    def environ(self, url: URL) -> dict[str, str]:
-        settings = (ROOT / "settings.py").read_text() + f"\nINSTALLED_APPS = {self.installed!r}\n"
-        (self.folder / "settings.py").write_text(settings)
-        shutil.rmtree(self.folder / "__pycache__", ignore_errors=True)
-        address = url.render_as_string(hide_password=False)
-        return {**os.environ, "APP_ENV": "testing", "DATABASE_URL": address, "PYTHONPATH": str(ROOT)}
-
-    def run(self, url: URL, *arguments: str, program: tuple[str, ...] = ("-m", "alembic")) -> tuple[int, str]:
-        """Run the command from a folder that is not the project's; give its status and all it said."""
-        done = subprocess.run(
-            [sys.executable, *program, "-c", str(self.folder / "alembic.ini"), *arguments],
-            env=self.environ(url),
-            cwd=self.folder.parent,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        return done.returncode, done.stdout
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
-    project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
-    monkeypatch.setattr(commands, "ROOT", project.folder)
-    monkeypatch.syspath_prepend(project.folder)
-    yield project
-    for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
-        del sys.modules[name]
-
-
-@contextmanager
-def connected(url: URL) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
-
-
-def tables(url: URL) -> set[str]:
-    with connected(url) as connection:
-        return set(sa.inspect(connection).get_table_names()) - {"alembic_version", CORE_TABLE}
-
-
-def execute(url: URL, statement: str) -> None:
-    with connected(url) as connection:
-        connection.execute(sa.text(statement))
-        connection.commit()
 
 
 def unreachable(engine_name: str) -> URL:
@@ -345,6 +239,109 @@ def test_alteration_made_on_one_engine_runs_on_all(project, new_database, engine
         for act, revision in (("upgrade", "head"), ("downgrade", "-1"), ("upgrade", "head")):
             getattr(command, act)(project.config(url), revision)
         command.check(project.config(url))
+
+
+GENERATED = """
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from services import NAMING_CONVENTION
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+class Line(Base):
+    __tablename__ = "LABEL_line"
+    id: Mapped[int] = mapped_column(sa.Identity(), primary_key=True)
+    price: Mapped[int]
+    pieces: Mapped[int] = mapped_column(sa.SmallInteger)
+    cost = mapped_column(sa.Numeric(8, 2), server_default="0")
+    name: Mapped[str] = mapped_column(sa.String(50), server_default=sa.FetchedValue())
+    note = mapped_column(sa.String(50), server_onupdate=sa.FetchedValue())
+    total: Mapped[int] = mapped_column(sa.Computed("{total}"))
+    twice: Mapped[int] = mapped_column(sa.BigInteger, sa.Computed("price * 2", persisted=True), index=True)
+    thrice: Mapped[int] = mapped_column(sa.Computed("price * 3", persisted={persisted}), nullable=False)
+    mixed = mapped_column(sa.Numeric(10, 2), sa.Computed("cost * pieces + 1.5", persisted=True))
+    small = mapped_column(sa.String(80), sa.Computed("lower(name)", persisted=True))
+    {more}
+"""
+
+
+def test_generated_columns_run_on_all(project, new_database, engine_name, caplog):
+    models = GENERATED.replace("{total}", "price * pieces").replace("{persisted}", "False")
+    label = project.module("gen", models.replace("{more}", ""))
+    urls = {name: new_database(name) for name in ENGINES}
+    project.autogenerate(urls[engine_name], "first")
+    for url in urls.values():
+        command.upgrade(project.config(url), "head")
+        command.check(project.config(url))
+    more = (
+        'fourth: Mapped[int] = mapped_column(sa.Computed("price * 4"))\n    other: Mapped[str | None] = mapped_column()'
+    )
+    project.rewrite(label, models.replace("{more}", more.replace("column()", "column(sa.String(9))")))
+    project.autogenerate(urls[engine_name], "second")
+    for url in urls.values():
+        execute(url, f"INSERT INTO {label}_line (price, pieces, name) VALUES (3, 4, 'Box')")
+        for act, revision in (("upgrade", "head"), ("downgrade", "-1"), ("upgrade", "head")):
+            getattr(command, act)(project.config(url), revision)
+        command.check(project.config(url))
+        with connected(url) as connection:
+            found = connection.execute(sa.text(f"SELECT total, twice, thrice, small, fourth FROM {label}_line")).one()
+        assert tuple(found) == (12, 6, 9, "box", 12)
+        command.downgrade(project.config(url), "base")
+        assert tables(url) == set()
+    assert "differs" not in caplog.text
+
+
+def test_changed_expression_is_named(project, new_database, engine_name, caplog):
+    models = GENERATED.replace("{more}", "").replace("{persisted}", "True")
+    label = project.module("gen", models.replace("{total}", "price * pieces"))
+    url = new_database(engine_name)
+    project.autogenerate(url, "first")
+    command.upgrade(project.config(url), "head")
+    project.rewrite(label, models.replace("{total}", "price + pieces").replace("sa.BigInteger, ", "sa.String(9), "))
+    command.check(project.config(url))
+    assert f"The generated column {label}_line.total differs: the database has" in caplog.text
+    assert f"The generated column {label}_line.twice differs: it is BIGINT" in caplog.text
+    assert "batch_op.drop_column('total')" in caplog.text
+
+
+def test_identity_of_a_serial_is_named(project, new_database, caplog):
+    models = GENERATED.replace("{more}", "").replace("{persisted}", "True").replace("{total}", "price")
+    label = project.module("gen", models.replace("sa.Identity(), ", ""))
+    url = new_database("postgresql")
+    project.autogenerate(url, "first")
+    command.upgrade(project.config(url), "head")
+    project.rewrite(label, models)
+    command.check(project.config(url))
+    assert f"{label}_line.id is an IDENTITY in the model only" in caplog.text
+
+
+def test_key_of_identity_can_be_widened(project, new_database, engine_name):
+    models = GENERATED.replace("{more}", "").replace("{persisted}", "True").replace("{total}", "price")
+    label = project.module("gen", models)
+    urls = {name: new_database(name) for name in ENGINES}
+    project.autogenerate(urls[engine_name], "first")
+    for url in urls.values():
+        command.upgrade(project.config(url), "head")
+    project.rewrite(label, models.replace("sa.Identity(), ", "sa.BigInteger, sa.Identity(), "))
+    project.autogenerate(urls[engine_name], "second")
+    for url in urls.values():
+        command.upgrade(project.config(url), "head")
+        if url.get_backend_name() != "sqlite":  # which numbers an INTEGER only
+            execute(url, f"INSERT INTO {label}_line (price, pieces, name) VALUES (3, 4, 'Box')")
+        command.check(project.config(url))
+
+
+def test_default_of_a_sequence_compares(project, new_database):
+    models = ALTERED.replace("server_default={default!r}", "server_default={default}")
+    default = 'sa.Sequence("LABEL_numbers").next_value()'
+    label = project.module("seq", models.format(length=20, nullable=True, default=default, more=""))
+    url = new_database("postgresql")
+    execute(url, f"CREATE SEQUENCE {label}_numbers")
+    text = project.autogenerate(url, "first")
+    assert "nextval" in text
+    command.upgrade(project.config(url), "head")
+    command.check(project.config(url))
 
 
 def test_bases_are_one_metadata(project, new_database, engine_name):
