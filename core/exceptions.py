@@ -41,6 +41,10 @@ class InUse(VerbError):
     """The row cannot be deleted while others point to it."""
 
 
+class Unnumbered(VerbError):
+    """The database has no free number for a new row; the message is for its administrator."""
+
+
 class Stale(VerbError):
     """The row has changed since the caller read it."""
 

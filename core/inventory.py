@@ -48,7 +48,7 @@ def lacking(app: Flask) -> dict[str, list[str]]:
     """
     there = _columns()
     found: dict[str, list[str]] = {}
-    for name, table in _tables(modules.installed(app)):
+    for name, table in tables(modules.installed(app)):
         if table.name not in there:
             found.setdefault(name, []).append(table.name)
         else:
@@ -61,7 +61,7 @@ def demanding(app: Flask) -> dict[str, list[str]]:
     """Return the columns that every new row must fill, and of which the models know nothing, by module."""
     there = _columns()
     found: dict[str, list[str]] = {}
-    for name, table in _tables(modules.installed(app)):
+    for name, table in tables(modules.installed(app)):
         for column, is_required in there.get(table.name, {}).items():
             if is_required and column not in table.columns:
                 found.setdefault(name, []).append(f"{table.name}.{column}")
@@ -75,7 +75,7 @@ def _columns() -> dict[str, dict[str, bool]]:
     return found
 
 
-def _tables(installed: Sequence[Module]) -> Iterator[tuple[str, sa.Table]]:
+def tables(installed: Sequence[Module]) -> Iterator[tuple[str, sa.Table]]:
     """Yield the tables of this database, with the names of their modules."""
     names = {module.label: module.name for module in installed}
     labels = owners(installed)

@@ -83,6 +83,32 @@ def exact(length: int) -> sa.String:
     )
 
 
+def numbered(table: sa.Table) -> list[sa.Column[Any]]:
+    """Return the columns whose value for a new row is a number that the database counts up."""
+    return [
+        column
+        for column in table.columns
+        if column is table.autoincrement_column
+        or column.identity is not None
+        or isinstance(column.default, sa.Sequence)
+    ]
+
+
+def sequence_of(connection: Any, column: sa.Column[Any]) -> str | None:
+    """Return the name of the sequence that numbers a column; ``None`` where the engine has none.
+
+    :param connection: a connection or a session
+    """
+    bind = connection.get_bind() if hasattr(connection, "get_bind") else connection
+    if bind.dialect.name != "postgresql":
+        return None
+    if isinstance(column.default, sa.Sequence):
+        return bind.dialect.identifier_preparer.format_sequence(column.default)  # type: ignore[no-any-return]
+    table = bind.dialect.identifier_preparer.format_table(column.table)
+    found: str | None = connection.scalar(sa.select(sa.func.pg_get_serial_sequence(table, column.name)))
+    return found
+
+
 def now() -> datetime:
     """Return this moment, in UTC."""
     return datetime.now(UTC)

@@ -12,6 +12,8 @@ from flask.cli import with_appcontext
 import services
 
 from .. import guards
+from .. import inventory
+from .. import modules
 from ..lazy import transfer
 
 
@@ -71,3 +73,15 @@ def load(folder: Path, replace: bool, named: str | None) -> None:
         raise click.UsageError(refusal)
     manifest = transfer.load(current_app, folder, replace=replace)
     click.echo(f"Loaded {manifest.rows:,} rows in {len(manifest.tables)} tables; they are those of the dump.")
+
+
+@data.command()
+@with_appcontext
+def sequences() -> None:
+    """Set each sequence that is behind after the highest number that a row of its table has."""
+    tables = [table for _, table in inventory.tables(modules.installed(current_app))]
+    with services.db.engine.begin() as connection:
+        found = transfer.catch_up(connection, tables)
+    for one in found:
+        click.echo(f"{one}: set.")
+    click.echo(f"{len(found)} of the sequences were behind." if found else "No sequence is behind.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
 
@@ -12,13 +13,22 @@ from services import db
 from .. import drivers
 from ..exceptions import InUse
 from ..exceptions import Invalid
+from ..exceptions import Unnumbered
 from ..exceptions import VerbError
+from ..models import numbered
+from ..models import sequence_of
 from ..words import words
+from .rules import find_rule
+from .rules import rule_columns
+from .rules import rule_message
+from .rules import writes
 
 #: What each engine says: PostgreSQL's SQLSTATE, MariaDB's number, the beginning of SQLite's text.
 _UNIQUE = ("23505", 1062, "UNIQUE constraint failed")
 _FOREIGN_KEY = ("23503", 1451, 1452, "FOREIGN KEY constraint failed")
 _CHECK = 4025
+#: A sequence is at its end.
+_USED_UP = ("2200H", 1467)
 _NOT_NULL = ("23502", 1048, "NOT NULL constraint failed")
 
 
@@ -36,58 +46,69 @@ def explain(
     :param asked: the session, or the connection, that can look for the row
     """
     if _is(error, _UNIQUE):
-        names = _unique_columns(error, model)
-        return Invalid({name: [f"Another {words(model.__name__)} has this already."] for name in names or [""]})
+        return _taken(error, model, data, asked)
     if deleting and (_is(error, _FOREIGN_KEY) or _is(error, _NOT_NULL)):
         # NOT NULL, where the ORM would have taken the row out of those that point to it.
         return InUse(f"Other rows point to this {words(model.__name__)}: delete or change them first.")
     if _is(error, _FOREIGN_KEY):
         return Invalid({name: ["There is no such row."] for name in _dangling(model, data, asked) or [""]})
+    if _is(error, _USED_UP):
+        return describe_misfit(error, model)
     if _is(error, _NOT_NULL):
         return Invalid({_named_column(error, model): ["This field is required."]})
-    return Invalid({"": ["The data breaks a rule of its table."]})
+    return _broken(error, model)
 
 
-def breaks_check(error: OperationalError) -> bool:
-    """Return whether a CHECK was broken: PyMySQL calls that an operational error."""
-    return drivers.codes(error.orig)[1] == _CHECK
+def is_refusal(error: OperationalError) -> bool:
+    """Return whether an operational error means that a row was refused: PyMySQL has some of them there."""
+    return drivers.codes(error.orig)[1] in (_CHECK, _USED_UP[1])
 
 
-def _is(error: IntegrityError | OperationalError, kinds: tuple[str | int, ...]) -> bool:
+def describe_misfit(error: DBAPIError, model: type[Any]) -> VerbError:
+    """Say why a value does not fit its column."""
+    if _is(error, _USED_UP):
+        return Unnumbered(
+            f"The numbers of {sa.inspect(model).local_table.name} are used up: give its key a larger type."
+        )
+    return Invalid({"": ["A value does not fit its column."]})
+
+
+def _taken(
+    error: IntegrityError | OperationalError, model: type[Any], data: Mapping[str, Any], asked: Any
+) -> VerbError:
+    rule = find_rule(error, model)
+    columns = rule_columns(rule)
+    for column in columns:
+        # The caller has not sent it: the database took a number that a row has already.
+        if column in numbered(column.table) and _attribute(model, column) not in data and writes(error, column.table):
+            return Unnumbered(_explain_number(column, asked))
+    message = rule_message(rule) or f"Another {words(model.__name__)} has this already."
+    return Invalid({_attribute(model, column): [message] for column in columns} or {"": [message]})
+
+
+def _explain_number(column: sa.Column[Any], asked: Any) -> str:
+    name = sequence_of(asked, column)
+    what = f"A new row of {column.table.name} got a {column.name} that another row has"
+    if name is None:
+        return f"{what}: its numbers are used up. Give the column a larger type."
+    return (
+        f"{what}: the sequence {name} is behind. Run `flask data sequences`, which sets each sequence after the "
+        "highest number that a row has."
+    )
+
+
+def _broken(error: IntegrityError | OperationalError, model: type[Any]) -> VerbError:
+    rule = find_rule(error, model)
+    columns = rule_columns(rule)
+    # What several columns must fulfil together is a fault of the whole.
+    place = _attribute(model, columns[0]) if len(columns) == 1 else ""
+    return Invalid({place: [rule_message(rule) or "The data breaks a rule of its table."]})
+
+
+def _is(error: DBAPIError, kinds: tuple[str | int, ...]) -> bool:
     text = str(error.orig)
     known = set(drivers.codes(error.orig)) - {None}
     return bool(known & set(kinds)) or any(isinstance(kind, str) and text.startswith(kind) for kind in kinds)
-
-
-def _unique_columns(error: IntegrityError | OperationalError, model: type[Any]) -> list[str]:
-    """Find the constraint by its name (PostgreSQL, MariaDB) or its columns (SQLite)."""
-    table = sa.inspect(model).local_table
-    key = table.primary_key
-    unique = [each for each in table.constraints if isinstance(each, sa.UniqueConstraint)]
-    sets = {_name(each): list(each.columns) for each in (*unique, key)} | {"PRIMARY": list(key)}
-    sets |= {_name(index): list(index.columns) for index in table.indexes if index.unique}
-    broken = _broken(error)
-    for name, columns in sets.items():
-        listed = ", ".join(f"{table.name}.{column.name}" for column in columns)
-        if broken in (name, listed):
-            return [_attribute(model, column) for column in columns]
-    return []
-
-
-def _name(rule: sa.Constraint | sa.Index) -> str:
-    """Return the name as the engine has it: one that is too long was cut."""
-    preparer = db.engine.dialect.identifier_preparer
-    text = preparer.format_index(rule) if isinstance(rule, sa.Index) else preparer.format_constraint(rule)
-    return str(text).strip('"`')
-
-
-def _broken(error: IntegrityError | OperationalError) -> str:
-    """Return the name of the broken constraint, or its columns; never a word of the data, which it quotes too."""
-    cause: Any = error.orig
-    if hasattr(cause, "diag"):
-        return cause.diag.constraint_name or ""
-    text = str(cause.args[-1])
-    return text.rpartition("for key ")[2].strip("'") if len(cause.args) > 1 else text.partition(": ")[2]
 
 
 def _named_column(error: IntegrityError | OperationalError, model: type[Any]) -> str:

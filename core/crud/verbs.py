@@ -368,13 +368,13 @@ class Crud:
             undo()
             raise integrity.explain(error, self.model, data, asked, deleting=deleting) from error
         except OperationalError as error:
-            if not integrity.breaks_check(error):
+            if not integrity.is_refusal(error):
                 raise
             undo()
             raise integrity.explain(error, self.model, data, asked) from error
         except DataError as error:
             undo()
-            raise Invalid({"": ["A value does not fit its column."]}) from error
+            raise integrity.describe_misfit(error, self.model) from error
         except CircularDependencyError as error:
             # The ORM finds no order in which to write a row that points to itself.
             undo()

@@ -130,6 +130,8 @@ def describe(error: Exception) -> Problem:
             return _describe_forbidden(error)
         case exceptions.InUse():
             return Problem(KINDS["in-use"], str(error))
+        case exceptions.Unnumbered():
+            return _describe_unnumbered(error)
         case exceptions.Stale():
             kind = KINDS["precondition-failed" if "If-Match" in request.headers else "stale"]
             return Problem(kind, "Somebody else has changed it since it was read.")
@@ -149,6 +151,14 @@ def _describe_database(error: sqlalchemy.exc.SQLAlchemyError) -> Problem:
         return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
     logger.warning("the database did not answer: %s", cause)
     return Problem(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
+
+
+def _describe_unnumbered(error: exceptions.Unnumbered) -> Problem:
+    logger.error("%s", error)
+    detail = "The database has no free number for a new row. Nothing is wrong with what was sent."
+    if current_app.config["APP_ENV"] == "development":
+        detail = str(error)
+    return Problem(KINDS["unavailable"], detail, headers={"Retry-After": str(UPGRADE_SECONDS)})
 
 
 def _describe_missing(error: sqlalchemy.exc.DBAPIError) -> Problem:

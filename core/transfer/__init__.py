@@ -6,5 +6,6 @@ For a copy of one database on the same engine, :mod:`core.backups` is quicker, a
 from .dumping import dump
 from .faults import TransferError
 from .loading import load
+from .sequences import catch_up
 
-__all__ = ["TransferError", "dump", "load"]
+__all__ = ["TransferError", "catch_up", "dump", "load"]

@@ -92,7 +92,7 @@ def _begin(folder: Path, connection: Connection, revisions: list[str], chosen: S
 
 def _write(connection: Connection, folder: Path, manifest: Manifest, source: Source, advance: Advance) -> None:
     state = manifest.tables[source.name]
-    state.sequence = last_given(connection, source)
+    state.sequence = last_given(connection, source.table)
     if not source.key:
         # Without a key there is no place to go on from.
         manifest.tables[source.name] = state = TableState(source.kinds, sequence=state.sequence)

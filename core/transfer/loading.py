@@ -218,7 +218,7 @@ class _Load:
 
     def _finish(self) -> None:
         for source in self.sources:
-            sequences.advance(self.connection, source, self.manifest.tables[source.name].sequence)
+            sequences.advance(self.connection, source.table, self.manifest.tables[source.name].sequence)
         references.prove(self.connection, self.sources)
         references.bring_back(self.connection, journal.noted(self.connection, "aside") or [])
         self.connection.commit()

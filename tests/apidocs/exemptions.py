@@ -24,6 +24,7 @@ OF_OTHERS = (
     "Another ",
     "The key of a row cannot be changed.",
     "The data breaks a rule of its table.",
+    "It breaks the rule",
     "A row cannot point to itself here.",
     # In JSON Schema 12.0 is an integer.
     "Not a valid integer.",

@@ -4,16 +4,20 @@ It has a Base of its own, so that no other test finds its tables in the shared m
 """
 
 import enum
+from decimal import Decimal
 
 import sqlalchemy as sa
 from flask import Blueprint
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
 from core.crud import Crud
+from core.forms import model_form
 from core.models import Versioned
 from core.models import exact
+from core.pages import Pages
 from core.rest import Api
 from core.rest import ModelResource
 from core.schemas import ModelSchema
@@ -50,6 +54,34 @@ class Grape(Base):
     code: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
 
 
+class Bottle(Versioned, Base):
+    """A row of a table with rules."""
+
+    __tablename__ = "cellar_bottle"
+    __table_args__ = (
+        sa.CheckConstraint("price > 0", "price_positive", info={"message": "A price is above 0: leave it out."}),
+        sa.CheckConstraint("ends > begins", "time", info={"message": "It ends after it begins."}),
+        sa.CheckConstraint("slot <> 13 AND label <> 'shelf'", "unlucky_slot"),
+        sa.UniqueConstraint("shelf", "slot", info={"message": "There is a bottle already."}),
+        sa.Index("uq_cellar_bottle_code", "code", unique=True, info={"message": "Take another code."}),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(sa.String(40), default="")
+    code: Mapped[str | None] = mapped_column(exact(10))
+    price: Mapped[Decimal | None] = mapped_column(sa.Numeric(10, 2))
+    begins: Mapped[int | None]
+    ends: Mapped[int | None]
+    shelf: Mapped[int | None]
+    slot: Mapped[int | None]
+
+
+_free = ExcludeConstraint((sa.text("int4range(begins, ends)"), "&&"), name="free", where=sa.text("shelf = 7"))
+# It takes no info of its own.
+_free.info["message"] = "These years are taken."
+Bottle.__table__.append_constraint(_free.ddl_if(dialect="postgresql"))
+
+
 class Wines(Crud):
     model = Wine
     search = ("name", "label")
@@ -65,8 +97,13 @@ class Grapes(Crud):
     model = Grape
 
 
+class Bottles(Crud):
+    model = Bottle
+
+
 wines = Wines()
 grapes = Grapes()
+bottles = Bottles()
 
 
 class WineSchema(ModelSchema):
@@ -79,6 +116,11 @@ class GrapeSchema(ModelSchema):
         model = Grape
 
 
+class BottleSchema(ModelSchema):
+    class Meta:
+        model = Bottle
+
+
 class WineResource(ModelResource):
     verbs = wines
     schema = WineSchema
@@ -89,7 +131,20 @@ class GrapeResource(ModelResource):
     schema = GrapeSchema
 
 
+class BottleResource(ModelResource):
+    verbs = bottles
+    schema = BottleSchema
+
+
+class BottlePages(Pages):
+    verbs = bottles
+    form = model_form(Bottle)
+    columns = ("id",)
+
+
 bp = Blueprint("cellar", __name__, url_prefix="/cellar")
 api = Api(bp, prefix="/data")
 WineResource.register(api, "/wines")
 GrapeResource.register(api, "/grapes")
+BottleResource.register(api, "/bottles")
+BottlePages.register(bp, "/bottles")

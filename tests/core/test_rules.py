@@ -1,0 +1,130 @@
+"""Rules that the database holds: which was broken, at which field, in the model's words; and rows without a number."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+
+from services import db
+from tests.core import cellar
+from tests.core.cellar import Base
+from tests.core.cellar import Bottle
+from tests.forms import submit
+
+BOTTLES = "/cellar/data/bottles"
+
+
+@pytest.fixture
+def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+    app = make_app(new_database(engine_name), [cellar.__name__])
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+    return app
+
+
+@pytest.fixture
+def client(cellar_app: Flask) -> FlaskClient:
+    return cellar_app.test_client()
+
+
+def add(app: Flask, **values: Any) -> None:
+    with app.app_context():
+        db.session.add(Bottle(**values))
+        db.session.commit()
+
+
+RULES = [
+    ({"price": "-1.00"}, "price", "A price is above 0: leave it out."),
+    ({"begins": 2, "ends": 1}, "", "It ends after it begins."),
+    ({"slot": 13}, "", "It breaks the rule “unlucky slot”."),
+    ({"shelf": 1, "slot": 1}, "slot", "There is a bottle already."),
+    ({"code": "A"}, "code", "Take another code."),
+]
+
+
+@pytest.mark.parametrize(("sent", "field", "message"), RULES)
+def test_api_names_the_broken_rule(
+    cellar_app: Flask, client: FlaskClient, sent: dict[str, Any], field: str, message: str
+) -> None:
+    add(cellar_app, code="A", shelf=1, slot=1)
+    answer = client.post(BOTTLES, json=sent)
+    assert answer.status_code == 422
+    errors = {error.get("field", ""): error["message"] for error in answer.json["errors"]}
+    assert errors[field] == message
+
+    answer = client.post(f"{BOTTLES}:bulk", json={"operations": [{"method": "create", "data": sent}]})
+    (result,) = answer.json["results"]
+    assert result["status"] == 422
+    assert message in str(result["problem"]["errors"])
+
+
+@pytest.mark.parametrize(("sent", "field", "message"), RULES)
+def test_form_shows_the_broken_rule(
+    cellar_app: Flask, client: FlaskClient, sent: dict[str, Any], field: str, message: str
+) -> None:
+    add(cellar_app, code="A", shelf=1, slot=1)
+    answer = submit(client, "/cellar/bottles/new", **sent)
+    assert answer.status_code == 422
+    assert message in answer.text
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_exclusion_has_its_words(cellar_app: Flask, client: FlaskClient) -> None:
+    add(cellar_app, shelf=7, begins=1, ends=5)
+    answer = client.post(BOTTLES, json={"shelf": 7, "begins": 4, "ends": 6})
+    assert answer.status_code == 422
+    assert [error["message"] for error in answer.json["errors"]] == ["These years are taken."]
+
+
+# --- rows without a number ----------------------------------------------------------------------
+
+
+def fall_behind(app: Flask) -> None:
+    """Add rows with numbers of their own, as a load of another program does."""
+    with app.app_context():
+        db.session.execute(sa.insert(Bottle), [{"id": number, "version": 1} for number in (1, 2, 3)])
+        db.session.commit()
+
+
+def test_taken_number_blames_no_field(cellar_app: Flask, client: FlaskClient, caplog: Any) -> None:
+    fall_behind(cellar_app)
+    with caplog.at_level(logging.ERROR):
+        answer = client.post(BOTTLES, json={})
+    if cellar_app.config["SQLALCHEMY_DATABASE_URI"].get_backend_name() != "postgresql":
+        assert answer.status_code == 201
+        return
+    assert answer.status_code == 503
+    assert "errors" not in answer.json
+    assert "no free number" in answer.json["detail"]
+    assert "cellar_bottle_id_seq is behind" in caplog.text
+    assert "flask data sequences" in caplog.text
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_taken_number_in_bulk_and_form(cellar_app: Flask, client: FlaskClient) -> None:
+    fall_behind(cellar_app)
+    answer = client.post(f"{BOTTLES}:bulk", json={"operations": [{"method": "create", "data": {}}]})
+    assert [result["status"] for result in answer.json["results"]] == [503]
+    assert submit(client, "/cellar/bottles/new").status_code == 503
+
+
+def test_sent_number_that_is_taken_is_invalid(cellar_app: Flask, client: FlaskClient) -> None:
+    fall_behind(cellar_app)
+    answer = client.post(BOTTLES, json={"id": 2})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["id"]
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_used_up_numbers_blame_no_field(cellar_app: Flask, client: FlaskClient, caplog: Any) -> None:
+    with cellar_app.app_context():
+        db.session.execute(sa.text("SELECT setval('cellar_bottle_id_seq', 2147483647)"))
+        db.session.commit()
+    answer = client.post(BOTTLES, json={})
+    assert answer.status_code == 503
+    assert "give its key a larger type" in caplog.text
