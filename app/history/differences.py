@@ -1,14 +1,15 @@
 """A change in words: what of which row, from what to what, by whom."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.fields.strict import Text
-from core.pages.display import label
-from core.words import words
 
+from .labels import label_of
+from .labels import noun_of
 from .models import Change
 from .names import Names
 from .names import Place
@@ -26,6 +27,7 @@ class Difference:
     :param hidden: whether it is only told that it changed
     """
 
+    name: str
     label: str
     before: Any = None
     after: Any = None
@@ -39,6 +41,7 @@ class Telling:
     :param noun: what kind of row it is
     :param row: the row, or ``None``
     :param undone_by: the change that took it back
+    :param withheld: whether the row does not exist for the reader
     """
 
     change: Change
@@ -47,6 +50,7 @@ class Telling:
     row: Any
     differences: Sequence[Difference]
     undone_by: int | None = None
+    withheld: bool = False
 
     @property
     def done(self) -> str:
@@ -67,85 +71,72 @@ def tell(changes: Sequence[Change], undone: dict[int, int]) -> list[Telling]:
     :param undone: change to the one that took it back
     """
     names = Names(changes)
-    # A row that is gone is called what the other changes beside it tell.
-    called = {
-        (change.model, change.row_key): name
-        for change in changes
-        if (name := _name(names.plans.get(change.model), change)) is not None
-    }
+    # A row that is gone is called what the other changes beside it say.
+    called = {(change.model, change.row_key): name for change in changes if (name := _name(names, change)) is not None}
     return [_tell(change, names, called, undone.get(change.id)) for change in changes]
 
 
 def _tell(change: Change, names: Names, called: Mapping[Place, str], undone_by: int | None) -> Telling:
     plan, row = names.plans.get(change.model), names.row(change)
     noun = noun_of(plan, change.model)
-    name = _name(plan, change) or called.get((change.model, change.row_key), change.row_key)
+    name = _name(names, change) or called.get((change.model, change.row_key), change.row_key)
     title = str(row) if row is not None else name
-    return Telling(change, noun, title, row, differences(change, names), undone_by)
-
-
-def noun_of(plan: Plan | None, table: str) -> str:
-    """Return what a row is called: ``product``; of a model that is not there any more, the table."""
-    return table if plan is None else words(plan.mapper.class_.__name__)
-
-
-def label_of(plan: Plan, name: str) -> str:
-    """Return what people call a column; of a foreign key without a label they know the relationship."""
-    column = plan.mapper.columns.get(name) if name in plan.columns else None
-    has_label = column is not None and "label" in column.info
-    return label(plan.mapper.class_, name if has_label else plan.pointers.get(name, name))
+    return Telling(change, noun, title, row, differences(change, names), undone_by, names.sight.withholds(change))
 
 
 def steps(undo: Undo) -> tuple[list[Difference], list[Difference]]:
     """Return what would be set back, from what it is now; and what has changed since, to what it is now."""
     plan, change = undo.plan, undo.change
-    before, after = change.before or {}, change.after or {}
-    current = {} if undo.item is None else plan.write({name: getattr(undo.item, name) for name in undo.later})[0]
+    before, after = undo.sight.values(change)
+    before, after = before or {}, after or {}
+    shown_later = [name for name in undo.later if undo.sight.sees(plan.table, name) and not plan.is_secret(name)]
+    current = {} if undo.item is None else plan.write({name: getattr(undo.item, name) for name in shown_later})[0]
     later = Change(model=change.model, row_key=change.row_key, verb="update", before=after, after=current)
     names = Names([change, later])
 
     def step(name: str, values: Mapping[str, Any], to: Mapping[str, Any]) -> Difference:
         shown = [names.value(plan, name, side[name]) if name in side else None for side in (values, to)]
-        return Difference(label_of(plan, name), *shown)
+        return Difference(name, label_of(plan, name), *shown)
 
     back = [] if undo.verb == "delete" else [step(name, after, before) for name in undo.names]
-    return back, [step(name, after, current) for name in undo.later]
+    return back, [step(name, after, current) for name in shown_later]
 
 
 def differences(change: Change, names: Names) -> list[Difference]:
     """Return what of the row has changed, in the order of its columns; without what a new row leaves empty."""
     plan = names.plans.get(change.model)
-    before, after = change.before or {}, change.after or {}
-    found = {*before, *after, *(change.hidden or ())}
+    sides, secrets = names.sight.values(change), names.sight.secrets(change)
+    found = {*secrets, *(name for side in sides for name in side or ())}
     order = [*plan.columns, *plan.links] if plan is not None else []
     ordered = [name for name in order if name in found] + sorted(found - {*order})
-    told = (_difference(change, names, plan, name) for name in ordered)
-    return [one for one in told if one.hidden or one.before not in _EMPTY or one.after not in _EMPTY]
+    shown = (_secret(plan, name) if name in secrets else _difference(names, plan, name, sides) for name in ordered)
+    return [one for one in shown if one.hidden or one.before not in _EMPTY or one.after not in _EMPTY]
 
 
 #: Says nothing beside nothing.
 _EMPTY = (None, "", [])
 
 
-def _difference(change: Change, names: Names, plan: Plan | None, name: str) -> Difference:
-    text = words(name).capitalize() if plan is None else label_of(plan, name)
-    if name in (change.hidden or ()):
-        return Difference(text, hidden=True)
+def _secret(plan: Plan | None, name: str) -> Difference:
+    return Difference(name, label_of(plan, name), hidden=True)
+
+
+def _difference(names: Names, plan: Plan | None, name: str, sides: Iterable[Mapping[str, Any] | None]) -> Difference:
     values = [
         None if side is None or name not in side else names.value(plan, name, side[name]) if plan else side[name]
-        for side in (change.before, change.after)
+        for side in sides
     ]
-    return Difference(text, *values)
+    return Difference(name, label_of(plan, name), *values)
 
 
-def _name(plan: Plan | None, change: Change) -> str | None:
-    """Return what a row that is gone was called: its first text."""
-    values = change.before or change.after or {}
+def _name(names: Names, change: Change) -> str | None:
+    """Return what a row that is gone was called: its first text that the reader may see."""
+    plan = names.plans.get(change.model)
+    before, after = names.sight.values(change)
+    values = before or after or {}
     for name, field in plan.columns.items() if plan is not None else ():
         column = plan.mapper.columns[name]
-        speaks = isinstance(field, Text) and not (
-            column.primary_key or column.foreign_keys or column.info.get("hidden")
-        )
+        speaks = isinstance(field, Text) and not (column.primary_key or column.foreign_keys)
         if speaks and values.get(name):
             return str(values[name])
     return None

@@ -84,6 +84,9 @@ class Change(db.Model):
     hidden: Mapped[list[str] | None] = mapped_column(
         Values, info={"description": "What changed as well, and is a secret: it is not kept."}
     )
+    is_effect: Mapped[bool | None] = mapped_column(
+        info={"description": "Whether the application did it on its own behalf, as part of something else."}
+    )
     undoes_id: Mapped[int | None] = mapped_column(
         BigInteger, index=True, info={"description": "The change that this one took back."}
     )

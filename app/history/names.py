@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from services import db
 from .models import Change
 from .plans import Plan
 from .plans import Unreadable
-from .recorders import plans_of
+from .sight import Sight
 
 #: A table and a key in it.
 Place = tuple[str, Hashable]
@@ -24,8 +25,9 @@ Place = tuple[str, Hashable]
 class Names:
     """Finds the rows of a page of changes: those that changed, and those that they point to."""
 
-    def __init__(self, changes: Iterable[Change]) -> None:
-        self.plans = {plan.table: plan for plan in plans_of().values()}
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self.sight = Sight(changes)
+        self.plans = self.sight.plans
         wanted: dict[str, set[Hashable]] = {}
         for change in changes:
             for table, key in self._places(change):
@@ -41,9 +43,7 @@ class Names:
     def value(self, plan: Plan, name: str, value: Any) -> Any:
         """Return a recorded value as it is shown: a row in place of its key, where there is one."""
         if name in plan.links:
-            table = plan.links[name].model.__table__.name
-            found = [self.rows.get((table, str(key)), key) for key in value]
-            return found if all(hasattr(one, "__mapper__") for one in found) else ", ".join(map(str, found))
+            return self._linked(plan.links[name].model.__table__.name, value)
         target = _target(plan, name)
         if target is not None and (target, str(value)) in self.rows:
             return self.rows[target, str(value)]
@@ -52,12 +52,21 @@ class Names:
         except Unreadable:
             return value
 
+    def _linked(self, table: str, keys: Sequence[Any]) -> Any:
+        found = [self.rows[table, str(key)] for key in keys if (table, str(key)) in self.rows]
+        rest = [str(key) for key in keys if (table, str(key)) not in self.rows]
+        if not rest:
+            return found
+        # The key of a row that one may not read can be its name.
+        named = rest if self.sight.reads_all else [f"{len(rest)} more"]
+        return ", ".join([*map(str, found), *named])
+
     def _places(self, change: Change) -> Iterator[Place]:
         plan = self.plans.get(change.model)
         if plan is None:
             return
         yield change.model, change.row_key
-        for values in (change.before, change.after):
+        for values in self.sight.values(change):
             for name, value in (values or {}).items():
                 for table, key in _pointed(plan, name, value):
                     if table in self.plans:

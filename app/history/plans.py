@@ -92,6 +92,10 @@ class Plan:
                 hidden.add(name)
         return kept, hidden
 
+    def is_secret(self, name: str) -> bool:
+        """Return whether of a column it is only recorded that it changed."""
+        return name in self.columns and self.columns[name] is None
+
     def is_beside(self, name: str) -> bool:
         """Return whether a value is none of the model's own: what other rows say of it, by `row_written`."""
         return name not in self.columns and name not in self.links

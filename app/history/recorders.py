@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm import object_session
 
 from core.access import identity
+from core.access import is_unchecked
 from core.crud.served import served
 from core.models import now
 from core.modules import offers
@@ -181,5 +182,7 @@ def _circumstances(session: Session) -> dict[str, Any]:
         "actor_name": who.name[:LONGEST_NAME],
         "via": who.via or ("" if has_request_context() else "command"),
         "request_id": request_id(),
+        # What is done on the application's own behalf is the effect of something else that was asked for.
+        "is_effect": is_unchecked(),
         "undoes_id": session.info.get("undoes"),
     }

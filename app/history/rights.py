@@ -3,8 +3,6 @@
 from types import SimpleNamespace
 from typing import Any
 
-import sqlalchemy as sa
-
 from core.access import PUBLIC
 from core.access import allowed
 from core.access import identity
@@ -17,6 +15,9 @@ from .changes import READ
 from .models import Change
 from .plans import Plan
 from .plans import Unreadable
+from .sight import existed
+from .sight import exists
+from .sight import last_whole
 
 
 def may_see(model: type[Any], item: Any) -> bool:
@@ -47,15 +48,14 @@ def require_sight(model: type[Any], item: Any) -> None:
 def subject(plan: Plan, key: str) -> Any:
     """Return the row that the policies are asked about, or what is known of one that is gone.
 
-    :raises NotFound: if there never was one
+    :raises NotFound: if there never was one, or none that exists for the current identity
     """
     parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
     item = None if parsed is None else db.session.get(plan.mapper.class_, parsed)
-    if item is not None:
+    if item is not None and exists(plan, parsed):
         return item
-    chosen = sa.select(Change).where(Change.model == plan.table, Change.row_key == key, Change.verb != "update")
-    last = db.session.scalars(chosen.order_by(Change.id.desc()).limit(1)).one_or_none()
-    if last is None:
+    last = None if item is not None else last_whole(plan, key)
+    if last is None or not existed(plan, last.before or last.after or {}):
         raise NotFound("There is no such row, and never was.")
     return as_it_was(plan, last)
 

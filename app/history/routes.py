@@ -32,9 +32,10 @@ from .changes import READ
 from .changes import changes
 from .changes import row_changes
 from .differences import Telling
-from .differences import noun_of
 from .differences import steps
 from .differences import tell
+from .labels import label_of
+from .labels import noun_of
 from .plans import Plan
 from .recorders import plans_of
 
@@ -94,7 +95,8 @@ def undo(key: str) -> Answer:
     (telling,) = tell([change], undos.undone_by([change]))
     back, later = steps(found)
     faults = [*problems, *(fault for fault in found.faults if fault not in problems)]
-    context = {"telling": telling, "undo": found, "faults": faults, "back": back, "later": later}
+    left = [(label_of(plan, name), reason) for name, reason in found.left.items()]
+    context = {"telling": telling, "undo": found, "faults": faults, "back": back, "later": later, "left": left}
     return render_template("history/undo.html", **context), 409 if problems else 200
 
 
@@ -103,8 +105,9 @@ def _take_back(found: undos.Undo) -> Response:
     table, key = found.change.model, found.change.row_key
     item = undos.run(found, _version(found), partly="partly" in request.form)
     target = None if item is None else page_of(item)
+    left = _left(found)
     db.session.commit()
-    flash("The change was taken back.", "success")
+    flash(f"The change was taken back.{left}", "success")
     return redirect(target or url_for(".row", table=table, key=key), 303)
 
 
@@ -135,6 +138,14 @@ def _list(template: str, page: Page | None, **context: Any) -> str:
     places = {} if page is None else {"next": page.next, "previous": page.previous}
     links = cursor_urls({name: cursor for name, cursor in places.items() if cursor})
     return render_template(f"history/{template}.html", page=page, tellings=tellings, links=links, **context)
+
+
+def _left(found: undos.Undo) -> str:
+    """Return a sentence about what an undo has left as it was."""
+    labels = [label_of(found.plan, name) for name in (*found.later, *found.left) if found.shows(name)]
+    if found.left_unseen:
+        labels.append("values that you may not read")
+    return f" Left as it is: {', '.join(labels)}." if labels else ""
 
 
 def _plan(table: str) -> Plan:

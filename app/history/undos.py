@@ -1,8 +1,10 @@
-"""Taking a change back, by the verbs of its row: only what still is as the change has left it.
+"""Undoing a change, by the verbs of its row: only what is still as the change has left it.
 
-What takes a change back is a change of its own, so that it can be taken back as well.
+Only what the current identity could write by a face is written: the rest stays as it is, and is named. An undo is
+a change of its own, so that it can be undone as well.
 """
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +22,28 @@ from core.exceptions import NotFound
 from core.exceptions import Stale
 from services import db
 
+from .labels import label_of
 from .models import Change
 from .plans import Plan
 from .plans import Unreadable
 from .recorders import undoing
+from .sight import Sight
+from .writable import GONE
+from .writable import LEADS_NOWHERE
+from .writable import LINKS_NOWHERE
+from .writable import is_as_in_a_new_row
+from .writable import makes_the_row
+from .writable import readable
+from .writable import why_not
+
+#: Why nothing can be done.
+EFFECT = (
+    "The application made this change itself, as part of something else that was done: undo that instead, where it "
+    "was done."
+)
+NOTHING_WRITTEN = "You could write none of these values yourself: there is nothing to set back."
+NOTHING_LEFT = "Everything that it changed has been changed since."
+UNREAD = "you may not read it"
 
 #: What takes each verb back.
 REVERSE = {"create": "delete", "update": "update", "delete": "create"}
@@ -47,15 +67,20 @@ class Undo:
     :param item: the row; ``None`` if it is gone
     :param names: what would be set back
     :param later: what has changed since, and stays
+    :param left: what stays because the current identity cannot write it, each with the reason
+    :param left_unseen: whether values stay that the current identity may not even read
     :param faults: why it cannot be done, in sentences
     """
 
     change: Change
     plan: Plan
     verbs: Served | None
+    sight: Sight
     item: Any = None
     names: list[str] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+    left_unseen: bool = False
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -72,6 +97,17 @@ class Undo:
     def is_possible(self) -> bool:
         """Whether there is something to be set back at all."""
         return not self.faults and (self.verb != "update" or bool(self.names))
+
+    def leave(self, name: str, reason: str) -> None:
+        """Keep a value as it is; one that the current identity may not read is not named."""
+        if self.shows(name):
+            self.left[name] = reason
+        else:
+            self.left_unseen = True
+
+    def shows(self, name: str) -> bool:
+        """Return whether the current identity may read a value."""
+        return self.sight.sees(self.plan.table, name)
 
     def require(self) -> None:
         """Hold whoever is asking to what taking it back takes, where it can be done at all.
@@ -105,30 +141,40 @@ def prepare(plan: Plan, change: Change, *, lock: bool = False) -> Undo:
 
     :param lock: keep a row without a version as it is compared, until the transaction ends
     """
-    undo = Undo(change, plan, served().get(plan.mapper.class_))
+    undo = Undo(change, plan, served().get(plan.mapper.class_), Sight([change]))
     if undo.verbs is None or undo.verb not in undo.verbs.allow:
         undo.faults.append("Nothing here writes these rows: the change can only be seen.")
         return undo
+    if change.is_effect:
+        undo.faults.append(EFFECT)
     verbs = undo.verbs.verbs
     with suppress(NotFound):
         undo.item = verbs.get(change.row_key)
     if lock and undo.item is not None and verbs.version_key is None:
         db.session.refresh(undo.item, with_for_update=True)
-    {"create": _of_create, "update": _of_update, "delete": _of_delete}[change.verb](undo)
+    {"create": _of_create, "update": _of_update, "delete": _of_delete}[change.verb](undo, undo.verbs)
+    if undo.verb != "delete":
+        _note_lost_links(undo)
     return undo
 
 
-def _of_update(undo: Undo) -> None:
+def _of_update(undo: Undo, served: Served) -> None:
     if undo.item is None:
-        undo.faults.append("The row is gone: take its deletion back first.")
+        undo.faults.append("The row is gone: undo its deletion first.")
         return
-    for name in undo.change.before or {}:
-        _sort(undo, name)
+    for name, value in (undo.change.before or {}).items():
+        reason = why_not(undo.plan, served, "update", name, value)
+        reason = reason or (None if undo.shows(name) else UNREAD)
+        if reason is not None:
+            undo.leave(name, reason)
+        else:
+            _sort(undo, name)
     if not undo.names and not undo.later:
-        undo.faults.append("None of these values is kept: there is nothing to set back.")
+        left = undo.left or undo.left_unseen
+        undo.faults.append(NOTHING_WRITTEN if left else "None of these values is kept: there is nothing to set back.")
 
 
-def _of_create(undo: Undo) -> None:
+def _of_create(undo: Undo, served: Served) -> None:
     if undo.item is None:
         undo.faults.append("The row is gone already.")
         return
@@ -140,16 +186,38 @@ def _of_create(undo: Undo) -> None:
         undo.faults.append("It has been changed since: delete it on its own page, if that is what you want.")
 
 
-def _of_delete(undo: Undo) -> None:
+def _of_delete(undo: Undo, served: Served) -> None:
     if undo.item is not None:
         undo.faults.append("There is such a row again.")
+    elif _is_not_the_last(undo.change):
+        # What was decided about the row after it had come back would be passed over.
+        undo.faults.append("The row has come back since, and is gone again: undo its last deletion.")
+    secrets = undo.sight.secrets(undo.change)
     if undo.change.hidden:
-        undo.faults.append(f"What is secret of it is not kept: {', '.join(undo.change.hidden)}.")
-    undo.names = [name for name in undo.change.before or {} if name not in undo.plan.counted]
+        undo.faults.append(f"What is secret of it is not kept: {', '.join(secrets) or 'it has no name for you'}.")
+    for name, value in (undo.change.before or {}).items():
+        if name not in undo.plan.counted:
+            _sort_deleted(undo, served, name, value)
+
+
+def _sort_deleted(undo: Undo, served: Served, name: str, value: Any) -> None:
+    """Tell what comes back with a row from what begins as in a new one."""
+    reason = why_not(undo.plan, served, "create", name, value) or (None if undo.shows(name) else UNREAD)
+    if reason is None or (reason != LEADS_NOWHERE and makes_the_row(undo.plan, served, name)):
+        undo.names.append(name)
+    elif reason == GONE or not is_as_in_a_new_row(undo.plan, name, value):
+        undo.leave(name, reason)
+        if reason == LEADS_NOWHERE and not undo.plan.mapper.columns[name].nullable:
+            undo.faults.append(f"“{label_of(undo.plan, name)}” cannot be left empty: {reason}.")
+
+
+def _is_not_the_last(change: Change) -> bool:
+    same = (Change.model == change.model, Change.row_key == change.row_key)
+    return db.session.scalar(sa.select(Change.id).where(*same, Change.id > change.id).limit(1)) is not None
 
 
 def _sort(undo: Undo, name: str) -> None:
-    """Tell what still is as the change has left it from what has changed since."""
+    """Tell what is still as the change has left it from what has changed since."""
     if name not in undo.plan.columns and name not in undo.plan.links:
         # The column is gone.
         return
@@ -167,7 +235,7 @@ def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
     :raises Forbidden: if whoever is asking may not do it to the row
     """
     if not undo.is_possible or undo.verbs is None:
-        raise Refused(*(undo.faults or ["Everything that it changed has been changed since."]))
+        raise Refused(*(undo.faults or [NOTHING_LEFT]))
     if undo.later and not partly:
         raise Refused("Some of what it changed has been changed since.")
     verbs = undo.verbs.verbs
@@ -188,11 +256,31 @@ def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
 
 
 def _values(undo: Undo) -> dict[str, Any]:
-    before = undo.change.before or {}
+    before, plan = undo.change.before or {}, undo.plan
     try:
-        return {name: undo.plan.read(name, before[name]) for name in undo.names}
+        read = {name: plan.read(name, before[name]) for name in undo.names}
     except Unreadable as error:
         raise Refused(f"What was in “{error}” does not fit there any more.") from error
+    return {name: _links(undo, name, value) if name in plan.links else value for name, value in read.items()}
+
+
+def _links(undo: Undo, name: str, rows: Iterable[Any]) -> Any:
+    """Return the rows to link: of those before, the readable ones; of those now, what the caller may not read."""
+    link = undo.plan.links[name]
+    now = [] if undo.item is None else [*getattr(undo.item, name)]
+    shown = set(readable(link.model, now))
+    return link.collection([*readable(link.model, rows), *(row for row in now if row not in shown)])
+
+
+def _note_lost_links(undo: Undo) -> None:
+    """Name the links of which some rows do not come back."""
+    before = undo.change.before or {}
+    for name in undo.names:
+        if name not in undo.plan.links:
+            continue
+        rows = undo.plan.read(name, before[name])
+        if len(readable(undo.plan.links[name].model, rows)) < len(before[name]):
+            undo.left[name] = LINKS_NOWHERE
 
 
 def _restore(undo: Undo, verbs: Crud) -> Any:

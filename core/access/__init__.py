@@ -5,6 +5,7 @@ No HTTP, no accounts: a module that knows people (``app.accounts``) tells with :
 
 from .checks import allowed
 from .checks import condition
+from .checks import is_unchecked
 from .checks import require
 from .checks import unchecked
 from .columns import column_policies
@@ -43,6 +44,7 @@ __all__ = [
     "has_looked",
     "hidden_attributes",
     "identity",
+    "is_unchecked",
     "owners_permissions",
     "permission",
     "permissions",

@@ -29,7 +29,7 @@ def require(policy: Policy, item: Any = None) -> None:
 
 def allowed(policy: Policy, item: Any = None) -> bool:
     """Return whether whoever is asking may."""
-    if policy is PUBLIC or _is_unchecked():
+    if policy is PUBLIC or is_unchecked():
         return True
     who = identity()
     return who.is_operator or policy.allows(who, item)
@@ -37,7 +37,7 @@ def allowed(policy: Policy, item: Any = None) -> bool:
 
 def condition(policy: Policy, model: Any) -> Any:
     """Return what the rows have in common for which whoever is asking may; ``None`` for all rows."""
-    if not policy.knows_owners or _is_unchecked() or identity().is_operator:
+    if not policy.knows_owners or is_unchecked() or identity().is_operator:
         return None
     return policy.condition(identity(), model)
 
@@ -57,5 +57,6 @@ def unchecked() -> Iterator[None]:
         g.unchecked = before
 
 
-def _is_unchecked() -> bool:
+def is_unchecked() -> bool:
+    """Return whether what is done now is done within :func:`unchecked`, on the application's own behalf."""
     return has_app_context() and bool(g.get("unchecked", False))

@@ -1,7 +1,9 @@
 """Which verbs an application serves, for what works on the rows of any module, such as their history."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -17,18 +19,24 @@ class Served:
     """The verbs over a model that some face serves.
 
     :param allow: what any face does with them
+    :param writes: verb to the attributes that any face writes with it: ``create`` and ``update``
     """
 
     verbs: "Crud"
     allow: frozenset[str]
+    writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-def serve(app: App, verbs: "Crud", allow: Iterable[str]) -> None:
-    """Make known that a face serves these verbs; of several objects for one model the first counts."""
+def serve(app: App, verbs: "Crud", allow: Iterable[str], writes: Iterable[str] = ()) -> None:
+    """Make known that a face serves these verbs; of several objects for one model the first counts.
+
+    :param writes: the attributes that the face takes from outside: the fields of its form or its schema
+    """
     known: dict[type[Any], Served] = app.extensions.setdefault("served", {})
     found = known.setdefault(verbs.model, Served(verbs, frozenset()))
     if found.verbs is verbs:
-        known[verbs.model] = Served(verbs, found.allow | {*allow})
+        written = {verb: found.writes.get(verb, frozenset()) | {*writes} for verb in {"create", "update"} & {*allow}}
+        known[verbs.model] = Served(verbs, found.allow | {*allow}, {**found.writes, **written})
 
 
 def served(app: App | None = None) -> dict[type[Any], Served]:

@@ -124,6 +124,12 @@ def model_form(
     return type(f"{model.__name__}Form", (ModelForm,), {**found, "pointers": _pointers(sa.inspect(model))})
 
 
+def field_names(form: type[ModelForm]) -> list[str]:
+    """Return the names of the fields of a form, without making one, which takes a request."""
+    # WTForms knows a field that was not made yet by this attribute, too.
+    return [name for name in dir(form) if hasattr(getattr(form, name, None), "_formfield")]
+
+
 def declared(model: type[Any]) -> list[str]:
     """Return the attributes of a model as they are declared, each relationship in the place of its foreign key."""
     mapper = sa.inspect(model)

@@ -43,6 +43,7 @@ from ..exceptions import NotFound
 from ..exceptions import Stale
 from ..forms.inputs import RowCheckboxes
 from ..forms.model_forms import ModelForm
+from ..forms.model_forms import field_names
 from ..http.links import query_url
 from ..http.links import single_args
 from ..http.policies import access
@@ -113,7 +114,7 @@ class Pages:
         """Let other pages find those of this model, to link to them."""
         prefix = ".".join(filter(None, (state.name_prefix, state.name, self.name)))
         model_pages.add(state.app, self.verbs.model, ModelPages(prefix, self.allow, self.verbs.filters))
-        serve(state.app, self.verbs, self.allow)
+        serve(state.app, self.verbs, self.allow, field_names(self.form) if hasattr(self, "form") else ())
 
     # --- views ---
 

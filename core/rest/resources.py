@@ -146,7 +146,8 @@ class ModelResource(Resource):  # type: ignore[misc]
             anything = any_of(cls.verbs.access.get(method) for method in bulk.schemas)
             policy = {"POST": anything} if cls.verbs.access else None
             api.add_resource(bulk, f"{url}{SUFFIX}", endpoint=f"{name}_bulk", policy=policy)
-        api.app.record(lambda state: serve(state.app, cls.verbs, cls.allow))
+        writes = [field.attribute or name for name, field in cls.schema().load_fields.items()]
+        api.app.record(lambda state: serve(state.app, cls.verbs, cls.allow, writes))
 
     @classmethod
     def _policy(cls, verbs: Mapping[str, str]) -> ByMethod | None:

@@ -5,6 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.example.models import Product
+from app.example.products import products
 from app.history.models import Change
 from services import db
 from tests.example.conftest import Shop
@@ -41,6 +42,31 @@ def test_movement_of_stock_is_a_change_of_the_product(shop: Shop, client: FlaskC
         change = db.session.get_one(Change, _last(shop.app))
         assert (change.before, change.after, change.actor_name) == ({"stock": 3}, {"stock": 7}, "Olga")
     assert not [one for one in changes(shop.app) if one[0] == "example_stock_movement"]
+
+
+def test_delivery_is_not_undone_behind_its_movement(shop: Shop, client: FlaskClient) -> None:
+    shop.app.config["WTF_CSRF_ENABLED"] = False
+    key = shop.product(sku="HA-1", stock=3)
+    call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", 4, "DELIVERY"], "id": 1}
+    client.post("/rpc", json=call)
+    path = f"/history/changes/{_last(shop.app)}/undo"
+    assert "part of something else" in client.get(path).text
+    assert client.post(path, data={"version": "2"}).status_code == 409
+    row = shop.read(Product, key)
+    assert row is not None
+    assert row["stock"] == 7
+
+
+def test_stock_that_was_typed_is_set_back(shop: Shop, client: FlaskClient) -> None:
+    shop.app.config["WTF_CSRF_ENABLED"] = False
+    key = shop.product(sku="HA-1", stock=3)
+    with shop.app.app_context():
+        products.update(products.get(key), {"stock": 9})
+        db.session.commit()
+    assert client.post(f"/history/changes/{_last(shop.app)}/undo", data={"version": "2"}).status_code == 303
+    row = shop.read(Product, key)
+    assert row is not None
+    assert row["stock"] == 3
 
 
 def _last(app: Flask) -> int:

@@ -20,6 +20,7 @@ from core.access import acting_as
 from core.access import tell
 from core.http.idempotency import idempotency_keys
 from services import db
+from tests.history import bank
 from tests.history import ledger
 
 ALL = frozenset({"ledger.entry.add", "ledger.entry.edit", "ledger.group.edit", "history.change.read"})
@@ -88,7 +89,7 @@ class Office:
         return self.changes()[-1]
 
 
-VERBS = (ledger.entries, ledger.groups, ledger.labels, ledger.drafts)
+VERBS = (ledger.entries, ledger.groups, ledger.labels, ledger.drafts, bank.accounts, bank.vaults, bank.parcels)
 TABLES = (Change.__table__, idempotency_keys, *ledger.Base.metadata.sorted_tables)
 
 
@@ -108,7 +109,7 @@ def make_office(
     """Make offices: ``make_office("postgresql")``; their databases are emptied after the test."""
     used = set()
 
-    def make(engine_name: str, modules: Sequence[str] = ("app.history", ledger.__name__)) -> Office:
+    def make(engine_name: str, modules: Sequence[str] = ("app.history", ledger.__name__, bank.__name__)) -> Office:
         if engine_name not in ledger_urls:
             ledger_urls[engine_name] = databases.make(engine_name)
             _execute(ledger_urls[engine_name], lambda connection: [table.create(connection) for table in TABLES])

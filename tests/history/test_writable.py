@@ -1,0 +1,165 @@
+"""An undo writes what its caller could write by a face, names what it leaves, and undoes no effect alone."""
+
+import html
+import re
+
+import pytest
+
+from app.history.models import Change
+from core.access import Identity
+from services import db
+from tests.history.bank import Account
+from tests.history.bank import Vault
+from tests.history.bank import accounts
+from tests.history.bank import set_by_staff
+from tests.history.conftest import Office
+from tests.history.test_sight import MIA
+from tests.history.test_sight import STAN
+from tests.history.test_sight import TOM
+
+
+def undo(office: Office, who: Identity, change: Change) -> tuple[str, int, str]:
+    """Return the question of an undo, the status of its answer, and the message or page that follows."""
+    client = office.client(who)
+    path = f"/history/changes/{change.id}/undo"
+    question = client.get(path).text
+    fields = {"version": "1"} | dict(
+        re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', question.split("<main")[1])
+    )
+    office.app.config["WTF_CSRF_ENABLED"] = False
+    answer = client.post(path, data=fields)
+    after = client.get(answer.headers["Location"]).text if answer.status_code == 303 else answer.text
+    return html.unescape(question), answer.status_code, html.unescape(after)
+
+
+def account(office: Office, key: int) -> dict[str, object]:
+    found = office.read(key, Account)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("who", [MIA, STAN])
+@pytest.mark.parametrize(
+    ("values", "label"), [({"approved": True}, "Approved"), ({"balance": 9}, "Balance"), ({"ceiling": 9}, "Ceiling")]
+)
+def test_column_that_no_face_writes_stays(office: Office, who: Identity, values: dict[str, int], label: str) -> None:
+    key = office.add(Account, who=MIA, name="Savings")
+    office.write(lambda: set_by_staff(key, **values))
+    change = office.last()
+    office.write(lambda: set_by_staff(key, **values, name="Purse"))
+    question, status, _ = undo(office, who, change)
+    assert (status, "Set it back" in question) == (409, False)
+    assert f"{label}: only the application sets it" in question
+    name = next(iter(values))
+    assert account(office, key)[name] == values[name]
+
+
+def test_undo_names_what_it_leaves(office: Office) -> None:
+    key = office.add(Account, who=MIA, name="Savings")
+    office.write(lambda: set_by_staff(key, name="Purse", approved=True, score="good", verdict="fine"))
+    question, status, after = undo(office, MIA, office.last())
+    assert status == 303
+    assert "Approved: only the application sets it" in question
+    assert "Values that you may not read" in question
+    assert "core" not in question.split("<main")[1]
+    assert "Left as it is: Approved, values that you may not read." in after
+    found = account(office, key)
+    assert (found["name"], found["approved"], found["score"], found["verdict"]) == ("Savings", True, "good", "fine")
+
+
+def test_effect_of_something_else_is_not_undone_alone(office: Office) -> None:
+    key = office.add(Account, who=MIA, name="Savings")
+    office.write(lambda: accounts.pay_in(db.session.get_one(Account, key), 5), TOM)
+    change = office.last()
+    assert change.is_effect
+    question, status, _ = undo(office, MIA, change)
+    assert (status, "Set it back" in question) == (409, False)
+    assert "part of something else" in question
+    assert (account(office, key)["balance"], account(office, key)["points"]) == (5, 1)
+    assert f"/history/changes/{change.id}/undo" not in office.client(MIA).get(f"/history/rows/bank_account/{key}").text
+
+
+def test_value_that_a_form_writes_is_set_back(office: Office) -> None:
+    key = office.add(Account, who=MIA, name="Savings")
+    office.change(key, Account, who=MIA, points=5)
+    assert undo(office, MIA, office.last())[1] == 303
+    assert account(office, key)["points"] == 0
+
+
+def test_deleted_row_comes_back_without_what_no_face_writes(office: Office) -> None:
+    key = office.add(Account, who=MIA, name="Savings", memo="Mine")
+    made_at = account(office, key)["created_at"]
+    office.write(lambda: set_by_staff(key, approved=True, balance=7, score="good"))
+    office.delete(key, Account, who=MIA)
+    question, status, after = undo(office, MIA, office.last())
+    assert status == 303
+    assert "Balance: only the application sets it" in question
+    assert "Left as it is: Approved, Balance, values that you may not read." in after
+    found = account(office, key)
+    assert (found["name"], found["memo"], found["owner_key"]) == ("Savings", "Mine", "mia-key")
+    assert (found["created_at"], found["approved"], found["balance"], found["score"]) == (made_at, False, 0, None)
+
+
+def test_older_deletion_is_not_undone(office: Office) -> None:
+    key = office.add(Account, who=MIA, name="Savings")
+    office.delete(key, Account, who=MIA)
+    older = office.last()
+    undo(office, MIA, older)
+    office.write(lambda: set_by_staff(key, owner_key="tom-key"))
+    office.delete(key, Account, who=TOM)
+    question, status, _ = undo(office, MIA, older)
+    assert (status, "undo its last deletion" in question) in ((403, False), (409, True))
+    question, status, _ = undo(office, TOM, older)
+    assert (status, "undo its last deletion" in question) == (409, True)
+    assert office.read(key, Account) is None
+
+
+def test_reference_to_a_row_that_one_may_not_read_is_left(office: Office) -> None:
+    vault = office.add(Vault, who=TOM, name="Gold")
+    key = office.add(Account, who=MIA, name="Savings")
+    office.write(lambda: set_by_staff(key, vault_id=vault, name="Purse"))
+    office.change(key, Account, who=MIA, name="Chest", vault_id=None)
+    question, status, after = undo(office, MIA, office.last())
+    assert status == 303
+    assert "Vault: it leads to a row that is gone or that you may not read" in question
+    assert "Left as it is: Vault." in after
+    assert (account(office, key)["vault_id"], account(office, key)["name"]) == (None, "Purse")
+
+
+def test_deleted_row_comes_back_without_an_unreadable_reference(office: Office) -> None:
+    vault = office.add(Vault, who=TOM, name="Gold")
+    key = office.add(Account, who=MIA, name="Savings")
+    office.write(lambda: set_by_staff(key, vault_id=vault))
+    office.delete(key, Account, who=MIA)
+    question, status, _ = undo(office, MIA, office.last())
+    assert (status, "Vault: it leads to a row" in question) == (303, True)
+    assert account(office, key)["vault_id"] is None
+
+
+def test_links_that_one_may_not_read_are_kept(office: Office) -> None:
+    gold, own, other = (
+        office.add(Vault, who=TOM, name="Gold"),
+        office.add(Vault, who=MIA, name="Own"),
+        office.add(Vault, who=TOM, name="Other"),
+    )
+    key = office.add(Account, who=MIA, name="Savings")
+    office.write(lambda: _link(key, own, gold))
+    office.write(lambda: _link(key, other))
+    question, status, after = undo(office, MIA, office.last())
+    assert status == 303
+    assert "Vaults: without rows that are gone or that you may not read" in question
+    assert "Left as it is: Vaults." in after
+    with office.app.app_context():
+        assert [one.id for one in db.session.get_one(Account, key).vaults] == [own, other]
+
+
+def _link(key: int, *vaults: int) -> None:
+    db.session.get_one(Account, key).vaults = [db.session.get_one(Vault, one) for one in vaults]
+
+
+def test_created_row_that_staff_has_changed_stays(office: Office) -> None:
+    key = office.add(Account, who=MIA, name="Savings")
+    created = office.last()
+    office.write(lambda: set_by_staff(key, score="good"))
+    question, status, _ = undo(office, MIA, created)
+    assert (status, "changed since" in question, "core" in question.split("<main")[1]) == (409, True, False)
