@@ -26,7 +26,7 @@ BEACON = "text/plain"
 #: Events of one request.
 MOST_AT_ONCE = 100
 
-#: Of one address, behind which a whole office may sit; a batch counts once.
+#: Events of one address, behind which a whole office may sit; each of a batch counts.
 RATE_LIMIT = "1000 per minute"
 
 EXAMPLE = {

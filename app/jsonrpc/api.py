@@ -11,6 +11,7 @@ from core.http.bodies import JSON
 from core.http.bodies import WrongMediaType
 from core.http.bodies import check_acceptable
 from core.http.contract import read_query
+from core.http.limits import limit
 from core.http.policies import access
 from core.http.responses import empty_response
 
@@ -20,6 +21,10 @@ from .operations import describe
 bp = Blueprint("api", __name__, url_prefix="/rpc")
 mark_api(bp)
 
+#: Calls of one account, or of one address without a token; each of a batch counts.
+RATE_LIMIT = "600 per minute"
+limit(bp, RATE_LIMIT)
+
 
 @bp.post("")
 @access(PUBLIC)
@@ -28,8 +33,8 @@ def answer() -> Response:
 
     Every request is answered by 200, also where the method fails; 204 if there are notifications only.
     What is no request is answered by 400. Whether a method may be called is asked call by call. Each call
-    of a batch is a transaction of its own. The method `rpc.discover` describes all methods, and so does the
-    page at `/docs/rpc`.
+    of a batch is a transaction of its own, and counts in the limit. The method `rpc.discover` describes all
+    methods, and so does the page at `/docs/rpc`.
     """
     check_acceptable()
     read_query(None)

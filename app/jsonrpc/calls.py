@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 #: Calls that one batch may have, unless said otherwise.
 MOST_CALLS = 50
 
-#: After so many seconds no further call of a batch is begun: a server ends a request that holds it for long, and
-#: nobody would know which calls were done.
+#: After so many seconds no further call of a batch is begun: a server ends a request that holds it for long, and the
+#: caller would not know which calls were done.
 BATCH_SECONDS = 5.0
 
 MEMBERS = {"jsonrpc", "method", "params", "id"}
@@ -43,6 +43,9 @@ Runner = Callable[[Method, list[Any], dict[str, Any]], bytes]
 
 #: Asks whether a method may be called at all; may raise CallError.
 Guard = Callable[[Method], None]
+
+#: Counts the calls of a batch before the first; what it raises is the answer to the whole batch.
+Meter = Callable[[int], None]
 
 Response = dict[str, Any]
 
@@ -65,7 +68,8 @@ class Dispatcher:
     :param run: what is around each call: a transaction, the words for its errors
     :param admit: is asked before each call, and before its parameters are read
     :param most_calls: in one batch
-    :param seconds: that a batch may take before its next call
+    :param count: is given the number of a batch's calls
+    :param seconds: gives how long a batch may take before its next call
     """
 
     def __init__(
@@ -74,16 +78,18 @@ class Dispatcher:
         run: Runner = Method.call,
         admit: Guard = lambda method: None,
         most_calls: int = MOST_CALLS,
-        seconds: float = BATCH_SECONDS,
+        count: Meter = lambda calls: None,
+        seconds: Callable[[], float] = lambda: BATCH_SECONDS,
     ) -> None:
         self.methods = methods
         self.run = run
         self.admit = admit
         self.most_calls = most_calls
+        self.count = count
         self.seconds = seconds
 
     def answer(self, body: bytes) -> Reply:
-        """Answer one request, or one batch of them. Nothing that is sent makes this raise."""
+        """Answer one request, or one batch of them. Nothing that is sent makes this raise, but what ``count`` does."""
         try:
             sent = load_strictly(body)
         except ValueError:
@@ -102,17 +108,20 @@ class Dispatcher:
             return _refuse(CallError(INVALID_REQUEST))
         if len(sent) > self.most_calls:
             return _refuse(_invalid(f"A batch has at most {self.most_calls} calls: send several."))
-        end = time.monotonic() + self.seconds
-        responses = [response for one in sent if (response := self._respond_in_batch(one, end)) is not None]
+        self.count(len(sent))
+        seconds = self.seconds()
+        end = time.monotonic() + seconds
+        late = _late(seconds)
+        responses = [response for one in sent if (response := self._respond_in_batch(one, end, late)) is not None]
         return Reply(dump_bytes(responses) if responses else None)
 
-    def _respond_in_batch(self, request: Any, end: float) -> Response | None:
+    def _respond_in_batch(self, request: Any, end: float, late: CallError) -> Response | None:
         try:
             _check_request(request)
         except CallError as error:
             return _response(None, error=error.document())
         if time.monotonic() > end:
-            return _response(request["id"], error=_late().document()) if "id" in request else None
+            return _response(request["id"], error=late.document()) if "id" in request else None
         return self._respond(request)
 
     def _respond(self, request: Mapping[str, Any]) -> Response | None:
@@ -164,8 +173,8 @@ def _check_request(request: Any) -> None:
         raise _invalid(f"A request has no members but {', '.join(sorted(MEMBERS))}.")
 
 
-def _late() -> CallError:
-    detail = "The batch has taken too long: this call was not begun. Send it again, with fewer."
+def _late(seconds: float) -> CallError:
+    detail = f"The batch has taken its {seconds:g} seconds: this call was not begun. Send it again, with fewer."
     return CallError(PROBLEM_CODES["unavailable"], "Not available right now", {"detail": detail})
 
 

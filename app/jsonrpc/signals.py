@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from core.http import policies
+from core.http.limits import charge
 from core.http.policies import Guarded
 from core.modules import ModuleError
 from core.modules import offers
@@ -20,6 +21,7 @@ from .methods import collect
 from .methods import make_method
 from .signatures import SignatureError
 from .transactions import admit
+from .transactions import batch_seconds
 from .transactions import run
 
 #: What a module cannot be called: methods of these names are ours, or the specification's (section 4).
@@ -43,7 +45,9 @@ def collect_methods(app: Flask) -> None:
         methods = own | collect(files)
     except SignatureError as error:
         raise ModuleError(str(error)) from error
-    app.extensions["jsonrpc"] = Dispatcher(dict(sorted(methods.items())), run, admit)
+    app.extensions["jsonrpc"] = Dispatcher(
+        dict(sorted(methods.items())), run, admit, count=charge, seconds=batch_seconds
+    )
     policies.also(app, lambda: guarded(methods))
 
 

@@ -1,9 +1,13 @@
-"""A call is a transaction: what succeeds is committed, what fails leaves nothing behind."""
+"""A call is a transaction: what succeeds is committed, what fails leaves nothing behind.
+
+And what it may cost: who may call it, and how long a batch goes on.
+"""
 
 from typing import Any
 
 from flask import request
 
+from core.access import identity
 from core.access import require
 from core.http.errors import RETRY_AFTER_SECONDS
 from core.http.errors import describe
@@ -13,10 +17,19 @@ from core.http.problems import Problem
 from services import db
 from services import request_id
 
+from .calls import BATCH_SECONDS
 from .errors import OTHER_PROBLEM
 from .errors import PROBLEM_CODES
 from .errors import CallError
 from .methods import Method
+
+#: After so many seconds no further call of an anonymous visitor's batch is begun.
+ANONYMOUS_SECONDS = 1.0
+
+
+def batch_seconds() -> float:
+    """Return how long a batch of the current identity may take before its next call."""
+    return BATCH_SECONDS if identity().is_known else ANONYMOUS_SECONDS
 
 
 def admit(method: Method) -> None:

@@ -35,6 +35,7 @@ from .bodies import check_acceptable
 from .bodies import read_json
 from .bodies import read_object
 from .headers import data_is_kept
+from .limits import charge
 from .links import single_args
 from .problems import KINDS
 from .responses import empty_response
@@ -50,7 +51,8 @@ class Contract:
 
     :param query: the parameters of the query string; without it there are none
     :param body: what the body is
-    :param batch: so many bodies at most may come at once, as an array; the view then always gets a list
+    :param batch: so many bodies at most may come at once, as an array; the view then always gets a list. Each
+        counts in the endpoint's limit
     :param media: content types of the body
     :param answer: what a successful answer is; ``None`` if it has no body
     :param status: of a successful answer
@@ -170,6 +172,7 @@ def read_body(terms: Contract) -> Any:
         return [schema.load(body)]
     if not isinstance(body, list) or not 1 <= len(body) <= terms.batch:
         raise Invalid({"": [f"The body must be a JSON object, or an array of 1 to {terms.batch} of them."]})
+    charge(len(body))
     return schema.load(body, many=True)
 
 

@@ -2,7 +2,8 @@
 
 ``limit(blueprint, "100 per minute")``, ``@limited("5 per second; 100 per hour")`` above a view, or the
 attribute ``rate_limit`` of a resource. All endpoints of a blueprint share what was declared for it, as
-do those of a resource. Who asks too often gets 429; every answer says what is left.
+do those of a resource. Who asks too often gets 429; every answer says what is left. A request that does several
+things counts as many: :func:`charge`.
 
 Flask-Limiter keeps the storage of one application, so each has its own; and its hooks, which every
 request would pay for (68 µs), are not installed: the views that are limited count for themselves.
@@ -33,6 +34,9 @@ from ..declarations import declare
 from ..declarations import declared
 from ..declarations import declaring
 from ..modules import ModuleError
+from .problems import KINDS
+from .problems import Problem
+from .problems import Refusal
 
 #: Seconds that Redis may take before the counters of this process are used instead.
 REDIS_SECONDS = 0.5
@@ -70,6 +74,18 @@ def find(app: Flask, endpoint: str) -> str | None:
     """Return the limit of an endpoint, as it was declared."""
     known: dict[str, str] = app.extensions["rate_limits"]
     return known.get(endpoint)
+
+
+def charge(parts: int) -> None:
+    """Count the current request as so many requests, before it does so many things.
+
+    A request that is refused here counts once, so that a smaller one may still pass.
+
+    :raises Refusal: 429 if the limit of its endpoint leaves fewer
+    """
+    meter: Callable[[int], None] | None = g.get("meter")
+    if meter is not None and parts > 1:
+        meter(parts)
 
 
 def caller() -> str:
@@ -144,6 +160,7 @@ def _counted(app: Flask, limiter: Limiter, endpoint: str, declaration: Declarati
     text = f"The limit is {declaration.value}."
     count_request = limiter.shared_limit(declaration.value, scope=declaration.place, error_message=text)(count)
     add_headers = functools.partial(_add_headers, limiter)
+    meter = functools.partial(_charge, limiter, declaration.value)
     view = app.ensure_sync(app.view_functions[endpoint])
 
     @functools.wraps(view)
@@ -151,6 +168,7 @@ def _counted(app: Flask, limiter: Limiter, endpoint: str, declaration: Declarati
         if request.method != "OPTIONS":
             after_this_request(add_headers)
             count_request()
+            g.meter = meter
         return view(*args, **kwargs)
 
     return counted
@@ -159,9 +177,25 @@ def _counted(app: Flask, limiter: Limiter, endpoint: str, declaration: Declarati
 # --- at a request -------------------------------------------------------------------------------
 
 
+def _charge(limiter: Limiter, text: str, parts: int) -> None:
+    """Count what a request does beyond the one that is counted already."""
+    try:
+        for one in limiter.current_limits:
+            if not limiter.limiter.test(one.limit, *one.request_args, cost=parts - 1):
+                one.breached = True
+                g.exceeded = one
+                detail = f"The request counts as {parts}, and the limit is {text}. Wait, or send fewer at once."
+                raise Refusal(Problem(KINDS["too-many-requests"], detail))
+        for one in limiter.current_limits:
+            limiter.limiter.hit(one.limit, *one.request_args, cost=parts - 1)
+    except StorageError:
+        # Redis went away since the request itself was counted; the next one finds it out.
+        return
+
+
 def _add_headers(limiter: Limiter, response: Response) -> Response:
     """Say what is left, of the limit that was exceeded or else of the one that renews first."""
-    current = limiter.current_limit
+    current = g.get("exceeded") or limiter.current_limit
     if current is None:
         return response
     try:

@@ -9,7 +9,8 @@
     ]}
 
 The answer has one result for each operation, in their order: the status that it would have had as a
-request of its own, and the item or the problem; see :mod:`core.rest.batches`. The colon is that of
+request of its own, and the item or the problem; see :mod:`core.rest.batches`. Each counts in the limit of the
+resource as a request of its own would. The colon is that of
 Google's AIP-136: no key of an item can be mistaken for it.
 """
 
@@ -32,6 +33,7 @@ from ..fields.strict import Whole
 from ..http.bodies import check_acceptable
 from ..http.bodies import read_object
 from ..http.idempotency import idempotent
+from ..http.limits import charge
 from ..http.links import refuse_args
 from ..http.responses import json_response
 from .batches import Batch
@@ -71,6 +73,7 @@ class BulkResource(Resource):  # type: ignore[misc]
         check_acceptable()
         refuse_args()
         body = self.body.load(read_object())
+        charge(len(body["operations"]))
         batch = Batch(self, request.path.removesuffix(SUFFIX))
         return json_response({"results": batch.run(body["operations"], atomic=body["atomic"])})
 

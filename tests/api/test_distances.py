@@ -38,12 +38,7 @@ def call(client: FlaskClient) -> Callable[..., Any]:
     return ask
 
 
-@pytest.fixture
-def globe(app: Flask, make_city: Callable[..., int]) -> list[tuple[int, float, float]]:
-    """Return (id, latitude, longitude) of cities all over the globe, some where the degrees end."""
-    chance = random.Random(5)
-    edges = [(90.0, 0.0), (-90.0, 0.0), (-17.0, 180.0), (-17.1, -180.0), (-16.9, 179.9), (65.0, -179.9), (52.0, 179.9)]
-    places = edges + [(chance.uniform(-90, 90), chance.uniform(-180, 180)) for _ in range(200)]
+def insert(app: Flask, places: list[tuple[float, float]]) -> list[tuple[int, float, float]]:
     shared = {"country_code": "ES", "population": 1, "timezone": "Etc/UTC", "version": 1}
     rows = [
         {"id": key, "name": f"City {key}", "search_name": f"city {key}", "latitude": north, "longitude": east, **shared}
@@ -53,6 +48,15 @@ def globe(app: Flask, make_city: Callable[..., int]) -> list[tuple[int, float, f
         db.session.execute(sa.insert(City), rows)
         db.session.commit()
     return [(row["id"], row["latitude"], row["longitude"]) for row in rows]
+
+
+@pytest.fixture
+def globe(app: Flask, make_city: Callable[..., int]) -> list[tuple[int, float, float]]:
+    """Return (id, latitude, longitude) of cities all over the globe, some where the degrees end."""
+    chance = random.Random(5)
+    edges = [(90.0, 0.0), (-90.0, 0.0), (-17.0, 180.0), (-17.1, -180.0), (-16.9, 179.9), (65.0, -179.9), (52.0, 179.9)]
+    places = edges + [(chance.uniform(-90, 90), chance.uniform(-180, 180)) for _ in range(200)]
+    return insert(app, places)
 
 
 @pytest.mark.parametrize("many", [distances.MANY, 20, 1])
@@ -66,6 +70,34 @@ def test_nearest_are_those_that_looking_at_all_would_find(
         found = call("nearest_cities", latitude=latitude, longitude=longitude, limit=15)["result"]
         assert [one["id"] for one in found] == [key for _, key in by_distance[:15]], (latitude, longitude)
         assert [one["distance_km"] for one in found] == [round(km, 3) for km, _ in by_distance[:15]]
+
+
+@pytest.mark.parametrize("place", [(-90.0, 0.0), (-75.0, 10.0), (0.0, -150.0), (12.0, 100.0)])
+def test_search_reads_bounded_rows(
+    app: Flask, make_city: Callable[..., int], monkeypatch: pytest.MonkeyPatch, place: tuple[float, float]
+) -> None:
+    chance = random.Random(7)
+    crowded = [(chance.uniform(-56, 70), chance.uniform(-130, 179)) for _ in range(6000)] + [(15.0, 120.0)] * 1000
+    cities = insert(app, crowded)
+    exact = distances.distance_km
+    by_distance = sorted((exact(*place, *city), key) for key, *city in cities)
+    read = []
+    monkeypatch.setattr(distances, "distance_km", lambda *places: read.append(places) or exact(*places))
+    with app.app_context():
+        found = distances.nearest(*place, 100)
+    assert [one.city.id for one in found] == [key for _, key in by_distance[:100]]
+    assert len(read) <= 750
+
+
+def test_crowd_beside_the_circle_is_passed(
+    app: Flask, make_city: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distances, "MANY", 5)
+    # In the corner of every box that holds it.
+    places = [(3.0, 3.0)] * 100 + [(0.0, 1.0), (0.0, -1.0), (4.2, 0.0)]
+    insert(app, places)
+    with app.app_context():
+        assert [one.city.id for one in distances.nearest(0.0, 0.0, 4)] == [101, 102, 103, 1]
 
 
 def test_all_are_found_if_there_are_fewer(globe: Any, app: Flask) -> None:
@@ -94,7 +126,7 @@ def test_distance_is_along_the_surface(here: tuple[float, float], there: tuple[f
 def test_search_reads_an_index(site: Flask) -> None:
     # On SQLite, which does not look at how many rows there are.
     with site.app_context():
-        select = sa.select(City.id).where(*distances.box(40.4, -3.7, 50.0))
+        select = sa.select(City.id).where(distances.covering(40.4, -3.7, 50.0))
         text = select.compile(db.engine, compile_kwargs={"literal_binds": True})
         plan = " ".join(row[-1] for row in db.session.execute(sa.text(f"EXPLAIN QUERY PLAN {text}")))
     assert "ix_api_city_latitude_longitude (latitude>? AND latitude<?)" in plan

@@ -232,6 +232,52 @@ def test_resource_counts_every_answer_of_its_endpoints(make_app, shelf_url):
     assert [left(answer) for answer in answers] == [(20, 19 - number) for number in range(len(answers))]
 
 
+def test_bulk_counts_each_operation(make_app, shelf_url):
+    client = make_app(shelf_url("sqlite"), [__name__]).test_client()
+
+    def ask(count: int) -> TestResponse:
+        operations = [{"method": "create", "data": {}}] * count
+        return client.post("/free/things:bulk", json={"operations": operations})
+
+    assert left(ask(3)) == (20, 17)
+    refused = ask(18)
+    assert refused.status_code == 429
+    assert "counts as 18" in refused.json["detail"]
+    assert int(refused.headers["Retry-After"]) > 0
+    assert left(refused) == (20, 16), "it counts once, so that a smaller one still passes"
+    assert left(ask(16)) == (20, 0)
+    assert ask(1).status_code == 429
+
+
+def test_charge_exceeds_the_shorter_limit(make_app, write_module):
+    name = write_module(
+        "costly",
+        init="""
+        from flask import Blueprint
+        from core.http.apis import mark_api
+        from core.http.limits import charge
+        from core.http.limits import limited
+        bp = Blueprint("costly", __name__)
+        mark_api(bp)
+        @bp.get("/costly/<int:parts>")
+        @limited("3 per minute; 10 per hour")
+        def index(parts):
+            charge(parts)
+            return ""
+        @bp.get("/free/<int:parts>")
+        def free(parts):
+            charge(parts)
+            return ""
+        """,
+    )
+    client = make_app(LOCAL, [name]).test_client()
+
+    assert left(client.get("/costly/2")) == (3, 1)
+    refused = client.get("/costly/2")
+    assert (refused.status_code, refused.headers["X-RateLimit-Limit"]) == (429, "3")
+    assert client.get("/free/100").status_code == 200
+
+
 def test_answer_500_has_the_headers(customer):
     answer = customer.get("/shop/v1/broken")
 
@@ -347,6 +393,19 @@ def test_processes_count_together_in_redis(make_shop, start_redis):
     answer = second.get("/shop/v1/one")
     assert left(answer) == (5, 0)
     assert 0 < int(answer.headers["Retry-After"]) <= 3601
+
+
+def test_parts_count_together_in_redis(make_app, shelf_url, start_redis):
+    redis = start_redis()
+    first, second = (
+        make_app(shelf_url("sqlite"), [__name__], REDIS_URL=str(redis.url)).test_client() for _ in range(2)
+    )
+    body = {"operations": [{"method": "create", "data": {}}] * 7}
+
+    assert left(first.post("/free/things:bulk", json=body)) == (20, 13)
+    assert left(second.post("/free/things:bulk", json=body)) == (20, 6)
+    redis.stop()
+    assert first.post("/free/things:bulk", json=body).status_code == 200
 
 
 def test_while_redis_is_away_each_process_counts_for_itself(make_shop, start_redis, caplog):

@@ -353,7 +353,7 @@ def test_session_is_not_touched(visitor: FlaskClient, make_event: MakeEvent) -> 
         assert "Cookie" not in answer.headers.get("Vary", "")
 
 
-def test_limit_counts_requests_and_says_what_is_left(visitor: FlaskClient, make_event: MakeEvent) -> None:
+def test_limit_counts_each_event(visitor: FlaskClient, make_event: MakeEvent) -> None:
     answer = visitor.post("/events", json=[make_event(), make_event()])
-    assert (answer.headers["X-RateLimit-Limit"], answer.headers["X-RateLimit-Remaining"]) == ("1000", "999")
+    assert (answer.headers["X-RateLimit-Limit"], answer.headers["X-RateLimit-Remaining"]) == ("1000", "998")
     assert "X-RateLimit-Limit" not in visitor.get("/events").headers

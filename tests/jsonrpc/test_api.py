@@ -1,9 +1,11 @@
 """Methods called over HTTP: what a module offers, its transactions, and what is answered to whom."""
 
+import itertools
 import json
 import logging
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +13,11 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
+from core.access import ANONYMOUS
+from core.access import tell
 from core.modules import ModuleError
 from services import db
+from tests.people import editor
 
 Call = Callable[..., Any]
 
@@ -113,6 +118,51 @@ def test_each_call_of_a_batch_is_its_own_transaction(numbers: Flask) -> None:
     answers = numbers.test_client().post("/rpc", json=batch).json
     assert [answer.get("error", {}).get("code") for answer in answers] == [None, -32603]
     assert kept(numbers) == [1, 4]
+
+
+# --- what it may cost ---------------------------------------------------------------------------
+
+
+def test_batch_counts_each_call(site: Flask) -> None:
+    client = site.test_client()
+    batch = [request("numbers.subtract", 3), {"no": "call"}, request("numbers.total", id=None)]
+
+    def remaining(body: Any) -> int:
+        return int(client.post("/rpc", json=body).headers["X-RateLimit-Remaining"])
+
+    before = remaining(request("numbers.subtract", 3))
+    assert remaining(batch) == before - 3
+    assert remaining(request("numbers.subtract", 3)) == before - 4
+
+
+def test_batch_beyond_the_limit_is_refused_whole(numbers: Flask) -> None:
+    client = numbers.test_client()
+    batch = [request("numbers.keep", 1)] * 50
+    for _ in range(12):
+        assert client.post("/rpc", json=batch).status_code == 200
+
+    answer = client.post("/rpc", json=batch)
+
+    assert answer.status_code == 429
+    assert answer.json["type"] == "/problems/too-many-requests"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert len(kept(numbers)) == 600
+
+
+@pytest.mark.parametrize(("sender", "seconds", "begun"), [(lambda: ANONYMOUS, 1, 2), (editor, 5, 12)])
+def test_batch_ends_by_identity(
+    site: Flask, monkeypatch: pytest.MonkeyPatch, sender: Call, seconds: int, begun: int
+) -> None:
+    tell(site, sender)
+    ticks = itertools.count(0, 0.4)
+    monkeypatch.setattr("app.jsonrpc.calls.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    batch = [request("numbers.subtract", 3, id=number) for number in range(20)]
+
+    answers = site.test_client().post("/rpc", json=batch).json
+
+    assert ["result" in one for one in answers] == [True] * begun + [False] * (20 - begun)
+    assert {one["error"]["code"] for one in answers[begun:]} == {-32005}
+    assert f"its {seconds} seconds" in answers[-1]["error"]["data"]["detail"]
 
 
 # --- errors -------------------------------------------------------------------------------------

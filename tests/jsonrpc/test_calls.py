@@ -198,7 +198,7 @@ def test_batch_has_a_limit() -> None:
 
 
 def test_batch_that_takes_long_is_not_gone_on_with() -> None:
-    dispatcher = Dispatcher(DISPATCHER.methods, seconds=-1)
+    dispatcher = Dispatcher(DISPATCHER.methods, seconds=lambda: -1)
     calls = [{"jsonrpc": "2.0", "method": "update", "params": [1], "id": 7}, {"jsonrpc": "2.0", "method": "update"}]
     (answer,) = json.loads(dispatcher.answer(json.dumps(calls).encode()).body or b"")
     assert answer["error"]["code"] == -32005
