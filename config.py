@@ -5,6 +5,7 @@ bring themselves (:mod:`core.keys`). :func:`load` answers with what Flask and it
 from ``app.config``.
 """
 
+import ipaddress
 import os
 import re
 import secrets
@@ -88,6 +89,73 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+#: A label of a name in DNS: letters, digits and hyphens (RFC 1123, section 2.1).
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]{1,5}))?")
+
+
+class _Address(str):
+    """An IPv6 address among trusted hosts: werkzeug 3.1 cuts each of them at its first colon, to drop a port."""
+
+    def partition(self, separator: str) -> tuple[str, str, str]:
+        return str(self), "", ""
+
+
+def host_name(text: str) -> str:
+    """Read the name or address of a host as browsers send it: in small letters, other scripts as ``xn--…``."""
+    if text.startswith("["):
+        try:
+            return f"[{ipaddress.IPv6Address(text[1:].removesuffix(']'))}]"
+        except ValueError:
+            raise ValueError(f"{text!r} is no IPv6 address: write one like [2001:db8::1]") from None
+    if "_" in text:
+        raise ValueError(
+            f"{text!r} has an underscore, which no host name may have (RFC 1123): give the server a name with a "
+            "hyphen, and write that"
+        )
+    try:
+        name = text.encode("idna").decode().lower()
+    except UnicodeError:
+        name = ""
+    if len(name) > 253 or not _HOST_NAME.fullmatch(name):
+        raise ValueError(
+            f"{text!r} is no host name: write one like www.example.org, without a scheme, a path, a pattern or a dot "
+            "at the end"
+        )
+    return name
+
+
+def host_and_port(text: str) -> tuple[str, str]:
+    """Read the name of a host, and the port after it with its colon, which may be left out."""
+    found = _HOST_AND_PORT.fullmatch(text)
+    if not found or not 0 < int(found[2] or 1) < 65536:
+        raise ValueError(f"{text!r} is no host name: write HOST or HOST:PORT, an IPv6 address as [2001:db8::1]")
+    return host_name(found[1]), f":{int(found[2])}" if found[2] else ""
+
+
+def trusted_hosts(text: str) -> list[str]:
+    """Read the names that are answered; one that begins with a dot takes its subdomains too."""
+    found = []
+    for word in words(text):
+        if word.startswith("*."):
+            raise ValueError(f"{word!r} is a pattern: write {word[1:]}, which takes its subdomains too")
+        name, port = host_and_port(word.removeprefix("."))
+        dot = "." if word.startswith(".") else ""
+        found.append(_Address(name) if name.startswith("[") else f"{dot}{name}{port}")
+    return found
+
+
+def listening_host(text: str) -> str:
+    """Read where to listen: an address, or a name of this machine, which may be a container's."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?", text):
+            raise ValueError("write an address or a name of this machine, without a scheme or a port") from None
+    return text
+
+
 @dataclass(frozen=True)
 class Key:
     """One variable of the environment, or a family of them, ``NAME_<WHAT>``.
@@ -140,7 +208,7 @@ class Part:
 
 #: Names under which a developer's machine answers. In development no other host is served, so a
 #: deployment that forgot to set APP_ENV says so at its first request instead of running unsafely.
-LOOPBACK = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+LOOPBACK = ["localhost", ".localhost", "127.0.0.1", _Address("[::1]")]
 
 KEYS = (
     Key("APP_ENV", one_of(*ENVIRONMENTS), "development", "`development`, `testing` or `production`"),
@@ -190,7 +258,7 @@ KEYS = (
     ),
     Key(
         "TRUSTED_HOSTS",
-        words,
+        trusted_hosts,
         {"development": LOOPBACK, "testing": LOOPBACK},
         "host names that are answered, comma-separated; `.example.org` takes its subdomains too; "
         "loopback only in development, any in production",
@@ -218,7 +286,7 @@ KEYS = (
     ),
     Key(
         "HOST",
-        str,
+        listening_host,
         "127.0.0.1",
         "address that is listened on; gunicorn's is `0.0.0.0` in production where `PORT` is set, as platforms expect",
     ),
@@ -340,6 +408,12 @@ def _database(values: Mapping[str, Any], faults: list[str]) -> URL | None:
             f"DATABASE_URL asks for the driver {url.drivername!r}, which is not installed: "
             f"write {url.get_backend_name()}://…, and the driver is chosen"
         )
+        return None
+    if url.port is not None and not 0 < url.port < 65536:
+        faults.append(f"DATABASE_URL has the port {url.port}: write one from 1 to 65535")
+        return None
+    if url.get_backend_name() == "sqlite" and url.host:
+        faults.append("DATABASE_URL names a SQLite file after two slashes: write sqlite:///FILE, with three")
         return None
     return _absolute(url)
 

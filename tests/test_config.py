@@ -180,6 +180,73 @@ def test_lists_are_separated_by_commas():
     assert config["TRUSTED_HOSTS"] == ["example.org", ".example.com"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("TRUSTED_HOSTS", "mi_aplicacion", "has an underscore, which no host name may have (RFC 1123)"),
+        ("TRUSTED_HOSTS", "www.example.org,.my_site.example.org", "has an underscore"),
+        ("TRUSTED_HOSTS", "https://www.example.org", "write HOST or HOST:PORT"),
+        ("TRUSTED_HOSTS", "www.example.org/", "is no host name"),
+        ("TRUSTED_HOSTS", "www.example.org.", "a dot at the end"),
+        ("TRUSTED_HOSTS", "*.example.org", "write .example.org, which takes its subdomains too"),
+        ("TRUSTED_HOSTS", "www.example.org:99999", "write HOST or HOST:PORT"),
+        ("TRUSTED_HOSTS", "a..example.org", "is no host name"),
+        ("TRUSTED_HOSTS", f"{'a' * 64}.example.org", "is no host name"),
+        ("TRUSTED_HOSTS", "::1", "an IPv6 address as [2001:db8::1]"),
+        ("TRUSTED_HOSTS", "[::g]", "is no IPv6 address"),
+        ("HOST", "http://0.0.0.0", "without a scheme or a port"),
+        ("HOST", "0.0.0.0:8000", "without a scheme or a port"),
+    ],
+)
+def test_host_that_is_never_answered_is_refused(name, value, reason):
+    (found,) = faults(**{name: value})
+
+    assert found.startswith(f"{name} is {value!r}: ")
+    assert reason in found
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("WWW.Example.org", "www.example.org"),
+        ("www.example.org", "WWW.Example.ORG"),
+        ("münchen.example", "xn--mnchen-3ya.example"),
+        (".Example.org", "shop.example.org"),
+        ("www.example.org:8443", "www.example.org:8443"),
+        ("[::1]", "[::1]:5000"),
+        ("[2001:DB8:0::1]:8000", "[2001:db8::1]:8000"),
+        ("192.0.2.7", "192.0.2.7:8000"),
+    ],
+)
+def test_host_that_is_taken_is_answered(make_app, written, asked):
+    client = make_app(TRUSTED_HOSTS=load({"TRUSTED_HOSTS": written})["TRUSTED_HOSTS"]).test_client()
+
+    assert client.get("/status", headers={"Host": asked}).status_code == 201
+    assert client.get("/status", headers={"Host": "other.example"}).status_code == 400
+    assert client.get("/status", headers={"Host": "[2001:db8::2]"}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "shop.localhost"])
+def test_machine_itself_is_answered_in_development(make_app, host):
+    client = make_app(TRUSTED_HOSTS=load({})["TRUSTED_HOSTS"]).test_client()
+
+    assert client.get("/status", headers={"Host": host}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("url", "cure"),
+    [
+        ("postgresql://db:99999/site", "write one from 1 to 65535"),
+        ("mariadb://db:0/site", "write one from 1 to 65535"),
+        ("sqlite://site.db", "write sqlite:///FILE, with three"),
+    ],
+)
+def test_database_url_that_never_connects_is_refused(url, cure):
+    (found,) = faults(DATABASE_URL=url)
+
+    assert cure in found
+
+
 # --- the database -------------------------------------------------------------------------------
 
 

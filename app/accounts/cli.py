@@ -125,9 +125,11 @@ def _where(site: str | None) -> str:
         is_address = False
     if not is_address or parts.query or parts.fragment:
         raise click.BadParameter(f"{base!r} is no address: write https://www.example.org.", param_hint="--site")
-    if not _is_served(parts.netloc):
-        raise click.UsageError(f"A link to {parts.netloc} would not be answered: add it to TRUSTED_HOSTS.")
-    return base if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}{current_app.config['SCRIPT_NAME']}"
+    host = parts.netloc.lower()
+    if not _is_served(host):
+        raise click.UsageError(f"A link to {host} would not be answered: add it to TRUSTED_HOSTS.")
+    path = parts.path.rstrip("/") or current_app.config["SCRIPT_NAME"]
+    return f"{parts.scheme}://{host}{path}"
 
 
 def _address(app: Flask) -> str:

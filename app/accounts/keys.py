@@ -1,9 +1,9 @@
 """What a deployment says about accounts: who may have one, how long somebody is signed in, how mails are sent."""
 
-import re
 from collections.abc import Iterator
 from collections.abc import Mapping
-from email.utils import parseaddr
+from email.errors import ObsoleteHeaderDefect
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import config
 from config import Key
 from config import boolean
+from config import host_name
 from config import integer
 from config import one_of
 from config import words
@@ -50,12 +51,21 @@ def _placed(url: str) -> str:
 
 def sender(text: str) -> str:
     """Read whom mails are from."""
-    _, address = parseaddr(text)
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
-        raise ValueError("write an address, or NAME <ADDRESS>")
-    return text
+    message = EmailMessage()
+    try:
+        message["From"] = text
+        (address,) = message["From"].addresses
+    except (IndexError, ValueError):
+        # Python's parser fails on some texts, and reads several addresses from others.
+        raise ValueError(_SENDER_CURE) from None
+    # A dot in a name that is not in quotes is a defect that every program bears.
+    is_broken = any(not isinstance(one, ObsoleteHeaderDefect) for one in message["From"].defects)
+    if is_broken or not address.username.isascii() or not address.username or not address.domain:
+        raise ValueError(_SENDER_CURE)
+    return text.replace(f"@{address.domain}", f"@{host_name(address.domain)}")
 
 
+_SENDER_CURE = 'write an address, or NAME <ADDRESS>; a name with a comma in quotes: "A, B" <ADDRESS>'
 _MAIL_CURE = "write smtp://USER:PASSWORD@HOST:587, smtps://…, console: or folder:PATH, special characters %-encoded"
 
 

@@ -101,6 +101,6 @@ def _site() -> str:
     """Return where the site is, as far as its configuration tells."""
     config = current_app.config
     if config["APP_ENV"] != "production":
-        return f"http://localhost:{config['PORT']}"
+        return f"http://localhost:{config['PORT']}{config['SCRIPT_NAME']}"
     named = [host for host in config["TRUSTED_HOSTS"] or () if not host.startswith(".")]
-    return f"{config['PREFERRED_URL_SCHEME']}://{named[0] if named else 'SITE'}"
+    return f"{config['PREFERRED_URL_SCHEME']}://{named[0] if named else 'SITE'}{config['SCRIPT_NAME']}"

@@ -31,7 +31,10 @@ def init_app(app: Flask) -> None:
 
 
 def trust(app: Flask, environ: dict[str, Any]) -> None:
-    """Put a trusted name in the place of the one that was asked for, where any will do."""
+    """Write the name that was asked for as werkzeug compares it; where any will do, put a trusted one in its place."""
     name = app.extensions["any_host"].get(environ.get("PATH_INFO"))
     if name is not None:
         environ["HTTP_HOST"] = name
+    elif "HTTP_HOST" in environ:
+        # Werkzeug takes small letters only; a name is the same in any case (RFC 9110, section 4.2.3).
+        environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()

@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 from config import ROOT
 from config import Key
 from config import boolean
+from config import host_and_port
 from config import integer
 from config import words
 
 #: The port that browsers leave out of an origin.
 _PORTS = {"http": 80, "https": 443}
-_LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])"
-_HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
-_ORIGIN = re.compile(rf"(https?)://(?:{_LOOPBACK}:\*|{_HOST}(?::([0-9]{{1,5}}))?)")
+_LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\]):\*")
+_ORIGIN = re.compile(r"(https?)://([^/?#@*]+)")
 
 
 def origins(text: str) -> list[str]:
@@ -24,16 +24,20 @@ def origins(text: str) -> list[str]:
     found = [word.lower() for word in words(text)]
     if "*" in found and len(found) > 1:
         raise ValueError("* stands for all sites: write it alone")
-    for origin in found:
-        parts = _ORIGIN.fullmatch(origin)
-        if not parts and origin != "*":
-            raise ValueError(
-                f"{origin!r} is no origin: write SCHEME://HOST or SCHEME://HOST:PORT, without a path, a slash at the "
-                "end or a pattern (http://localhost:* is any port of this machine); * for all sites, none for no one"
-            )
-        if parts and parts[2] and int(parts[2]) == _PORTS[parts[1]]:
-            raise ValueError(f"browsers leave the port of {origin!r} out: write {origin.rpartition(':')[0]}")
-    return found
+    return [origin if origin == "*" or _LOOPBACK.fullmatch(origin) else _origin(origin) for origin in found]
+
+
+def _origin(text: str) -> str:
+    parts = _ORIGIN.fullmatch(text)
+    if not parts:
+        raise ValueError(
+            f"{text!r} is no origin: write SCHEME://HOST or SCHEME://HOST:PORT, without a path, a slash at the end "
+            "or a pattern (http://localhost:* is any port of this machine); * for all sites, none for no one"
+        )
+    host, port = host_and_port(parts[2])
+    if port == f":{_PORTS[parts[1]]}":
+        raise ValueError(f"browsers leave the port of {text!r} out: write {text.rpartition(':')[0]}")
+    return f"{parts[1]}://{host}{port}"
 
 
 def peers(text: str) -> list[str]:

@@ -75,11 +75,22 @@ def test_what_is_no_way_of_mail_is_not_repeated(url):
     assert "hunter2" not in found
 
 
-@pytest.mark.parametrize("sender", ["nobody", "Andamio", "Andamio <>", "a@b@c"])
+@pytest.mark.parametrize("sender", ["nobody", "Andamio", "Andamio <>", "a@b@c", "a@", "A, B <a@b.org>", "a@b_c.org"])
 def test_sender_is_an_address(sender):
     (found,) = faults(MAIL_SENDER=sender)
 
     assert found.startswith("MAIL_SENDER is")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("Andamio 2.0 <no-reply@example.org>", "Andamio 2.0 <no-reply@example.org>"),
+        ('"Andamio, Inc." <a@münchen.example>', '"Andamio, Inc." <a@xn--mnchen-3ya.example>'),
+    ],
+)
+def test_sender_is_taken_as_mail_servers_read_it(written, kept):
+    assert load(accounts(), {"SECRET_KEY": STRONG, "MAIL_SENDER": written})["MAIL_SENDER"] == kept
 
 
 def test_links_in_mails_lead_to_known_hosts_only():

@@ -45,14 +45,18 @@ def test_origins_are_of_all_apis_or_of_one():
         [],
         {
             "SECRET_KEY": STRONG,
-            "CORS_ORIGINS": "https://one.example, HTTP://Two.example:8080",
+            "CORS_ORIGINS": "https://one.example, HTTP://Two.example:8080, https://bücher.example",
             "CORS_ORIGINS_EVENTS": "*",
             "CORS_ORIGINS_API": "none",
             "CORS_ORIGINS_RPC": "",
         },
     )
 
-    assert config["CORS_ORIGINS"] == ["https://one.example", "http://two.example:8080"]
+    assert config["CORS_ORIGINS"] == [
+        "https://one.example",
+        "http://two.example:8080",
+        "https://xn--bcher-kva.example",
+    ]
     assert config["CORS_ORIGINS_EVENTS"] == ["*"]
     assert config["CORS_ORIGINS_API"] == []
     assert "CORS_ORIGINS_RPC" not in config
@@ -100,7 +104,8 @@ def test_origin_is_taken(origin):
         ("site.example", "write SCHEME://HOST"),
         ("ftp://site.example", "write SCHEME://HOST"),
         ("https://", "write SCHEME://HOST"),
-        ("https://bücher.example", "write SCHEME://HOST"),
+        ("https://my_site.example", "has an underscore"),
+        ("https://site.example:0", "write HOST or HOST:PORT"),
         ("https://site.example:*", "write SCHEME://HOST"),
         ("null", "write SCHEME://HOST"),
         ("https://site.example:443", "write https://site.example"),
