@@ -34,6 +34,9 @@ PREPARE = "flask prepare"
 #: What runs what was held back, once no earlier code is left.
 CONTRACT = "flask prepare --contract"
 
+#: What joins two revisions that follow the same one, as after two branches of the code were merged.
+MERGE = "alembic merge heads"
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -75,12 +78,19 @@ class Distance:
     @property
     def is_behind(self) -> bool:
         """Return whether the database needs revisions that this code has."""
-        return bool(self.waiting) and not self.unknown
+        return bool(self.waiting) and not self.unknown and not self.is_forked
+
+    @property
+    def is_forked(self) -> bool:
+        """Return whether the history has several heads: alembic upgrades to none of them."""
+        return len(self.heads) > 1
 
     def __str__(self) -> str:
         """Return the distance in a sentence."""
         if self.unknown:
             return f"The database is at revision {', '.join(self.unknown)}, which alembic/versions does not have."
+        if self.is_forked:
+            return describe_heads(self.heads)
         if not self.waiting and self.held:
             return f"Held back until no earlier code runs any more: {', '.join(self.held)}."
         if not self.waiting:
@@ -94,9 +104,16 @@ class Distance:
         if self.unknown:
             back = " ".join(self.heads) or "base"
             return f"Deploy the code that brought it there, or take it back with that code: alembic downgrade {back}"
+        if self.is_forked:
+            return f"{MERGE}; then {UPGRADE}"
         if self.waiting:
             return PREPARE if self.held else UPGRADE
         return CONTRACT if self.held else ""
+
+
+def describe_heads(heads: Iterable[str]) -> str:
+    """Return in a sentence that the history has several heads."""
+    return f"The history has several heads, {' and '.join(sorted(heads))}: more than one revision follows the same one."
 
 
 def measure() -> Distance:

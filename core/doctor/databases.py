@@ -185,9 +185,9 @@ def clock(deployment: Deployment) -> Iterator[Finding]:
 
 @check("core.revision", Level.ERROR, needs=Needs.DATABASE)
 def revision(deployment: Deployment) -> Iterator[Finding]:
-    """The database is at the newest revision."""
+    """The database is at the newest revision, and there is one newest."""
     distance = revisions.measure()
-    if not distance.is_none:
+    if distance.is_forked or not distance.is_none:
         yield Finding(str(distance), distance.cure, "alembic_version")
 
 
@@ -195,7 +195,7 @@ def revision(deployment: Deployment) -> Iterator[Finding]:
 def tables_differ(deployment: Deployment) -> Iterator[Finding]:
     """The tables are as the models say."""
     distance = revisions.measure()
-    if distance.held or not distance.is_none:
+    if distance.held or distance.is_forked or not distance.is_none:
         # core.revision tells, or they differ on purpose.
         return
     names = [module.name for module in deployment.app.extensions["modules"]]

@@ -20,6 +20,7 @@ import config as deployment
 
 from .environment import find_url
 from .environment import make_engine
+from .heads import refuse_several_heads
 
 #: The folder with ``alembic.ini`` and ``alembic/``.
 ROOT = deployment.ROOT
@@ -61,6 +62,7 @@ def upgrade(
             held = [] if contract else held_back(connection)
         if len(waiting) == len(held):
             return held
+        refuse_several_heads(_history(ROOT, (ROOT / "alembic" / "versions").stat().st_mtime_ns))
         revision = waiting[-len(held) - 1] if held else revision
     command.upgrade(config, revision)
     return held

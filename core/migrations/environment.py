@@ -26,6 +26,7 @@ from .. import guards
 from .. import modules
 from ..migrations import locks
 from ..signals import migrated
+from . import heads
 from .autogenerate import Autogenerate
 from .generated import make_portable
 from .rebuilds import batch_alter_table
@@ -51,11 +52,14 @@ def run() -> None:
         # Alembic knows that SQLite's driver begins no transaction for DDL; services.tune makes it begin one.
         "transactional_ddl": True if url.get_backend_name() == "sqlite" else None,
     }
-    if context.is_offline_mode():
-        _run_offline(url, options)
-    else:
-        _guard(config, url)
-        _run_online(make_engine(url), options)
+    if heads.is_ready(url, context.script):
+        return
+    with heads.explained(context.script):
+        if context.is_offline_mode():
+            _run_offline(url, options)
+        else:
+            _guard(config, url)
+            _run_online(make_engine(url), options)
 
 
 def _guard(config: Config, url: URL) -> None:

@@ -563,6 +563,75 @@ def test_upgrade_gives_up_on_a_reader_that_stays(blocked, engine_name, hasty):
         assert migrations.pending(connection) == ["two"]
 
 
+# --- several heads ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def forked(project):
+    """A history as it is after two branches of the code were merged."""
+    project.revision("one", "pass")
+    for revision in ("left", "right"):
+        create = f"op.create_table('{revision}', sa.Column('id', sa.Integer(), primary_key=True))"
+        project.revision(revision, create, f"op.drop_table('{revision}')", down="one")
+    return project
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("upgrade", "head"),
+        ("upgrade", "head", "--sql"),
+        ("stamp", "head"),
+        ("check",),
+        ("revision", "-m", "more"),
+        ("revision", "--autogenerate", "-m", "more"),
+    ],
+)
+def test_several_heads_name_the_cure(forked, new_database, arguments):
+    url = new_database("sqlite")
+    status, output = forked.run(url, *arguments)
+    assert status != 0
+    assert "The history has several heads, left and right: more than one revision follows the same one." in output
+    assert "Join them: alembic merge heads; then run this command again." in output
+    assert len(forked.written()) == 3
+
+
+def test_cure_of_several_heads_works(forked, new_database, engine_name):
+    url = new_database(engine_name)
+    with pytest.raises(CommandError, match="Join them: alembic merge heads; then run"):
+        migrations.upgrade(url, installed_apps=[])
+    # It needs no database.
+    status, output = forked.run(unreachable("postgresql"), "merge", "heads")
+    assert status == 0, output
+    for arguments in (("upgrade", "head"), ("revision", "-m", "by hand"), ("upgrade", "head")):
+        status, output = forked.run(url, *arguments)
+        assert status == 0, output
+    assert tables(url) == {"left", "right"}
+    migrations.downgrade(url, "base", installed_apps=[])
+    assert tables(url) == set()
+
+
+def test_branch_is_continued_by_its_name(forked, new_database):
+    status, output = forked.run(new_database("sqlite"), "revision", "-m", "more", "--head", "left")
+    assert status == 0, output
+    status, output = forked.run(new_database("sqlite"), "upgrade", "heads")
+    assert status == 0, output
+
+
+def test_revision_by_hand_needs_no_database(project):
+    project.revision("one", "pass")
+    status, output = project.run(unreachable("mariadb"), "revision", "-m", "more")
+    assert status == 0, output
+    assert len(project.written()) == 2
+
+
+def test_autogenerate_behind_names_the_cure(project, new_database):
+    project.revision("one", "pass")
+    status, output = project.run(new_database("sqlite"), "revision", "--autogenerate", "-m", "more")
+    assert status != 0
+    assert "Target database is not up to date. Run first: alembic upgrade head" in output
+
+
 # --- what others call ---------------------------------------------------------------------------
 
 

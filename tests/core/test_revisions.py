@@ -120,6 +120,26 @@ def test_revision_that_contracts_is_held_back_as_prepare_does(attic: Flask, tmp_
             assert migrations.held_back(connection) == ["two"]
 
 
+def test_several_heads_name_the_cure(attic: Flask, tmp_path: Path, make_app: Callable[..., Flask]) -> None:
+    url = attic.config["SQLALCHEMY_DATABASE_URI"]
+    versions = tmp_path / "alembic" / "versions"
+    migrations.upgrade(url)
+    for name in ("two", "three"):
+        (versions / f"{name}.py").write_text(f'revision = "{name}"\ndown_revision = "one"\n\ndef upgrade(): pass\n')
+    with attic.app_context():
+        distance = revisions.measure()
+        assert (distance.is_forked, distance.is_none, distance.is_behind) == (True, False, False)
+        assert distance.cure == "alembic merge heads; then alembic upgrade head"
+        assert "several heads, three and two" in str(distance)
+    result = attic.test_cli_runner().invoke(args=["prepare"])
+    assert result.exit_code != 0
+    assert "Join them: alembic merge heads" in result.output
+    execute(attic, "ALTER TABLE attic_box DROP COLUMN label")
+    answer = make_app(url, ["attic"], APP_ENV="development").test_client().get("/attic")
+    assert answer.status_code == 503
+    assert "<pre>alembic merge heads\nalembic upgrade head</pre>" in answer.text
+
+
 def test_cure_of_what_is_behind_runs_nothing_that_is_held_back() -> None:
     behind = revisions.Distance(("three",), ("one",), waiting=("two",), held=("three",))
     assert behind.cure == "flask prepare"

@@ -1,0 +1,70 @@
+"""A history with several heads: alembic goes to none of them, and our messages name the command that joins them."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import context
+from alembic.script import ScriptDirectory
+from alembic.script.revision import MultipleHeads
+from alembic.util import CommandError
+from sqlalchemy import URL
+
+from .. import revisions
+
+UP_TO_DATE = "Target database is not up to date."
+
+
+def refuse_several_heads(history: ScriptDirectory) -> None:
+    """Do nothing if the history has one head, or none.
+
+    :raises alembic.util.CommandError: naming the heads and the cure
+    """
+    heads = history.get_heads()
+    if len(heads) > 1:
+        raise CommandError(
+            f"{revisions.describe_heads(heads)} Join them: {revisions.MERGE}; then run this command again."
+        )
+
+
+@contextmanager
+def explained(history: ScriptDirectory) -> Iterator[None]:
+    """Let what alembic refuses name its cure.
+
+    :raises alembic.util.CommandError: what alembic has raised, or that with the cure
+    """
+    try:
+        yield
+    except CommandError as error:
+        if isinstance(error.__cause__, MultipleHeads):
+            refuse_several_heads(history)
+        if str(error) == UP_TO_DATE:
+            raise CommandError(f"{UP_TO_DATE} Run first: {revisions.UPGRADE}") from error
+        raise
+
+
+def is_ready(url: URL, history: ScriptDirectory) -> bool:
+    """Return whether a command needs no database: one that writes an empty revision, or joins heads.
+
+    :raises alembic.util.CommandError: if a revision would follow one of several heads
+    """
+    asked = _options(url)
+    plan = asked.get("revision_context")
+    if plan is None:
+        return "template_args" in asked
+    if plan.command_args["head"] in (None, "head") and not plan.command_args["splice"]:
+        refuse_several_heads(history)
+    return not plan.command_args["autogenerate"]
+
+
+def _options(url: URL) -> dict[str, Any]:
+    """Return what alembic is asked for; only a context has it, and the real one needs a connection."""
+    log = logging.getLogger("alembic.runtime.migration")
+    log.disabled = True
+    try:
+        context.configure(url=url)
+    finally:
+        log.disabled = False
+    found: dict[str, Any] = context.get_context().opts
+    return found
