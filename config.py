@@ -306,6 +306,7 @@ def load(environ: Mapping[str, str] | None = None, parts: Sequence[Part] = ()) -
     if environ is None:
         environ = variables(faults)
     values = _parse(KEYS, environ, faults)
+    faults += _environment_faults(environ)
     url = _database(values, faults)
     if values["APP_ENV"] == "production":
         faults += _production_faults(values, environ, url)
@@ -326,18 +327,37 @@ def variables(faults: list[str] | None = None) -> dict[str, str]:
 
     :param faults: takes what is wrong with ``.env``
     """
-    read = {} if os.environ.get("APP_ENV") == "testing" else _dotenv([] if faults is None else faults)
-    return {**read, **os.environ}
+    return {**dotenv(faults), **os.environ}
 
 
-def _dotenv(faults: list[str]) -> dict[str, str]:
+def dotenv(faults: list[str] | None = None) -> dict[str, str]:
+    """Return the variables that ``.env`` sets, none in testing.
+
+    :param faults: takes what is wrong with the file
+    """
     path = ROOT / ".env"
-    if not path.is_file():
+    if os.environ.get("APP_ENV") == "testing" or not path.is_file():
         return {}
     with path.open(encoding="utf-8") as file:
         broken = [binding.original.line for binding in parse_stream(file) if binding.error]
-    faults += [f".env, line {line} cannot be read: write NAME=value, values with spaces in quotes" for line in broken]
+    told = [f".env, line {line} cannot be read: write NAME=value, values with spaces in quotes" for line in broken]
+    if faults is not None:
+        faults += told
     return {key: value for key, value in dotenv_values(path).items() if value is not None}
+
+
+#: What other platforms call the environment; who sets one of them to production means APP_ENV.
+ENVIRONMENT_NAMES = ("FLASK_ENV", "FLASK_CONFIG", "APP_ENVIRONMENT", "APPENV", "FLASK_APP_ENV")
+
+
+def _environment_faults(environ: Mapping[str, str]) -> Iterable[str]:
+    """Refuse to start in development where production was meant: errors would show code, cookies travel in clear."""
+    for name in ENVIRONMENT_NAMES:
+        if not environ.get("APP_ENV") and environ.get(name, "").lower() in ("production", "prod"):
+            yield (
+                f"{name} is {environ[name]!r}, and not read: without APP_ENV this is development; "
+                "set APP_ENV=production, and remove it"
+            )
 
 
 def _parse(keys: Iterable[Key], environ: Mapping[str, str], faults: list[str]) -> dict[str, Any]:

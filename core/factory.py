@@ -139,6 +139,8 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     cli.init_app(app)
     signals.app_ready.send(app)
     policies.warn(app)
+    if config is None:
+        keys.warn(app, loaded)
     return app
 
 

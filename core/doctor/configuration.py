@@ -7,7 +7,10 @@ from datetime import datetime
 
 from config import ConfigError
 
+from .. import keys
+from .. import modules
 from .. import rotation
+from .. import strangers
 from ..http import policies
 from ..rotation import rotating
 from .findings import Deployment
@@ -51,6 +54,13 @@ def environment(deployment: Deployment) -> Iterator[Finding]:
             "Set APP_ENV=production.",
             "APP_ENV",
         )
+
+
+@check("core.variable-unknown", Level.WARNING)
+def variable_unknown(deployment: Deployment) -> Iterator[Finding]:
+    """No variable is set that looks like one of this platform's, and is none."""
+    for stranger in strangers.find(keys.known(modules.installed(deployment.app))):
+        yield Finding(stranger.message, stranger.cure, stranger.name)
 
 
 @check("core.debug", Level.ERROR, production=True)

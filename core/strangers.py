@@ -1,0 +1,116 @@
+"""Variables that are not read here, though they look like it: another platform's names, and misspelt ones.
+
+What is in ``.env`` was written for this application, so more names are looked at there than in the environment of
+the process, which has many that concern others. None counts whose counterpart is set.
+"""
+
+import difflib
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import config
+from config import Key
+
+#: The key that is meant → what it is called elsewhere.
+ELSEWHERE = {
+    "APP_ENV": ("FLASK_ENV", "FLASK_CONFIG", "APP_ENVIRONMENT", "APP_SETTINGS"),
+    "SECRET_KEY": ("FLASK_SECRET_KEY", "APP_SECRET_KEY", "APP_SECRET", "APP_KEY", "SECRETKEY"),
+    "DATABASE_URL": (
+        *("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL", "FLASK_SQLALCHEMY_DATABASE_URI", "DATABASE_URI"),
+        *("DB_URL", "DB_URI", "DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "DATABASE_HOST"),
+        *("POSTGRES_URL", "POSTGRESQL_URL", "MYSQL_URL", "MARIADB_URL"),
+    ),
+    "POSTGRES_DB": ("POSTGRES_DATABASE", "POSTGRES_NAME"),
+    "TRUSTED_HOSTS": ("ALLOWED_HOSTS", "FLASK_SERVER_NAME", "FLASK_TRUSTED_HOSTS"),
+    "SCRIPT_NAME": ("APPLICATION_ROOT", "FLASK_APPLICATION_ROOT"),
+    "HTTPS": ("SESSION_COOKIE_SECURE", "PREFERRED_URL_SCHEME"),
+    "MAX_BODY_BYTES": ("MAX_CONTENT_LENGTH", "FLASK_MAX_CONTENT_LENGTH"),
+    "MAIL_URL": ("MAIL_SERVER", "MAIL_USERNAME", "MAIL_PASSWORD", "MAIL_USE_TLS", "MAIL_USE_SSL", "SMTP_HOST"),
+    "MAIL_SENDER": ("MAIL_DEFAULT_SENDER",),
+    "REDIS_URL": ("RATELIMIT_STORAGE_URI", "RATELIMIT_STORAGE_URL", "CACHE_REDIS_URL"),
+    "RATE_LIMITS": ("RATELIMIT_ENABLED",),
+    "CORS_ORIGINS": ("CORS_ALLOWED_ORIGINS", "CORS_ORIGIN_WHITELIST", "ALLOWED_ORIGINS"),
+    "SESSION_MAX_HOURS": ("PERMANENT_SESSION_LIFETIME",),
+    "SESSION_STORE": ("SESSION_TYPE",),
+    "WEB_CONCURRENCY": ("GUNICORN_WORKERS",),
+}
+
+#: Names that many programs use: they count in ``.env`` only.
+COMMON = {
+    "APP_ENV": ("ENV", "ENVIRONMENT", "DEBUG", "FLASK_DEBUG"),
+    "SECRET_KEY": ("SECRET",),
+    "TRUSTED_HOSTS": ("SERVER_NAME", "HOSTS"),
+    "PORT": ("FLASK_RUN_PORT",),
+    "HOST": ("FLASK_RUN_HOST",),
+    "LOG_LEVEL": ("LOGLEVEL", "LOGGING_LEVEL"),
+    "REDIS_URL": ("REDIS_HOST",),
+    "WEB_CONCURRENCY": ("WORKERS",),
+    "WEB_THREADS": ("THREADS",),
+}
+
+#: Shorter names are near to too many others.
+SHORTEST = 6
+
+#: How near a name has to be (`difflib`): `DATABSE_URL` is 0.96 near, `DATABASE_URL_TEST` 0.83.
+NEAR, NEAR_IN_DOTENV = 0.85, 0.8
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A variable that is set and is not ours.
+
+    :param meant: the key that was probably meant
+    :param place: where it is set
+    """
+
+    name: str
+    meant: str
+    place: str
+
+    @property
+    def message(self) -> str:
+        """A sentence that names it."""
+        return f"{self.name} is set in {self.place}, and is none of this platform's variables."
+
+    @property
+    def cure(self) -> str:
+        """A sentence that says what to write."""
+        return f"Set {self.meant}, and remove {self.name}."
+
+
+def find(known: Sequence[Key]) -> Iterator[Stranger]:
+    """Yield the variables of this process that were probably meant for it, and are not read.
+
+    :param known: the keys that are
+    """
+    written, variables = config.dotenv(), config.variables()
+    for name in sorted(name for name, text in variables.items() if text):
+        meant = _meant(name, known, in_dotenv=name in written)
+        if meant and not _is_set(meant, variables):
+            yield Stranger(name, meant, ".env" if name in written else "the environment")
+
+
+def _is_set(key: str, variables: Mapping[str, str]) -> bool:
+    # A database is named by either.
+    names = (key, f"{key}_FILE", *(["POSTGRES_HOST"] if key == "DATABASE_URL" else []))
+    return any(variables.get(name) for name in names)
+
+
+def _meant(name: str, known: Sequence[Key], *, in_dotenv: bool) -> str | None:
+    if any(_is_read(name, key) for key in known):
+        return None
+    for aliases in (ELSEWHERE, COMMON) if in_dotenv else (ELSEWHERE,):
+        for meant, names in aliases.items():
+            if name in names and any(key.name == meant for key in known):
+                return meant
+    keys = [key.name for key in known if not key.is_family]
+    near = difflib.get_close_matches(name.upper(), keys, 1, NEAR_IN_DOTENV if in_dotenv else NEAR)
+    return near[0] if near and len(name) >= SHORTEST else None
+
+
+def _is_read(name: str, key: Key) -> bool:
+    if key.is_family:
+        return name.startswith(key.name.partition("<")[0])
+    return name == key.name or (key.is_secret and name == f"{key.name}_FILE")
