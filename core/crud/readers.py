@@ -32,11 +32,12 @@ def policy_of(model: type[Any], verb: str = "get") -> Policy | None:
 
     :param verb: ``get`` for a row, ``list`` for several
     """
-    verbs = _verbs_of(model)
+    verbs = verbs_of(model)
     return None if verbs is None else verbs.access.get(verb)
 
 
-def _verbs_of(model: type[Any]) -> "Crud | None":
+def verbs_of(model: type[Any]) -> "Crud | None":
+    """Return the verbs by which the rows of a model are read; ``None`` if it has none."""
     in_use = served()
     for one in model.__mro__:
         if one in in_use:

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
 
@@ -12,9 +11,6 @@ from marshmallow import validate
 from wtforms import Field
 from wtforms import fields
 from wtforms import validators
-from wtforms.fields import Choice  # type: ignore[attr-defined]  # new in 3.3
-from wtforms_sqlalchemy.fields import QueryCheckboxField
-from wtforms_sqlalchemy.fields import QuerySelectField
 
 from .. import schemas
 from ..fields.strict import from_text
@@ -191,48 +187,6 @@ class UTCField(fields.DateTimeLocalField):
         super().process_formdata(valuelist)
         if self.data is not None:
             self.data = self.data.replace(tzinfo=UTC)
-
-
-class RowSelect(QuerySelectField):  # type: ignore[misc]
-    """One row of a table, by its ``str()``."""
-
-    data: Any
-
-    def reload(self) -> None:
-        """Read the rows again: a rollback has expired them all, and the chosen one may be gone."""
-        self._object_list = None
-        if self.data not in [row for _, row in self._get_object_list()]:
-            self.data = None
-
-    def iter_choices(self) -> Iterator[Choice]:
-        """Return the choices; the original's tuples are deprecated by WTForms 3.3."""
-        return map(_choice, super().iter_choices())
-
-
-class RowCheckboxes(QueryCheckboxField):  # type: ignore[misc]
-    """Any number of rows of a table, each a box to check."""
-
-    data: Any
-
-    def reload(self) -> None:
-        """Read the rows again: a rollback has expired them all, and some may be gone."""
-        self._object_list = None
-        known = {row for _, row in self._get_object_list()}
-        self.data = [row for row in self.data or () if row in known]
-
-    def pre_validate(self, form: Any) -> None:
-        """Refuse what is no row; the original asks whether all were found before it has looked (its issue 13)."""
-        self._get_data()
-        super().pre_validate(form)
-
-    def iter_choices(self) -> Iterator[Choice]:
-        """Return the choices; the original's tuples are deprecated by WTForms 3.3."""
-        return map(_choice, super().iter_choices())
-
-
-def _choice(parts: tuple[Any, ...]) -> Choice:
-    value, label, selected, render_kw = parts
-    return Choice(value=value, label=str(label), selected=selected, render_kw=render_kw)
 
 
 def _flags(rule: marshmallow.fields.Field[Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ WTForms-SQLAlchemy has no field for, or the wrong one, is put right by :class:`C
 import re
 import uuid
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,8 +32,7 @@ from wtforms_sqlalchemy.orm import model_fields
 from services import db
 
 from .. import schemas
-from ..crud.readers import may_list
-from ..crud.readers import narrow
+from ..crud.choices import Choices as RowChoices
 from ..fields.columns import field_class
 from ..fields.columns import is_hidden
 from ..fields.columns import plain_type
@@ -55,11 +55,17 @@ from .inputs import ExactField
 from .inputs import FitsColumn
 from .inputs import JSONField
 from .inputs import Required
-from .inputs import RowCheckboxes
-from .inputs import RowSelect
 from .inputs import RuledField
 from .inputs import RuledJSONField
 from .inputs import UTCField
+from .merging import Origin
+from .merging import clear_errors
+from .merging import remember_links
+from .rows import RowCheckboxes
+from .rows import RowSelect
+from .rows import Searching
+from .walking import field_at
+from .walking import leaves
 
 #: Fields whose values a person writes as the API does: in a text, or in JSON.
 RULED = (Duration, Patterned, UniqueIdText, ZonedClock)
@@ -75,32 +81,78 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
     #: Foreign keys, each with the relationship that is chosen in its place.
     pointers: ClassVar[Mapping[str, str]] = {}
 
+    def process(self, formdata: Any = None, obj: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Fill the fields; of the links of a stored row only those that are shown are read."""
+        state = sa.inspect(obj, raiseerr=False)
+        stored = obj if getattr(state, "has_identity", False) else None
+        links = {}
+        for name, field in self._fields.items():
+            if isinstance(field, RowCheckboxes):
+                field.item, field.relation = stored, getattr(type(obj), name, None)
+                links[name] = field
+        super().process(formdata, _Without(obj, links) if stored is not None and links else obj, *args, **kwargs)
+
+    def remember(self, origin: Origin) -> None:
+        """Take over what the form that was sent had been made from."""
+        remember_links(self, origin)
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Return whether what was entered may be written; a field that holds what is stored need not pass."""
+        super().validate(*args, **kwargs)
+        return clear_errors(self)
+
     def values(self, item: Any = None) -> dict[str, Any]:
         """Return what was entered: attribute to value, for the verbs.
 
-        :param item: the row that is edited; what was left as it was shown stays as it is stored
+        What was left as it was shown stays as it is stored; links that stay as they are, are left out.
+
+        :param item: the row that is edited
         """
         own = {field.short_name: field for field in self if field.type != "CSRFTokenField"}
-        return {name: _value(field, getattr(item, name, None)) for name, field in own.items()}
+        found = {name: _value(field, item, name) for name, field in own.items()}
+        return {name: value for name, value in found.items() if value is not _UNCHANGED}
 
     def reload(self) -> None:
         """Read the rows to choose from again, after a rollback."""
-        for field in self:
+        for field in leaves(self):
             if isinstance(field, RowSelect | RowCheckboxes):
                 field.reload()
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether the form was sent to find rows to choose from: nothing is to be saved."""
+        return any(isinstance(field, Searching) and field.is_asking for field in leaves(self))
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether the form has a control with a search."""
+        return any(isinstance(field, Searching) and field.is_searchable for field in leaves(self))
 
     def add_errors(self, errors: Mapping[str, Sequence[str]]) -> None:
         """Put what a verb refused beside the fields; what has none goes to the top.
 
-        :param errors: as :exc:`core.exceptions.Invalid` has them
+        :param errors: as :exc:`core.exceptions.Invalid` has them; ``lines.0.quantity`` is in a form within the form
         """
         self.reload()
         for name, messages in errors.items():
-            field = self._fields.get(name) or self._fields.get(self.pointers.get(name, name))
-            if field is None:
+            field = field_at(self, name) or self._fields.get(self.pointers.get(name, name))
+            if field is None or isinstance(field, fields.FormField):
                 self.form_errors.extend(messages)
             else:
                 field.errors = [*field.errors, *messages]
+
+
+class _Without:
+    """A row as it is, but for some of its attributes: to read those would read all their rows."""
+
+    def __init__(self, item: Any, names: Iterable[str]) -> None:
+        self._item = item
+        self._names = frozenset(names)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._names:
+            raise AttributeError(name)
+        return getattr(self._item, name)
 
 
 def model_form(
@@ -250,7 +302,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
         optional = all(column.nullable for column in prop.local_columns)
         arguments["validators"].append(validators.Optional() if optional else Required())
         return RowSelect(
-            query_factory=_rows_of(prop.mapper.class_),
+            offered=RowChoices(prop.mapper.class_),
             allow_blank=True,
             blank_value="",
             blank_text="—" if optional else "Choose…",
@@ -259,7 +311,7 @@ class Converter(ModelConverter):  # type: ignore[misc]
 
     @converts("MANYTOMANY")
     def conv_ManyToMany(self, prop: Any, arguments: Any) -> Any:
-        return RowCheckboxes(query_factory=_rows_of(prop.mapper.class_), **arguments)
+        return RowCheckboxes(offered=RowChoices(prop.mapper.class_), **arguments)
 
     @converts("ONETOMANY")
     def conv_OneToMany(self, prop: Any, arguments: Any) -> Any:
@@ -345,13 +397,6 @@ def _select(arguments: Any, choices: list[SelectChoice], answers: Mapping[str, A
     )
 
 
-def _rows_of(model: type[Any]) -> Callable[[], list[Any]]:
-    def rows() -> list[Any]:
-        return sorted(db.session.scalars(narrow(sa.select(model), model)), key=str) if may_list(model) else []
-
-    return rows
-
-
 def _none_if_empty(value: Any) -> Any:
     return value or None
 
@@ -368,7 +413,30 @@ def _uuid(value: Any) -> Any:
         return value
 
 
-def _value(field: Field, before: Any) -> Any:
+#: Stands for a value that is not to be written.
+_UNCHANGED: Any = object()
+
+
+def _value(field: Field, item: Any, name: str) -> Any:
+    if isinstance(field, RowCheckboxes):
+        rows = field.rows_for(item)
+        return _UNCHANGED if rows is None else rows
+    if isinstance(field, fields.FormField):
+        return _of_form(field)
+    if isinstance(field, fields.FieldList):
+        return [_value(entry, None, "") for entry in field.entries]
+    return _as_stored(field, getattr(item, name, None))
+
+
+def _of_form(field: Any) -> dict[str, Any]:
+    """Return the values of a form within a form, its token apart."""
+    if isinstance(field.form, ModelForm):
+        return field.form.values(field.object_data)
+    inner = {one.short_name: one for one in field.form if one.type != "CSRFTokenField"}
+    return {name: _value(one, None, "") for name, one in inner.items()}
+
+
+def _as_stored(field: Field, before: Any) -> Any:
     if isinstance(before, datetime | time):
         # The control shows seconds; what was not touched keeps its fractions.
         return before if before.replace(microsecond=0) == field.data else field.data

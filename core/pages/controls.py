@@ -6,24 +6,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from marshmallow import ValidationError
 from sqlalchemy.orm import RelationshipProperty
 
 from services import db
 
+from ..crud.choices import MOST
+from ..crud.choices import Choices
 from ..crud.readers import may_list
 from ..crud.readers import narrow
 from ..crud.verbs import Crud
-from ..fields.columns import is_number
 from ..fields.columns import plain_type
+from ..fields.strict import from_text
 from ..words import choice_label
 from ..words import enum_choices
 from .display import label
+from .typed import input_of
+from .typed import note_of
+from .typed import read_typed
+from .typed import shown_typed
+from .typed import unit_of
+from .typed import wrong_of
 
 #: What an operator adds to the label of its control.
 _ENDINGS = {
     "ne": " is not", "gt": " above", "gte": " from", "lt": " below", "lte": " to",
     "startswith": " starts with", "isnull": " is empty",
 }  # fmt: skip
+
+#: The ending of the parameter in which the rows of a filter are looked for.
+SEARCH = "__search"
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,9 @@ class Control:
     :param kind: ``select``, or the type of an ``input``
     :param options: of a select: (value, text)
     :param errors: what is wrong with the value
+    :param step: of an ``input`` of numbers or times
+    :param note: how to write a value
+    :param search: what is looked for among the rows of a select; ``None`` where it shows all of them
     """
 
     name: str
@@ -42,6 +57,9 @@ class Control:
     value: str
     options: Sequence[tuple[str, str]] = ()
     errors: Sequence[str] = ()
+    step: str = ""
+    note: str = ""
+    search: str | None = None
 
 
 def controls(verbs: Crud, given: Mapping[str, str], errors: Mapping[str, list[str]]) -> list[Control]:
@@ -50,16 +68,67 @@ def controls(verbs: Crud, given: Mapping[str, str], errors: Mapping[str, list[st
     :param given: the query string
     :param errors: parameter to what is wrong with it
     """
-    found = []
-    for name, operators in verbs.filters.items():
-        # A set of values is for programs.
-        for operator in (operator for operator in operators if operator != "in"):
-            parameter = name if operator == "eq" else f"{name}__{operator}"
-            kind, options = _kind(verbs, name, operator)
-            text = _label(verbs, name) + _ENDINGS.get(operator, "")
-            value = given.get(parameter, "")
-            found.append(Control(parameter, text, kind, value, options, errors.get(parameter, ())))
+    return [
+        _control(verbs, name, operator, given, errors.get(parameter, ()))
+        for parameter, (name, operator) in _parameters(verbs).items()
+    ]
+
+
+def read_controls(verbs: Crud, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the query string that a program would send for what the controls of a list have sent."""
+    known = _parameters(verbs)
+    searches = {parameter + SEARCH for parameter, asked in known.items() if _chooses(verbs, *asked)}
+    found = {}
+    for parameter, text in given.items():
+        if parameter in searches:
+            # What is looked for in a control is not asked of the list.
+            continue
+        name, operator = known.get(parameter, ("", ""))
+        typed = name and operator not in ("isnull", "startswith")
+        found[parameter] = read_typed(verbs.listing.paths[name].column, text) if typed and text else text
     return found
+
+
+def told(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return what is wrong with a question in the words of its controls, which write times in another way."""
+    known = _parameters(verbs)
+    found = {}
+    for parameter, messages in errors.items():
+        name, operator = known.get(parameter, ("", ""))
+        typed = name and operator not in ("isnull", "startswith")
+        said = wrong_of(verbs.listing.paths[name].column) if typed else ""
+        found[parameter] = [said] if said else messages
+    return found
+
+
+def _parameters(verbs: Crud) -> dict[str, tuple[str, str]]:
+    """Return the parameters that have a control, each with its name and operator; a set of values is for programs."""
+    return {
+        name if operator == "eq" else f"{name}__{operator}": (name, operator)
+        for name, operators in verbs.filters.items()
+        for operator in operators
+        if operator != "in"
+    }
+
+
+def _control(verbs: Crud, name: str, operator: str, given: Mapping[str, str], errors: Sequence[str]) -> Control:
+    parameter = name if operator == "eq" else f"{name}__{operator}"
+    column = verbs.listing.paths[name].column
+    value, text = given.get(parameter, ""), _label(verbs, name) + _ENDINGS.get(operator, "")
+    if _chooses(verbs, name, operator):
+        search = given.get(parameter + SEARCH, "").strip()
+        options, more = _rows(verbs, name, value, search)
+        return Control(parameter, text, "select", value, options, errors, search=search if more else None)
+    if (fixed := _options(column, operator)) is not None:
+        return Control(parameter, text, "select", value, fixed, errors)
+    if operator == "startswith":
+        return Control(parameter, text, "text", value, (), errors)
+    kind, step = input_of(column)
+    text += unit_of(column)
+    if errors:
+        # A browser shows nothing of what is no value of the control's kind.
+        return Control(parameter, text, "text", value, (), errors, note=note_of(column))
+    return Control(parameter, text, kind, shown_typed(column, value), (), errors, step, note_of(column))
 
 
 def _label(verbs: Crud, name: str) -> str:
@@ -68,18 +137,17 @@ def _label(verbs: Crud, name: str) -> str:
     return label(verbs.model, pointing.key if pointing is not None else relation)
 
 
-def _kind(verbs: Crud, name: str, operator: str) -> tuple[str, Sequence[tuple[str, str]]]:
-    type_ = plain_type(verbs.listing.paths[name].column)
+def _options(column: Any, operator: str) -> Sequence[tuple[str, str]] | None:
+    type_ = plain_type(column)
     if operator == "isnull" or isinstance(type_, sa.Boolean):
-        return "select", [("true", "Yes"), ("false", "No")]
+        return [("true", "Yes"), ("false", "No")]
     if isinstance(type_, sa.Enum):
-        return "select", [(name, choice_label(member)) for name, member in enum_choices(type_).items()]
-    relation = _relation(verbs, name)
-    if relation is not None and operator == "eq":
-        return "select", _rows(relation)
-    if is_number(verbs.listing.paths[name].column):
-        return "number", ()
-    return ("date", ()) if isinstance(type_, sa.Date) else ("text", ())
+        return [(name, choice_label(member)) for name, member in enum_choices(type_).items()]
+    return None
+
+
+def _chooses(verbs: Crud, name: str, operator: str) -> bool:
+    return operator == "eq" and _relation(verbs, name) is not None
 
 
 def _relation(verbs: Crud, name: str) -> RelationshipProperty[Any] | None:
@@ -87,12 +155,46 @@ def _relation(verbs: Crud, name: str) -> RelationshipProperty[Any] | None:
     path = verbs.listing.paths[name]
     if path.relation is not None:
         relation: RelationshipProperty[Any] = path.relation.property
-        return relation if path.column.primary_key else None
+        is_key = path.column.primary_key and len(relation.mapper.primary_key) == 1
+        return relation if is_key else None
     found = sa.inspect(verbs.model).relationships
     return next((relation for relation in found if relation.local_columns == {path.column}), None)
 
 
-def _rows(relation: RelationshipProperty[Any]) -> list[tuple[str, str]]:
+def _rows(verbs: Crud, name: str, value: str, search: str) -> tuple[list[tuple[str, str]], bool]:
+    """Return the rows to choose from, or of many the chosen one and what was found; and whether they are many."""
+    relation: Any = _relation(verbs, name)
+    choices = Choices(relation.mapper.class_)
+    first = choices.find()
+    rows = first.rows if not first.more else choices.find(search).rows if search else ()
+    options = [(_written(verbs, name, relation, row), str(row)) for row in rows]
+    if value and value not in dict(options):
+        chosen = _chosen(verbs, name, relation, value)
+        options = [(value, value if chosen is None else str(chosen)), *options[: MOST - 1]]
+    return options, first.more
+
+
+def _written(verbs: Crud, name: str, relation: RelationshipProperty[Any], row: Any) -> str:
+    """Return the value by which a row is asked for."""
+    value = getattr(row, _pointed(verbs, name, relation))
+    return str(verbs.listing.fields[name]._serialize(value, None, None))
+
+
+def _pointed(verbs: Crud, name: str, relation: RelationshipProperty[Any]) -> str:
+    """Return the attribute of the rows to choose from that a filter compares."""
+    pairs = relation.local_remote_pairs or ()
+    own = verbs.listing.paths[name].relation is None
+    column = pairs[0][1] if own else relation.mapper.primary_key[0]
+    return str(relation.mapper.get_property_by_column(column).key)
+
+
+def _chosen(verbs: Crud, name: str, relation: RelationshipProperty[Any], value: str) -> Any:
     model = relation.mapper.class_
-    rows = db.session.scalars(narrow(sa.select(model), model)) if may_list(model) else ()
-    return sorted(((str(sa.inspect(row).identity[0]), str(row)) for row in rows), key=lambda choice: choice[1])
+    try:
+        key = from_text(verbs.listing.fields[name], value)
+    except ValidationError:
+        return None
+    if not may_list(model):
+        return None
+    wanted = narrow(sa.select(model), model).where(getattr(model, _pointed(verbs, name, relation)) == key).limit(1)
+    return db.session.scalars(wanted).first()

@@ -3,6 +3,7 @@
 import enum
 import json
 from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import date
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +19,8 @@ from ..crud.readers import may_read
 from ..fields import columns
 from ..words import choice_label
 from .model_pages import page_of
+from .several import SHOWN
+from .several import Several
 
 _NOTHING = Markup('<span class="text-body-secondary">—</span>')
 
@@ -37,8 +40,10 @@ def show(value: Any) -> str | Markup:
             return write(value)
     if value is None:
         return _NOTHING
+    if isinstance(value, Several):
+        return _several(value.items, value.others, value.url)
     if isinstance(value, list) and all(hasattr(one, "__mapper__") for one in value):
-        return Markup(", ").join(map(show, value)) if value else _NOTHING
+        return _several(value[:SHOWN], len(value) - SHOWN, None)
     if isinstance(value, dict | list | tuple):
         # An array may have items of any type.
         return Markup("<code>{}</code>").format(json.dumps(value, ensure_ascii=False, default=str))
@@ -46,6 +51,15 @@ def show(value: Any) -> str | Markup:
         return _NOTHING
     url = page_of(value)
     return Markup('<a href="{}">{}</a>').format(url, value) if url else str(value)
+
+
+def _several(rows: Sequence[Any], others: int, url: str | None) -> Markup:
+    found = Markup(", ").join(map(show, rows)) if rows else _NOTHING
+    if others < 1:
+        return found
+    if url is None:
+        return found + f" and {others:,} more"
+    return found + Markup(' and <a href="{}">{:,} more</a>').format(url, others)
 
 
 def _yes(value: bool) -> str:

@@ -6,7 +6,10 @@ by its own ``<module>/<noun>_list.html`` (``_detail``, ``_form``, ``_delete``, `
 """
 
 import functools
+import re
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
@@ -41,22 +44,37 @@ from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import NotFound
 from ..exceptions import Stale
-from ..forms.inputs import RowCheckboxes
+from ..forms import merging
+from ..forms.merging import Merge
 from ..forms.model_forms import ModelForm
 from ..forms.model_forms import field_names
+from ..forms.rows import FIND
+from ..forms.rows import SEARCH
+from ..forms.rows import SEARCHED
+from ..forms.rows import RowCheckboxes
+from ..forms.rows import RowSelect
+from ..forms.rows import Searching
+from ..forms.walking import sent_names
 from ..http.links import query_url
 from ..http.links import single_args
 from ..http.policies import access
 from . import model_pages
 from .controls import controls
+from .controls import read_controls
+from .controls import told
+from .display import show
 from .model_pages import ModelPages
 from .pagination import paginate
 from .related import related
+from .several import Shown
 
 Answer = str | Response | tuple[str, int]
 
 #: Names in a form that are not the model's.
-_OWN_NAMES = {"csrf_token", "version"}
+_OWN_NAMES = {"csrf_token", "version", merging.ORIGIN, merging.ASKED}
+
+#: How often a form is merged again with a row that others save at the same moment.
+_ATTEMPTS = 3
 
 #: Of the names that a form does not have, so many are told.
 MOST_NAMES = 20
@@ -107,7 +125,8 @@ class Pages:
                 f"{type(self).__name__} shows {', '.join(unknown)}: {self.verbs.model.__name__} has no such attribute"
             )
         relations = sa.inspect(self.verbs.model).relationships
-        shown = [name for name in self.columns if name in relations]
+        # What leads to several rows is read apart, the first of them only.
+        shown = [name for name in self.columns if name in relations and not relations[name].uselist]
         self.loads: list[ExecutableOption] = [selectinload(getattr(self.verbs.model, name)) for name in shown]
 
     def announce(self, state: BlueprintSetupState) -> None:
@@ -122,11 +141,11 @@ class Pages:
         """Show one page of the list; with 400 and its form if the question is wrong."""
         args = request.args.to_dict()
         try:
-            query = self.verbs.listing.parse(single_args(), by_page=True)
+            query = self.verbs.listing.parse(read_controls(self.verbs, single_args()), by_page=True)
         except BadQuery as error:
-            filled = controls(self.verbs, args, error.errors)
-            told = dict(list(error.errors.items())[:MOST_NAMES])
-            return self.render("list", 400, page=None, controls=filled, errors=told)
+            errors = told(self.verbs, error.errors)
+            first = dict(list(errors.items())[:MOST_NAMES])
+            return self.render("list", 400, page=None, controls=controls(self.verbs, args, errors), errors=first)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
         try:
             page = self.verbs.list(query, self.loads)
@@ -135,43 +154,36 @@ class Pages:
             filled = controls(self.verbs, args, {})
             return self.render("list", 404, page=None, controls=filled, errors={"page": [last]})
         pagination = paginate(query, page, total, (self.noun, self.title.lower()))
-        return self.render("list", page=page, pagination=pagination, controls=controls(self.verbs, args, {}), errors={})
+        shown = Shown(self.verbs.model, page.items, self.columns)
+        filled = controls(self.verbs, args, {})
+        return self.render("list", page=page, shown=shown, pagination=pagination, controls=filled, errors={})
 
     def detail(self, key: str) -> Answer:
         """Show one row."""
         item = self.verbs.get(key)
-        return self.render("detail", item=item, names=self.details or self._written(), related=related(item))
+        names = self.details or self._written()
+        shown = Shown(self.verbs.model, [item], names)
+        return self.render("detail", item=item, names=names, shown=shown, related=related(item))
 
     def create(self) -> Answer:
         """Show the empty form, or add a row from it."""
         form = self._make_form()
-        if request.method == "POST" and form.validate():
+        if request.method == "POST" and not form.is_searching and form.validate():
             try:
                 item = self.verbs.create(form.values())
                 return self._done(item, f"Created {self.noun} “{item}”.")
             except Invalid as error:
                 form.add_errors(error.errors)
-        return self.render("form", 422 if form.errors else 200, form=form, item=None)
+        return self.render("form", 422 if form.errors else 200, form=form, item=None, origin=None)
 
     def edit(self, key: str) -> Answer:
         """Show the form of a row, or change the row from it."""
         item = self.verbs.get(key)
         self.verbs.require("update", item)
-        form = self._make_form(item)
         if request.method == "POST":
-            version = self._version()
-            if form.validate():
-                try:
-                    item = self.verbs.update(item, form.values(item), version)
-                    return self._done(item, f"Saved {self.noun} “{item}”.")
-                except Invalid as error:
-                    form.add_errors(error.errors)
-                    item = self.verbs.get(key)
-                except Stale:
-                    return self._conflict(key, form)
-            elif version != self.verbs.version(item):
-                return self._conflict(key, form)
-        return self.render("form", 422 if form.errors else 200, form=form, item=item)
+            return self._save(key, item)
+        form = self._make_form(item)
+        return self.render("form", form=form, item=item, origin=merging.write_origin(form, form))
 
     def delete(self, key: str) -> Answer:
         """Ask whether to delete a row, or delete it."""
@@ -226,6 +238,12 @@ class Pages:
         """Return what the list is sorted by when the heading of this column is chosen."""
         return next((word for word in self.verbs.sorts if word == name or word.startswith(f"{name}.")), None)
 
+    def told(self, field: Any) -> Any:
+        """Return what a field of a form holds, as the page of a conflict shows it."""
+        if isinstance(field, RowSelect) and field.data is not None and field.keeps and field.data is field.object_data:
+            return field.kept_text
+        return show(field.data)
+
     def _written(self) -> Sequence[str]:
         return [name for name in vars(self.form()) if name in sa.inspect(self.verbs.model).attrs] + [
             name for name in ("created_at", "updated_at") if hasattr(self.verbs.model, name)
@@ -237,14 +255,41 @@ class Pages:
         flash(message, "success")
         return redirect(target, 303)
 
-    def _conflict(self, key: str, form: ModelForm) -> Answer:
-        """Show the stored row beside what was entered; saving again overwrites it."""
-        item = self.verbs.get(key)
-        form.reload()
+    def _save(self, key: str, item: Any) -> Answer:
+        """Change a row from its form, merged with what others have saved since that was made."""
+        for left in reversed(range(_ATTEMPTS)):
+            form = self._make_form(item)
+            merge = self._merge(form, item)
+            if form.is_searching or not form.validate() or merge.open:
+                break
+            try:
+                item = self.verbs.update(item, form.values(item), self.verbs.version(item))
+                return self._done(item, f"Saved {self.noun} “{item}”.{_told(merge)}")
+            except Invalid as error:
+                form.add_errors(error.errors)
+                item = self.verbs.get(key)
+                break
+            except Stale:
+                if not left:
+                    raise
+                item = self.verbs.get(key)
+                self.verbs.require("update", item)
+        origin = merging.write_origin(form, self.form(formdata=None, obj=item))
+        if merge.open:
+            return self.render("conflict", 409, form=form, item=item, differing=merge.open, origin=origin)
+        status = 422 if form.errors and not form.is_searching else 200
+        return self.render("form", status, form=form, item=item, origin=origin)
+
+    def _merge(self, form: ModelForm, item: Any) -> Merge:
+        version, origin = self._version(), merging.read_origin(request.form.get(merging.ORIGIN, ""))
+        form.remember(origin)
         current = self.form(formdata=None, obj=item)
-        fields = [(field, current[field.short_name]) for field in form if field.short_name in current]
-        differing = [(mine, now) for mine, now in fields if mine.data != now.data and mine.type != "CSRFTokenField"]
-        return self.render("conflict", 409, form=form, item=item, differing=differing)
+        if self.verbs.version_key is None:
+            # Of a row without a version it is its values that tell.
+            stale = merging.differs(current, origin)
+        else:
+            stale = version != self.verbs.version(item)
+        return Merge(form, current, origin, request.form, stale=stale)
 
     def _make_form(self, item: Any = None) -> ModelForm:
         """Make the form of a row, filled with what was sent: a form's fields, never JSON."""
@@ -256,17 +301,22 @@ class Pages:
         return form
 
     def _refuse_unknown(self, form: ModelForm) -> None:
-        files = {field.name for field in form if isinstance(field, FileField)}
-        texts = {field.name for field in form} - files | _OWN_NAMES
+        known = [*sent_names(form)]
+        files = [pattern for pattern, field in known if isinstance(field, FileField)]
+        texts = [pattern for pattern, field in known if not isinstance(field, FileField)]
+        texts += [re.compile(re.escape(name)) for name in (*_OWN_NAMES, *_names_beside(form))]
+        for pattern, field in known:
+            if isinstance(field, Searching):
+                texts += [re.compile(pattern.pattern + ending) for ending in (SEARCH, FIND, SEARCHED)]
         # A browser sends the name of an empty file field among the files.
-        unknown = sorted(set(request.form) - texts | set(request.files) - files)
+        unknown = sorted(_others(request.form, texts) | _others(request.files, files))
         if unknown:
             more = f" and {len(unknown) - MOST_NAMES} more" if len(unknown) > MOST_NAMES else ""
             raise BadRequest(f"The form has no field {', '.join(unknown[:MOST_NAMES])}{more}.")
-        several = {field.name for field in form if isinstance(field, SelectMultipleField | RowCheckboxes)}
-        twice = sorted(name for name, texts in request.form.lists() if len(texts) > 1 and name not in several)
+        several = [pattern for pattern, field in known if isinstance(field, SelectMultipleField | RowCheckboxes)]
+        twice = _others([name for name, texts in request.form.lists() if len(texts) > 1], several)
         if twice:
-            raise BadRequest(f"The form has {', '.join(twice)} more than once.")
+            raise BadRequest(f"The form has {', '.join(sorted(twice))} more than once.")
 
     def _version(self) -> int | None:
         """Read which version of the row the form was made from."""
@@ -276,6 +326,21 @@ class Pages:
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise BadRequest("The form does not say which version of the row it was made from: load it again.")
         return int(text)
+
+
+def _names_beside(form: ModelForm) -> Iterator[str]:
+    """Yield the names by which an editor decides about the fields that another person has changed as well."""
+    return (field.name + merging.USE for field in form)
+
+
+def _others(names: Iterable[str], known: Iterable["re.Pattern[str]"]) -> set[str]:
+    return {name for name in names if not any(pattern.fullmatch(name) for pattern in known)}
+
+
+def _told(merge: Merge) -> str:
+    """Return a sentence about what others have changed, and the form has left."""
+    names = ", ".join(field.label.text for field in merge.theirs)
+    return f" Another person had changed {names} since you opened the form: that is kept." if names else ""
 
 
 def _declared(view: Callable[..., Answer], policy: Policy | None) -> Callable[..., Answer]:

@@ -131,7 +131,8 @@ def _edit_and_meet_another_editor(page: Page, stand: Any) -> None:
     row = page.get_by_role("row", name="Name")
     expect(row).to_contain_text("Her hammer")
     expect(row).to_contain_text("My hammer")
-    page.get_by_role("button", name="Save mine").click()
+    page.get_by_role("radio", name="Name As you entered it My hammer").check()
+    page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("My hammer")
 
 
@@ -231,10 +232,11 @@ def _form_with_errors(page: Page, base: str) -> None:
 
 def _conflict(page: Page, base: str) -> None:
     _first(page, base, "Edit")
-    for name in ("version", "name"):
-        page.evaluate(f"document.querySelector('[name={name}]').value = '999'")
+    # As if the form had been made from another row.
+    for name, value in (("version", "999"), ("name", "999"), ("form__origin", "")):
+        page.evaluate(f"document.querySelector('[name={name}]').value = '{value}'")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("button", name="Save mine").wait_for()
+    page.get_by_role("heading", name="Both of you changed").wait_for()
 
 
 def _without_token(page: Page, base: str) -> None:

@@ -1,0 +1,129 @@
+"""The rows to which the to-many relationships of some rows lead: the first of each, and how many there are.
+
+One statement for each relationship, however many rows are shown and however many are related.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy.orm import aliased
+from sqlalchemy.orm.interfaces import ONETOMANY
+
+from services import db
+
+from ..crud.readers import may_list
+from ..crud.readers import narrow
+from .model_pages import list_of
+
+#: How many related rows a cell, or a page of a row, shows.
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Several:
+    """Some related rows.
+
+    :param total: how many there are that the current identity may list
+    :param url: of the list of all of them; ``None`` if there is no such list
+    """
+
+    items: Sequence[Any]
+    total: int
+    url: str | None
+
+    @property
+    def others(self) -> int:
+        """How many are not shown."""
+        return self.total - len(self.items)
+
+
+class Shown:
+    """The values of some rows as a page shows them; of a to-many relationship, a :class:`Several`.
+
+    :param names: the attributes that are shown
+    """
+
+    def __init__(self, model: type[Any], rows: Sequence[Any], names: Iterable[str]) -> None:
+        relations = sa.inspect(model).relationships
+        several = [relations[name] for name in dict.fromkeys(names) if name in relations and relations[name].uselist]
+        self._several = {relation.key: _read(relation, rows) for relation in several}
+
+    def __call__(self, item: Any, name: str) -> Any:
+        """Return a value of a row."""
+        found = self._several.get(name)
+        return getattr(item, name) if found is None else found[sa.inspect(item).identity]
+
+
+def _read(relation: RelationshipProperty[Any], rows: Sequence[Any]) -> Mapping[Any, Several]:
+    keys = [sa.inspect(row).identity for row in rows]
+    found: dict[Any, tuple[list[Any], int]] = {key: ([], 0) for key in keys}
+    if keys and may_list(relation.mapper.class_):
+        width = len(keys[0])
+        for row in db.session.execute(_statement(relation, keys)).unique():
+            key = tuple(row[1 : 1 + width])
+            found[key] = ([*found[key][0], row[0]], row[-1])
+    return {key: Several(items, total, _list_url(relation, key)) for key, (items, total) in found.items()}
+
+
+def _statement(relation: RelationshipProperty[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+    target = relation.mapper.class_
+    parent: Any = aliased(relation.parent.class_)
+    columns = [_attribute(parent, relation.parent, column) for column in relation.parent.primary_key]
+    own = [_attribute(target, relation.mapper, column) for column in relation.mapper.primary_key]
+    place = sa.func.row_number().over(partition_by=columns, order_by=_order(relation, own))
+    total = sa.func.count().over(partition_by=columns)
+    wanted = [column.label(f"p{number}") for number, column in enumerate(columns)]
+    wanted += [column.label(f"k{number}") for number, column in enumerate(own)]
+    select = sa.select(*wanted, place.label("place"), total.label("total")).select_from(parent)
+    select = select.join(getattr(parent, relation.key)).where(_among(columns, keys))
+    # The window is over the rows that may be listed: the condition stands within.
+    numbered = narrow(select, target).subquery()
+    match = sa.and_(*(column == numbered.c[f"k{number}"] for number, column in enumerate(own)))
+    parts = [numbered.c[f"p{number}"] for number in range(len(columns))]
+    outer = sa.select(target, *parts, numbered.c.total).join(numbered, match).where(numbered.c.place <= SHOWN)
+    return outer.order_by(*parts, numbered.c.place)
+
+
+def _attribute(of: Any, mapper: Any, column: Any) -> Any:
+    return getattr(of, mapper.get_property_by_column(column).key)
+
+
+def _among(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return sa.or_(
+        *(sa.and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys),
+    )
+
+
+def _order(relation: RelationshipProperty[Any], own: Sequence[Any]) -> list[Any]:
+    """Return the order of the relationship; what it takes from the table between has another name here."""
+    tables = set(relation.mapper.tables)
+    declared = [one for one in relation.order_by or () if {*_tables(one)} <= tables]
+    return [*declared, *own]
+
+
+def _tables(order: Any) -> list[Any]:
+    return [column.table for column in sa.sql.visitors.iterate(order) if isinstance(column, sa.Column)]
+
+
+def _list_url(relation: RelationshipProperty[Any], key: tuple[Any, ...]) -> str | None:
+    """Return the list of the other model, filtered to what belongs to a row."""
+    if len(key) != 1:
+        return None
+    model = relation.mapper.class_
+    pairs = relation.local_remote_pairs or ()
+    if relation.direction is ONETOMANY and len(pairs) == 1 and pairs[0][0].primary_key:
+        filtered = relation.mapper.get_property_by_column(pairs[0][1]).key
+        url = list_of(model, filtered, key[0])
+        if url is not None:
+            return url
+    (column,) = relation.parent.primary_key
+    own = relation.parent.get_property_by_column(column).key
+    back = relation.back_populates or relation.backref
+    return list_of(model, f"{back}.{own}", key[0]) if isinstance(back, str) else None

@@ -1,0 +1,369 @@
+"""Relations to very many rows, and to rows that one may not read, on every page that shows or offers them."""
+
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask import request
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+
+from core.access import ANONYMOUS
+from core.access import tell
+from core.exceptions import BadQuery
+from services import db
+from tests import forms
+from tests.core import discs
+
+MANY = 50_000
+EDIT = "/discs/discs/1/edit"
+
+
+def open_app(make_app: Callable[..., Flask], url: URL) -> Flask:
+    app = make_app(url, [discs.__name__])
+    tell(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    return app
+
+
+class Visitor:
+    """A client that says who asks."""
+
+    def __init__(self, app: Flask, who: str) -> None:
+        self.client = app.test_client()
+        self.headers = {"X-Who": who}
+
+    def get(self, url: str, **more: Any) -> Any:
+        return self.client.get(url, headers=self.headers, **more)
+
+    def post(self, url: str, **more: Any) -> Any:
+        return self.client.post(url, headers=self.headers, **more)
+
+
+@pytest.fixture
+def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+    """Return an application of a few discs, on each engine."""
+    app = open_app(make_app, new_database(engine_name))
+    with app.app_context():
+        discs.Base.metadata.create_all(db.engine)
+        discs.plant(db.session, 120)
+    return app
+
+
+@pytest.fixture(scope="module")
+def large_urls(databases: Any) -> Iterator[dict[str, URL]]:
+    urls: dict[str, URL] = {}
+    yield urls
+    for url in urls.values():
+        databases.drop(url)
+
+
+@pytest.fixture
+def large(make_app: Callable[..., Flask], large_urls: dict[str, URL], databases: Any, engine_name: str) -> Flask:
+    """Return an application with fifty thousand rows of everything; its tests write nothing."""
+    if engine_name in large_urls:
+        return open_app(make_app, large_urls[engine_name])
+    app = open_app(make_app, large_urls.setdefault(engine_name, databases.make(engine_name)))
+    with app.app_context():
+        discs.Base.metadata.create_all(db.engine)
+        discs.plant(db.session, MANY)
+    return app
+
+
+@contextmanager
+def counted(app: Flask) -> Iterator[dict[str, int]]:
+    """Count the statements that are run, and the rows that the ORM loads."""
+    found = {"statements": 0, "rows": 0}
+
+    def run(*rest: Any) -> None:
+        found["statements"] += 1
+
+    def load(*rest: Any) -> None:
+        found["rows"] += 1
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", run)
+    models = [mapper.class_ for mapper in discs.Base.registry.mappers]
+    for model in models:
+        event.listen(model, "load", load)
+    yield found
+    event.remove(engine, "before_cursor_execute", run)
+    for model in models:
+        event.remove(model, "load", load)
+
+
+def options(page: str, name: str) -> list[str]:
+    (select,) = re.findall(rf'<select[^>]* name="{re.escape(name)}".*?</select>', page, re.DOTALL)
+    return re.findall(r'<option[^>]* value="([^"]*)"', select)
+
+
+def boxes(page: str, name: str) -> dict[str, bool]:
+    found = re.findall(rf'<input[^>]* name="{name}"[^>]*>', page)
+    return {re.findall(r' value="([^"]*)"', box)[0]: " checked" in box for box in found}
+
+
+def open_form(visitor: Visitor, url: str) -> forms.Fields:
+    answer = visitor.get(url)
+    assert answer.status_code == 200, answer.text
+    return forms.read(answer.text)
+
+
+def stored(app: Flask, key: int = 1) -> dict[str, Any]:
+    with app.app_context():
+        disc = db.session.get_one(discs.Disc, key)
+        values = {name: getattr(disc, name) for name in ("name", "genre_id", "box_id", "room", "place", "stock")}
+        return {
+            **values,
+            "tracks": sorted(track.id for track in disc.tracks),
+            "labels": sorted(one.id for one in disc.labels),
+        }
+
+
+# --- bytes, statements and rows -----------------------------------------------------------------
+
+PAGES = {
+    "list": "/discs/discs",
+    "list of the many-sided": "/discs/genres",
+    "filters": "/discs/discs?genre_id=7&tracks.id=7",
+    "search in a filter": "/discs/discs?genre_id__search=genre",
+    "wrong question": "/discs/discs?genre_id=x&stock=y",
+    "new": "/discs/discs/new",
+    "edit": EDIT,
+    "detail": "/discs/discs/1",
+    "related rows": "/discs/genres/1",
+    "delete": "/discs/discs/1/delete",
+    "delete what is in use": "/discs/genres/1/delete",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_reads_few_of_many_rows(large: Flask, name: str) -> None:
+    visitor = Visitor(large, "boss")
+    with counted(large) as found:
+        answer = visitor.get(PAGES[name])
+    assert answer.status_code in (200, 400)
+    assert len(answer.data) < 60_000
+    assert found["rows"] <= 450
+    assert found["statements"] <= 40
+    assert answer.text.count("<option") <= 120
+
+
+def _search(fields: forms.Fields) -> dict[str, Any]:
+    return {**fields, "tracks__search": "track", "tracks__find": "1", "genre__search": "genre", "genre__find": "1"}
+
+
+def _stale(fields: forms.Fields) -> dict[str, Any]:
+    return {**fields, "version": "0", "name": "Mine", "form__origin": ""}
+
+
+SENT: dict[str, tuple[Callable[[forms.Fields], dict[str, Any]], int]] = {
+    "errors": (lambda fields: {**fields, "name": "", "stock": "x"}, 422),
+    "search": (_search, 200),
+    "conflict": (_stale, 409),
+}
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_form_that_was_sent_reads_few_of_many_rows(large: Flask, name: str) -> None:
+    visitor = Visitor(large, "boss")
+    change, status = SENT[name]
+    fields = open_form(visitor, EDIT)
+    with counted(large) as found:
+        answer = visitor.post(EDIT, data=change(fields))
+    assert answer.status_code == status
+    assert len(answer.data) < 60_000
+    assert found["rows"] <= 450
+    assert len(options(answer.text, "genre")) <= 52
+    assert len(boxes(answer.text, "tracks")) <= 50
+
+
+# --- forms: one row -----------------------------------------------------------------------------
+
+
+def test_form_offers_a_search_where_there_are_many(shop: Flask) -> None:
+    visitor = Visitor(shop, "boss")
+    page = visitor.get(EDIT).text
+    assert options(page, "genre") == ["", "1"]
+    assert 'name="genre__search"' in page
+    assert 'name="box__search"' not in page
+
+
+def test_search_finds_rows_and_saves_nothing(shop: Flask) -> None:
+    visitor = Visitor(shop, "boss")
+    before = stored(shop)
+    fields = {**open_form(visitor, EDIT), "name": "Typed", "stock": "no number", "notes": "Kept\r\ntoo"}
+    answer = visitor.post(EDIT, data={**fields, "genre__search": "genre 0011", "genre__find": "1"})
+    assert answer.status_code == 200
+    assert options(answer.text, "genre") == ["", "1", *map(str, range(110, 120))]
+    again = forms.read(answer.text)
+    assert (again["name"], again["stock"], again["notes"]) == ("Typed", "no number", "Kept\r\ntoo")
+    assert again["genre__search"] == "genre 0011"
+    assert "field-errors" not in answer.text
+    assert stored(shop) == before
+    done = visitor.post(EDIT, data={**again, "stock": "5", "genre": "117"})
+    assert done.status_code == 303
+    assert {**before, "name": "Typed", "stock": 5, "genre_id": 117} == stored(shop)
+
+
+def test_search_works_on_a_new_row(shop: Flask) -> None:
+    visitor = Visitor(shop, "boss")
+    url = "/discs/discs/new"
+    fields = {**open_form(visitor, url), "name": "New", "box": "1"}
+    answer = visitor.post(url, data={**fields, "tracks__search": "00099", "tracks__find": "1"})
+    assert answer.status_code == 200
+    assert boxes(answer.text, "tracks") == {"99": False}
+    again = {**forms.read(answer.text), "tracks": ["99"], "tracks__search": "00100"}
+    # Enter in the box of the search sends the form by its first button.
+    answer = visitor.post(url, data=again)
+    assert boxes(answer.text, "tracks") == {"99": True, "100": False}
+    answer = visitor.post(url, data={**forms.read(answer.text), "tracks": ["99", "100"]})
+    assert answer.status_code == 303
+    assert stored(shop, int(answer.location.rpartition("/")[2]))["tracks"] == [99, 100]
+
+
+def test_row_that_is_not_shown_can_be_chosen_by_its_key(shop: Flask) -> None:
+    visitor = Visitor(shop, "boss")
+    assert visitor.post(EDIT, data={**open_form(visitor, EDIT), "genre": "120"}).status_code == 303
+    assert stored(shop)["genre_id"] == 120
+    for wrong in ("121", "x", "1 ", "01"):
+        assert visitor.post(EDIT, data={**open_form(visitor, EDIT), "genre": wrong}).status_code == 422
+
+
+def test_key_of_several_columns_can_be_chosen(shop: Flask) -> None:
+    with shop.app_context():
+        rooms = ["a:b", "ü/%", *(f"r{number}" for number in range(60))]
+        db.session.add_all([discs.Shelf(room=room, number=number) for room in rooms for number in (1, 2)])
+        db.session.commit()
+    visitor = Visitor(shop, "boss")
+    for room in ("a:b", "ü/%"):
+        search = {**open_form(visitor, EDIT), "shelf__search": room, "shelf__find": "1"}
+        answer = visitor.post(EDIT, data=search)
+        (key,) = (key for key in options(answer.text, "shelf") if unquote(key) == f"{room}:2")
+        assert visitor.post(EDIT, data={**forms.read(answer.text), "shelf": key}).status_code == 303
+        found = stored(shop)
+        assert (found["room"], found["place"]) == (room, 2)
+
+
+# --- forms: several rows ------------------------------------------------------------------------
+
+
+def test_links_that_are_not_shown_are_kept(shop: Flask) -> None:
+    visitor = Visitor(shop, "boss")
+    before = stored(shop)
+    page = visitor.get(EDIT).text
+    assert len(boxes(page, "tracks")) == 50
+    assert "And 70 more, which are kept." in page
+    assert visitor.post(EDIT, data={**forms.read(page), "name": "Other"}).status_code == 303
+    assert stored(shop) == {**before, "name": "Other"}
+
+
+def test_links_are_removed_and_added_by_search(shop: Flask) -> None:
+    with shop.app_context():
+        db.session.execute(sa.delete(discs.disc_track).where(discs.disc_track.c.track_id == 110))
+        db.session.commit()
+    visitor = Visitor(shop, "boss")
+    fields = open_form(visitor, EDIT)
+    # Unchecked on the first page, then looked for another.
+    fields["tracks"].remove("3")
+    answer = visitor.post(EDIT, data={**fields, "tracks__search": "0011", "tracks__find": "1"})
+    others = {str(key): True for key in (11, *range(111, 120))}
+    assert boxes(answer.text, "tracks") == {"3": False, "110": False, **others}
+    again = forms.read(answer.text)
+    again["tracks"] = ["110", *(key for key in again["tracks"] if key != "119")]
+    assert visitor.post(EDIT, data=again).status_code == 303
+    assert stored(shop)["tracks"] == [key for key in range(1, 121) if key not in (3, 119)]
+
+
+def test_unknown_link_is_refused(shop: Flask) -> None:
+    visitor = Visitor(shop, "boss")
+    fields = open_form(visitor, EDIT)
+    answer = visitor.post(EDIT, data={**fields, "tracks": [*fields["tracks"], "999"]})
+    assert answer.status_code == 422
+    assert 'id="tracks-error"' in answer.text
+
+
+# --- what one may not read ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def labelled(shop: Flask) -> Flask:
+    """Return the shop with a disc that has a label of the clerk and one of another."""
+    with shop.app_context():
+        mine, other = discs.Label(id=1, name="Mine", owner_key="clerk"), discs.Label(id=2, name="Hidden label")
+        db.session.add(discs.Label(id=3, name="Free", owner_key="clerk"))
+        db.session.get_one(discs.Disc, 1).labels = [mine, other]
+        db.session.commit()
+    return shop
+
+
+def test_form_keeps_rows_that_are_not_readable(labelled: Flask) -> None:
+    visitor = Visitor(labelled, "clerk")
+    page = visitor.get(EDIT).text
+    assert "Secret box" not in page
+    assert "Hidden label" not in page
+    assert "(kept as it is)" in page
+    before = stored(labelled)
+    answer = visitor.post(EDIT, data={**forms.read(page), "name": "By the clerk", "labels": ["3"]})
+    assert answer.status_code == 303
+    assert stored(labelled) == {**before, "name": "By the clerk", "labels": [2, 3]}
+
+
+def test_row_that_is_not_readable_is_no_choice(labelled: Flask) -> None:
+    visitor = Visitor(labelled, "clerk")
+    answers = []
+    for box, label in (("1", "2"), ("9", "9")):
+        answer = visitor.post(EDIT, data={**open_form(visitor, EDIT), "box": box, "labels": ["1", label]})
+        assert answer.status_code == 422
+        answers.append(re.findall(r'id="(\w+)-error"', answer.text))
+    # The answer does not tell that there is such a row.
+    assert answers[0] == answers[1] == ["box", "labels"]
+
+
+def test_kept_row_is_no_choice_for_a_new_row(labelled: Flask) -> None:
+    visitor = Visitor(labelled, "clerk")
+    fields = open_form(visitor, "/discs/discs/new")
+    answer = visitor.post("/discs/discs/new", data={**fields, "name": "New", "box": ":kept"})
+    assert answer.status_code == 422
+
+
+# --- lists, details and filters -----------------------------------------------------------------
+
+
+def test_cell_shows_the_first_of_many(shop: Flask) -> None:
+    page = Visitor(shop, "boss").get("/discs/discs?limit=1").text
+    assert page.count("Track 0") == 10
+    assert '<a href="/discs/tracks?discs.id=1">110 more</a>' in page
+
+
+def test_detail_shows_the_first_of_many(shop: Flask) -> None:
+    page = Visitor(shop, "boss").get("/discs/discs/1").text
+    assert page.count("Track 0") == 10
+    assert "110 more" in page
+
+
+def test_rows_that_are_not_readable_are_not_counted(labelled: Flask) -> None:
+    for path in ("/discs/discs?limit=1", "/discs/discs/1"):
+        page = Visitor(labelled, "clerk").get(path).text
+        assert "Mine" in page
+        assert "Hidden label" not in page
+        assert not re.search(r"\b1 more", page)
+
+
+def test_filter_of_many_rows_has_a_search(shop: Flask) -> None:
+    visitor = Visitor(shop, "boss")
+    assert options(visitor.get("/discs/discs").text, "genre_id") == [""]
+    page = visitor.get("/discs/discs?genre_id__search=genre+0011&genre_id=7").text
+    assert options(page, "genre_id") == ["", "7", *map(str, range(110, 120))]
+    assert ">Genre 00007</option>" in page
+    assert visitor.get("/discs/discs?name__search=x").status_code == 400
+
+
+def test_search_in_a_filter_is_of_pages_alone(shop: Flask) -> None:
+    with shop.test_request_context(), pytest.raises(BadQuery):
+        discs.DiscPages.verbs.listing.parse({"genre_id__search": "x"})

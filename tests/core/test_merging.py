@@ -1,0 +1,174 @@
+"""Two editors of one row: what fits together is merged, and only what both changed is asked."""
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+
+from services import db
+from tests import forms
+from tests.core import discs
+from tests.people import editor
+
+EDIT = "/discs/discs/1/edit"
+MEMO = "/discs/memos/1/edit"
+
+
+@pytest.fixture
+def sender() -> Callable[[], Any]:
+    """Let requests be sent by an editor, who may do everything."""
+    return editor
+
+
+@pytest.fixture
+def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+    """Return a client of a shop with a disc and a memo, on each engine."""
+    app = make_app(new_database(engine_name), [discs.__name__])
+    with app.app_context():
+        discs.Base.metadata.create_all(db.engine)
+        box, other = discs.Box(id=1, name="Box"), discs.Box(id=2, name="Other box")
+        tracks = [discs.Track(id=key, title=f"Track {key}") for key in (1, 2, 3)]
+        disc = discs.Disc(id=1, name="At first", stock=5, notes="one\r\ntwo", box=box, tracks=tracks[:2])
+        db.session.add_all([box, other, *tracks, disc, discs.Memo(id=1, title="At first", body="Body")])
+        db.session.commit()
+    return app.test_client()
+
+
+def shown(page: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def asked(page: str) -> list[str]:
+    """Return the fields about which a page asks."""
+    return list(dict.fromkeys(re.findall(r'name="(\w+)__use"', page)))
+
+
+def stored(client: FlaskClient, model: type[Any] = discs.Disc) -> Any:
+    with client.application.app_context():
+        item = db.session.get_one(model, 1)
+        if model is discs.Disc:
+            item.tracks  # noqa: B018  # read now, as the session ends
+        db.session.expunge_all()
+        return item
+
+
+def test_fields_that_were_not_touched_stay_as_saved(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, EDIT)
+    assert forms.submit(shop, EDIT, notes="Saved first").status_code == 303
+    answer = shop.post(EDIT, data={**hers, "stock": "7"})
+    assert answer.status_code == 303
+    disc = stored(shop)
+    assert (disc.notes, disc.stock, disc.version) == ("Saved first", 7, 3)
+    assert "Another person had changed Notes since you opened the form" in shown(shop.get(answer.location).text)
+
+
+def test_same_change_by_both_is_no_conflict(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, name="Same", price="2.5")
+    assert shop.post(EDIT, data={**hers, "name": "Same", "price": "2.50", "stock": "6"}).status_code == 303
+    assert (stored(shop).name, stored(shop).stock) == ("Same", 6)
+
+
+@pytest.mark.parametrize(("use", "expected"), [("now", "Theirs"), ("mine", "Mine")])
+def test_conflict_is_decided_for_each_field(shop: FlaskClient, use: str, expected: str) -> None:
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, name="Theirs", box="2", price="9")
+    answer = shop.post(EDIT, data={**hers, "name": "Mine", "notes": "Mine"})
+    assert answer.status_code == 409
+    assert asked(answer.text) == ["name"]
+    assert "Name Theirs Mine" in shown(answer.text)
+    assert stored(shop).name == "Theirs"
+    fields = forms.read(answer.text)
+    assert (fields["box"], fields["price"], fields["notes"]) == ("2", "9.00", "Mine")
+    assert shop.post(EDIT, data={**fields, "name__use": use}).status_code == 303
+    disc = stored(shop)
+    assert (disc.name, disc.box_id, disc.price, disc.notes) == (expected, 2, 9, "Mine")
+
+
+def test_conflict_without_an_answer_is_asked_again(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, name="Theirs", stock="1")
+    answer = shop.post(EDIT, data={**hers, "name": "Mine", "stock": "2"})
+    assert asked(answer.text) == ["name", "stock"]
+    answer = shop.post(EDIT, data={**forms.read(answer.text), "name__use": "mine", "stock__use": "maybe"})
+    assert answer.status_code == 409
+    assert "Choose one of the two." in answer.text
+    assert stored(shop).name == "Theirs"
+
+
+def test_conflict_page_that_is_stale_asks_about_what_is_new(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, name="Second")
+    answer = shop.post(EDIT, data={**hers, "name": "Mine"})
+    fields = {**forms.read(answer.text), "name__use": "mine"}
+    forms.submit(shop, EDIT, stock="8")
+    # Nothing that both have changed is new.
+    assert shop.post(EDIT, data=fields).status_code == 303
+    assert (stored(shop).name, stored(shop).stock) == ("Mine", 8)
+    fields = {**forms.open_form(shop, EDIT), "name": "Mine again"}
+    forms.submit(shop, EDIT, name="Third")
+    page = shop.post(EDIT, data=fields).text
+    forms.submit(shop, EDIT, name="Fourth")
+    answer = shop.post(EDIT, data={**forms.read(page), "name__use": "mine"})
+    assert answer.status_code == 409
+    assert "Name Fourth Mine again" in shown(answer.text)
+
+
+def test_links_of_both_are_kept(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, tracks=["2"])
+    assert shop.post(EDIT, data={**hers, "tracks": ["1", "2", "3"]}).status_code == 303
+    assert sorted(track.id for track in stored(shop).tracks) == [2, 3]
+
+
+def test_untouched_choice_that_is_gone_is_no_error(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, box="2")
+    with shop.application.app_context():
+        db.session.delete(db.session.get_one(discs.Box, 1))
+        db.session.commit()
+    assert shop.post(EDIT, data={**hers, "stock": "6"}).status_code == 303
+    assert (stored(shop).box_id, stored(shop).stock) == (2, 6)
+
+
+def test_form_without_its_origin_asks_about_all_differences(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, name="Theirs", notes="Theirs")
+    for origin in (None, "", "[1]", "{", "[" * 100_000, '{"name": 5}'):
+        sent = {**hers, "form__origin": origin} if origin is not None else dict(hers)
+        sent = {name: value for name, value in sent.items() if origin is not None or name != "form__origin"}
+        answer = shop.post(EDIT, data={**sent, "stock": "6"})
+        assert answer.status_code == 409
+        assert asked(answer.text) == ["name", "stock", "notes"]
+
+
+def test_row_without_a_version_is_merged(shop: FlaskClient) -> None:
+    hers = forms.open_form(shop, MEMO)
+    forms.submit(shop, MEMO, title="Theirs")
+    assert shop.post(MEMO, data={**hers, "body": "Mine"}).status_code == 303
+    memo = stored(shop, discs.Memo)
+    assert (memo.title, memo.body) == ("Theirs", "Mine")
+    answer = shop.post(MEMO, data={**hers, "title": "Mine", "body": "Body"})
+    assert answer.status_code == 409
+    assert "Title Theirs Mine" in shown(answer.text)
+
+
+def test_search_on_the_conflict_page_decides_nothing(shop: FlaskClient) -> None:
+    with shop.application.app_context():
+        db.session.add_all([discs.Genre(id=key, name=f"Genre {key:03}") for key in range(1, 61)])
+        db.session.commit()
+    hers = forms.open_form(shop, EDIT)
+    forms.submit(shop, EDIT, name="Theirs")
+    page = shop.post(EDIT, data={**hers, "name": "Mine"}).text
+    answer = shop.post(EDIT, data={**forms.read(page), "genre__search": "007", "genre__find": "1"})
+    assert answer.status_code == 409
+    assert ">Genre 007</option>" in answer.text
+    assert asked(answer.text) == ["name"]
+    sent = {**forms.read(answer.text), "genre": "7", "name__use": "mine"}
+    assert shop.post(EDIT, data=sent).status_code == 303
+    assert (stored(shop).name, stored(shop).genre_id) == ("Mine", 7)
