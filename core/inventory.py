@@ -40,15 +40,23 @@ _COLUMNS = {
 }
 
 
-def lacking(app: Flask) -> dict[str, list[str]]:
+def is_migrated(table: sa.Table) -> bool:
+    """Return whether revisions make a table: not if its ``info``, or its MetaData's, has ``"migrated": False``."""
+    return table.info.get("migrated", table.metadata.info.get("migrated", True)) is not False
+
+
+def lacking(app: Flask, *, also_unmigrated: bool = False) -> dict[str, list[str]]:
     """Return what the models need and the database does not have, by the names of the modules.
 
+    :param also_unmigrated: whether to look for what autogenerate leaves alone as well: views, tables of other systems
     :return: ``{"app.shop": ["shop_order", "shop_line.price"]}``
     :raises sqlalchemy.exc.DBAPIError: if the database does not answer
     """
     there = _columns()
     found: dict[str, list[str]] = {}
     for name, table in tables(modules.installed(app)):
+        if not (also_unmigrated or is_migrated(table)):
+            continue
         if table.name not in there:
             found.setdefault(name, []).append(table.name)
         else:
@@ -62,7 +70,7 @@ def demanding(app: Flask) -> dict[str, list[str]]:
     there = _columns()
     found: dict[str, list[str]] = {}
     for name, table in tables(modules.installed(app)):
-        for column, is_required in there.get(table.name, {}).items():
+        for column, is_required in there.get(table.name, {}).items() if is_migrated(table) else ():
             if is_required and column not in table.columns:
                 found.setdefault(name, []).append(f"{table.name}.{column}")
     return found

@@ -79,7 +79,8 @@ def load(folder: Path, replace: bool, named: str | None) -> None:
 @with_appcontext
 def sequences() -> None:
     """Set each sequence that is behind after the highest number that a row of its table has."""
-    tables = [table for _, table in inventory.tables(modules.installed(current_app))]
+    there = inventory.tables(modules.installed(current_app))
+    tables = [table for _, table in there if inventory.is_migrated(table)]
     with services.db.engine.begin() as connection:
         found = transfer.catch_up(connection, tables)
     for one in found:

@@ -222,7 +222,8 @@ def sequences_behind(deployment: Deployment) -> Iterator[Finding]:
     if not revisions.measure().is_none:
         # core.revision tells; a table may be missing.
         return
-    tables = [table for _, table in inventory.tables(modules.installed(deployment.app))]
+    there = inventory.tables(modules.installed(deployment.app))
+    tables = [table for _, table in there if inventory.is_migrated(table)]
     with db.engine.connect() as connection:
         for one in sequences.find_behind(connection, tables):
             yield Finding(

@@ -165,7 +165,7 @@ def _describe_missing(error: sqlalchemy.exc.DBAPIError) -> Problem:
     """Say that the site is being upgraded, if that is why a table or a column is missing; else it is a bug."""
     try:
         distance = revisions.measure()
-        is_cause = not distance.is_none and bool(inventory.lacking(current_app))
+        is_cause = not distance.is_none and bool(inventory.lacking(current_app, also_unmigrated=True))
     except sqlalchemy.exc.SQLAlchemyError as lost:
         return describe(lost)
     if not is_cause:

@@ -5,6 +5,7 @@ SQLAlchemy: it imports nothing of ours, and runs on every engine whichever it wa
 """
 
 import logging
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from functools import cached_property
@@ -37,6 +38,11 @@ logger = logging.getLogger("core.migrations")
 #: The tables of the core itself, which are there whatever is installed.
 CORE_TABLES = {idempotency_keys.name: "core"}
 
+NO_TABLE = (
+    "%s is a view or a foreign table in the database, and is left alone. Say so in the model: "
+    '__table_args__ = {"info": {"migrated": False}}'
+)
+
 
 class Autogenerate:
     """The tables of the installed modules, as alembic wants to hear about them.
@@ -56,7 +62,7 @@ class Autogenerate:
         return {
             "target_metadata": self.metadata,
             "include_name": self.include_name,
-            "include_object": include_object,
+            "include_object": self.include_object,
             "render_item": render_item,
             "compare_type": compare_type,
             "compare_server_default": True,
@@ -73,6 +79,22 @@ class Autogenerate:
         if not ours:
             self.left_alone.add(name)
         return ours
+
+    def include_object(self, item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+        """Return whether this table, column or index is to be compared."""
+        if kind != "table" or reflected:
+            return include_object(item, name, kind, reflected, compare_to)
+        if inventory.is_migrated(item) and compare_to is None and name in self.views:
+            logger.warning(NO_TABLE, name)
+            return False
+        return inventory.is_migrated(item)
+
+    @cached_property
+    def views(self) -> set[str]:
+        """The views of the database, and the tables that lie elsewhere."""
+        found = sa.inspect(context.get_bind())
+        views = {*found.get_view_names(), *_names(found.get_materialized_view_names)}
+        return views | {*_names(getattr(found, "get_foreign_table_names", list))}
 
     def finish(self, migration: MigrationContext, revision: Any, directives: list[ops.MigrationScript]) -> None:
         """Name what was left alone, and write no revision if there is nothing to do."""
@@ -109,7 +131,9 @@ class Autogenerate:
                 continue  # lies in another database
             for table in metadata.tables.values():
                 if table.name in self.owners:
-                    make_plain(table.to_metadata(merged))
+                    copied = table.to_metadata(merged)
+                    copied.info["migrated"] = inventory.is_migrated(table)
+                    make_plain(copied)
                 else:
                     self.left_alone.add(table.name)
         return merged
@@ -196,6 +220,13 @@ class CreateEnumOp(ops.MigrateOperation):
 def render_create_enum(autogen_context: AutogenContext, op: CreateEnumOp) -> str:
     arguments = ", ".join([*map(repr, op.enum.enums), f"name={op.enum.name!r}"])
     return f"sa.Enum({arguments}).create(op.get_bind(), checkfirst=not op.get_context().as_sql)"
+
+
+def _names(ask: Callable[[], list[str]]) -> list[str]:
+    try:
+        return ask()
+    except NotImplementedError:
+        return []
 
 
 def _every(steps: ops.OpContainer) -> Iterator[ops.MigrateOperation]:

@@ -108,7 +108,10 @@ def read(app: Flask, dialect: Dialect) -> Catalog:
                 table.to_metadata(merged)
     sort: Callable[..., list[tuple[sa.Table | None, set[sa.ForeignKeyConstraint]]]] = sort_tables_and_constraints
     *ordered, (_, ring) = sort(list(merged.tables.values()))
-    sources = [Source(table, known.owners[table.name], dialect) for table, _ in ordered if table is not None]
+    carried = [
+        table for table, _ in ordered if table is not None and known.metadata.tables[table.name].info["migrated"]
+    ]
+    sources = [Source(table, known.owners[table.name], dialect) for table in carried]
     late = [*ring, *(key for source in sources for key in _to_itself(source.table))]
     return Catalog(sources, late)
 

@@ -438,6 +438,70 @@ def test_table_is_its_makers_though_another_label_is_its_prefix(project, new_dat
         del sys.modules[name]
 
 
+VIEW = """
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Item(Base):
+    __tablename__ = "LABEL_item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String({length}))
+
+class Total(Base):
+    __tablename__ = "LABEL_total"
+    {arguments}
+    name: Mapped[str] = mapped_column(sa.String(50), primary_key=True, index=True)
+    pieces: Mapped[int]
+
+elsewhere = sa.MetaData(info={{"migrated": False}})
+legacy = sa.Table("LABEL_legacy", elsewhere, sa.Column("id", sa.Integer, primary_key=True))
+"""
+NOT_OURS = '__table_args__ = {"info": {"migrated": False}}'
+
+
+def test_view_is_left_alone(project, new_database, engine_name, caplog):
+    label = project.module("sums", VIEW.format(length=20, arguments=NOT_OURS))
+    url = new_database(engine_name)
+    text = project.autogenerate(url)
+    assert f"{label}_total" not in text
+    assert f"{label}_legacy" not in text
+    (path,) = project.written()
+    query = f"SELECT name, count(*) AS pieces FROM {label}_item GROUP BY name"
+    made = "materialized view" if engine_name == "postgresql" else "view"
+    text = text.replace("    # ### end", f"    op.execute('CREATE {made} {label}_total AS {query}')\n    # ### end", 1)
+    drop = f"op.execute('DROP {made} {label}_total')"
+    text = text.replace("def downgrade() -> None:", f"def downgrade() -> None:\n    {drop}")
+    path.write_text(text)
+    for act, revision in (("upgrade", "head"), ("downgrade", "base"), ("upgrade", "head")):
+        getattr(command, act)(project.config(url), revision)
+    command.check(project.config(url))
+    # A table of another system, with columns that are none of ours.
+    execute(url, f"CREATE TABLE {label}_legacy (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL)")
+    command.check(project.config(url))
+    if engine_name != "postgresql":  # which alters no column that a view reads
+        project.rewrite(label, VIEW.format(length=40, arguments=NOT_OURS))
+        text = project.autogenerate(url)
+        assert f"{label}_total" not in text
+        command.upgrade(project.config(url), "head")
+        execute(url, f"INSERT INTO {label}_item (name) VALUES ('a'), ('a')")
+        with connected(url) as connection:
+            assert connection.execute(sa.text(f"SELECT * FROM {label}_total")).all() == [("a", 2)]
+    assert "is a view" not in caplog.text
+
+
+def test_view_that_is_not_declared_is_named(project, new_database, engine_name, caplog):
+    label = project.module("sums", VIEW.format(length=20, arguments=""))
+    url = new_database(engine_name)
+    project.revision("one", f"op.execute('CREATE VIEW {label}_total AS SELECT 1 AS name, 2 AS pieces')")
+    command.upgrade(project.config(url), "head")
+    assert f"{label}_total" not in project.autogenerate(url)
+    assert f"{label}_total is a view or a foreign table in the database, and is left alone" in caplog.text
+    assert '__table_args__ = {"info": {"migrated": False}}' in caplog.text
+
+
 def test_bind_of_another_database_is_not_migrated(project, new_database):
     models = 'import sqlalchemy as sa\nmetadata = sa.MetaData(info={"bind_key": "else"})\n'
     project.module("bound", models + 't = sa.Table("LABEL_t", metadata, sa.Column("id", sa.Integer))\n')

@@ -199,6 +199,28 @@ def test_what_is_missing_is_told_by_module(attic: Flask) -> None:
         assert (inventory.lacking(attic), inventory.demanding(attic)) == ({"attic": ["attic_box.label"]}, {})
 
 
+def test_what_is_not_migrated_is_not_missing(
+    make_app: Callable[..., Flask],
+    write_module: Callable[..., str],
+    write_revision: Callable[[str], None],
+    new_database: Callable[[str], URL],
+) -> None:
+    not_ours = '__table_args__ = {"info": {"migrated": False}}'
+    write_revision("pass")
+    models = MODELS.replace('__tablename__ = "attic_box"', f'__tablename__ = "attic_box"\n        {not_ours}')
+    app = make_app(new_database("sqlite"), [write_module("attic", init=INIT, models=models), "app.health"])
+    # The view is made by a revision that waits.
+    assert app.test_client().get("/attic/api/entities").status_code == 503
+    migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
+    with app.app_context():
+        assert inventory.lacking(app) == {}
+        assert inventory.lacking(app, also_unmigrated=True) == {"attic": ["attic_box"]}
+    assert app.test_client().get("/health/ready").status_code == 200
+    execute(app, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, owner VARCHAR(9) NOT NULL)")
+    with app.app_context():
+        assert inventory.demanding(app) == {}
+
+
 def test_column_that_newer_code_must_fill_is_known(attic: Flask, engine_name: str) -> None:
     execute(attic, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, label VARCHAR(80), owner VARCHAR(9) NOT NULL)")
     with attic.app_context():

@@ -312,6 +312,49 @@ def test_part_of_a_dump_wants_what_it_refers_to(make_cargo: Callable[[str], tupl
     assert values(target) == values(url)
 
 
+VIEW = """
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+box = sa.Table("attic_box", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("owner_id", sa.ForeignKey("attic_owner.id")))
+total = sa.Table("attic_total", metadata, sa.Column("id", sa.Integer, primary_key=True), info={"migrated": False})
+owner = sa.Table("attic_owner", metadata, sa.Column("id", sa.Integer, primary_key=True), info={"migrated": False})
+"""
+
+
+def test_unmigrated_tables_are_not_carried(
+    new_database: NewDatabase,
+    make_app: Make,
+    write_module: Callable[..., str],
+    write_revision: Callable[[str], None],
+    engine_name: str,
+    tmp_path: Path,
+) -> None:
+    init = "from flask import Blueprint\nbp = Blueprint('attic', __name__)\n"
+    name = write_module("attic", init=init, models=VIEW)
+    made = (
+        "CREATE TABLE attic_owner (id INTEGER PRIMARY KEY)",
+        "INSERT INTO attic_owner VALUES (7)",
+        "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, owner_id INTEGER REFERENCES attic_owner (id))",
+        "CREATE VIEW attic_total AS SELECT id FROM attic_box",
+    )
+    write_revision("; ".join(f"op.execute({statement!r})" for statement in made))
+    urls = [new_database(engine_name), new_database(engine_name)]
+    for url in urls:
+        migrations.upgrade(url, installed_apps=[name])
+        execute(url, idempotency_keys.create)
+    execute(urls[0], lambda connection: connection.exec_driver_sql("INSERT INTO attic_box VALUES (1, 7)"))
+    apps = [make_app(url, [name]) for url in urls]
+    with apps[0].app_context():
+        assert set(transfer.dump(apps[0], tmp_path / "dump").tables) == {"attic_box", idempotency_keys.name}
+    with apps[1].app_context():
+        transfer.load(apps[1], tmp_path / "dump")
+    assert apps[1].test_cli_runner().invoke(args=["data", "sequences"]).exit_code == 0
+    read = "SELECT id, owner_id FROM attic_box"
+    assert execute(urls[1], lambda connection: connection.exec_driver_sql(read).all()) == [(1, 7)]
+
+
 @pytest.mark.parametrize(
     "damage", ["cut", "changed", "gone", "manifest", "revision", "short", "object", "sequence", "counts"]
 )
