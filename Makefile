@@ -59,7 +59,6 @@ bench:  ## measure Andamio beside others, about seven minutes (ARGS="--only star
 	@$(python) -m benchmarks.run $(ARGS)
 
 lock:  ## pin what the *.in files ask for, with hashes (ARGS=--upgrade for the newest)
-	$(platform)
 	@scripts/lock $(ARGS)
 
 clean:  ## remove .venv and what the tools left; the data in instance/ stay

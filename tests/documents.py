@@ -1,5 +1,6 @@
 """What a document asks its reader to do: files to write, commands to type, and what they print. No pytest here."""
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ class Block:
     language: str
     path: str
     text: str
+
+
+def shown(page: str) -> list[str]:
+    """Return the command lines that a page of HTML shows, as they are copied from it."""
+    codes = re.findall(r"<pre[^>]*><code>(curl .*?)</code></pre>", page, re.S)
+    return [html.unescape(code) for code in codes]
 
 
 def blocks(text: str) -> Iterator[Block]:

@@ -247,6 +247,16 @@ def test_readme_names_every_key() -> None:
     assert [key.name for key in KEYS if key.is_secret and f"`{key.name}" not in before] == []
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")) + DOCUMENTS[:1], ids=lambda path: path.name)
+def test_every_curl_line_is_followed(path: Path) -> None:
+    """A line that is shown anywhere but after a prompt, in a document that is followed, is run by no test."""
+    text = path.read_text()
+    followed = documents.blocks(text) if path in DOCUMENTS else []
+    lines = [line for block in followed if block.language == "console" for line in block.text.splitlines()]
+    shown = re.findall(r"^.*\bcurl -?.*https?://.*$|^[$#]? ?curl .*$", text, re.M)
+    assert [line for line in shown if line not in lines] == []
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_document_links_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text())

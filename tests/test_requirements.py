@@ -1,6 +1,9 @@
 """What is installed is what was looked at: every package has one version and the hashes of its files."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,28 @@ def test_nothing_is_installed_without_its_hash() -> None:
 
     assert len(installs) == 2
     assert all("--require-hashes" in one for one in installs)
+
+
+@pytest.mark.parametrize("line", ["idna", "idna==3.10", "idna>=3 ; python_version >= '3.11'", "idna[all]"])
+def test_package_added_by_hand_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "install", tmp_path / "scripts")
+    (tmp_path / ".venv").symlink_to(tmp_path / "python")
+    (tmp_path / "python" / "bin").mkdir(parents=True)
+    (tmp_path / "python" / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "requirements.txt").write_text(f"{(ROOT / 'requirements.txt').read_text()}{line}\n")
+    command = [tmp_path / "scripts" / "install", "requirements.txt"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 1
+    assert f"requirements.txt has no hash for {line.split()[0]}: write the name into requirements.in" in ran.stderr
+    assert "run `make lock`" in ran.stderr
+
+
+def test_readme_says_how_package_is_added() -> None:
+    text = (ROOT / "README.md").read_text()
+
+    assert re.search(r"^Add a package .*`requirements\.in`.*`make lock`", text, re.M)
 
 
 def test_no_other_index_is_asked() -> None:

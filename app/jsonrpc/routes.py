@@ -5,6 +5,7 @@ from itertools import groupby
 from flask import current_app
 from flask import render_template
 
+from core.access import PUBLIC
 from core.modules import installed as installed_modules
 
 from . import bp
@@ -20,7 +21,8 @@ def index() -> str:
     """Show every method, with what it takes and gives, and a form that calls it."""
     described = [describe(method) for method in installed().values()]
     groups = [(label, _about(label), [*found]) for label, found in groupby(described, _label)]
-    return render_template("jsonrpc/index.html", groups=groups, codes=codes(), most_calls=MOST_CALLS)
+    known = {"codes": codes(), "most_calls": MOST_CALLS, "public": PUBLIC}
+    return render_template("jsonrpc/index.html", groups=groups, **known)
 
 
 def _label(description: Description) -> str:
