@@ -56,7 +56,7 @@ COMMON: dict[str, Parameter] = {
         "name": "If-Match",
         "in": "header",
         "description": "The `ETag` of what you change, as you read it: 412 if somebody has changed it since.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'},
         "example": '"1"',
     },
     "If-None-Match": {

@@ -5,11 +5,14 @@ related rows are shown too, the version says nothing of them, and a digest of wh
 ``"3.9f86d081884c7d65"``. Lists, and rows without a version, have the digest alone.
 """
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 
 from flask import Response
 from flask import request
+from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import PreconditionFailed
 from werkzeug.exceptions import PreconditionRequired
 
@@ -35,6 +38,10 @@ def revalidate(response: Response) -> Response:
     somebody known. A blueprint whose answers do not may say more, by its own ``after_request``.
     """
     response.headers["Cache-Control"] = data_is_kept()
+    if "HTTP_IF_MATCH" in request.environ and request.method in ("GET", "HEAD"):
+        wanted = _read_tags("If-Match")
+        if wanted is not None and wanted is not ANY and response.get_etag()[0] not in wanted.strong:
+            raise changed()
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
         # The server writes its own, and there would be two.
@@ -43,29 +50,75 @@ def revalidate(response: Response) -> Response:
 
 
 def check_version(version: int) -> None:
-    """Hold a change to the version that the caller has seen, by ``If-Match``.
+    """Hold a change to the version that the caller has seen, by ``If-Match`` and ``If-None-Match``.
 
-    What follows the version in an ETag is not compared: the change is to the row alone.
+    What follows the version in an ETag is not compared: the change is to the row alone. The headers with dates are
+    ignored, as no answer has a date of its own (RFC 9110, section 13.1.4).
 
-    :raises PreconditionRequired: 428 if the header is missing
-    :raises PreconditionFailed: 412 if the item has changed since
+    :raises PreconditionFailed: 412 if the item has changed since, or if it must not be there
+    :raises PreconditionRequired: 428 if ``If-Match`` is missing
     """
+    _check(lambda tag: tag.partition(".")[0] == str(version))
     if "If-Match" not in request.headers:
         raise PreconditionRequired("Send the ETag of the item as If-Match, so that nobody's change is lost.")
-    seen = request.if_match
-    # werkzeug reads an empty tag as None.
-    if not seen.star_tag and all((tag or "").partition(".")[0] != str(version) for tag in seen):
-        raise changed()
 
 
-def check_etag(current: Callable[[], str]) -> None:
-    """Hold a change of an item without a version to what the caller has seen, if they say it.
+def check_etag(current: Callable[[], str | None], *, exists: bool = True) -> None:
+    """Hold a change of what has no version to what the caller has seen, if they say it.
 
-    :param current: gives the item's ETag; called if it is needed
-    :raises PreconditionFailed: 412 if the item has changed since
+    :param current: gives the ETag of what the request is sent to, ``None`` if the caller may not see it; called if it
+        is needed
+    :param exists: whether there is something that a GET would show
+    :raises PreconditionFailed: 412 if it has changed since, or if it must not be there
     """
-    if "If-Match" in request.headers and not request.if_match.contains(current()):
+    _check(lambda tag: exists and tag == current(), exists=exists)
+
+
+def _check(is_current: Callable[[str], bool], *, exists: bool = True) -> None:
+    """Evaluate the conditions of a change, in the order of RFC 9110, section 13.2.2."""
+    wanted = _read_tags("If-Match")
+    if wanted is not None and not (exists if wanted is ANY else any(map(is_current, wanted.strong))):
         raise changed()
+    refused = _read_tags("If-None-Match")
+    if refused is not None and (exists if refused is ANY else any(map(is_current, refused.all))):
+        raise PreconditionFailed("It is there in a state that If-None-Match excludes: nothing was changed.")
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The ETags of a condition.
+
+    :param strong: those that name the very same bytes; a weak one never fulfils ``If-Match``
+    """
+
+    strong: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.strong, *self.weak)
+
+
+#: Any state: ``*``.
+ANY = Tags(("*",))
+
+_TAG = re.compile(r'(W/)?"([^"]*)"')
+
+
+def _read_tags(name: str) -> Tags | None:
+    """Return the ETags of a header; ``None`` if it is not there.
+
+    :raises BadRequest: if it is no list of them
+    """
+    text = request.headers.get(name)
+    if text is None:
+        return None
+    if text.strip() == "*":
+        return ANY
+    found = _TAG.findall(text)
+    if _TAG.sub("", text).strip(" \t,"):
+        raise BadRequest(f'{name} is no list of ETags: write * or, in quotes, "1".')
+    return Tags(tuple(tag for weak, tag in found if not weak), tuple(tag for weak, tag in found if weak))
 
 
 def changed() -> PreconditionFailed:

@@ -32,6 +32,7 @@ from ..fields.strict import Flag
 from ..fields.strict import Whole
 from ..http.bodies import check_acceptable
 from ..http.bodies import read_object
+from ..http.conditional import check_etag
 from ..http.idempotency import idempotent
 from ..http.limits import charge
 from ..http.links import refuse_args
@@ -74,6 +75,8 @@ class BulkResource(Resource):  # type: ignore[misc]
         refuse_args()
         body = self.body.load(read_object())
         charge(len(body["operations"]))
+        # There is nothing here that a GET would show: each operation says which version it means.
+        check_etag(lambda: None, exists=False)
         batch = Batch(self, request.path.removesuffix(SUFFIX))
         return json_response({"results": batch.run(body["operations"], atomic=body["atomic"])})
 

@@ -182,6 +182,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         check_acceptable()
         refuse_args()
         data = self.load(self._schema)
+        check_etag(self._collection_etag)
         with names_as_sent(self._schema):
             item = self.verbs.create(data)
         response = self.respond(self._schema.dump(item), self.verbs.version(item), 201)
@@ -273,7 +274,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         return response
 
     def precondition(self, item: Any) -> int | None:
-        """Hold a change to what the caller has seen, by ``If-Match``.
+        """Hold a change to what the caller has seen, by ``If-Match`` and ``If-None-Match``.
 
         :return: the version that the change applies to; ``None`` if the model has none
         :raises PreconditionRequired: 428 if the header is missing and the model has a version
@@ -285,6 +286,11 @@ class ModelResource(Resource):  # type: ignore[misc]
         else:
             check_etag(lambda: self._locked_etag(item))
         return version
+
+    def _collection_etag(self) -> str | None:
+        if "list" not in self.allow or not self.verbs.may("list"):
+            return None
+        return self.list().get_etag()[0]
 
     def _locked_etag(self, item: Any) -> str:
         # Without a version nothing else keeps the row as it was compared.

@@ -195,7 +195,7 @@ def test_failed_operation_leaves_the_others(shop: Flask, buyer: FlaskClient) -> 
         ["#/operations/1/data/code"],
         ["#/operations/2/data/maker_id"],
         ["#/operations/3/data/name"],
-        ["#/operations/4/data"],
+        ["#/operations/4/data/rank"],
         ["#/operations/7"],
     ]
     assert found[7]["problem"]["type"] == "/problems/not-found"

@@ -7,8 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from services import db
+from tests.core.shelf import Box
 from tests.core.shelf import Label
 from tests.core.shelf import Maker
+from tests.core.shelf import Tag
 from tests.core.shelf import Thing
 
 PEN = {"name": "pen", "maker_id": 1}
@@ -113,6 +115,77 @@ def test_answers_may_be_kept_but_not_shared_or_used_unasked(kiosk: Flask, passer
     again = passer.get(THINGS + place, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.headers["Cache-Control"]) == (304, "private, no-cache")
     assert passer.get(THINGS + place + "x").headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("with_match", [False, True])
+def test_change_of_what_must_not_be_there_fails(
+    kiosk: Flask, passer: FlaskClient, url: str, method: str, with_match: bool
+) -> None:
+    tag = put_there(kiosk, passer, url)
+    for excluded in ("*", tag, f"W/{tag}", f'"other", {tag}'):
+        headers = {"If-None-Match": excluded, **({"If-Match": tag} if with_match else {})}
+        answer = passer.open(url, method=method, json=BODIES[url], headers=headers)
+        assert (answer.status_code, answer.json["type"]) == (412, "/problems/precondition-failed")
+    assert etag(passer, url) == tag
+
+
+@pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a"])
+def test_change_passes_what_is_not_excluded(kiosk: Flask, passer: FlaskClient, url: str) -> None:
+    tag = put_there(kiosk, passer, url)
+    headers = {
+        "If-Match": f'"0", {tag}',
+        "If-None-Match": '"0"',
+        "If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT",
+    }
+    assert passer.patch(url, json={}, headers=headers).status_code == 200
+    assert passer.patch(url, json={}, headers={"If-Match": f"W/{tag}"}).status_code == 412
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
+@pytest.mark.parametrize("text", ["1", "1, 2", '"', "W/1", '*, "1"', '"1" x'])
+def test_malformed_condition_of_a_change_is_refused(kiosk: Flask, passer: FlaskClient, name: str, text: str) -> None:
+    put_there(kiosk, passer, "/shelf/tags/a")
+    answer = passer.patch("/shelf/tags/a", json={"title": "x"}, headers={name: text})
+    assert answer.status_code == 400
+    assert f"{name} is no list of ETags" in answer.json["detail"]
+
+
+def test_collection_is_what_a_creation_is_held_to(passer: FlaskClient) -> None:
+    tag = etag(passer, THINGS)
+    assert passer.post(THINGS, json=PEN, headers={"If-None-Match": "*"}).status_code == 412
+    assert passer.post(THINGS, json=PEN, headers={"If-None-Match": tag}).status_code == 412
+    assert passer.post(THINGS, json=PEN, headers={"If-Match": '"0"'}).status_code == 412
+    assert passer.post(THINGS, json=PEN, headers={"If-Match": tag}).status_code == 201
+    assert passer.post(THINGS, json=PEN, headers={"If-Match": tag}).status_code == 412
+    assert passer.post(THINGS, json=PEN, headers={"If-Match": "*", "If-None-Match": tag}).status_code == 201
+
+
+def test_bulk_has_no_state_to_compare(passer: FlaskClient) -> None:
+    body = {"operations": [{"method": "create", "data": PEN}]}
+    for tag in ("*", '"1"'):
+        assert passer.post(f"{THINGS}:bulk", json=body, headers={"If-Match": tag}).status_code == 412
+    assert passer.post(f"{THINGS}:bulk", json=body, headers={"If-None-Match": "*"}).status_code == 200
+
+
+@pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1", THINGS])
+def test_reading_is_held_to_what_is_wanted(kiosk: Flask, passer: FlaskClient, url: str) -> None:
+    tag = put_there(kiosk, passer, url) if url != THINGS else etag(passer, url)
+    statuses = [passer.get(url, headers={"If-Match": wanted}).status_code for wanted in ("*", tag, '"0"', f"W/{tag}")]
+    assert statuses == [200, 200, 412, 412]
+
+
+#: What a PUT may say.
+BODIES = {"/shelf/things/1": PEN, "/shelf/tags/a": {"code": "a"}, "/shelf/boxes/1": {"name": "x", "maker_id": 1}}
+
+
+def put_there(app: Flask, client: FlaskClient, url: str) -> str:
+    """Add the row of an address, and return its ETag."""
+    with app.app_context():
+        db.session.add_all([Thing(id=1, **PEN), Box(id=1, name="x", maker_id=1), Tag(code="a")])
+        db.session.commit()
+    return etag(client, url)
 
 
 @pytest.mark.parametrize("tag", ['"', 'W/"1"', '"1.x"', "1, 2", '"\xff"', "*" * 5000, '"1"' * 1000, ",", "", "é"])
