@@ -1,12 +1,21 @@
 """Where a visitor may be sent: to a path of this site, and to no other."""
 
 import re
+from typing import Any
+from urllib.parse import quote
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
+from flask import Flask
 from flask import Request
+from flask import Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import MapAdapter
 from werkzeug.routing import RequestRedirect
+
+from . import apis
 
 #: Longer ones are nobody's way back.
 MOST_CHARACTERS = 2000
@@ -37,8 +46,51 @@ def is_own_path(url: str) -> bool:
     return _PATH.match(path) is not None and _UNSAFE.search(path.replace(" ", "")) is None
 
 
+# --- the router's own redirects -----------------------------------------------------------------
+
+
+class BareRedirect(RequestRedirect):
+    """A redirect without a page, for programs."""
+
+    def get_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the answer."""
+        return Response(status=self.code, headers={"Location": self.new_url})
+
+
+def mend(error: NotFound | RequestRedirect, app: Flask, adapter: MapAdapter, request: Request) -> HTTPException:
+    """Return what to raise in the place of a router's error: where a slash too many is at the end, it is mended.
+
+    A page redirects to the address without it, as the router itself does where a slash is missing. An API answers
+    404 and names that address: else a program would pay for a redirect with each request, and never know.
+    """
+    found = _without_slash(app, adapter, request) if isinstance(error, NotFound) else None
+    better = found or error
+    if not isinstance(better, RequestRedirect):
+        return better
+    stay_here(better, request)
+    return BareRedirect(better.new_url) if apis.is_api(app, request) else better
+
+
+def _without_slash(app: Flask, adapter: MapAdapter, request: Request) -> HTTPException | None:
+    path = request.path.rstrip("/")
+    if path == request.path or not path:
+        return None
+    try:
+        endpoint, _ = adapter.match(path, method=request.method)
+    except RequestRedirect as redirect:
+        return redirect
+    except HTTPException:
+        return None
+    # As it is sent on, werkzeug quotes it.
+    url = quote(f"/{path.lstrip('/')}", safe="!$&'()*+,/:;=@")
+    if request.method in ("GET", "HEAD") and not apis.is_exempt(app, endpoint):
+        return RequestRedirect(adapter.make_redirect_url(url))
+    root = request.script_root
+    return NotFound(f"There is nothing at {root}{url}/, but at {root}{url}: leave out the slash at the end.")
+
+
 def stay_here(redirect: RequestRedirect, request: Request) -> None:
-    """Make the router's own redirect, to the path with its slash, one without a host.
+    """Make the router's own redirect one without a host.
 
     Werkzeug repeats the ``Host`` header in it, which a visitor may choose where any host is answered.
     """

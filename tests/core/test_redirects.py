@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from flask import Blueprint
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
@@ -10,6 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
+from core.http.apis import mark_api
+from core.http.headers import DATA_POLICY
 from core.http.redirects import MOST_CHARACTERS
 from core.http.redirects import is_own_path
 from core.http.redirects import safe_next
@@ -139,3 +142,92 @@ def test_router_sends_nobody_to_another_host(
 
 def test_rule_that_names_another_site_still_leads_there(guest: FlaskClient) -> None:
     assert guest.get("/moved/").headers["Location"] == "https://elsewhere.example/"
+
+
+# --- a slash too many ---------------------------------------------------------------------------
+
+
+shop = Blueprint("shop", __name__, url_prefix="/shop")
+api = Blueprint("api", __name__, url_prefix="/store")
+mark_api(api)
+
+
+@shop.get("/things")
+@shop.get("/things/<name>")
+@shop.post("/orders")
+@api.route("/things", methods=["GET", "POST"])
+@api.get("/things/<name>")
+@api.get("/folder/")
+def things(name: str = "") -> str:
+    return name or "all"
+
+
+@pytest.fixture
+def buyer(make_app: Callable[..., Flask]) -> FlaskClient:
+    """Return a client of a site that answers to any host."""
+    return make_app(None, [__name__], TRUSTED_HOSTS=None).test_client()
+
+
+@pytest.mark.parametrize("root", ["", "/site"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/shop/things/", "/shop/things"),
+        ("/shop/things/?a=%2F%2Fb&c", "/shop/things?a=%2F%2Fb&c"),
+        ("/shop/things//", "/shop/things"),
+        ("/shop//things/", "/shop/things"),
+        ("/shop/things%2F", "/shop/things"),
+        ("/shop/things/a%3Fb%23c%5Cd/", "/shop/things/a%3Fb%23c%5Cd"),
+        ("/shop/things/%C3%BC/", "/shop/things/%C3%BC"),
+    ],
+)
+def test_page_redirects_without_the_slash(buyer: FlaskClient, path: str, expected: str, method: str, root: str) -> None:
+    headers = {"Host": "evil.example"}
+    answer = buyer.open(path, method=method, headers=headers, environ_overrides={"SCRIPT_NAME": root})
+
+    assert (answer.status_code, answer.headers["Location"]) == (308, root + expected)
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("//shop/things/", "/shop/things"), ("//evil.example/", None), ("//", None), ("/\\evil.example/", None)],
+)
+def test_two_slashes_name_no_host(buyer: FlaskClient, path: str, expected: str | None) -> None:
+    assert buyer.get("/", environ_overrides={"PATH_INFO": path}).headers.get("Location") == expected
+
+
+@pytest.mark.parametrize("path", ["/shop/nothing/", "/", "/shop/", "/shop/things/a/b/"])
+def test_unknown_address_stays_unknown(buyer: FlaskClient, path: str) -> None:
+    answer = buyer.get(path)
+
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "leave out the slash" not in answer.text
+
+
+def test_form_is_not_redirected(buyer: FlaskClient) -> None:
+    answer = buyer.post("/shop/orders/", data={"a": "b"})
+
+    assert answer.status_code == 404
+    assert "There is nothing at /shop/orders/, but at /shop/orders: leave out the slash at the end." in answer.text
+
+
+@pytest.mark.parametrize("root", ["", "/site"])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/store/things"), ("POST", "/store/things"), ("GET", "/store/things/a")]
+)
+def test_api_names_the_address(buyer: FlaskClient, method: str, path: str, root: str) -> None:
+    answer = buyer.open(f"{path}/", method=method, environ_overrides={"SCRIPT_NAME": root})
+
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    known = f"There is nothing at {root}{path}/, but at {root}{path}: leave out the slash at the end."
+    assert answer.json["detail"] == known
+
+
+def test_api_redirects_without_a_page(buyer: FlaskClient) -> None:
+    answer = buyer.get("/store/folder?a=b")
+
+    assert (answer.status_code, answer.headers["Location"], answer.data) == (308, "/store/folder/?a=b", b"")
+    assert "Content-Type" not in answer.headers
+    assert answer.headers["Content-Security-Policy"] == DATA_POLICY
