@@ -1,19 +1,20 @@
 """Which other sites' pages may call an API (CORS), by Flask-CORS, API by API.
 
 The origins come from the configuration. Whether an answer may be read by a page is said in every
-answer below an API's prefix, those of the router and of errors among them: else a page would see
+answer of an API, those of the router and of errors among them: else a page would see
 nothing but "network error". Cookies are never asked for (no ``Access-Control-Allow-Credentials``).
 """
 
 import re
+from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
 from flask import Response
+from flask import current_app
 from flask import request
 from flask_cors.core import get_cors_options
 from flask_cors.core import set_cors_headers
@@ -62,12 +63,11 @@ RESPONSE_HEADERS = (
 
 @dataclass(frozen=True)
 class Policy:
-    """Who may call what is below one prefix.
+    """Who may call the APIs of one blueprint.
 
     :param options: Flask-CORS's
     """
 
-    prefix: str
     options: Any
     any_origin: bool
 
@@ -79,12 +79,10 @@ def init_app(app: Flask) -> None:
     """
     owners = apis.owners(app)
     _check_names(app, owners)
-    # The longest prefix first: it is the nearest.
-    prefixes = sorted(owners, key=len, reverse=True)
-    found = [_policy(app, prefix, origins_of(app, owners[prefix])) for prefix in prefixes]
-    if any(policy.options for policy in found):
-        app.extensions["cors"] = found
-        app.after_request(lambda response: _allow(found, response))
+    found = {owner: _policy(app, origins_of(app, owner)) for owner in owners}
+    app.extensions["cors"] = {owner: policy for owner, policy in found.items() if policy is not None}
+    if app.extensions["cors"]:
+        app.after_request(_allow)
 
 
 def origins_of(app: Flask, owner: str) -> Sequence[str]:
@@ -97,17 +95,17 @@ def _key(owner: str) -> str:
     return f"{ORIGINS}_{re.sub(r'[^A-Z0-9]', '_', owner.upper())}"
 
 
-def _check_names(app: Flask, owners: Mapping[str, str]) -> None:
-    known = {_key(owner) for owner in owners.values() if owner}
+def _check_names(app: Flask, owners: Iterable[str]) -> None:
+    known = {_key(owner) for owner in owners if owner}
     unknown = {key for key in app.config if key.startswith(f"{ORIGINS}_")} - known
     names = ", ".join(sorted(known)) or "none"
     if unknown:
         raise ConfigError([f"{key} is of no API: correct its name ({names}) or unset it" for key in sorted(unknown)])
 
 
-def _policy(app: Flask, prefix: str, origins: Sequence[str]) -> Policy:
+def _policy(app: Flask, origins: Sequence[str]) -> Policy | None:
     if not origins:
-        return Policy(prefix, None, any_origin=False)
+        return None
     any_origin = "*" in origins
     options = get_cors_options(
         app,
@@ -123,7 +121,7 @@ def _policy(app: Flask, prefix: str, origins: Sequence[str]) -> Policy:
             "vary_header": False,
         },
     )
-    return Policy(prefix, options, any_origin)
+    return Policy(options, any_origin)
 
 
 def _patterns(origins: Sequence[str]) -> Iterator[re.Pattern[str]]:
@@ -133,13 +131,12 @@ def _patterns(origins: Sequence[str]) -> Iterator[re.Pattern[str]]:
         yield re.compile(re.escape(name) + (r"(:[0-9]{1,5})?" if any_port else "") + r"\Z", re.IGNORECASE)
 
 
-def _allow(policies: Sequence[Policy], response: Response) -> Response:
-    path = request.path
-    for policy in policies:
-        if apis.is_below(path, policy.prefix):
-            if policy.options is not None:
-                _add_headers(policy, response)
-            break
+def _allow(response: Response) -> Response:
+    owner = apis.owner_of(current_app, request)
+    policy: Policy | None = current_app.extensions["cors"].get(owner)
+    # A module may have Flask-CORS on its blueprint: browsers refuse what says it twice.
+    if policy is not None and "Access-Control-Allow-Origin" not in response.headers:
+        _add_headers(policy, response)
     return response
 
 

@@ -1,7 +1,7 @@
 """One contract of errors: a problem document (RFC 9457) for programs, a page for people.
 
-Which of the two is decided by the path: below an API's prefix it is always a problem document,
-also for what the router refuses. Elsewhere it is a page, unless the caller asks for JSON.
+Which of the two is decided by the endpoint: an API's answer is always a problem document, also for what
+the router refuses (:mod:`core.http.apis`). Elsewhere it is a page, unless the caller asks for JSON or sends it.
 Nothing internal is ever shown: what the answer leaves out is in the log, under the same id.
 """
 
@@ -35,7 +35,8 @@ from .. import security_log
 from ..access import ANONYMOUS
 from ..access import PUBLIC
 from ..access import identity
-from .apis import is_api_path
+from . import form_check
+from .apis import is_for_programs
 from .challenges import challenge
 from .json import dump_bytes
 from .maintenance import stays_open
@@ -47,6 +48,7 @@ from .problems import Path
 from .problems import Problem
 from .problems import Refusal
 from .problems import field_name
+from .sessions import show_to_page
 from .sign_in import leads_back
 from .sign_in import sign_in_url
 
@@ -72,9 +74,11 @@ def init_app(app: Flask) -> None:
 
 def wants_problem() -> bool:
     """Return whether this request's errors are problem documents rather than pages."""
-    if is_api_path(current_app, request.path):
+    if is_for_programs(current_app, request):
         return True
     accepted = request.accept_mimetypes
+    if request.is_json:
+        return accepted["application/json"] >= accepted["text/html"]
     best = accepted.best_match(["text/html", "application/problem+json", "application/json"])
     return best is not None and best != "text/html" and accepted[best] > accepted["text/html"]
 
@@ -112,7 +116,7 @@ def describe(error: Exception) -> Problem:
             return error.problem
         case CSRFError():
             security_log.record("csrf.refused", security_log.DENIED, target=request.endpoint)
-            return Problem(KINDS["csrf"], str(error.description))
+            return Problem(KINDS["csrf"], form_check.explain(error))
         case HTTPException():
             return _describe_http(error)
         case ValidationError():
@@ -239,6 +243,7 @@ def _page(problem: Problem) -> Response:
     if kind.status == 503:
         # Who is asking cannot be looked up either, and the page must not try.
         g.setdefault("identity", ANONYMOUS)
+    show_to_page()
     try:
         url = sign_in_url() if kind is KINDS["unauthorized"] else None
         page = render_template("error.html", kind=kind, detail=problem.detail, errors=by_field, sign_in_url=url)
