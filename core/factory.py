@@ -12,6 +12,8 @@ from flask import Flask
 from flask import Response
 from flask import after_this_request
 from flask import request
+from flask.globals import request_ctx
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import RequestRedirect
 
 import config as deployment
@@ -31,6 +33,7 @@ from .http import apis
 from .http import cors
 from .http import deprecation
 from .http import errors
+from .http import form_check
 from .http import headers
 from .http import hosts
 from .http import limits
@@ -62,10 +65,17 @@ class Application(Flask):
         return super().wsgi_app(environ, headers.completing(self, environ, start_response))
 
     def raise_routing_exception(self, request: Request) -> NoReturn:  # type: ignore[override]
-        """Refuse what is at no address of ours; who is sent to another stays on this host."""
-        if isinstance(request.routing_exception, RequestRedirect):
-            redirects.stay_here(request.routing_exception, request)
+        """Refuse what is at no address, or redirect to another one on this host."""
+        error, adapter = request.routing_exception, request_ctx.url_adapter
+        if isinstance(error, NotFound | RequestRedirect) and adapter is not None:
+            raise redirects.mend(error, self, adapter, request)
         super().raise_routing_exception(request)
+
+    def make_default_options_response(self) -> Response:
+        """Say which methods there are, by an answer without a body and so without a content type."""
+        response = super().make_default_options_response()
+        del response.headers["Content-Type"]
+        return response
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer programs with a problem document in development too, where people get the debugger."""
@@ -117,6 +127,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     paths.init_app(app)
     app.before_request(check_environ)
     services.init_app(app)
+    form_check.init_app(app)
     deadlines.init_app(app)
     execution.init_app(app)
     apis.init_app(app)

@@ -51,7 +51,7 @@ EVENTS = {
     "token.refused": "a token was sent that does not count",
     "access.denied": "somebody known may not do this; `permission` says what it takes (403)",
     "access.unauthenticated": "nobody known asked for what needs somebody (401)",
-    "csrf.refused": "a form, or a session used below an API, came without a valid CSRF token",
+    "csrf.refused": "a form, or a request that used the session, came without a valid CSRF token",
     "limit.exceeded": "somebody asked an API more often than its limit allows",
     "role.changed": "a role was given or taken away; `role`, `target`",
     "permission.changed": "what a role grants was changed; `role`, `permission`",

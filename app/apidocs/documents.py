@@ -1,8 +1,7 @@
 """The OpenAPI 3.1 document of an application, built from its URL map.
 
-In it is every view below the prefix of an API, and every other one with a contract
-(:mod:`core.http.contract`). Nothing is declared a second time: parameters, schemas and problems are those
-that the views are checked by.
+In it is every endpoint of an API (:mod:`core.http.apis`) that is not declared ``undocumented``. Nothing is
+declared a second time: parameters, schemas and problems are those that the views are checked by.
 """
 
 import json
@@ -16,7 +15,7 @@ from werkzeug.routing import Rule
 
 import settings
 from core.declarations import declared
-from core.http.apis import is_api_path
+from core.http.apis import is_api_endpoint
 from core.modules import installed
 from core.rest import ModelResource
 from core.rest.bulk import BulkResource
@@ -107,10 +106,7 @@ def includes(app: Flask) -> dict[type[Schema], dict[str, tuple[type[Schema], boo
 
 
 def _is_documented(app: Flask, rule: Rule) -> bool:
-    view = app.view_functions[rule.endpoint]
-    if rule.endpoint.rpartition(".")[2] == "static" or rule.redirect_to or rule.alias:
-        return False
-    return hasattr(view, "contract") or hasattr(view, "operation") or is_api_path(app, rule.rule)
+    return not rule.redirect_to and not rule.alias and is_api_endpoint(app, rule.endpoint)
 
 
 def path(rule: Rule) -> str:

@@ -77,7 +77,7 @@ def _placed(folder: Path, root: str) -> str:
 
 def api_prefixes(app: Flask) -> list[str]:
     """Return the paths below which errors are problem documents, as expressions."""
-    found = [prefix for prefix in sorted(apis.owners(app)) if _URL.fullmatch(f"{prefix}/")]
+    found = [prefix for prefix in apis.prefixes(app) if _URL.fullmatch(f"{prefix}/")]
     return [re.escape(_prefix(app) + prefix) for prefix in found]
 
 

@@ -53,6 +53,9 @@ PERMISSIONS_POLICY = ", ".join(
     [*(f"{name}=()" for name in FORBIDDEN_FEATURES), *(f"{name}=(self)" for name in OWN_FEATURES)]
 )
 
+#: The content types of an answer for which none was chosen.
+_BY_DEFAULT = ("text/html", "text/plain")
+
 #: A header as it is sent, beside the name by which it is known to be there already.
 Prepared = tuple[tuple[str, tuple[str, str]], ...]
 
@@ -97,6 +100,10 @@ class Completion:
         """Add the headers that are not there."""
         known = {name.lower(): value for name, value in headers}
         kind = known.get("content-type", "")
+        if kind.startswith(_BY_DEFAULT) and (known.get("content-length") == "0" or status.startswith("204")):
+            # Flask and werkzeug give one to every answer, also where there is nothing.
+            headers[:] = [header for header in headers if header[0].lower() != "content-type"]
+            kind = ""
         if kind.startswith(("text/html", "application/xhtml")):
             chosen = self._page
             if "content-security-policy" not in known:

@@ -1,8 +1,9 @@
-"""Flask's signed-cookie session, free for a request that does not use it, and no key to an API.
+"""Flask's signed-cookie session, free for a request that does not use it, and no key without a form token.
 
-A browser sends the cookie with every request, also with one that another site made. Below an API's
-prefix a request that may change something therefore gets its session only with a CSRF token of ours,
-and one with ``Authorization`` gets an empty one: who it says it is counts, not whose browser it is.
+A browser sends the cookie with every request, also with one that another site made. A request that may
+change something therefore gets its session only with a form token, whatever its endpoint: a page's form is
+checked before its view runs (:mod:`core.http.form_check`), and everything else when it uses the session. A
+request to an API with ``Authorization`` gets an empty one: the token says who asks, not the browser.
 """
 
 import functools
@@ -20,10 +21,12 @@ from flask.sessions import SecureCookieSession
 from flask.sessions import SecureCookieSessionInterface
 from flask.sessions import SessionMixin
 from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
 
 from services import csrf
 
-from .apis import is_api_path
+from .apis import is_api
+from .apis import is_exempt
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
@@ -32,18 +35,15 @@ class SessionInterface(SecureCookieSessionInterface):
     """Skips the signer when a request has no session cookie, as API clients have none, or does not use it (100 µs)."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the session, which reads its cookie when it is used."""
+        """Return the session, which reads its cookie when it is used.
+
+        Flask opens it before it has matched the address: only then the endpoint is known.
+        """
         if not app.secret_key:
             return None
         if self.get_cookie_name(app) not in request.environ.get("HTTP_COOKIE", ""):
             return self.session_class()
-        is_guarded = False
-        if is_api_path(app, request.path):
-            if "HTTP_AUTHORIZATION" in request.environ:
-                return self.session_class()
-            is_guarded = request.method not in SAFE_METHODS
-        kind = GuardedSession if is_guarded else LazySession
-        return kind(lambda: super(SessionInterface, self).open_session(app, request))
+        return LazySession(app, request, lambda: super(SessionInterface, self).open_session(app, request))
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Write the session to its cookie; one that was not used, or was refused, stays in the browser as it is."""
@@ -67,17 +67,31 @@ def session_owner() -> str:
     return "\0".join(str(session.get(name, "")) for name in (current_app.config["WTF_CSRF_FIELD_NAME"], "_user_id"))
 
 
+def show_to_page() -> None:
+    """Let an error page say who is signed in, also where the request was refused the session.
+
+    The page is what is left of the request: no view runs any more.
+    """
+    found = session._get_current_object()  # type: ignore[attr-defined]
+    if isinstance(found, LazySession):
+        found.show()
+
+
 class LazySession(SecureCookieSession):
-    """Reads its cookie when it is used.
+    """Reads its cookie when it is used, and asks for a form token where the request may change something.
+
+    What never uses it is not concerned: ``sendBeacon`` cannot leave the cookie away.
 
     :param read: reads the cookie
     """
 
     #: Why it cannot be used.
-    refusal: str | None = None
+    refusal: HTTPException | None = None
 
-    def __init__(self, read: Callable[[], SecureCookieSession | None]) -> None:
+    def __init__(self, app: Flask, request: Request, read: Callable[[], SecureCookieSession | None]) -> None:
         super().__init__()
+        self._app = app
+        self._request = request
         self._read = read
         self._is_open = False
         self._accessed = False
@@ -96,30 +110,32 @@ class LazySession(SecureCookieSession):
             self._open()
 
     def _open(self) -> None:
-        # Not by `self.update`, after which it would count as modified.
-        dict.update(self, self._read() or {})
-
-
-class GuardedSession(LazySession):
-    """Asks for a CSRF token when it is used.
-
-    What never uses it is not concerned: ``sendBeacon`` cannot leave the cookie away.
-    """
-
-    def _open(self) -> None:
         """Read the cookie; one that is not valid, or empty, has nothing to protect.
 
         Nothing is raised here: of what the proxy ``flask.session`` is asked, Python would take some
         exceptions for "cannot do that", and give ``TypeError`` for ``list(session)``.
         """
-        super()._open()
-        if not self or not current_app.config["WTF_CSRF_ENABLED"]:
+        if "HTTP_AUTHORIZATION" in self._request.environ and is_api(self._app, self._request):
+            return
+        self._fill()
+        if not self or self._request.method in SAFE_METHODS or not self._app.config["WTF_CSRF_ENABLED"]:
             return
         try:
             _check_token()
-        except CSRFError as error:
+        except HTTPException as error:
+            # Without a valid token, or with a body in which it cannot be looked for.
             dict.clear(self)
-            self.refusal = str(error.description)
+            self.refusal = error
+
+    def _fill(self) -> None:
+        # Not by `self.update`, after which it would count as modified.
+        dict.update(self, self._read() or {})
+
+    def show(self) -> None:
+        """Be readable once more after a refusal."""
+        if self.refusal is not None:
+            self.refusal = None
+            self._fill()
 
 
 def _opening(name: str) -> Callable[..., Any]:
@@ -131,7 +147,7 @@ def _opening(name: str) -> Callable[..., Any]:
             # It did not come by the proxy: a test's `session_transaction`.
             self.accessed = True
         if self.refusal is not None:
-            raise CSRFError(self.refusal)
+            raise self.refusal
         return method(self, *args, **kwargs)
 
     return opening
@@ -151,6 +167,8 @@ def _check_token() -> None:
     try:
         csrf.protect()
     except CSRFError as error:
+        if request.endpoint is not None and not is_exempt(current_app, request.endpoint):
+            raise
         raise CSRFError(
             f"{error.description} With the session cookie, send the page's token as X-CSRFToken; "
             "or do without the cookie (fetch: `credentials: 'omit'`)."

@@ -365,7 +365,7 @@ def test_use_is_written_once_a_minute(town):
 def test_reading_an_api_is_no_use(town):
     ada = Browser(town)
     age(town, seen=HOUR)
-    town.extensions["api_prefixes"]["/accounts"] = "accounts"
+    town.extensions["apis"].endpoints["accounts.index"] = True
 
     assert ada.is_somebody()
     assert now() - records(town)[0].seen_at > timedelta(minutes=59)

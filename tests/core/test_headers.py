@@ -47,7 +47,7 @@ ANSWERS: list[tuple[str, str, dict[str, str], int, dict[str, str]]] = [
     ("GET", "/nowhere", {}, 404, PAGE),
     ("GET", "/nowhere", {"Accept": "application/json"}, 404, DATA),
     ("GET", "/static/none.css", {}, 404, PAGE),
-    ("OPTIONS", "/window/page", {}, 200, PAGE),
+    ("OPTIONS", "/window/page", {}, 200, DATA),
     ("GET", "/window/words", {}, 200, DATA),
     ("GET", "/static/site.css", {}, 200, DATA),
     ("GET", "/static/favicon.svg", {}, 200, DATA),
@@ -57,7 +57,7 @@ ANSWERS: list[tuple[str, str, dict[str, str], int, dict[str, str]]] = [
     ("GET", "/shelf/things/1", {}, 404, DATA),
     ("GET", "/shelf/things?wrong=1", {}, 400, DATA),
     ("POST", "/shelf/things", {"Content-Type": "text/plain"}, 415, DATA),
-    ("OPTIONS", "/shelf/things", {}, 200, PAGE),
+    ("OPTIONS", "/shelf/things", {}, 200, DATA),
     ("DELETE", "/shelf/things", {}, 405, DATA),
     ("GET", "/shelf/nowhere", {}, 404, DATA),
 ]
@@ -100,7 +100,7 @@ def test_answer_carries_all_that_is_of_its_kind(
 
 def test_too_large_body_and_form_are_refused_with_all_headers(make_guest: Callable[..., FlaskClient]) -> None:
     guest = make_guest(MAX_CONTENT_LENGTH=100)
-    page = guest.post("/window/fields", data={"name": "x" * 200})
+    page = guest.post("/window/form", data={"name": "x" * 200})
     assert (page.status_code, security(page)) == (413, PAGE)
     document = guest.post("/shelf/things", data="x" * 200, content_type="application/json")
     assert (document.status_code, security(document)) == (413, DATA)

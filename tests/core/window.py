@@ -116,6 +116,11 @@ def fields() -> dict[str, int]:
     return {"fields": len(request.form), "files": len(request.files)}
 
 
+@bp.post("/form")
+def form() -> str:
+    return "sent"
+
+
 def make() -> Flask:
     """Return an application of this module alone, for servers."""
     return create_app(installed_apps=[__name__])

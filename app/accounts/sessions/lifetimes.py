@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core import security_log
 from core.access import identity
-from core.http.apis import is_api_path
+from core.http.apis import is_api
 from core.http.sessions import SAFE_METHODS
 from core.models import now
 from services import db
@@ -177,7 +177,7 @@ def _note_use(digest: str) -> None:
     a session alive before which nobody sits.
     """
     is_reading = request.method in SAFE_METHODS
-    if is_reading and is_api_path(current_app, request.path):
+    if is_reading and is_api(current_app, request):
         return
 
     @after_this_request

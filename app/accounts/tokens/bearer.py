@@ -1,6 +1,6 @@
 """Who sends a request with ``Authorization: Bearer …``: one question to the database (RFC 6750).
 
-Only below the prefixes of APIs, and only in this header: tokens in addresses and in bodies end up in logs and
+Only in APIs, and only in this header: tokens in addresses and in bodies end up in logs and
 in browsers' histories, so that none is taken there. A token that does not count is refused at public addresses
 too: who sends one is not to wonder why she is nobody.
 """
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from core import cursors
 from core.access import Identity
 from core.access import identity
-from core.http.apis import is_api_path
+from core.http.apis import is_api
 from core.http.challenges import challenge
 from core.http.problems import KINDS
 from core.http.problems import Problem
@@ -57,7 +57,7 @@ _USE = "UPDATE accounts_token SET used_at = :now WHERE id = :id AND (used_at IS 
 
 def is_sent() -> bool:
     """Return whether this request says by a header who sends it, to an API."""
-    return "HTTP_AUTHORIZATION" in request.environ and is_api_path(current_app, request.path)
+    return "HTTP_AUTHORIZATION" in request.environ and is_api(current_app, request)
 
 
 def check() -> None:
