@@ -96,6 +96,7 @@ class Crud:
         self.key = getattr(self.model, self.listing.key)
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
+        _store_null(mapper.local_table)
         self.attributes = set(mapper.all_orm_descriptors.keys())
         readers.add(self)
 
@@ -381,6 +382,16 @@ class Crud:
             if deleting:
                 raise InUse("It points to itself: change that first.") from error
             raise Invalid({"": ["A row cannot point to itself here."]}) from error
+
+
+def _store_null(table: Any) -> None:
+    """Let None be NULL in columns of JSON that may be NULL: SQLAlchemy would store JSON's null where it is set."""
+    for column in (column for column in table.columns if column.nullable):
+        for type_ in (column.type, *column.type._variant_mapping.values()):
+            while isinstance(type_, sa.types.TypeDecorator):
+                type_ = type_.impl_instance
+            if isinstance(type_, sa.JSON):
+                type_.none_as_null = True
 
 
 def _follow(item: Any, path: str) -> Any:

@@ -1,7 +1,6 @@
 """The form fields and validators that WTForms and WTForms-SQLAlchemy lack."""
 
 import json
-import math
 from datetime import UTC
 from typing import Any
 
@@ -14,6 +13,7 @@ from wtforms import validators
 
 from .. import schemas
 from ..fields.strict import from_text
+from ..http.json import load_strictly
 
 #: Digits that a number may have before or after its point.
 MOST_DIGITS = 40
@@ -78,11 +78,9 @@ class JSONField(fields.TextAreaField):
         self.data = None
         if valuelist and valuelist[0].strip():
             try:
-                self.data = json.loads(valuelist[0], parse_constant=_refuse_constant, parse_float=_finite)
+                self.data = load_strictly(valuelist[0])
             except ValueError as error:
                 raise ValueError(f"Not valid JSON: {error}.") from error
-            except RecursionError:
-                raise ValueError("Not valid JSON: it is nested too deeply.") from None
 
 
 class RuledField(fields.StringField):
@@ -144,17 +142,6 @@ def _read(rule: marshmallow.fields.Field[Any], value: Any) -> Any:
         return rule.deserialize(value)
     except marshmallow.ValidationError as error:
         raise ValueError(" ".join(map(str, error.messages))) from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text[:20]} is too large")
-    return number
 
 
 class ExactField(fields.DecimalField):

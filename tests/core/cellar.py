@@ -5,9 +5,11 @@ It has a Base of its own, so that no other test finds its tables in the shared m
 
 import enum
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
@@ -74,6 +76,7 @@ class Bottle(Versioned, Base):
     ends: Mapped[int | None]
     shelf: Mapped[int | None]
     slot: Mapped[int | None]
+    data: Mapped[Any | None] = mapped_column(sa.JSON().with_variant(JSONB(), "postgresql"))
 
 
 _free = ExcludeConstraint((sa.text("int4range(begins, ends)"), "&&"), name="free", where=sa.text("shelf = 7"))
