@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from decimal import Decimal
 from functools import partial
 from operator import ge
 from operator import gt
@@ -37,6 +38,7 @@ from ..exceptions import BadQuery
 from ..exceptions import unknown_parameters
 from ..fields.columns import make_field
 from ..fields.columns import plain_type
+from ..fields.decimals import lost_digits
 from ..fields.strict import from_text
 from . import texts
 from .keyset import SortKey
@@ -260,10 +262,18 @@ class Listing:
             words = text.split(",")
             if len(words) > MAX_IN:
                 raise ValidationError(f"At most {MAX_IN} values.")
-            return tuple(from_text(self.fields[name], word) for word in words)
+            return tuple(self._value(name, word) for word in words)
         if operator == "startswith" and len(text) > LONGEST_SORTED:
             raise ValidationError(f"At most {LONGEST_SORTED} characters.")
-        return from_text(self.fields[name], text)
+        return self._value(name, text)
+
+    def _value(self, name: str, text: str) -> Any:
+        value = from_text(self.fields[name], text)
+        if isinstance(value, Decimal):
+            lost = lost_digits(value, plain_type(self.paths[name].column), db.engine.dialect.name)
+            if lost:
+                raise ValidationError(lost)
+        return value
 
     def _sort(self, text: str) -> tuple[str, ...]:
         names = text.split(",")

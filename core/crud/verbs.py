@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import sqlalchemy as sa
 from marshmallow import ValidationError
+from sqlalchemy import event
 from sqlalchemy.exc import CircularDependencyError
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import IntegrityError
@@ -48,11 +49,15 @@ from ..words import words
 from . import integrity
 from . import readers
 from . import texts
+from .digits import refuse_lost_digits
 from .listing import Listing
 from .listing import Query
 
 #: What a face may be allowed.
 VERBS = ("list", "get", "create", "update", "delete")
+
+
+event.listen(db.session, "before_flush", refuse_lost_digits)
 
 
 @dataclass(frozen=True)
@@ -365,6 +370,10 @@ class Crud:
         except StaleDataError:
             undo()
             raise Stale from None
+        except Invalid:
+            # A decimal that the engine would not keep; see core.crud.digits.
+            undo()
+            raise
         except IntegrityError as error:
             undo()
             raise integrity.explain(error, self.model, data, asked, deleting=deleting) from error

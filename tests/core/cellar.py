@@ -76,6 +76,7 @@ class Bottle(Versioned, Base):
     ends: Mapped[int | None]
     shelf: Mapped[int | None]
     slot: Mapped[int | None]
+    volume: Mapped[Decimal | None] = mapped_column(sa.Numeric(18, 4))
     data: Mapped[Any | None] = mapped_column(sa.JSON().with_variant(JSONB(), "postgresql"))
 
 
@@ -102,6 +103,8 @@ class Grapes(Crud):
 
 class Bottles(Crud):
     model = Bottle
+    filters = {"volume": ("eq", "gte", "lt", "in")}
+    sorts = ("volume",)
 
 
 wines = Wines()
