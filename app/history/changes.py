@@ -1,15 +1,23 @@
 """What can be done with the history: list it, and prune it. No HTTP; changes are never changed."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.base import ExecutableOption
 
 from core.access import PUBLIC
 from core.access import permission
 from core.crud import Crud
+from core.crud import Page
+from core.crud.listing import Query
 from services import db
 
+from .bounds import LISTED_BYTES
+from .bounds import READ_BYTES
 from .models import Change
+from .models import brief
 
 #: Who may read the changes of all rows.
 READ = permission("history.change.read")
@@ -33,6 +41,14 @@ class Changes(Crud):
     }
     order = ("-id",)
     access = {"list": READ, "get": READ}
+
+    def list(self, query: Query | None = None, options: Sequence[ExecutableOption] = ()) -> Page:
+        """Return one page of the changes, without values that are long."""
+        return super().list(query, (*options, *brief(LISTED_BYTES)))
+
+    def get(self, key: object, options: Sequence[ExecutableOption] = ()) -> Any:
+        """Return one change, without values that are too long to be read at all."""
+        return super().get(key, (*options, *brief(READ_BYTES)))
 
 
 class RowChanges(Changes):

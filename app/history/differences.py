@@ -8,8 +8,14 @@ from typing import Any
 
 from core.fields.strict import Text
 
+from .bounds import LISTED_CHARACTERS
+from .bounds import PAGE_CHARACTERS
+from .bounds import SHOWN_CHARACTERS
+from .bounds import cut
+from .bounds import text_of
 from .labels import label_of
 from .labels import noun_of
+from .models import LONGEST_NAME
 from .models import Change
 from .names import Names
 from .names import Place
@@ -24,7 +30,8 @@ DONE = {"create": "Created", "update": "Updated", "delete": "Deleted"}
 class Difference:
     """One value of a row that is other than it was.
 
-    :param hidden: whether it is only told that it changed
+    :param hidden: whether it is only said that it changed
+    :param cut: whether that is because it is too long to be kept
     """
 
     name: str
@@ -32,6 +39,12 @@ class Difference:
     before: Any = None
     after: Any = None
     hidden: bool = False
+    cut: bool = False
+
+    @property
+    def length(self) -> int:
+        """How many characters it takes on a page, about."""
+        return 200 + sum(len(text_of(getattr(side, "text", side))) for side in (self.before, self.after))
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,7 @@ class Telling:
     :param row: the row, or ``None``
     :param undone_by: the change that took it back
     :param withheld: whether the row does not exist for the reader
+    :param is_long: whether it is too long for a page of changes
     """
 
     change: Change
@@ -51,6 +65,7 @@ class Telling:
     differences: Sequence[Difference]
     undone_by: int | None = None
     withheld: bool = False
+    is_long: bool = False
 
     @property
     def done(self) -> str:
@@ -65,23 +80,38 @@ class Telling:
         return "a command" if self.change.via == "command" else "somebody who was not signed in"
 
 
-def tell(changes: Sequence[Change], undone: dict[int, int]) -> list[Telling]:
+def tell(changes: Sequence[Change], undone: dict[int, int], most: int = LISTED_CHARACTERS) -> list[Telling]:
     """Put changes into words.
 
     :param undone: change to the one that took it back
+    :param most: characters of a value that are shown
     """
     names = Names(changes)
     # A row that is gone is called what the other changes beside it say.
     called = {(change.model, change.row_key): name for change in changes if (name := _name(names, change)) is not None}
-    return [_tell(change, names, called, undone.get(change.id)) for change in changes]
+    found, left = [], PAGE_CHARACTERS
+    for change in changes:
+        told = [] if left < 0 else differences(change, names, most)
+        left -= sum(one.length for one in told)
+        found.append(_tell(change, names, called, undone.get(change.id), told, is_long=change.is_long or left < 0))
+    return found
 
 
-def _tell(change: Change, names: Names, called: Mapping[Place, str], undone_by: int | None) -> Telling:
+def _tell(
+    change: Change,
+    names: Names,
+    called: Mapping[Place, str],
+    undone_by: int | None,
+    told: Sequence[Difference],
+    *,
+    is_long: bool,
+) -> Telling:
     plan, row = names.plans.get(change.model), names.row(change)
     noun = noun_of(plan, change.model)
     name = _name(names, change) or called.get((change.model, change.row_key), change.row_key)
-    title = str(row) if row is not None else name
-    return Telling(change, noun, title, row, differences(change, names), undone_by, names.sight.withholds(change))
+    title = str(row)[:LONGEST_NAME] if row is not None else name
+    shown = () if is_long else told
+    return Telling(change, noun, title, row, shown, undone_by, names.sight.withholds(change), is_long)
 
 
 def steps(undo: Undo) -> tuple[list[Difference], list[Difference]]:
@@ -95,21 +125,28 @@ def steps(undo: Undo) -> tuple[list[Difference], list[Difference]]:
     names = Names([change, later])
 
     def step(name: str, values: Mapping[str, Any], to: Mapping[str, Any]) -> Difference:
-        shown = [names.value(plan, name, side[name]) if name in side else None for side in (values, to)]
+        sides = [names.value(plan, name, side[name]) if name in side else None for side in (values, to)]
+        shown = [cut(side, SHOWN_CHARACTERS) for side in sides]
         return Difference(name, label_of(plan, name), *shown)
 
     back = [] if undo.verb == "delete" else [step(name, after, before) for name in undo.names]
     return back, [step(name, after, current) for name in shown_later]
 
 
-def differences(change: Change, names: Names) -> list[Difference]:
+def differences(change: Change, names: Names, most: int = SHOWN_CHARACTERS) -> list[Difference]:
     """Return what of the row has changed, in the order of its columns; without what a new row leaves empty."""
     plan = names.plans.get(change.model)
-    sides, secrets = names.sight.values(change), names.sight.secrets(change)
-    found = {*secrets, *(name for side in sides for name in side or ())}
+    sides, secrets, too_long = names.sight.values(change), names.sight.secrets(change), names.sight.cut(change)
+    unkept = {*secrets, *too_long}
+    found = {*unkept, *(name for side in sides for name in side or ())}
     order = [*plan.columns, *plan.links] if plan is not None else []
     ordered = [name for name in order if name in found] + sorted(found - {*order})
-    shown = (_secret(plan, name) if name in secrets else _difference(names, plan, name, sides) for name in ordered)
+    shown = (
+        Difference(name, label_of(plan, name), hidden=True, cut=name in too_long)
+        if name in unkept
+        else _difference(names, plan, name, sides, most)
+        for name in ordered
+    )
     return [one for one in shown if one.hidden or one.before not in _EMPTY or one.after not in _EMPTY]
 
 
@@ -117,16 +154,14 @@ def differences(change: Change, names: Names) -> list[Difference]:
 _EMPTY = (None, "", [])
 
 
-def _secret(plan: Plan | None, name: str) -> Difference:
-    return Difference(name, label_of(plan, name), hidden=True)
-
-
-def _difference(names: Names, plan: Plan | None, name: str, sides: Iterable[Mapping[str, Any] | None]) -> Difference:
+def _difference(
+    names: Names, plan: Plan | None, name: str, sides: Iterable[Mapping[str, Any] | None], most: int
+) -> Difference:
     values = [
         None if side is None or name not in side else names.value(plan, name, side[name]) if plan else side[name]
         for side in sides
     ]
-    return Difference(name, label_of(plan, name), *values)
+    return Difference(name, label_of(plan, name), *(cut(value, most) for value in values))
 
 
 def _name(names: Names, change: Change) -> str | None:
@@ -138,5 +173,5 @@ def _name(names: Names, change: Change) -> str | None:
         column = plan.mapper.columns[name]
         speaks = isinstance(field, Text) and not (column.primary_key or column.foreign_keys)
         if speaks and values.get(name):
-            return str(values[name])
+            return str(values[name])[:LONGEST_NAME]
     return None

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import JSON
 from sqlalchemy import BigInteger
 from sqlalchemy import Index
@@ -12,7 +13,11 @@ from sqlalchemy import String
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import defer
 from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import query_expression
+from sqlalchemy.orm import with_expression
+from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.types import TypeDecorator
 
 from core.models import UtcDateTime
@@ -84,6 +89,9 @@ class Change(db.Model):
     hidden: Mapped[list[str] | None] = mapped_column(
         Values, info={"description": "What changed as well, and is a secret: it is not kept."}
     )
+    cut: Mapped[list[str] | None] = mapped_column(
+        Values, info={"description": "What changed as well, and is too long to be kept."}
+    )
     is_effect: Mapped[bool | None] = mapped_column(
         info={"description": "Whether the application did it on its own behalf, as part of something else."}
     )
@@ -91,5 +99,35 @@ class Change(db.Model):
         BigInteger, index=True, info={"description": "The change that this one took back."}
     )
 
+    #: What is read in the place of `before` and `after`, where they may be long; see `brief`.
+    brief_before: Mapped[dict[str, Any] | None] = query_expression()
+    brief_after: Mapped[dict[str, Any] | None] = query_expression()
+
+    @property
+    def values(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """The values before and after, as far as they were read."""
+        return (self.brief_before, self.brief_after) if self._is_brief else (self.before, self.after)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the values were not read because they are long."""
+        return self._is_brief and self.brief_before is None and self.brief_after is None
+
+    @property
+    def _is_brief(self) -> bool:
+        state: Any = sa.inspect(self)
+        return bool({"before", "after"} & state.unloaded)
+
     def __str__(self) -> str:
         return f"{self.verb} {self.model} {self.row_key}"
+
+
+def brief(most: int) -> list[ExecutableOption]:
+    """Return the options that read the values of a change only where they have so many bytes at most."""
+    sizes = [sa.func.coalesce(sa.func.length(sa.cast(side, sa.Text)), 0) for side in (Change.before, Change.after)]
+    is_short = sizes[0] + sizes[1] <= most
+    shown = {Change.brief_before: Change.before, Change.brief_after: Change.after}
+    return [
+        *(defer(side, raiseload=True) for side in shown.values()),
+        *(with_expression(name, sa.case((is_short, side), else_=sa.null())) for name, side in shown.items()),
+    ]

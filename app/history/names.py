@@ -13,6 +13,9 @@ from core.access import allowed
 from core.crud import readers
 from services import db
 
+from .bounds import LISTED_ROWS
+from .bounds import Cut
+from .models import LONGEST_NAME
 from .models import Change
 from .plans import Plan
 from .plans import Unreadable
@@ -43,7 +46,8 @@ class Names:
     def value(self, plan: Plan, name: str, value: Any) -> Any:
         """Return a recorded value as it is shown: a row in place of its key, where there is one."""
         if name in plan.links:
-            return self._linked(plan.links[name].model.__table__.name, value)
+            shown = self.linked(plan, name, value[:LISTED_ROWS])
+            return shown if len(value) <= LISTED_ROWS else Cut(_text(shown), len(value), "rows")
         target = _target(plan, name)
         if target is not None and (target, str(value)) in self.rows:
             return self.rows[target, str(value)]
@@ -52,14 +56,20 @@ class Names:
         except Unreadable:
             return value
 
-    def _linked(self, table: str, keys: Sequence[Any]) -> Any:
-        found = [self.rows[table, str(key)] for key in keys if (table, str(key)) in self.rows]
-        rest = [str(key) for key in keys if (table, str(key)) not in self.rows]
+    def linked(self, plan: Plan, name: str, keys: Sequence[Any]) -> Any:
+        """Return the rows of these keys; a text, where some are not to be had."""
+        table = plan.links[name].model.__table__.name
+        places = [(table, str(key)) for key in keys]
+        unread = [key for table, key in places if (table, key) not in self.rows]
+        if unread and table in self.plans:
+            self.rows |= {(table, key): row for key, row in _read(self.plans[table], unread).items()}
+        found = [self.rows[place] for place in places if place in self.rows]
+        rest = [key for table, key in places if (table, key) not in self.rows]
         if not rest:
             return found
         # The key of a row that one may not read can be its name.
-        named = rest if self.sight.reads_all else [f"{len(rest)} more"]
-        return ", ".join([*map(str, found), *named])
+        named = rest if self.sight.reads_all else [f"{len(rest):,} more"]
+        return ", ".join(filter(None, [_text(found), *named]))
 
     def _places(self, change: Change) -> Iterator[Place]:
         plan = self.plans.get(change.model)
@@ -73,10 +83,14 @@ class Names:
                         yield table, key
 
 
+def _text(shown: Any) -> str:
+    return shown if isinstance(shown, str) else ", ".join(str(row)[:LONGEST_NAME] for row in shown)
+
+
 def _pointed(plan: Plan, name: str, value: Any) -> Iterator[Place]:
     """Yield the rows that a recorded value points to."""
     if name in plan.links:
-        yield from ((plan.links[name].model.__table__.name, str(key)) for key in value)
+        yield from ((plan.links[name].model.__table__.name, str(key)) for key in value[:LISTED_ROWS])
     target = _target(plan, name)
     if target is not None and value is not None:
         yield target, str(value)
@@ -100,5 +114,5 @@ def _read(plan: Plan, texts: Iterable[Hashable]) -> Mapping[Hashable, Any]:
     name = plan.mapper.get_property_by_column(plan.mapper.primary_key[0]).key
     keys = [key for text in texts if (key := plan.key_of(str(text))) is not None]
     select = readers.narrow(sa.select(model).where(getattr(model, name).in_(keys)), model, "get")
-    rows = db.session.scalars(select).unique().all()
+    rows = db.session.scalars(select.options(*plan.without_long())).unique().all()
     return {plan.key_text(plan.mapper.primary_key_from_instance(row)): row for row in rows}

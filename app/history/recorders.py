@@ -37,6 +37,7 @@ from services import db
 from services import request_id
 
 from . import notes
+from .bounds import fit
 from .models import LONGEST_NAME
 from .models import Change
 from .plans import Plan
@@ -156,6 +157,8 @@ def keep(
 
 def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
     """Insert rows as the driver takes them: through SQLAlchemy's Core it is the larger part of what recording costs."""
+    most = current_app.config["HISTORY_CHANGE_BYTES"]
+    rows = [fit(row, most) for row in rows]
     connection = session.connection(bind_arguments={"clause": Change.__table__})
     sql, names, binds = _prepared(connection.dialect)
     ready = [{name: binds[name](value) if name in binds else value for name, value in row.items()} for row in rows]

@@ -18,6 +18,7 @@ from .plans import Unreadable
 from .sight import existed
 from .sight import exists
 from .sight import last_whole
+from .sight import whole_of
 
 
 def may_see(model: type[Any], item: Any) -> bool:
@@ -51,11 +52,11 @@ def subject(plan: Plan, key: str) -> Any:
     :raises NotFound: if there never was one, or none that exists for the current identity
     """
     parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
-    item = None if parsed is None else db.session.get(plan.mapper.class_, parsed)
+    item = None if parsed is None else db.session.get(plan.mapper.class_, parsed, options=plan.without_long())
     if item is not None and exists(plan, parsed):
         return item
     last = None if item is not None else last_whole(plan, key)
-    if last is None or not existed(plan, last.before or last.after or {}):
+    if last is None or not existed(plan, whole_of(last)):
         raise NotFound("There is no such row, and never was.")
     return as_it_was(plan, last)
 
@@ -63,7 +64,7 @@ def subject(plan: Plan, key: str) -> Any:
 def as_it_was(plan: Plan, change: Change) -> Any:
     """Return what is known of a row that is gone, for the policies: whose it was."""
     values = {}
-    for name, value in (change.before or change.after or {}).items():
+    for name, value in whole_of(change).items():
         try:
             values[name] = plan.read(name, value) if name in plan.columns else None
         except Unreadable:

@@ -16,10 +16,12 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from core.access import SIGNED_IN
+from core.access import require
 from core.crud import Page
 from core.exceptions import BadQuery
 from core.exceptions import NotFound
 from core.http.links import cursor_urls
+from core.http.links import query_url
 from core.http.links import single_args
 from core.http.policies import access
 from core.pages.model_pages import page_of
@@ -28,6 +30,7 @@ from services import db
 from . import bp
 from . import rights
 from . import undos
+from .bounds import SHOWN_CHARACTERS
 from .changes import READ
 from .changes import changes
 from .changes import row_changes
@@ -36,6 +39,8 @@ from .differences import steps
 from .differences import tell
 from .labels import label_of
 from .labels import noun_of
+from .models import Change
+from .parts import read_part
 from .plans import Plan
 from .recorders import plans_of
 
@@ -75,6 +80,30 @@ def row(table: str, key: str) -> Answer:
     return _list("row", page, noun=noun_of(plan, table), key=key, may_undo=may_undo)
 
 
+@bp.get("/changes/<key>")
+@access(SIGNED_IN)
+def change(key: str) -> Answer:
+    """Show one change, with more of long values."""
+    found = _change(key)
+    (telling,) = tell([found], undos.undone_by([found]), SHOWN_CHARACTERS)
+    return render_template("history/change.html", telling=telling)
+
+
+@bp.get("/changes/<key>/<any(before, after):side>/<name>")
+@access(SIGNED_IN)
+def value(key: str, side: str, name: str) -> Answer:
+    """Show the whole of one value, a part at a time."""
+    found = _change(key)
+    number = _part(single_args())
+    part = read_part(found, side, name, number)
+    if part is None:
+        raise NotFound(f"Change {key} has recorded no such value.")
+    (telling,) = tell([found], undos.undone_by([found]))
+    links = {"previous": number - 1, "next": number + 1 if part.more else 0}
+    urls = {rel: query_url(part=place) for rel, place in links.items() if place}
+    return render_template("history/value.html", telling=telling, part=part, side=side, number=number, links=urls)
+
+
 @bp.route("/changes/<key>/undo", methods=["GET", "POST"])
 @access(SIGNED_IN)
 def undo(key: str) -> Answer:
@@ -92,7 +121,7 @@ def undo(key: str) -> Answer:
             problems, change = refused.reasons, row_changes.get(key)
     found = undos.prepare(plan, change)
     found.require()
-    (telling,) = tell([change], undos.undone_by([change]))
+    (telling,) = tell([change], undos.undone_by([change]), SHOWN_CHARACTERS)
     back, later = steps(found)
     faults = [*problems, *(fault for fault in found.faults if fault not in problems)]
     left = [(label_of(plan, name), reason) for name, reason in found.left.items()]
@@ -112,6 +141,33 @@ def _take_back(found: undos.Undo) -> Response:
 
 
 # --- parts --------------------------------------------------------------------------------------
+
+
+def _change(key: str) -> Change:
+    """Return a change that the current identity may see.
+
+    :raises NotFound: if there is none, or its row does not exist for them
+    :raises Forbidden: if they may not
+    """
+    found: Change = row_changes.get(key)
+    known = [plan for plan in plans_of().values() if plan.table == found.model]
+    for plan in known:
+        _subject(plan, found.row_key)
+    if not known:
+        require(READ)
+    return found
+
+
+def _part(args: Mapping[str, str]) -> int:
+    """Read which part of a value is asked for.
+
+    :raises BadQuery: if it is no number
+    """
+    text = args.get("part", "1")
+    unknown = {name: ["This page knows part only."] for name in args if name != "part"}
+    if unknown or not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) < 1:
+        raise BadQuery(unknown or {"part": ["Not a part: write 1, 2, 3 …"]})
+    return int(text)
 
 
 def _query(asked: Mapping[str, str]) -> dict[str, str]:

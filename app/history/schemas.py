@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from marshmallow import fields
 from marshmallow import post_dump
 
 from core.schemas import ModelSchema
@@ -10,12 +11,25 @@ from core.schemas import ModelSchema
 from .models import Change
 from .sight import Sight
 
+#: What is filled in with what the reader may see.
+FILLED = ("before", "after", "hidden", "cut")
+
 
 class ChangeSchema(ModelSchema):
     """One row was created, updated or deleted."""
 
     class Meta:
         model = Change
+        exclude = ("brief_before", "brief_after")
+
+    is_long = fields.Boolean(
+        dump_only=True,
+        metadata={"description": "Whether the values are too long to be shown in a list: ask for the change alone."},
+    )
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        """Return a value of a change, without what :meth:`leave_out` fills in."""
+        return None if attr in FILLED else super().get_attribute(obj, attr, default)
 
     @post_dump(pass_collection=True, pass_original=True)
     def leave_out(self, data: Any, original: Any, *, many: bool, **rest: Any) -> Any:
@@ -25,6 +39,7 @@ class ChangeSchema(ModelSchema):
         sight = Sight(changes)
         for body, change in zip(bodies, changes, strict=True):
             before, after = sight.values(change)
-            seen = {"before": before, "after": after, "hidden": sight.secrets(change) or None}
+            names = (sight.secrets(change) or None, sight.cut(change) or None)
+            seen = dict(zip(FILLED, (before, after, *names), strict=True))
             body |= {name: value for name, value in seen.items() if name in body}
         return data

@@ -17,8 +17,10 @@ from core.crud import Crud
 from core.crud.served import served
 from services import db
 
+from .bounds import READ_BYTES
 from .changes import READ
 from .models import Change
+from .models import brief
 from .plans import Plan
 from .plans import Unreadable
 from .recorders import plans_of
@@ -55,14 +57,19 @@ class Sight:
 
     def values(self, change: Change) -> tuple[Values | None, Values | None]:
         """Return the recorded values before and after, those that may be seen."""
-        return self._seen(change, change.before), self._seen(change, change.after)
+        before, after = change.values
+        return self._seen(change, before), self._seen(change, after)
 
     def secrets(self, change: Change) -> list[str]:
         """Return the names of what has changed and is not kept; of what was kept before it became a secret, too."""
         plan = self.plans.get(change.model)
-        recorded = {*(change.before or ()), *(change.after or ())}
+        recorded = {name for side in change.values for name in side or ()}
         now_secret = {name for name in recorded if plan is not None and plan.is_secret(name)}
         return [name for name in sorted({*(change.hidden or ()), *now_secret}) if self._shows(change, name)]
+
+    def cut(self, change: Change) -> list[str]:
+        """Return the names of what was too long to be kept."""
+        return [name for name in change.cut or () if self._shows(change, name)]
 
     def _shows(self, change: Change, name: str) -> bool:
         return not self.withholds(change) and self.sees(change.model, name)
@@ -149,10 +156,16 @@ def _absent(plan: Plan, texts: set[str]) -> set[str]:
 def last_known(plan: Plan, key: str) -> Mapping[str, Any]:
     """Return the values of a row that is gone, as it was when it was deleted, else when it was created."""
     last = last_whole(plan, key)
-    return {} if last is None else last.before or last.after or {}
+    return {} if last is None else whole_of(last)
+
+
+def whole_of(change: Change) -> Mapping[str, Any]:
+    """Return the values of a row that was created or deleted."""
+    before, after = change.values
+    return before or after or {}
 
 
 def last_whole(plan: Plan, key: str) -> Change | None:
     """Return the newest change that has recorded a row whole; ``None`` if there is none."""
     chosen = sa.select(Change).where(Change.model == plan.table, Change.row_key == key, Change.verb != "update")
-    return db.session.scalars(chosen.order_by(Change.id.desc()).limit(1)).one_or_none()
+    return db.session.scalars(chosen.order_by(Change.id.desc()).limit(1).options(*brief(READ_BYTES))).one_or_none()

@@ -31,6 +31,7 @@ from .sight import Sight
 from .writable import GONE
 from .writable import LEADS_NOWHERE
 from .writable import LINKS_NOWHERE
+from .writable import TOO_LONG
 from .writable import is_as_in_a_new_row
 from .writable import makes_the_row
 from .writable import readable
@@ -41,7 +42,7 @@ EFFECT = (
     "The application made this change itself, as part of something else that was done: undo that instead, where it "
     "was done."
 )
-NOTHING_WRITTEN = "You could write none of these values yourself: there is nothing to set back."
+NOTHING_WRITTEN = "There is nothing to set back: what it changed stays as it is."
 NOTHING_LEFT = "Everything that it changed has been changed since."
 UNREAD = "you may not read it"
 
@@ -87,6 +88,16 @@ class Undo:
     def verb(self) -> str:
         """What will be done to the row."""
         return REVERSE[self.change.verb]
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """The recorded values before the change."""
+        return self.change.values[0] or {}
+
+    @property
+    def after(self) -> dict[str, Any]:
+        """The recorded values after the change."""
+        return self.change.values[1] or {}
 
     @property
     def version(self) -> int | None:
@@ -147,6 +158,8 @@ def prepare(plan: Plan, change: Change, *, lock: bool = False) -> Undo:
         return undo
     if change.is_effect:
         undo.faults.append(EFFECT)
+    if change.is_long:
+        undo.faults.append("What it recorded is too long to be read back by a page.")
     verbs = undo.verbs.verbs
     with suppress(NotFound):
         undo.item = verbs.get(change.row_key)
@@ -162,13 +175,15 @@ def _of_update(undo: Undo, served: Served) -> None:
     if undo.item is None:
         undo.faults.append("The row is gone: undo its deletion first.")
         return
-    for name, value in (undo.change.before or {}).items():
+    for name, value in undo.before.items():
         reason = why_not(undo.plan, served, "update", name, value)
         reason = reason or (None if undo.shows(name) else UNREAD)
         if reason is not None:
             undo.leave(name, reason)
         else:
             _sort(undo, name)
+    for name in undo.change.cut or ():
+        undo.leave(name, TOO_LONG)
     if not undo.names and not undo.later:
         left = undo.left or undo.left_unseen
         undo.faults.append(NOTHING_WRITTEN if left else "None of these values is kept: there is nothing to set back.")
@@ -178,9 +193,11 @@ def _of_create(undo: Undo, served: Served) -> None:
     if undo.item is None:
         undo.faults.append("The row is gone already.")
         return
-    for name in undo.change.after or {}:
+    for name in undo.after:
         if name not in undo.plan.counted:
             _sort(undo, name)
+    if undo.change.cut:
+        undo.faults.append(f"{_too_long(undo)}, so that later changes of it cannot be seen: delete it on its own page.")
     if undo.later:
         # Their work would go with it unseen.
         undo.faults.append("It has been changed since: delete it on its own page, if that is what you want.")
@@ -195,9 +212,16 @@ def _of_delete(undo: Undo, served: Served) -> None:
     secrets = undo.sight.secrets(undo.change)
     if undo.change.hidden:
         undo.faults.append(f"What is secret of it is not kept: {', '.join(secrets) or 'it has no name for you'}.")
-    for name, value in (undo.change.before or {}).items():
+    if undo.change.cut:
+        undo.faults.append(f"{_too_long(undo)}.")
+    for name, value in undo.before.items():
         if name not in undo.plan.counted:
             _sort_deleted(undo, served, name, value)
+
+
+def _too_long(undo: Undo) -> str:
+    labels = [label_of(undo.plan, name) for name in undo.sight.cut(undo.change)]
+    return f"A part of it is too long to be kept: {', '.join(labels) or 'you may not read it'}"
 
 
 def _sort_deleted(undo: Undo, served: Served, name: str, value: Any) -> None:
@@ -221,7 +245,7 @@ def _sort(undo: Undo, name: str) -> None:
     if name not in undo.plan.columns and name not in undo.plan.links:
         # The column is gone.
         return
-    still = undo.plan.holds(undo.item, name, (undo.change.after or {}).get(name))
+    still = undo.plan.holds(undo.item, name, undo.after.get(name))
     (undo.names if still else undo.later).append(name)
 
 
@@ -256,7 +280,7 @@ def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
 
 
 def _values(undo: Undo) -> dict[str, Any]:
-    before, plan = undo.change.before or {}, undo.plan
+    before, plan = undo.before, undo.plan
     try:
         read = {name: plan.read(name, before[name]) for name in undo.names}
     except Unreadable as error:
@@ -274,7 +298,7 @@ def _links(undo: Undo, name: str, rows: Iterable[Any]) -> Any:
 
 def _note_lost_links(undo: Undo) -> None:
     """Name the links of which some rows do not come back."""
-    before = undo.change.before or {}
+    before = undo.before
     for name in undo.names:
         if name not in undo.plan.links:
             continue
@@ -286,7 +310,7 @@ def _note_lost_links(undo: Undo) -> None:
 def _restore(undo: Undo, verbs: Crud) -> Any:
     """Create a row again, with its key, so that what is known by it is found again."""
     item = verbs.create(_values(undo))
-    version, before = verbs.version_key, undo.change.before or {}
+    version, before = verbs.version_key, undo.before
     if version is not None and version in before:
         # Counted from 1 it would meet its own old versions, which somebody may still have seen.
         mapper = undo.plan.mapper

@@ -17,11 +17,13 @@ from core.schemas import is_read_only
 from services import db
 
 from .plans import Plan
+from .plans import Unreadable
 
 #: Why a value stays as it is.
 ONLY_SET_BY_THE_APPLICATION = "only the application sets it"
 GONE = "there is no such value any more"
 NOT_KEPT = "it is not kept"
+TOO_LONG = "it is too long to be kept"
 LEADS_NOWHERE = "it leads to a row that is gone or that you may not read"
 LINKS_NOWHERE = "without rows that are gone or that you may not read"
 
@@ -86,7 +88,10 @@ def _is_written(plan: Plan, served: Served, verb: str, name: str) -> bool:
 def _leads_to_readable(plan: Plan, name: str, value: Any) -> bool:
     for key in plan.mapper.columns[name].foreign_keys:
         model = _model_of(plan.mapper, key.column.table)
-        if model is not None and not _is_readable(model, key.column == plan.read(name, value)):
+        try:
+            if model is not None and not _is_readable(model, key.column == plan.read(name, value)):
+                return False
+        except Unreadable:
             return False
     return True
 
@@ -96,7 +101,7 @@ def _is_readable(model: type[Any], condition: Any) -> bool:
     if policy is not None and not allowed(policy):
         return False
     chosen = readers.narrow(sa.select(model).where(condition), model, "get")
-    return db.session.scalars(chosen.limit(1)).first() is not None
+    return db.session.execute(chosen.with_only_columns(sa.literal(1)).limit(1)).first() is not None
 
 
 def _model_of(mapper: Mapper[Any], table: Any) -> type[Any] | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint
+from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
@@ -59,7 +60,7 @@ class Account(Owned, Timestamped, Versioned, Base):
     ceiling: Mapped[int] = mapped_column(default=0)
     score: Mapped[str | None] = mapped_column(sa.String(40), info={"hidden": True})
     verdict: Mapped[str | None] = mapped_column(sa.String(40), info={"read": AUDIT})
-    memo: Mapped[str | None] = mapped_column(sa.Text)
+    memo: Mapped[str | None] = mapped_column(sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"))
     vault_id: Mapped[int | None] = mapped_column(sa.ForeignKey("bank_vault.id"))
     vault: Mapped[Vault | None] = relationship()
     vaults: Mapped[list[Vault]] = relationship(secondary=account_vault, order_by=Vault.id)

@@ -53,12 +53,14 @@ def test_way_from_a_row_to_what_it_was(
     expect(plain.get_by_role("heading", level=1)).to_have_text("Lease")
 
 
-@pytest.mark.parametrize("name", ["all", "none", "wrong", "row", "new", "partly", "update", "gone"])
+@pytest.mark.parametrize("name", ["all", "none", "wrong", "row", "new", "partly", "update", "gone", "one", "value"])
 def test_pages_are_for_everybody(
     page: Page, desk: Office, key: int, live_server: Callable[[Flask], str], name: str
 ) -> None:
     paths = {"all": "/history/changes", "none": "/history/changes?day=2020-01-31", "wrong": "/history/changes?day=x"}
     paths |= {"row": f"/history/rows/ledger_entry/{key}"}
+    one = f"/history/changes/{desk.changes()[2].id}"
+    paths |= {"one": one, "value": f"{one}/after/title"}
     for kind, number in {"new": 1, "partly": 2, "update": 3, "gone": 5}.items():
         paths[kind] = f"/history/changes/{desk.changes()[number].id}/undo"
     page.goto(f"{live_server(desk.app)}{paths[name]}")

@@ -1,0 +1,14 @@
+"""How much of a change is kept."""
+
+from config import Key
+from config import integer
+
+KEYS = (
+    Key(
+        "HISTORY_CHANGE_BYTES",
+        integer(1024, 100_000_000),
+        "262144",
+        "bytes that the history keeps of one change, values before and after together; what is longer is named as "
+        "not kept, and cannot be undone",
+    ),
+)
