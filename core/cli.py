@@ -20,6 +20,7 @@ from .commands import COMMANDS
 from .commands import doctor
 from .commands import secret
 from .modules import Module
+from .modules import ModuleError
 from .modules import offers
 
 
@@ -62,13 +63,26 @@ class ModuleGroup(click.Group):
             raise
 
 
+#: Flask's own, which it finds before an application's.
+_FLASKS = ("run", "shell", "routes")
+
+
 def init_app(app: Flask) -> None:
-    """Add the commands and fill the shell."""
+    """Add the commands and fill the shell.
+
+    :raises ModuleError: if a module with commands has the name of a command of the platform, or of Flask
+    """
     for command in COMMANDS:
         app.cli.add_command(command)
     for module in app.extensions["modules"]:
-        if module.has("cli"):
-            app.cli.add_command(ModuleGroup(module))
+        if not module.has("cli"):
+            continue
+        if module.label in (*_FLASKS, *(command.name for command in COMMANDS)):
+            raise ModuleError(
+                f"Module {module.name!r} has a cli.py, and `flask {module.label}` is a command already: rename the "
+                "package."
+            )
+        app.cli.add_command(ModuleGroup(module))
     app.shell_context_processor(shell_names)
 
 
@@ -82,8 +96,10 @@ def make_patient(error: Exception) -> Flask:
 
 
 def shell_names() -> dict[str, object]:
-    """Return the names that ``flask shell`` knows: the database and every model."""
+    """Return the names that ``flask shell`` knows: the database and every model, a second ``Book`` as ``shop_Book``."""
     names: dict[str, object] = {"db": services.db}
-    for _, file in offers(current_app, "models"):
-        names |= {name: value for name, value in vars(file).items() if hasattr(value, "__mapper__")}
+    for module, file in offers(current_app, "models"):
+        for name, value in vars(file).items():
+            if hasattr(value, "__mapper__") and names.setdefault(name, value) is not value:
+                names[f"{module.label}_{name}"] = value
     return names

@@ -28,6 +28,7 @@ from . import keys
 from . import layout
 from . import menu
 from . import modules
+from . import shadows
 from . import signals
 from .http import apis
 from .http import cors
@@ -150,6 +151,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     cli.init_app(app)
     signals.app_ready.send(app)
     policies.warn(app)
+    shadows.warn(app)
     if config is None:
         keys.warn(app, loaded)
     return app

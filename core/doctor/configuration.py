@@ -10,6 +10,7 @@ from config import ConfigError
 from .. import keys
 from .. import modules
 from .. import rotation
+from .. import shadows
 from .. import strangers
 from ..http import policies
 from ..rotation import rotating
@@ -258,6 +259,13 @@ def log_text(deployment: Deployment) -> Iterator[Finding]:
             "Set LOG_FORMAT=json.",
             "LOG_FORMAT",
         )
+
+
+@check("core.shadowed", Level.WARNING)
+def shadowed(deployment: Deployment) -> Iterator[Finding]:
+    """Every address and every template of a module can be reached."""
+    for shadow in shadows.find(deployment.app):
+        yield Finding(shadow.message, shadow.cure, shadow.where)
 
 
 @check("core.policy-missing", Level.WARNING)

@@ -92,7 +92,11 @@ def collect(deployment: Deployment) -> tuple[list[Check], list[Finding]]:
             )
             continue
         found += _within(file) if file else []
-    return list({one.id: one for one in found}.values()), failed
+    known: dict[str, Check] = {}
+    for one in found:
+        if known.setdefault(one.id, one) is not one:
+            failed.append(Finding(f"Two checks have the id {one.id!r}: only the first is made.", "Rename one.", one.id))
+    return list(known.values()), failed
 
 
 def as_production(deployment: Deployment, environ: Mapping[str, str]) -> Deployment:
