@@ -48,6 +48,7 @@ from .problems import Path
 from .problems import Problem
 from .problems import Refusal
 from .problems import field_name
+from .sessions import refuse_once
 from .sessions import show_to_page
 from .sign_in import leads_back
 from .sign_in import sign_in_url
@@ -223,6 +224,7 @@ def answer(problem: Problem) -> Response:
     is_document = wants_problem()
     if not is_document and problem.kind is KINDS["unauthorized"] and leads_back() and (url := sign_in_url()):
         return Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
+    refuse_once()
     response = _document(problem) if is_document else _page(problem)
     response.status_code = problem.kind.status
     response.headers.extend(dict(problem.headers))

@@ -68,13 +68,15 @@ def session_owner() -> str:
 
 
 def show_to_page() -> None:
-    """Let an error page say who is signed in, also where the request was refused the session.
-
-    The page is what is left of the request: no view runs any more.
-    """
+    """Let an error page say who is signed in, also where the request was refused the session; no view runs any more."""
     found = session._get_current_object()  # type: ignore[attr-defined]
     if isinstance(found, LazySession):
         found.show()
+
+
+def refuse_once() -> None:
+    """Let what runs after an error answer, as hooks do, find a refused session empty: it was refused already."""
+    g.session_is_refused = True
 
 
 class LazySession(SecureCookieSession):
@@ -146,7 +148,7 @@ def _opening(name: str) -> Callable[..., Any]:
         if not self._is_open:
             # It did not come by the proxy: a test's `session_transaction`.
             self.accessed = True
-        if self.refusal is not None:
+        if self.refusal is not None and not g.get("session_is_refused"):
             raise self.refusal
         return method(self, *args, **kwargs)
 

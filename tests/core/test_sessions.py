@@ -378,3 +378,17 @@ def test_cookie_of_the_plain_name_is_none_over_https(site_app):
     other.set_cookie("session", stolen, domain="site.example")
 
     assert other.get("/shop/name", base_url=HTTPS).json == {"name": None}
+
+
+def test_hook_after_a_refusal_finds_an_empty_session(site_app):
+    seen = []
+    site_app.after_request(lambda response: seen.append(dict(session)) or response)
+    visitor = Visitor(site_app.test_client())
+    seen.clear()
+
+    refused(visitor.ask("/shop/name"))
+    assert visitor.ask("/pages/name", Content_Type="application/json").mimetype == "application/problem+json"
+    assert visitor.ask("/shop/nothing").status_code == 404
+
+    assert seen == [{}, {}, {}]
+    assert visitor.name() == "Ada"

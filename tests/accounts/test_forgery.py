@@ -1,0 +1,73 @@
+"""What the page of another site can do with a browser that has signed in: nothing, at no address of this platform."""
+
+import re
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.accounts.models import Role
+from core.access import PUBLIC
+from core.access import permissions
+from core.http import policies
+from core.http.apis import is_exempt
+from services import db
+from tests.accounts.people import make_person
+from tests.accounts.people import sign_in
+
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+FOREIGN = {"Origin": "https://evil.example", "Referer": "https://evil.example/"}
+BODIES: dict[str, dict[str, Any]] = {
+    "form": {"data": {"name": "Eve", "email": "eve@example.org"}},
+    "multipart": {"data": {"name": "Eve"}, "content_type": "multipart/form-data"},
+    "text": {"data": '{"name": "Eve"}', "content_type": "text/plain"},
+    "json": {"json": {"name": "Eve"}},
+}
+
+
+@pytest.fixture
+def victim(site: Flask) -> FlaskClient:
+    """Return the browser of somebody who may do everything."""
+    with site.app_context():
+        db.session.add(Role(name="all", permissions=list(permissions())))
+        db.session.commit()
+    make_person(site, roles=["all"])
+    client = site.test_client()
+    sign_in(client)
+    assert client.get("/accounts/").status_code == 200
+    return client
+
+
+def rows(app: Flask) -> dict[str, list[Any]]:
+    with app.app_context():
+        return {table.name: list(db.session.execute(sa.select(table))) for table in db.metadata.sorted_tables}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_forged_request_changes_nothing(site: Flask, victim: FlaskClient, body: str) -> None:
+    before = rows(site)
+    asked = 0
+    for rule in site.url_map.iter_rules():
+        path = re.sub(r"<[^>]*>", "1", rule.rule)
+        for method in sorted((rule.methods or set()) & UNSAFE):
+            answer = victim.open(path, method=method, headers=FOREIGN, **BODIES[body])
+            is_for_all = policies.find(site, rule.endpoint, method) is PUBLIC
+            if is_exempt(site, rule.endpoint) and is_for_all:
+                continue
+            asked += 1
+            is_page = not is_exempt(site, rule.endpoint) and body != "json"
+            media = "text/html" if is_page else "application/problem+json"
+            assert (answer.status_code, answer.mimetype) == (400, media), (method, path)
+    assert asked > 20
+    assert rows(site) == before
+
+
+def test_refusal_says_who_is_signed_in(victim: FlaskClient) -> None:
+    answer = victim.post("/accounts/profile", data={"name": "Eve"}, headers=FOREIGN)
+
+    assert answer.status_code == 400
+    assert "The form cannot be trusted" in answer.text
+    assert "<span>Ada</span>" in answer.text
+    assert "<span>Ada</span>" in victim.post("/nowhere", headers=FOREIGN).text
