@@ -30,6 +30,8 @@ from . import menu
 from . import modules
 from . import shadows
 from . import signals
+from .crud import readers
+from .fields import relations
 from .http import apis
 from .http import cors
 from .http import deprecation
@@ -136,6 +138,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     policies.init_app(app)
     layout.init_app(app)
     model_pages.init_app(app)
+    relations.choose_by(app, readers.rows)
     if app.config["APP_ENV"] == "development":
         development.init_app(app)
     modules.register(app, loaded)

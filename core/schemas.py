@@ -10,6 +10,7 @@ With ``include_relationships = True`` in its ``Meta`` a schema also has the rela
 keys of the related rows; see :mod:`core.fields.relations`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -135,15 +136,18 @@ class ModelSchema(ma.SQLAlchemyAutoSchema):  # type: ignore[name-defined,misc]
         return Schema.load(self, data, **options)
 
 
-def loads(schema: Schema, model: type[Any]) -> list[ExecutableOption]:
-    """Return what to read with the rows, so that a schema shows each relationship of all of them by one query."""
+def loads(schema: Schema, model: type[Any], load: Callable[[Any], Any] = selectinload) -> list[ExecutableOption]:
+    """Return what to read with the rows, so that a schema shows each relationship of all of them by one query.
+
+    :param load: makes the option of a relationship
+    """
     relations = sa.inspect(model).relationships
     found: list[ExecutableOption] = []
     for name, field in schema.dump_fields.items():
         relation = relations.get(field.attribute or name)
         if relation is None or relation.lazy in ("dynamic", "write_only"):
             continue
-        option = selectinload(relation.class_attribute)
+        option = load(relation.class_attribute)
         keys = [getattr(field.model, key) for key in field.keys] if isinstance(field, Related) else []
         found.append(option.load_only(*keys) if keys else option)
     return found

@@ -55,7 +55,7 @@ def body_schema(bulk: type[BulkResource], name: str, components: Components) -> 
 
 
 def _operation(bulk: type[BulkResource], method: str, name: str, components: Components) -> JsonSchema:
-    verbs, schema = bulk.resource.verbs, bulk.resource.schema()
+    verbs, schema = bulk.resource.verbs, bulk.resource().visible.schema()
     properties: dict[str, JsonSchema] = {"method": {"type": "string", "const": method}}
     if method != "create":
         properties["key"] = components.property(verbs.listing.fields[verbs.listing.key], INPUT)
@@ -76,7 +76,7 @@ def answer_schema(bulk: type[BulkResource], name: str, components: Components) -
             "status": {"type": "integer", "description": "The HTTP status that it would have had alone."},
             "location": {"type": "string", "format": "uri-reference", "description": "Where a created item is."},
             "etag": {"type": "string"},
-            "item": components.of(bulk.resource.schema()),
+            "item": components.of(bulk.resource().visible.schema()),
             "problem": reference("Problem"),
         },
         "required": ["status"],

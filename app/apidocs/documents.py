@@ -7,18 +7,22 @@ declared a second time: parameters, schemas and problems are those that the view
 import json
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Flask
+from flask import has_app_context
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
 import settings
+from core.access import hidden_attributes
 from core.declarations import declared
 from core.http.apis import is_api_endpoint
 from core.modules import installed
 from core.rest import ModelResource
 from core.rest.bulk import BulkResource
+from core.rest.visible import Visible
 
 from . import answers
 from . import parameters
@@ -46,12 +50,13 @@ SECURITY = {
 def build(app: Flask) -> Document:
     """Return the document."""
     components = Components()
-    components.includes = includes(app)
     components.add("ProblemError", answers.PROBLEM_ERROR)
     components.add("Problem", answers.PROBLEM)
     tags: dict[str, str] = {}
     paths: dict[str, dict[str, Any]] = {}
-    with app.app_context():
+    # Not in a context of its own within a request: what is shown depends on the current identity.
+    with nullcontext() if has_app_context() else app.app_context():
+        components.includes = includes(app)
         for rule in rules(app):
             name, text = tag(app, rule)
             tags.setdefault(name, text)
@@ -93,16 +98,24 @@ def rules(app: Flask) -> list[Rule]:
     return sorted(found, key=lambda rule: (path(rule), rule.endpoint))
 
 
-def includes(app: Flask) -> dict[type[Schema], dict[str, tuple[type[Schema], bool]]]:
+def includes(app: Flask) -> dict[type[Schema], dict[str, tuple[Schema, bool]]]:
     """Return what callers may have included, by the schema of the items."""
-    found: dict[type[Schema], dict[str, tuple[type[Schema], bool]]] = {}
+    found: dict[type[Schema], dict[str, tuple[Schema, bool]]] = {}
     for rule in rules(app):
         resource = resource_of(app, rule)
         if resource and issubclass(resource, ModelResource):
-            relations = resource.verbs.model.__mapper__.relationships
-            known = {name: (schema, bool(relations[name].uselist)) for name, schema in resource.includes.items()}
-            found.setdefault(resource.schema, {}).update(known)
+            model = resource.verbs.model
+            shown = [relation for relation in model.__mapper__.relationships if relation.key in resource.includes]
+            found.setdefault(resource.schema, {}).update(
+                (relation.key, (_included(resource, relation), bool(relation.uselist)))
+                for relation in shown
+                if relation.key not in hidden_attributes(model)
+            )
     return found
+
+
+def _included(resource: type[ModelResource], relation: Any) -> Schema:
+    return Visible(resource.includes[relation.key](), relation.mapper.class_).schema()
 
 
 def _is_documented(app: Flask, rule: Rule) -> bool:

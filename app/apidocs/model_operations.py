@@ -51,8 +51,9 @@ class ModelOperations:
         self.rule = rule
         self.components = components
         self.verbs = resource.verbs
-        self.schema = resource.schema()
-        self.projections = resource().projections
+        served = resource()
+        self.schema = served.visible.schema()
+        self.projections = served.projections
         self.noun = self.verbs.noun
         self.plural = rule.endpoint.rpartition(".")[2].removesuffix("_item").replace("_", " ")
         self.base = rule.endpoint.removesuffix("_item")

@@ -99,20 +99,23 @@ def of_path(rule: Rule, keys: Mapping[str, JsonSchema]) -> list[Parameter]:
 def of_list(verbs: Crud, components: Components) -> list[Parameter]:
     """Return what a list may be asked: search, filters, order and place."""
     listing = verbs.listing
+    hidden = listing.hidden()
     found = []
-    if listing.search:
+    if any(name not in hidden for name in listing.search):
         text = {"type": "string", "maxLength": MAX_SEARCH, "pattern": WITHOUT_NUL}
         found.append(_query("q", "Only what has this text in it.", text))
     for name, operators in listing.filters.items():
+        if name in hidden:
+            continue
         one = components.property(listing.fields[name], INPUT)
         for operator in operators:
             parameter = name if operator == "eq" else f"{name}__{operator}"
             found.append(_filter(parameter, MEANINGS[operator].format(name=f"`{name}`"), operator, one))
-    if listing.sorts:
-        text = f"The order, the first name first, `-` for descending. Without it: {','.join(listing.order)}."
-        found.append(
-            _choice("sort", text, [sign + name for name in listing.sorts for sign in ("", "-")], uniqueItems=True)
-        )
+    sorts = [name for name in listing.sorts if name not in hidden]
+    if sorts:
+        order = [name for name in listing.order if name.removeprefix("-") not in hidden]
+        text = f"The order, the first name first, `-` for descending. Without it: {','.join(order)}."
+        found.append(_choice("sort", text, [sign + name for name in sorts for sign in ("", "-")], uniqueItems=True))
     sizes = {"type": "integer", "minimum": 1, "maximum": settings.MAX_PAGE_SIZE, "default": listing.page_size}
     found.append(_query("limit", "So many on a page.", sizes))
     return [*found, common("cursor"), common("page"), common("count")]

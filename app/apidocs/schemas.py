@@ -1,12 +1,15 @@
 """JSON Schemas (2020-12, the dialect of OpenAPI 3.1) of marshmallow schemas: what comes out, and what may go in."""
 
 import re
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema
 from marshmallow import fields
 
+from core.access import Policy
+from core.access import column_policies
 from core.fields.json_schema import COMPONENTS
 from core.fields.json_schema import json_schema
 
@@ -28,7 +31,7 @@ class Components:
         self.schemas: dict[str, JsonSchema] = {name: dict(schema) for name, schema in COMPONENTS.items()}
         self._made_from: dict[str, object] = dict.fromkeys(COMPONENTS)
         #: Schema to what a caller may have included: relation to its schema and whether it is many.
-        self.includes: dict[type[Schema], dict[str, tuple[type[Schema], bool]]] = {}
+        self.includes: dict[type[Schema], dict[str, tuple[Schema, bool]]] = {}
 
     def add(self, name: str, schema: JsonSchema, made_from: object = None) -> JsonSchema:
         """Name a schema and return a reference to it.
@@ -60,6 +63,9 @@ class Components:
 
     def _object(self, schema: Schema, named: Mapping[str, fields.Field[Any]], shape: str) -> JsonSchema:
         properties = {name: self.property(field, shape) for name, field in named.items()}
+        for name, policy in _policies(schema, named):
+            text = properties[name].get("description", "")
+            properties[name] |= {"description": f"{text} Only for callers who may read it: {policy.reason}.".strip()}
         required = [name for name, field in named.items() if _is_required(schema, field, shape)]
         if shape in (OUTPUT, PART):
             for name, (included, is_many) in self.includes.get(type(schema), {}).items():
@@ -72,8 +78,8 @@ class Components:
             found["required"] = required
         return found if shape in (OUTPUT, PART) else {**found, "additionalProperties": False}
 
-    def _included(self, schema: type[Schema], is_many: bool, plain: JsonSchema | None) -> JsonSchema:
-        shown = self.of(schema())
+    def _included(self, schema: Schema, is_many: bool, plain: JsonSchema | None) -> JsonSchema:
+        shown = self.of(schema)
         found = {"type": "array", "items": shown} if is_many else {"anyOf": [shown, {"type": "null"}]}
         # Where it is not included, the keys may be in its place.
         return {"anyOf": [plain, found]} if plain else found
@@ -114,7 +120,18 @@ def description(thing: object) -> str:
     return " ".join((kind.__dict__.get("__doc__") or "").split())
 
 
+def _policies(schema: Schema, named: Mapping[str, fields.Field[Any]]) -> Iterator[tuple[str, Policy]]:
+    """Yield the fields that not every caller may read."""
+    model = getattr(schema.opts, "model", None)
+    rules = {} if model is None else column_policies(model)
+    for name, field in named.items():
+        policy = rules.get(field.attribute or field.name)
+        if policy is not None:
+            yield name, policy
+
+
 def _is_required(schema: Schema, field: fields.Field[Any], shape: str) -> bool:
     # A row has all its columns; what else is answered says itself what is always there.
     has_all = shape == OUTPUT and getattr(schema.opts, "model", None) is not None
+    has_all = has_all and not any(_policies(schema, {field.name: field}))
     return has_all or (shape in (OUTPUT, INPUT) and field.required)

@@ -19,11 +19,12 @@ from sqlalchemy.orm import with_parent
 import settings
 from services import db
 
+from ..access import hidden_attributes
 from ..fields.columns import field_class
-from ..fields.columns import is_hidden
 from ..fields.columns import plain_type
 from ..fields.strict import as_json
 from . import readers
+from . import texts
 from .listing import MAX_SEARCH
 from .listing import Query
 
@@ -149,7 +150,7 @@ class Choices:
         verbs = readers.verbs_of(self.model)
         has_order = verbs is not None and bool(verbs.order)
         if verbs is not None and verbs.model is self.model:
-            select = verbs.listing.paginate(select, Query(tuple(verbs.listing.order), limit))
+            select = verbs.listing.paginate(select, Query(verbs.listing.default_order(), limit))
         else:
             select = select.order_by(*self.mapper.primary_key).limit(limit + 1)
         rows = list(db.session.scalars(select).unique())
@@ -163,12 +164,14 @@ class Choices:
         """Return the conditions any of which makes a row one that was looked for."""
         verbs = readers.verbs_of(self.model)
         text = search if verbs is None else verbs.fold(search)
-        found = [column.icontains(text, autoescape=True) for column in self._searched(verbs)]
+        pattern = sa.literal(texts.part(text))
+        found = [texts.contains(column, pattern, db.engine.dialect) for column in self._searched(verbs)]
         key = self._read(search)
         return found if key is None else [*found, self._among([key])]
 
     def _searched(self, verbs: Any) -> list[Any]:
-        columns = self.mapper.columns
+        hidden = hidden_attributes(self.model)
+        columns = {name: column for name, column in self.mapper.columns.items() if name not in hidden}
         # What is searched in other rows needs the right to read those.
         declared = [name for name in verbs.search if name in columns] if verbs is not None else []
         names = declared or [name for name, column in columns.items() if _is_plain_text(column)]
@@ -178,7 +181,7 @@ class Choices:
 def _is_plain_text(column: Any) -> bool:
     type_ = plain_type(column)
     is_text = isinstance(type_, sa.String) and not isinstance(type_, sa.Enum)
-    return is_text and not is_hidden(column) and not column.info.get("secret")
+    return is_text and not column.info.get("secret")
 
 
 def _write(field: Any, value: Any) -> str:

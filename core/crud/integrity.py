@@ -124,13 +124,16 @@ def _named_column(error: IntegrityError | OperationalError, model: type[Any]) ->
 
 
 def _dangling(model: type[Any], data: Mapping[str, Any], asked: Any) -> list[str]:
-    found = []
-    for column in sa.inspect(model).local_table.columns:
-        name = _attribute(model, column)
-        for key in column.foreign_keys:
-            value = data.get(name)
-            if value is not None and not asked.scalar(sa.select(sa.exists().where(key.column == value))):
-                found.append(name)
+    """Return the attributes of those foreign keys that lead to no row."""
+    found: list[str] = []
+    for key in getattr(sa.inspect(model).local_table, "foreign_key_constraints", ()):
+        names = [_attribute(model, column) for column in key.columns]
+        values = [data.get(name) for name in names]
+        if any(value is None for value in values):
+            continue
+        same = [element.column == value for element, value in zip(key.elements, values, strict=True)]
+        if not asked.scalar(sa.select(sa.exists().where(*same))):
+            found += names
     return found
 
 

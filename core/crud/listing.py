@@ -12,6 +12,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,12 +35,15 @@ from sqlalchemy.sql.elements import ColumnElement
 import settings
 from services import db
 
+from ..access import column_policies
+from ..access import hidden_attributes
 from ..exceptions import BadQuery
 from ..exceptions import unknown_parameters
 from ..fields.columns import make_field
 from ..fields.columns import plain_type
 from ..fields.decimals import lost_digits
 from ..fields.strict import from_text
+from . import readers
 from . import texts
 from .keyset import SortKey
 from .keyset import after
@@ -50,6 +54,7 @@ OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull")
 #: Parameters that are not filters.
 RESERVED = ("q", "sort", "limit", "page", "cursor", "count")
 
+_NO_NAMES: frozenset[str] = frozenset()
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
 
 MAX_CURSOR = 3000
@@ -85,6 +90,7 @@ class Query:
     """One question to a list, checked.
 
     :param sort: names of columns, with ``-`` in front for descending; always ends with the key
+    :param searched: the columns in which ``q`` is looked for; ``None`` for all that the current identity may read
     :param page: a page by number, or ``None`` where the cursor says the place
     :param count: whether the total is wanted
     """
@@ -92,6 +98,7 @@ class Query:
     sort: tuple[str, ...]
     limit: int
     q: str = ""
+    searched: tuple[str, ...] | None = None
     filters: tuple[Filter, ...] = ()
     page: int | None = None
     cursor: Cursor | None = None
@@ -105,7 +112,12 @@ class Query:
             for f in self.filters
         )
         cursor = self.cursor and (self.cursor.back, tuple(value is None for value in self.cursor.values))
-        return (bool(self.q), operators, self.sort, self.limit, cursor, self.page is None)
+        return (bool(self.q) and self.searched, operators, self.sort, self.limit, cursor, self.page is None)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of columns that it filters or sorts by."""
+        return {item.name for item in self.filters} | {name.removeprefix("-") for name in self.sort}
 
 
 @dataclass(frozen=True)
@@ -163,6 +175,8 @@ class Listing:
         self.relations = {
             name: path.relation.property for name, path in self.paths.items() if path.relation is not None
         }
+        #: Of the names that not everybody may read, the model and the attribute.
+        self.guarded = {name: guarded for name in self.paths for guarded in self._guarded(name)}
 
     def _refuse_no_texts(self) -> None:
         begun = [name for name, operators in self.filters.items() if "startswith" in operators]
@@ -185,6 +199,20 @@ class Listing:
         target = aliased(mapper.relationships[relation].entity.class_)
         return ColumnRef(sa.inspect(target).selectable.c[column], getattr(self.model, relation), target)
 
+    def _guarded(self, name: str) -> Iterator[tuple[type[Any], str]]:
+        """Yield what a name leads by that not everybody may read."""
+        relation, _, column = name.rpartition(".")
+        steps = [(self.model, relation or column)]
+        if relation:
+            steps.append((self.relations[name].mapper.class_, column))
+        yield from ((model, step) for model, step in steps if step in column_policies(model))
+
+    def hidden(self) -> frozenset[str]:
+        """Return the names of columns that the current identity may not read."""
+        if not self.guarded:
+            return _NO_NAMES
+        return frozenset(name for name, (model, step) in self.guarded.items() if step in hidden_attributes(model))
+
     # --- reading the question ---
 
     def parse(self, args: Mapping[str, str], *, by_page: bool = False, read: Mapping[str, list[str]] = _NONE) -> Query:
@@ -197,14 +225,16 @@ class Listing:
         """
         errors = {name: messages for name, messages in read.items() if messages}
         given = {name: text for name, text in args.items() if text != "" and name not in read}
-        sort = self._read(errors, "sort", self._sort, given.get("sort"), tuple(self.order))
+        hidden = self.hidden()
+        searched = tuple(name for name in self.search if name not in hidden)
+        sort = self._read(errors, "sort", partial(self._sort, hidden), given.get("sort"), self.default_order())
         limit = self._read(errors, "limit", _limit, given.get("limit"), self.page_size)
         q = self._read(errors, "q", _search, given.get("q"), "")
-        filters = self._filters(given, errors, read)
+        filters = self._filters(given, errors, read, hidden)
         page = self._read(errors, "page", _page, given.get("page"), 1 if by_page else None)
         count = self._read(errors, "count", _yes, given.get("count"), False)
         cursor = None
-        if "q" in given and not self.search:
+        if "q" in given and not searched:
             errors["q"] = ["This list cannot be searched."]
         if "page" in given and "cursor" in given:
             errors["cursor"] = ["Use either page or cursor."]
@@ -215,7 +245,7 @@ class Listing:
             errors["page"] = [f"Pages by number end after {settings.MAX_OFFSET:,} rows."]
         if errors:
             raise BadQuery(errors)
-        return Query(sort, limit, q, filters, page, cursor, count)
+        return Query(sort, limit, q, searched, filters, page, cursor, count)
 
     def _read(self, errors: dict[str, list[str]], name: str, read: Any, text: str | None, default: Any) -> Any:
         if text is None:
@@ -227,7 +257,7 @@ class Listing:
             return default
 
     def _filters(
-        self, given: Mapping[str, str], errors: dict[str, list[str]], others: Iterable[str]
+        self, given: Mapping[str, str], errors: dict[str, list[str]], others: Iterable[str], hidden: frozenset[str]
     ) -> tuple[Filter, ...]:
         found = []
         unknown = []
@@ -236,22 +266,23 @@ class Listing:
                 continue
             name, mark, operator = parameter.partition("__")
             operator = operator if mark else "eq"
-            if name not in self.filters or operator not in self.filters[name]:
+            if name in hidden or name not in self.filters or operator not in self.filters[name]:
                 unknown.append(parameter)
                 continue
             read = partial(self._operand, name, operator)
             value = self._read(errors, parameter, read, text, None)
             found.append(Filter(name, operator, value))
         if unknown:
-            errors |= unknown_parameters(unknown, self._known(others))
+            errors |= unknown_parameters(unknown, self._known(others, hidden))
         # The order of parameters does not matter to SQL: one shape, one statement.
         return tuple(sorted(found, key=lambda f: (f.name, f.operator)))
 
-    def _known(self, others: Iterable[str]) -> str:
+    def _known(self, others: Iterable[str], hidden: frozenset[str]) -> str:
         names = [
             name if operator == "eq" else f"{name}__{operator}"
             for name, operators in self.filters.items()
             for operator in operators
+            if name not in hidden
         ]
         return f"This list knows {', '.join([*(['q'] if self.search else []), *RESERVED[1:], *others, *names])}."
 
@@ -275,13 +306,21 @@ class Listing:
                 raise ValidationError(lost)
         return value
 
-    def _sort(self, text: str) -> tuple[str, ...]:
+    def _sort(self, hidden: frozenset[str], text: str) -> tuple[str, ...]:
         names = text.split(",")
         plain = [name.removeprefix("-") for name in names]
-        unknown = [name for name in plain if name not in self.sorts]
+        known = [name for name in self.sorts if name not in hidden]
+        unknown = [name for name in plain if name not in known]
         if unknown or len(set(plain)) < len(plain):
-            raise ValidationError(f"Sort by one or more of {', '.join(self.sorts)}, with - in front for descending.")
+            raise ValidationError(f"Sort by one or more of {', '.join(known)}, with - in front for descending.")
         return self._with_key(names)
+
+    def default_order(self) -> tuple[str, ...]:
+        """Return the order where none is asked for, by columns that the current identity may read."""
+        hidden = self.hidden()
+        if not hidden:
+            return tuple(self.order)
+        return self._with_key([name for name in self.order if name.removeprefix("-") not in hidden])
 
     def _with_key(self, names: Sequence[str]) -> tuple[str, ...]:
         """End with the key, in the direction of the last name, so that the order is total."""
@@ -290,13 +329,23 @@ class Listing:
         descending = bool(names) and names[-1].startswith("-")
         return (*names, f"-{self.key}" if descending else self.key)
 
-    def asked_of_others(self, query: Query) -> set[Any]:
-        """Return the relationships to other rows whose columns a question names, and thereby tells."""
+    def asked_of_others(self, query: Query) -> dict[str, Any]:
+        """Return the relationships to other rows by whose columns a question filters or sorts, by name."""
         if not self.relations:
-            return set()
-        names = [*(item.name for item in query.filters), *(name.removeprefix("-") for name in query.sort)]
-        names += self.search if query.q else ()
-        return {self.relations[name] for name in names if name in self.relations}
+            return {}
+        return {name: self.relations[name] for name in query.names if name in self.relations}
+
+    def depends_on_caller(self, query: Query) -> bool:
+        """Return whether the rows that a question asks about by a relationship are not the same for everybody."""
+        if not self.relations:
+            return False
+        names = {*query.names, *(self.search if query.q else ())}
+        return any(self._bound(name) is not None for name in names if name in self.relations)
+
+    def _bound(self, name: str) -> ColumnElement[bool] | None:
+        """Return the condition for the related rows by which the current identity may ask."""
+        path, relation = self.paths[name], self.relations[name]
+        return readers.bound(relation.mapper.class_, "list" if relation.uselist else "get", path.target)
 
     # --- cursors ---
 
@@ -336,18 +385,27 @@ class Listing:
         """Add the search and the filters, as parameters to be given by :meth:`values`."""
         if query.q:
             pattern = sa.bindparam("q", type_=sa.String)
-            found = {name: texts.contains(self.paths[name].column, pattern, db.engine.dialect) for name in self.search}
+            dialect = db.engine.dialect
+            found = {name: texts.contains(self.paths[name].column, pattern, dialect) for name in self._searched(query)}
             select = select.where(sa.or_(*(self._related(name, like) for name, like in found.items())))
         for number, item in enumerate(query.filters):
             condition = _condition(self.paths[item.name].column, item, f"f{number}")
             select = select.where(self._related(item.name, condition))
         return select
 
+    def _searched(self, query: Query) -> Iterable[str]:
+        if query.searched is not None:
+            return query.searched
+        hidden = self.hidden()
+        return [name for name in self.search if name not in hidden]
+
     def _related(self, name: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Turn a condition on a related row into: there is one of which it is true."""
+        """Turn a condition on a related row into: there is one that the current identity may read, and it is true."""
         path = self.paths[name]
         if path.relation is None:
             return condition
+        own = self._bound(name)
+        condition = condition if own is None else sa.and_(condition, own)
         relation = path.relation.of_type(path.target)
         return relation.any(condition) if path.relation.property.uselist else relation.has(condition)  # type: ignore[no-any-return]
 
@@ -355,9 +413,11 @@ class Listing:
         """Add the order, the place and the limit: one row more than asked for tells if more follow."""
         back = query.cursor is not None and query.cursor.back
         keys = [self._sort_key(name, back) for name in query.sort]
-        for path in (self.paths[name.removeprefix("-")] for name in query.sort):
+        for name, path in ((name, self.paths[name]) for name in (name.removeprefix("-") for name in query.sort)):
             if path.relation is not None:
-                select = select.join(path.relation.of_type(path.target), isouter=True)
+                own = self._bound(name)
+                related = path.relation.of_type(path.target)
+                select = select.join(related if own is None else related.and_(own), isouter=True)
         if query.cursor is not None:
             select = select.where(after(keys, query.cursor.values, db.engine.dialect.name))
         select = select.order_by(*(part for key in keys for part in key.order))
@@ -370,7 +430,10 @@ class Listing:
     def _sort_key(self, name: str, back: bool) -> SortKey:
         path = self.paths[name.removeprefix("-")]
         # A related row may be missing, and with it all its columns.
-        missing = path.relation is not None and any(c.nullable for c in path.relation.property.local_columns)
+        missing = path.relation is not None and (
+            any(c.nullable for c in path.relation.property.local_columns)
+            or self._bound(name.removeprefix("-")) is not None
+        )
         return SortKey(
             texts.ordered(path.column, db.engine.dialect),
             name.startswith("-") != back,

@@ -1,21 +1,35 @@
-"""Who may read the rows of a model, wherever they are shown: on the page of another row, or included with it.
+"""Rows that exist for the current identity: one definition, by which every face reads and refers to rows.
 
-Whoever may read them by the verbs of their own: those that a face of this application serves, else the first
-that were made. A model without verbs, or whose verbs say nothing, is open to everybody.
+The rows of a model are those that its verbs give: their :meth:`Crud.select`, and of these the ones that their read
+policy allows. They are the verbs that a face of this application serves, else the first that were made. A model
+without verbs is open to everybody.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from typing import Any
 from weakref import WeakKeyDictionary
 from weakref import ref
 
+import sqlalchemy as sa
+from flask import g
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import selectinload
+
+from services import db
+
+from ..access import PUBLIC
 from ..access import Policy
 from ..access import allowed
 from ..access import condition
+from ..access import identity
 from .served import served
 
 if TYPE_CHECKING:
     from .verbs import Crud
+
+#: Where a request keeps what it has asked.
+_CACHE = "readable_rows"
 
 _first: "WeakKeyDictionary[type[Any], ref[Crud]]" = WeakKeyDictionary()
 
@@ -48,20 +62,118 @@ def verbs_of(model: type[Any]) -> "Crud | None":
     return None
 
 
-def may_read(item: Any) -> bool:
-    """Return whether whoever is asking may read a row."""
-    policy = policy_of(type(item))
-    return policy is None or allowed(policy, item)
-
-
 def may_list(model: type[Any]) -> bool:
-    """Return whether whoever is asking may list some of a model's rows at least."""
+    """Return whether the current identity may list some of a model's rows at least."""
     policy = policy_of(model, "list")
     return policy is None or allowed(policy)
 
 
+# --- as SQL -------------------------------------------------------------------------------------
+
+
+def bound(model: type[Any], verb: str = "list", entity: Any = None) -> ColumnElement[bool] | None:
+    """Return the condition for the rows that the current identity may read; ``None`` for all rows.
+
+    :param verb: ``list`` for rows among others, ``get`` for single ones
+    :param entity: an alias of the model that the condition is about, in place of the model
+    """
+    verbs = verbs_of(model)
+    if verbs is None:
+        return None
+    policy = verbs.access.get(verb, PUBLIC)
+    if not allowed(policy):
+        return sa.false()
+    if not verbs.has_own_select:
+        own: ColumnElement[bool] | None = condition(policy, model if entity is None else entity)
+        return own
+    return _among(verbs.visible(verb), verbs.model, model if entity is None else entity)
+
+
+def _among(rows: sa.Select[Any], model: type[Any], entity: Any) -> ColumnElement[bool]:
+    """Return the condition that a row is one of a SELECT's."""
+    names = [_attribute(model, column) for column in sa.inspect(model).primary_key]
+    # An alias: without one the inner SELECT would be about the row of the outer one.
+    keys = rows.with_only_columns(*(getattr(model, name) for name in names)).order_by(None).subquery()
+    here = [getattr(entity, name) for name in names]
+    left = here[0] if len(here) == 1 else sa.tuple_(*here)
+    among: ColumnElement[bool] = left.in_(sa.select(*keys.c))
+    return among
+
+
+def _attribute(model: type[Any], column: sa.Column[Any]) -> str:
+    return str(sa.inspect(model).get_property_by_column(column).key)
+
+
 def narrow(select: Any, model: type[Any], verb: str = "list") -> Any:
-    """Leave of a SELECT the rows that whoever is asking may read."""
-    policy = policy_of(model, verb)
-    own = None if policy is None else condition(policy, model)
+    """Leave of a SELECT of a model's rows those that the current identity may read."""
+    own = bound(model, verb)
     return select if own is None else select.where(own)
+
+
+def rows(model: type[Any], verb: str = "get") -> sa.Select[Any]:
+    """Choose the rows of a model that the current identity may read."""
+    selected: sa.Select[Any] = narrow(sa.select(model), model, verb)
+    return selected
+
+
+def load(relation: Any) -> Any:
+    """Return the option that reads with each row the related ones that the current identity may read.
+
+    :param relation: ``Product.category``
+    """
+    prop = relation.property
+    own = bound(prop.mapper.class_, "list" if prop.uselist else "get")
+    return selectinload(relation if own is None else relation.and_(own))
+
+
+# --- of rows that were read ---------------------------------------------------------------------
+
+
+def may_read(item: Any) -> bool:
+    """Return whether the current identity may read a row."""
+    return bool(readable([item]))
+
+
+def readable(items: Iterable[Any]) -> list[Any]:
+    """Return those of some rows, of any models, that the current identity may read.
+
+    Where a model has a ``select()`` of its own, the database is asked: once for the rows of each model, and
+    for none twice in a request.
+    """
+    allowed_rows = [item for item in items if _is_allowed(item)]
+    asked: dict[type[Any], list[Any]] = {}
+    for item in allowed_rows:
+        verbs = verbs_of(type(item))
+        if verbs is not None and verbs.has_own_select:
+            asked.setdefault(type(item), []).append(item)
+    missing = {id(item) for model, several in asked.items() for item in _missing(model, several)}
+    return [item for item in allowed_rows if id(item) not in missing]
+
+
+def forget() -> None:
+    """Ask the database again which rows exist: some were written."""
+    g.pop(_CACHE, None)
+
+
+def _is_allowed(item: Any) -> bool:
+    policy = policy_of(type(item))
+    return policy is None or allowed(policy, item)
+
+
+def _missing(model: type[Any], items: list[Any]) -> list[Any]:
+    """Return those of some rows of one model that its ``select()`` does not have."""
+    # A row that is not stored yet is the caller's own.
+    keys = {id(item): key for item in items if (key := sa.inspect(item).identity) is not None}
+    known: dict[Any, bool] = g.setdefault(_CACHE, {}).setdefault((identity().key, model), {})
+    unknown = {*keys.values()} - known.keys()
+    if unknown:
+        found = _existing(model, unknown)
+        known.update({key: key in found for key in unknown})
+    return [item for item in items if not known.get(keys.get(id(item)), True)]
+
+
+def _existing(model: type[Any], keys: set[Any]) -> set[Any]:
+    columns = [getattr(model, _attribute(model, column)) for column in sa.inspect(model).primary_key]
+    among = sa.tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key for (key,) in keys])
+    with db.session.no_autoflush:
+        return {tuple(row) for row in db.session.execute(narrow(sa.select(*columns), model, "get").where(among))}

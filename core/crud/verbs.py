@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from typing import ClassVar
 
@@ -48,6 +49,7 @@ from ..models import Owned
 from ..words import words
 from . import integrity
 from . import readers
+from . import references
 from . import texts
 from .digits import refuse_lost_digits
 from .listing import Listing
@@ -55,6 +57,9 @@ from .listing import Query
 
 #: What a face may be allowed.
 VERBS = ("list", "get", "create", "update", "delete")
+
+#: What a module overrides to say which rows exist.
+_SEAMS_OF_ROWS = ("select", "visible")
 
 
 event.listen(db.session, "before_flush", refuse_lost_digits)
@@ -99,10 +104,15 @@ class Crud:
         self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size, self.fold)
         mapper = sa.inspect(self.model)
         self.key = getattr(self.model, self.listing.key)
+        self.relations = frozenset(mapper.relationships.keys())
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
         _store_null(mapper.local_table)
         self.attributes = set(mapper.all_orm_descriptors.keys())
+        #: Whether the rows that exist depend on more than the policies of access.
+        self.has_own_select = any(
+            getattr(type(self), name) is not getattr(Crud, name) for name in ("select", "visible")
+        )
         readers.add(self)
 
     def _check_access(self) -> None:
@@ -130,21 +140,20 @@ class Crud:
             require(policy, item)
 
     def require_asked(self, query: Query) -> None:
-        """Hold whoever is asking to the policies of other rows by whose columns a list is searched, filtered or sorted.
+        """Raise unless the current identity may read the rows by whose columns a list is filtered or sorted.
 
-        Which rows match, and in which order, tells what stands there: it is for those who may read them all.
+        Of those rows it is asked about the ones that exist for the caller. A search looks no further either, and
+        is refused to nobody.
 
         :raises Unauthenticated: as for :meth:`require`
         :raises Forbidden: as for :meth:`require`
         """
-        for relation in self.listing.asked_of_others(query):
-            model = relation.mapper.class_
-            policy = readers.policy_of(model, "list" if relation.uselist else "get")
-            if policy is None or policy is PUBLIC:
-                continue
-            require(policy)
-            if condition(policy, model) is not None:
-                raise Forbidden(policy.permissions)
+        for relation in self.listing.asked_of_others(query).values():
+            policy = readers.policy_of(relation.mapper.class_, "list" if relation.uselist else "get")
+            if policy is not None:
+                require(policy)
+        if query.names & self.listing.hidden():
+            raise Forbidden
 
     def may(self, verb: str, item: Any = None) -> bool:
         """Return whether whoever is asking may use a verb, on a row if one is given."""
@@ -183,10 +192,13 @@ class Crud:
         self.require("list")
         query = self.listing.parse({}) if query is None else query
         self.require_asked(query)
-        select = self.statement(query).options(*options)
-        items = list(db.session.scalars(select, self.listing.values(query)).unique())
         names = [name.removeprefix("-") for name in query.sort]
-        return self.page(query, items, lambda item: [_follow(item, name) for name in names])
+        select = self.statement(query).options(*options)
+        # What a row is sorted by comes with it: of a related row, only where that exists for the caller.
+        select = select.add_columns(*(self.listing.paths[name].column for name in names))
+        rows = list(db.session.execute(select, self.listing.values(query)).unique())
+        page = self.page(query, rows, lambda row: row[1:])
+        return replace(page, items=[row[0] for row in page.items])
 
     def get(self, key: object, options: Sequence[ExecutableOption] = ()) -> Any:
         """Return one row.
@@ -325,8 +337,12 @@ class Crud:
     def _assign(self, item: Any, data: Mapping[str, Any]) -> None:
         self._refuse_unknown(data)
         new = sa.inspect(item).transient
+        if not new:
+            links = {name: value for name, value in data.items() if name in self.relations}
+            data = {**data, **{name: references.with_hidden(getattr(item, name), links[name]) for name in links}}
         # Setting an equal value would be no change for the columns, but one for relationships.
         changed = [name for name, value in data.items() if new or self._differs(item, name, value)]
+        references.check(item, {name: data[name] for name in changed})
         for name in changed:
             setattr(item, name, data[name])
         if not new and self.version_key is not None and any(name in self.linked for name in changed):
@@ -401,13 +417,6 @@ def _store_null(table: Any) -> None:
                 type_ = type_.impl_instance
             if isinstance(type_, sa.JSON):
                 type_.none_as_null = True
-
-
-def _follow(item: Any, path: str) -> Any:
-    """Read ``category.name``; ``None`` where there is no category."""
-    for name in path.split("."):
-        item = None if item is None else getattr(item, name)
-    return item
 
 
 def check_allow(face: Any) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from flask import current_app
+from flask.sansio.app import App
 from marshmallow import ValidationError
 from marshmallow import fields
 from sqlalchemy.orm import RelationshipProperty
@@ -18,8 +20,16 @@ from ..words import words
 from .columns import make_field
 from .json_schema import json_schema
 
+#: Where an application has what chooses the rows of a model that its callers may name.
+_CHOOSER = "related_rows"
+
 #: Rows that a body may name in one relationship: they are looked up in one query.
 MOST_RELATED = 1000
+
+
+def choose_by(app: App, rows: Callable[[type[Any]], sa.Select[Any]]) -> None:
+    """Let a body name only those rows of a model that ``rows`` chooses; the others are as if there were none."""
+    app.extensions[_CHOOSER] = rows
 
 
 class Related(fields.Field[Any]):
@@ -82,8 +92,9 @@ class Related(fields.Field[Any]):
             return {}
         columns = [getattr(self.model, name) for name in self.keys]
         among = sa.tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key for (key,) in keys])
+        rows: Callable[[type[Any]], sa.Select[Any]] = current_app.extensions.get(_CHOOSER, sa.select)
         # MariaDB finds "a" for "A"; what counts is the key that the row has.
-        return {self._key(row): row for row in db.session.scalars(sa.select(self.model).where(among)).unique()}
+        return {self._key(row): row for row in db.session.scalars(rows(self.model).where(among)).unique()}
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
         """Return what it takes and shows; which rows there are, it does not say."""

@@ -32,6 +32,7 @@ from wtforms_sqlalchemy.orm import model_fields
 from services import db
 
 from .. import schemas
+from ..access import hidden_attributes
 from ..crud.choices import Choices as RowChoices
 from ..fields.columns import field_class
 from ..fields.columns import is_hidden
@@ -78,8 +79,17 @@ LONG_TEXT = 255
 class ModelForm(FlaskForm):  # type: ignore[misc]
     """The base of the forms of models."""
 
+    #: Whose rows it writes.
+    model: ClassVar[type[Any] | None] = None
     #: Foreign keys, each with the relationship that is chosen in its place.
     pointers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What one may not read one cannot write: it stays as it is stored.
+        for name in hidden_attributes(self.model) if self.model is not None else ():
+            if name in self:
+                del self[name]
 
     def process(self, formdata: Any = None, obj: Any = None, *args: Any, **kwargs: Any) -> None:
         """Fill the fields; of the links of a stored row only those that are shown are read."""
@@ -173,7 +183,9 @@ def model_form(
     counters = sorted(field.creation_counter for field in found.values())
     for name, counter in zip((name for name in names if name in found), counters, strict=True):
         found[name].creation_counter = counter
-    return type(f"{model.__name__}Form", (ModelForm,), {**found, "pointers": _pointers(sa.inspect(model))})
+    return type(
+        f"{model.__name__}Form", (ModelForm,), {**found, "model": model, "pointers": _pointers(sa.inspect(model))}
+    )
 
 
 def field_names(form: type[ModelForm]) -> list[str]:

@@ -100,6 +100,11 @@ class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
         """Whether the stored row is none of the choices: it may not be read, or not be listed."""
         return self.object_data is not None and not self._is_offered(self.object_data)
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the stored row may not be read: who is not shown a link cannot mean to remove it."""
+        return self.object_data is not None and self.keeps and not may_read(self.object_data)
+
     def _is_offered(self, row: Any) -> bool:
         if not self.first.more:
             return row in self.first.rows
@@ -112,8 +117,12 @@ class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
         return str(self.object_data) if may_read(self.object_data) else KEPT_TEXT
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Read the key of a row; the stored one stays where it was left as it is."""
-        if valuelist and valuelist[0] == KEPT and self.keeps:
+        """Read the key of a row; the stored one stays where it was left as it is, or is not shown to the reader."""
+        chosen = valuelist[0] if valuelist else self.blank_value
+        if chosen == self.blank_value and self.is_hidden:
+            self.raw_data = [KEPT]
+            self.data = self.object_data
+        elif chosen == KEPT and self.keeps:
             self.data = self.object_data
         else:
             super().process_formdata(valuelist)

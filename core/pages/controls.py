@@ -103,11 +103,12 @@ def told(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 def _parameters(verbs: Crud) -> dict[str, tuple[str, str]]:
     """Return the parameters that have a control, each with its name and operator; a set of values is for programs."""
+    hidden = verbs.listing.hidden()
     return {
         name if operator == "eq" else f"{name}__{operator}": (name, operator)
         for name, operators in verbs.filters.items()
         for operator in operators
-        if operator != "in"
+        if operator != "in" and name not in hidden
     }
 
 

@@ -18,6 +18,7 @@ from services import db
 
 from ..crud.readers import may_list
 from ..crud.readers import narrow
+from ..crud.readers import readable
 from .model_pages import list_of
 
 #: How many related rows a cell, or a page of a row, shows.
@@ -50,8 +51,14 @@ class Shown:
 
     def __init__(self, model: type[Any], rows: Sequence[Any], names: Iterable[str]) -> None:
         relations = sa.inspect(model).relationships
-        several = [relations[name] for name in dict.fromkeys(names) if name in relations and relations[name].uselist]
+        names = [*dict.fromkeys(names)]
+        several = [relations[name] for name in names if name in relations and relations[name].uselist]
         self._several = {relation.key: _read(relation, rows) for relation in several}
+        single = [name for name in names if name in relations and name not in self._several]
+        related = [row for found in self._several.values() for one in found.values() for row in one.items]
+        related += [one for name in single for row in rows if (one := getattr(row, name)) is not None]
+        # Asked at once for all that is shown, not for each.
+        readable(related)
 
     def __call__(self, item: Any, name: str) -> Any:
         """Return a value of a row."""

@@ -22,7 +22,6 @@ from flask import render_template
 from flask import request
 from flask import url_for
 from flask.blueprints import BlueprintSetupState
-from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.exceptions import BadRequest
@@ -34,6 +33,8 @@ import settings
 from services import db
 
 from ..access import Policy
+from ..access import hidden_attributes
+from ..crud import readers
 from ..crud.listing import Query
 from ..crud.served import serve
 from ..crud.verbs import VERBS
@@ -124,10 +125,6 @@ class Pages:
             raise TypeError(
                 f"{type(self).__name__} shows {', '.join(unknown)}: {self.verbs.model.__name__} has no such attribute"
             )
-        relations = sa.inspect(self.verbs.model).relationships
-        # What leads to several rows is read apart, the first of them only.
-        shown = [name for name in self.columns if name in relations and not relations[name].uselist]
-        self.loads: list[ExecutableOption] = [selectinload(getattr(self.verbs.model, name)) for name in shown]
 
     def announce(self, state: BlueprintSetupState) -> None:
         """Let other pages find those of this model, to link to them."""
@@ -148,7 +145,7 @@ class Pages:
             return self.render("list", 400, page=None, controls=controls(self.verbs, args, errors), errors=first)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
         try:
-            page = self.verbs.list(query, self.loads)
+            page = self.verbs.list(query, self.loads())
         except NotFound:
             last = f"The last page is {-(-total // query.limit)}."
             filled = controls(self.verbs, args, {})
@@ -161,7 +158,7 @@ class Pages:
     def detail(self, key: str) -> Answer:
         """Show one row."""
         item = self.verbs.get(key)
-        names = self.details or self._written()
+        names = self.readable(self.details or self._written())
         shown = Shown(self.verbs.model, [item], names)
         return self.render("detail", item=item, names=names, shown=shown, related=related(item))
 
@@ -210,6 +207,18 @@ class Pages:
         """Return whether there is a page for a verb, and whoever is asking may use it."""
         return verb in self.allow and self.verbs.may(verb, item)
 
+    def readable(self, names: Sequence[str]) -> Sequence[str]:
+        """Return those of some attributes that the current identity may read."""
+        hidden = hidden_attributes(self.verbs.model)
+        return [name for name in names if name not in hidden] if hidden else names
+
+    def loads(self) -> Sequence[ExecutableOption]:
+        """Return what the list reads with its rows: of what they lead to, that which the current identity may read."""
+        relations = sa.inspect(self.verbs.model).relationships
+        # What leads to several rows is read apart, the first of them only.
+        names = [name for name in self.readable(self.columns) if name in relations and not relations[name].uselist]
+        return [readers.load(getattr(self.verbs.model, name)) for name in names]
+
     def render(self, template: str, status: int = 200, **context: Any) -> Answer:
         """Render a template of this model: the module's own, or the common one."""
         module = request.blueprints[-1]
@@ -236,7 +245,8 @@ class Pages:
 
     def sorts_by(self, name: str) -> str | None:
         """Return what the list is sorted by when the heading of this column is chosen."""
-        return next((word for word in self.verbs.sorts if word == name or word.startswith(f"{name}.")), None)
+        known = [word for word in self.verbs.sorts if word not in self.verbs.listing.hidden()]
+        return next((word for word in known if word == name or word.startswith(f"{name}.")), None)
 
     def told(self, field: Any) -> Any:
         """Return what a field of a form holds, as the page of a conflict shows it."""

@@ -50,7 +50,8 @@ class Batch:
         self.collection = collection
         self.items = bulk.items
         self.verbs = bulk.resource.verbs
-        self.schema = bulk.schema
+        self.schema = bulk.items.visible.schema()
+        self.schemas = bulk.operations(bulk.items.visible.hidden())
         self.found: dict[Hashable, Any] = {}
 
     def run(self, operations: Sequence[Any], *, atomic: bool) -> list[Result]:
@@ -100,9 +101,9 @@ class Batch:
         if not isinstance(operation, dict):
             raise ValidationError("An operation is a JSON object.")
         method = operation.get("method")
-        schema = self.bulk.schemas.get(method) if isinstance(method, str) else None
+        schema = self.schemas.get(method) if isinstance(method, str) else None
         if schema is None:
-            raise ValidationError({"method": [f"It must be {' or '.join(self.bulk.schemas)}."]})
+            raise ValidationError({"method": [f"It must be {' or '.join(self.schemas)}."]})
         return schema.load(operation)
 
     def _create(self, operation: Mapping[str, Any]) -> Result:
@@ -156,7 +157,7 @@ class Batch:
             raise ValidationError({"data": error.normalized_messages()}) from error
 
     def _show(self, item: Any) -> Result:
-        body = self.schema.dump(item)
+        body = self.items.reader.written(item)
         shown = self.items.respond(body, self.verbs.version(item), 200)
         return {"etag": shown.headers["ETag"], "item": body}
 

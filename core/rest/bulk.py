@@ -65,8 +65,16 @@ class BulkResource(Resource):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.items = self.resource()
-        self.schema = self.resource.schema()
         self.body = _body_schema(self.limit)
+        self._narrowed: dict[frozenset[str], Mapping[str, Schema]] = {}
+
+    def operations(self, hidden: frozenset[str]) -> Mapping[str, Schema]:
+        """Return the schemas of the operations, their data without fields that are hidden from the caller."""
+        if not hidden:
+            return self.schemas
+        if hidden not in self._narrowed:
+            self._narrowed[hidden] = _operation_schemas(self.resource, hidden)
+        return self._narrowed[hidden]
 
     @idempotent
     def post(self) -> Response:
@@ -98,7 +106,7 @@ def bulk_resource(resource: type["ModelResource"], limit: int) -> type[BulkResou
         return None
     attributes = {
         "resource": resource,
-        "schemas": {method: _operation_schema(resource, method) for method in methods},
+        "schemas": _operation_schemas(resource, frozenset()),
         "limit": limit,
         "decorators": resource.decorators,
         "__module__": resource.__module__,
@@ -127,7 +135,11 @@ def _body_schema(limit: int) -> Schema:
     )()
 
 
-def _operation_schema(resource: type["ModelResource"], method: str) -> Schema:
+def _operation_schemas(resource: type["ModelResource"], hidden: frozenset[str]) -> Mapping[str, Schema]:
+    return {method: _operation_schema(resource, method, hidden) for method in METHODS if method in resource.allow}
+
+
+def _operation_schema(resource: type["ModelResource"], method: str, hidden: frozenset[str]) -> Schema:
     listing = resource.verbs.listing
     found: dict[str, fields.Field[Any]] = {"method": fields.String(required=True, validate=validate.Equal(method))}
     if method != "create":
@@ -138,5 +150,5 @@ def _operation_schema(resource: type["ModelResource"], method: str) -> Schema:
             found["version"] = Whole()
     if method != "delete":
         partial = method == "update" or None
-        found["data"] = fields.Nested(resource.schema(partial=partial), required=True)
+        found["data"] = fields.Nested(resource.schema(partial=partial, exclude=hidden), required=True)
     return Schema.from_dict(found, name=f"{resource.__name__}{method.title()}")()

@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from marshmallow import Schema
 from sqlalchemy.orm import RelationshipProperty
-from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
+from services import db
+
 from ..access import Policy
-from ..access import allowed
 from ..access import require
 from ..crud import readers
 from ..crud.listing import Query
@@ -21,9 +21,10 @@ from ..crud.verbs import Page
 from ..schemas import loads
 from .projections import WHOLE
 from .projections import Projection
+from .visible import Visible
 
-#: Projections that a reader keeps.
-MOST_VIEWS = 100
+#: Schemas of projections that a reader keeps.
+MOST_SCHEMAS = 100
 
 
 class EntityReader:
@@ -39,19 +40,33 @@ class EntityReader:
         self.verbs = verbs
         self.schema = schema
         self.includes = includes
-        self._views: dict[Projection, View] = {}
+        relations = sa.inspect(verbs.model).relationships
+        self.visible = Visible(schema, verbs.model)
+        self.embedded = {name: Embedded(relations[name], one()) for name, one in includes.items()}
+        self._schemas: dict[tuple[Projection, frozenset[str]], Schema] = {}
 
     def page(self, query: Query, shown: Projection = WHOLE) -> Page:
         """Return one page, its items as JSON shows them."""
         view = self._view(shown)
-        page = self.verbs.list(query, view.options)
+        page = self.verbs.list(query, view.options())
         return replace(page, items=view.dump(page.items))
 
     def one(self, key: object, shown: Projection = WHOLE) -> tuple[dict[str, Any], int | None]:
         """Return one row as JSON shows it, and its version."""
         view = self._view(shown)
-        item = self.verbs.get(key, view.options)
+        item = self.verbs.get(key, view.options())
         return view.dump([item])[0], self.verbs.version(item)
+
+    def written(self, item: Any) -> dict[str, Any]:
+        """Return a row that was just written, as a GET would show it."""
+        view = self._view(WHOLE)
+        options = view.options()
+        if options:
+            # What was written may lead to rows that are not shown to the caller.
+            keys = zip(sa.inspect(self.verbs.model).primary_key, sa.inspect(item).identity, strict=True)
+            again = sa.select(self.verbs.model).where(*(column == value for column, value in keys)).options(*options)
+            db.session.scalars(again.execution_options(populate_existing=True)).unique().one()
+        return view.dump([item])[0]
 
     def require_included(self, name: str) -> Policy | None:
         """Hold whoever is asking to what the verbs of an included relation's own model ask.
@@ -69,27 +84,27 @@ class EntityReader:
     def _view(self, shown: Projection) -> "View":
         for name in shown.include:
             self.require_included(name)
-        view = self._views.get(shown)
-        if view is None:
-            relations = sa.inspect(self.verbs.model).relationships
-            embedded = [Embedded(relations[name], self.includes[name]()) for name in shown.include]
-            schema = project(self.schema, shown)
-            options = [*loads(schema, self.verbs.model), *(one.option for one in embedded)]
-            view = View(schema, options, embedded)
-            if len(self._views) >= MOST_VIEWS:
+        key = (shown, self.visible.hidden())
+        schema = self._schemas.get(key)
+        if schema is None:
+            if len(self._schemas) >= MOST_SCHEMAS:
                 # As for prepared statements: anybody may think out new ones.
-                self._views.clear()
-            self._views[shown] = view
-        return view
+                self._schemas.clear()
+            schema = self._schemas[key] = project(self.visible.schema(), shown)
+        return View(self.verbs.model, schema, [self.embedded[name] for name in shown.include])
 
 
 @dataclass(frozen=True)
 class View:
     """What of a model's rows is shown, and what is read for it."""
 
+    model: type[Any]
     schema: Schema
-    options: list[ExecutableOption]
     embedded: list["Embedded"]
+
+    def options(self) -> list[ExecutableOption]:
+        """Return what to read with the rows: of what they lead to, those that the current identity may read."""
+        return [*loads(self.schema, self.model, readers.load), *(one.option() for one in self.embedded)]
 
     def dump(self, items: list[Any]) -> list[dict[str, Any]]:
         """Return the rows as JSON shows them."""
@@ -105,23 +120,24 @@ class Embedded:
 
     def __init__(self, relation: RelationshipProperty[Any], schema: Schema) -> None:
         self.relation = relation
-        self.schema = schema
-        within: Any = loads(schema, relation.mapper.class_)
-        self.option = selectinload(relation.class_attribute).options(*within)
+        self.visible = Visible(schema, relation.mapper.class_)
+
+    def option(self) -> ExecutableOption:
+        """Return what to read of them."""
+        within = loads(self.visible.schema(), self.relation.mapper.class_, readers.load)
+        load: ExecutableOption = readers.load(self.relation.class_attribute).options(*within)
+        return load
 
     def dump(self, item: Any) -> Any:
-        """Return the related row, or all of them; not those that whoever is asking may not read."""
+        """Return the related row, or all of them; they were read by :meth:`option`."""
         value = getattr(item, self.relation.key)
-        policy = readers.policy_of(self.relation.mapper.class_, "list" if self.relation.uselist else "get")
+        schema = self.visible.schema()
         if not self.relation.uselist:
-            hidden = value is None or (policy is not None and not allowed(policy, value))
-            return None if hidden else self.schema.dump(value)
+            return None if value is None else schema.dump(value)
         rows = list(value.values() if isinstance(value, Mapping) else value)
-        if policy is not None:
-            rows = [row for row in rows if allowed(policy, row)]
         if not self.relation.order_by:
             rows.sort(key=self.relation.mapper.primary_key_from_instance)
-        return self.schema.dump(rows, many=True)
+        return schema.dump(rows, many=True)
 
 
 def project(schema: Schema, shown: Projection) -> Schema:
@@ -136,4 +152,4 @@ def project(schema: Schema, shown: Projection) -> Schema:
         if (shown.fields is None or key in shown.fields)
         and not hidden & {key, schema.dump_fields[name].attribute or name}
     }
-    return type(schema)(only=kept)
+    return type(schema)(only=kept, exclude=schema.exclude)

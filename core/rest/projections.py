@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from marshmallow import Schema
 from marshmallow import ValidationError
 
+from ..access import hidden_attributes
 from ..exceptions import BadQuery
 from ..exceptions import unknown_parameters
+from .visible import Visible
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,19 @@ class Projections:
     :param includes: relation to the schema of what is shown of it
     """
 
-    def __init__(self, schema: Schema, includes: Mapping[str, Any]) -> None:
-        names = [field.data_key or name for name, field in schema.dump_fields.items()]
-        #: Parameter to the names that it takes.
-        self.parameters: dict[str, Sequence[str]] = {"fields": names}
-        if includes:
-            self.parameters["include"] = list(includes)
+    def __init__(self, visible: Visible, model: type[Any], includes: Mapping[str, Any]) -> None:
+        self.visible = visible
+        self.model = model
+        self.includes = includes
+
+    @property
+    def parameters(self) -> dict[str, Sequence[str]]:
+        """Parameter to the names that it takes of the current identity."""
+        found: dict[str, Sequence[str]] = {"fields": self.visible.keys()}
+        if self.includes:
+            hidden = hidden_attributes(self.model)
+            found["include"] = [name for name in self.includes if name not in hidden]
+        return found
 
     def read(self, args: Mapping[str, str]) -> tuple[Projection, dict[str, list[str]]]:
         """Read the parameters of projections, for :meth:`core.crud.listing.Listing.parse`.
@@ -51,8 +60,11 @@ class Projections:
         :return: (projection, what is wrong with each of these parameters)
         """
         found: dict[str, tuple[str, ...]] = {}
-        faults: dict[str, list[str]] = {name: [] for name in self.parameters}
-        for parameter, names in self.parameters.items():
+        if not args.get("fields") and not args.get("include"):
+            return WHOLE, {"fields": [], **({"include": []} if self.includes else {})}
+        parameters = self.parameters
+        faults: dict[str, list[str]] = {name: [] for name in parameters}
+        for parameter, names in parameters.items():
             text = args.get(parameter)
             if not text:
                 continue

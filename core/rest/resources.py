@@ -56,6 +56,7 @@ from .changes import merge_json
 from .projections import Projections
 from .projections import check_includes
 from .rows import make_reader
+from .visible import Visible
 
 #: What the body of a PATCH may be; both are read as a merge patch.
 PATCHES = (JSON, MERGE_PATCH)
@@ -165,9 +166,14 @@ class ModelResource(Resource):  # type: ignore[misc]
         return 0 if writes_itself else settings.MAX_OPERATIONS
 
     def __init__(self) -> None:
-        self._schema = self.schema()
-        self.reader = make_reader(self.verbs, self._schema, self.includes)
-        self.projections = Projections(self._schema, self.includes)
+        self.visible = Visible(self.schema(), self.verbs.model)
+        self.reader = make_reader(self.verbs, self.visible.whole, self.includes)
+        self.projections = Projections(self.visible, self.verbs.model, self.includes)
+
+    @property
+    def _schema(self) -> Schema:
+        """The schema of what the current identity may read and write."""
+        return self.visible.schema()
 
     # --- methods ---
 
@@ -185,7 +191,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         check_etag(self._collection_etag)
         with names_as_sent(self._schema):
             item = self.verbs.create(data)
-        response = self.respond(self._schema.dump(item), self.verbs.version(item), 201)
+        response = self.respond(self.reader.written(item), self.verbs.version(item), 201)
         key = getattr(item, self.verbs.listing.key)
         response.headers["Location"] = item_url(request.path, key)
         return response
@@ -250,7 +256,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         data = add_defaults(self._schema, self.verbs.model, data) if replace else merge_json(self._schema, item, data)
         with names_as_sent(self._schema):
             item = self.verbs.update(item, data, version)
-        response = self.respond(self._schema.dump(item), self.verbs.version(item), 200)
+        response = self.respond(self.reader.written(item), self.verbs.version(item), 200)
         db.session.commit()
         return response
 
@@ -268,6 +274,8 @@ class ModelResource(Resource):  # type: ignore[misc]
         """Answer with an item and its ETag."""
         if only_columns is None:
             only_columns = self.reader.only_columns
+        # The same version without some columns is another representation.
+        only_columns = only_columns and not self.visible.hidden()
         sent = dump_bytes(body)
         response = Response(sent, status, mimetype=JSON)
         response.headers["ETag"] = f'"{make_etag(sent, version, only_columns=only_columns)}"'
@@ -295,7 +303,7 @@ class ModelResource(Resource):  # type: ignore[misc]
     def _locked_etag(self, item: Any) -> str:
         # Without a version nothing else keeps the row as it was compared.
         db.session.refresh(item, with_for_update=True)
-        return make_etag(dump_bytes(self._schema.dump(item)))
+        return make_etag(dump_bytes(self.reader.written(item)))
 
 
 def page_links(page: Page) -> dict[str, str]:

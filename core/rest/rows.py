@@ -22,6 +22,7 @@ from services import db
 
 from .. import cursors
 from ..access import PUBLIC
+from ..crud import readers
 from ..crud import texts
 from ..crud.listing import Query
 from ..crud.verbs import Crud
@@ -44,7 +45,7 @@ def make_reader(
     """Make the fastest reader that gives what this schema shows of the rows."""
     # A select of the verbs' own may depend on who asks: it is not prepared. A verb that is written out is called.
     own = any(getattr(type(verbs), name) is not getattr(Crud, name) for name in ("select", "list", "get", "visible"))
-    # Nor is one that leaves the rows of those who ask.
+    # Nor is one of rows that depend on who asks.
     own = own or any(verbs.access.get(name, PUBLIC).knows_owners for name in ("list", "get"))
     # Which rows of a shared table are the model's, only the ORM knows.
     inherits = sa.inspect(verbs.model).inherits is not None
@@ -75,8 +76,9 @@ class RowReader:
 
         :raises NotFound: if the page is past the end
         """
-        if shown.include and not self._looks_up(shown):
+        if (shown.include and not self._looks_up(shown)) or self.verbs.listing.depends_on_caller(query):
             return self.entities.page(query, shown)
+        shown = self._visible(shown)
         self.verbs.require("list")
         self.verbs.require_asked(query)
         engine = db.engine
@@ -98,6 +100,7 @@ class RowReader:
         """
         if shown.include and not self._looks_up(shown):
             return self.entities.one(key, shown)
+        shown = self._visible(shown)
         self.verbs.require("get")
         engine = db.engine
         value = self.verbs.parse_key(key)
@@ -111,14 +114,33 @@ class RowReader:
             self._embed([item], rows[:1], prepared)
         return item, None if prepared.version is None else rows[0][prepared.version]
 
+    def written(self, item: Any) -> dict[str, Any]:
+        """Return a row that was just written, as a GET would show it."""
+        found: dict[str, Any] = self.entities.visible.schema().dump(item)
+        return found
+
+    def _visible(self, shown: Projection) -> Projection:
+        """Return a projection without the fields that the current identity may not read."""
+        hidden = self.entities.visible.hidden()
+        if not hidden:
+            return shown
+        known = self.entities.visible.keys()
+        return replace(shown, fields=tuple(name for name in known if shown.fields is None or name in shown.fields))
+
     def _looks_up(self, shown: Projection) -> bool:
-        """Return whether all that is included is found by its key; whose a row is, only entities tell.
+        """Return whether all that is included is found by its key, and is the same for everybody.
 
         :raises Unauthenticated: if it is not known who asks, and not everybody may read what is included
         :raises Forbidden: if it is known, and they may not
         """
-        policies = [self.entities.require_included(name) for name in shown.include]
-        return self.lookups.keys() >= set(shown.include) and not any(one and one.knows_owners for one in policies)
+        for name in shown.include:
+            self.entities.require_included(name)
+        if not self.lookups.keys() >= set(shown.include):
+            return False
+        embedded = [self.entities.embedded[name] for name in shown.include]
+        return not any(
+            one.visible.hidden() or readers.bound(one.relation.mapper.class_, "get") is not None for one in embedded
+        )
 
     def _one(self) -> sa.Select[Any]:
         key = self.verbs.key

@@ -1,0 +1,223 @@
+"""A music shop: albums of which some exist for no caller, labels with text keys, a column that few may read."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
+
+from core.access import PUBLIC
+from core.access import permission
+from core.crud import Crud
+from core.forms import model_form
+from core.models import Versioned
+from core.models import exact
+from core.pages import Pages
+from core.rest import Api
+from core.rest import ModelResource
+from core.schemas import ModelSchema
+from services import NAMING_CONVENTION
+
+OPEN = dict.fromkeys(("list", "get", "create", "update", "delete"), PUBLIC)
+COST = permission("shop.cost.read")
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+
+track_label = sa.Table(
+    "shop_track_label",
+    Base.metadata,
+    sa.Column("track_id", sa.ForeignKey("shop_track.id"), primary_key=True),
+    sa.Column("label_code", exact(10), sa.ForeignKey("shop_label.code"), primary_key=True),
+)
+
+
+class Artist(Base):
+    __tablename__ = "shop_artist"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+    albums: Mapped[list["Album"]] = relationship(back_populates="artist")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Album(Base):
+    __tablename__ = "shop_album"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(sa.String(40))
+    cost: Mapped[int] = mapped_column(default=0, info={"read": COST})
+    artist_id: Mapped[int] = mapped_column(sa.ForeignKey("shop_artist.id"))
+    artist: Mapped[Artist] = relationship(back_populates="albums")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Label(Base):
+    __tablename__ = "shop_label"
+
+    code: Mapped[str] = mapped_column(exact(10), primary_key=True)
+    is_deleted: Mapped[bool] = mapped_column(default=False, info={"hidden": True})
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Track(Versioned, Base):
+    __tablename__ = "shop_track"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+    remark: Mapped[str | None] = mapped_column(sa.String(40), info={"read": COST})
+    album_id: Mapped[int] = mapped_column(sa.ForeignKey("shop_album.id"))
+    album: Mapped[Album] = relationship(foreign_keys=[album_id])
+    other_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shop_album.id"))
+    labels: Mapped[list[Label]] = relationship(secondary=track_label)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Artists(Crud):
+    model = Artist
+    search = ("name", "albums.title")
+    filters = {"albums.title": ("eq",)}
+    access = OPEN
+
+
+class Albums(Crud):
+    model = Album
+    search = ("title",)
+    filters = {"cost": ("eq", "gte"), "title": ("eq",)}
+    sorts = ("title", "cost")
+    order = ("-cost",)
+    access = OPEN
+
+    def select(self) -> sa.Select[Any]:
+        return sa.select(Album).where(Album.id > 2)
+
+
+class Labels(Crud):
+    model = Label
+    access = OPEN
+
+    def select(self) -> sa.Select[Any]:
+        return sa.select(Label).where(~Label.is_deleted)
+
+
+class Tracks(Crud):
+    model = Track
+    search = ("name", "remark", "album.title", "labels.code")
+    filters = {
+        "album_id": ("eq",),
+        "album.title": ("eq", "ne"),
+        "album.cost": ("eq",),
+        "labels.code": ("eq",),
+        "remark": ("eq",),
+    }
+    sorts = ("name", "album.title", "album.cost", "remark")
+    access = OPEN
+
+
+artists, albums, labels, tracks = Artists(), Albums(), Labels(), Tracks()
+
+bp = Blueprint("shop", __name__, url_prefix="/shop")
+v1 = Blueprint("v1", __name__, url_prefix="/v1")
+api = Api(v1)
+
+
+class ArtistSchema(ModelSchema):
+    class Meta:
+        model = Artist
+        include_relationships = True
+
+
+class AlbumSchema(ModelSchema):
+    class Meta:
+        model = Album
+
+
+class LabelSchema(ModelSchema):
+    class Meta:
+        model = Label
+
+
+class TrackSchema(ModelSchema):
+    class Meta:
+        model = Track
+        include_relationships = True
+
+
+class PlainTrackSchema(ModelSchema):
+    class Meta:
+        model = Track
+
+
+class ArtistResource(ModelResource):
+    verbs = artists
+    schema = ArtistSchema
+    includes = {"albums": AlbumSchema}
+
+
+class AlbumResource(ModelResource):
+    verbs = albums
+    schema = AlbumSchema
+
+
+class LabelResource(ModelResource):
+    verbs = labels
+    schema = LabelSchema
+
+
+class TrackResource(ModelResource):
+    verbs = tracks
+    schema = TrackSchema
+    includes = {"album": AlbumSchema, "labels": LabelSchema}
+
+
+class PlainTrackResource(ModelResource):
+    """The same rows without relationships: the fast reader's."""
+
+    verbs = tracks
+    schema = PlainTrackSchema
+    includes = {"album": AlbumSchema}
+
+
+ArtistResource.register(api, "/artists")
+AlbumResource.register(api, "/albums")
+LabelResource.register(api, "/labels")
+TrackResource.register(api, "/tracks")
+PlainTrackResource.register(api, "/plain")
+
+
+class ArtistPages(Pages):
+    verbs = artists
+    form = model_form(Artist)
+    columns = ("name", "albums")
+    details = ("name", "albums")
+
+
+class AlbumPages(Pages):
+    verbs = albums
+    form = model_form(Album)
+    columns = ("title", "cost", "artist")
+
+
+class TrackPages(Pages):
+    verbs = tracks
+    form = model_form(Track)
+    columns = ("name", "remark", "album", "labels")
+
+
+ArtistPages.register(bp, "/artists")
+AlbumPages.register(bp, "/albums")
+TrackPages.register(bp, "/tracks")
+bp.register_blueprint(v1)
