@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
+from core.access import permission
 from core.models import Money
 from core.models import Owned
 from core.models import Timestamped
@@ -89,7 +90,13 @@ class Product(Owned, Timestamped, Versioned, db.Model):
     featured: Mapped[bool] = mapped_column(
         default=False, info={"description": "Show it on the first page of the shop."}
     )
-    notes: Mapped[str | None] = mapped_column(Text, info={"description": "For colleagues; customers never see them."})
+    notes: Mapped[str | None] = mapped_column(
+        Text,
+        info={
+            "description": "For colleagues; customers never see them.",
+            "read": permission("example.note.read"),
+        },
+    )
 
     def __str__(self) -> str:
         return self.name
