@@ -1,15 +1,15 @@
 """staff may read the notes of products
 
-Revision: 0011
-Revises: 6d57f917a696
+Revision: 0013
+Revises: 0012
 Created: 2026-11-30 20:24:10.304112+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = '0011'
-down_revision: str | tuple[str, ...] | None = '6d57f917a696'
+revision: str = '0013'
+down_revision: str | tuple[str, ...] | None = '0012'
 branch_labels: str | tuple[str, ...] | None = None
 depends_on: str | tuple[str, ...] | None = None
 
