@@ -153,7 +153,7 @@ def test_proof_for_a_certificate_is_found_without_tls(front: Front) -> None:
 
 
 def test_programs_without_tls_are_told_so(front: Front) -> None:
-    for path in ("/api/v1/cities?limit=1", "/rpc", "/metrics"):
+    for path in ("/history/api/v1/changes?limit=1", "/rpc", "/metrics"):
         answer = front.ask_by_http(path)
         assert (answer.status, answer.headers["content-type"]) == (403, "application/problem+json")
         assert json.loads(answer.text)["detail"] == "This API is reached by https only."
@@ -261,7 +261,7 @@ def test_page_says_that_the_site_is_down(down: Front) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "accept"), [("/api/v1/cities", "*/*"), ("/rpc", "text/html"), ("/", "application/json")]
+    ("path", "accept"), [("/history/api/v1/changes", "*/*"), ("/rpc", "text/html"), ("/", "application/json")]
 )
 def test_programs_are_told_that_the_site_is_down(down: Front, path: str, accept: str) -> None:
     answer = down.ask(path, {"Accept": accept}, "POST", b"{}")

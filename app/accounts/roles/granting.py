@@ -61,8 +61,9 @@ def complete() -> None:
 
 
 def grants() -> dict[str, frozenset[str]]:
-    """Return what each role grants."""
-    return {role.name: granted([role.name], role.permissions) for role in every()}
+    """Return what each role grants; those that the platform gives are there from the start."""
+    stored = {role.name: role.permissions for role in every()}
+    return {name: granted([name], stored.get(name, ())) for name in sorted({*BUILT_IN, *stored})}
 
 
 def get(name: str) -> Role:

@@ -62,6 +62,11 @@ class Site:
             return {row.name: row.population for row in rows}
 
 
+@pytest.fixture
+def sender() -> None:
+    """Let the requests of a load be whose token they send."""
+
+
 @pytest.fixture(scope="module")
 def start_durable() -> Iterator[Callable[[str], servers.PrivateServer]]:
     """Start private databases that keep what they have acknowledged: ``start_durable("postgresql")``."""
