@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import renderers
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
+from alembic.runtime.plugins import Plugin
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 
@@ -28,8 +30,8 @@ from .. import modules
 from ..http.idempotency import idempotency_keys
 from ..modules import Module
 from . import defaults
+from . import expressions
 from .spelling import compare_type
-from .spelling import include_object
 from .spelling import make_plain
 from .spelling import render_item
 
@@ -37,6 +39,12 @@ logger = logging.getLogger("core.migrations")
 
 #: The tables of the core itself, which are there whatever is installed.
 CORE_TABLES = {idempotency_keys.name: "core"}
+
+#: What compares where alembic cannot.
+PLUGIN = "core.migrations"
+_plugin = Plugin(PLUGIN)
+defaults.add_to(_plugin)
+expressions.add_to(_plugin)
 
 NO_TABLE = (
     "%s is a view or a foreign table in the database, and is left alone. Say so in the model: "
@@ -66,7 +74,7 @@ class Autogenerate:
             "render_item": render_item,
             "compare_type": compare_type,
             "compare_server_default": True,
-            "autogenerate_plugins": ["alembic.autogenerate.*", defaults.PLUGIN],
+            "autogenerate_plugins": ["alembic.autogenerate.*", PLUGIN],
             "render_as_batch": True,
             "process_revision_directives": self.finish,
         }
@@ -82,12 +90,21 @@ class Autogenerate:
 
     def include_object(self, item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
         """Return whether this table, column or index is to be compared."""
+        if kind == "index" and not reflected and expressions.is_over_expression(item):
+            return self._is_new(item, compare_to)
         if kind != "table" or reflected:
-            return include_object(item, name, kind, reflected, compare_to)
+            return True
         if inventory.is_migrated(item) and compare_to is None and name in self.views:
             logger.warning(NO_TABLE, name)
             return False
         return inventory.is_migrated(item)
+
+    def _is_new(self, index: sa.Index, compare_to: Any) -> bool:
+        """Return whether an index over an expression is to be made; SQLite's are compared elsewhere."""
+        dialect = context.get_context().dialect
+        if expressions.has_none(dialect):
+            return not expressions.is_mentioned(index, [Path(one.path) for one in self.history.walk_revisions()])
+        return dialect.name == "postgresql" or compare_to is None
 
     @cached_property
     def views(self) -> set[str]:
@@ -108,6 +125,7 @@ class Autogenerate:
                 _leave_indexes_to_their_table(steps)
                 self._leave_generated_columns(steps)
                 self._describe_as_declared(steps)
+                _spell_indexes(steps)
                 _make_enum_types(steps)
         migration.opts["template_args"]["tables"] = self._made_by(script)
         if script.upgrade_ops is not None and script.upgrade_ops.is_empty() and not _is_check(script):
@@ -258,6 +276,15 @@ def _warn_of_rows(table: str, column: sa.Column[Any]) -> None:
 def _warn_of_length(table: str, column: sa.Column[Any]) -> None:
     if type(column.type) is sa.String and column.type.length is None:
         logger.warning("%s.%s is a String without a length, which MariaDB needs", table, column.name)
+
+
+def _spell_indexes(steps: ops.OpContainer) -> None:
+    """Drop an index over an expression if it is there, for MariaDB has none; make one as every engine takes it."""
+    for op in _every(steps):
+        if isinstance(op, ops.DropIndexOp) and expressions.is_over_expression(op.to_index()):
+            op.if_exists = True
+        elif isinstance(op, ops.CreateIndexOp):
+            expressions.without_casts(op)
 
 
 def _make_enum_types(steps: ops.OpContainer) -> None:

@@ -36,6 +36,12 @@ def attached(connection: Connection, table: str) -> list[tuple[str, str, str]]:
     return [(row[0], row[1], row[2]) for row in connection.exec_driver_sql(asked, (table,))]
 
 
+def is_over_expression(connection: Connection, index: str) -> bool:
+    """Return whether an index has a part that is no column."""
+    asked = "SELECT count(*) FROM pragma_index_info(?) WHERE cid = -2"
+    return bool(connection.exec_driver_sql(asked, (index,)).scalar())
+
+
 def sequence(connection: Connection, table: str) -> int | None:
     """Return the highest number that an AUTOINCREMENT ever gave."""
     if connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").scalar() is None:

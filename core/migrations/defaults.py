@@ -25,8 +25,6 @@ from .generated import has_virtual
 
 logger = logging.getLogger("core.migrations")
 
-PLUGIN = "core.migrations"
-
 NOW = re.compile(r"\(?(now|current_timestamp)(\(\d?\))?\)?", re.IGNORECASE)
 
 #: PostgreSQL's ``::numeric(10, 2)`` and ``::character varying[]``, which it adds to what was written.
@@ -188,5 +186,7 @@ def _meaning(default: str, type_: TypeEngine[Any]) -> object:
     return default
 
 
-_plugin = Plugin(PLUGIN)
-_plugin.add_autogenerate_comparator(compare_server_default, "column", "server_default", priority=DispatchPriority.FIRST)
+def add_to(plugin: Plugin) -> None:
+    """Let a plug-in compare server defaults."""
+    first = DispatchPriority.FIRST
+    plugin.add_autogenerate_comparator(compare_server_default, "column", "server_default", priority=first)

@@ -28,6 +28,7 @@ from ..migrations import locks
 from ..signals import migrated
 from . import heads
 from .autogenerate import Autogenerate
+from .expressions import leave_out
 from .generated import make_portable
 from .rebuilds import batch_alter_table
 
@@ -75,6 +76,7 @@ def _guard(config: Config, url: URL) -> None:
 def _run_offline(url: URL, options: dict[str, Any]) -> None:
     context.configure(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"}, **options)
     make_portable(context.get_context().dialect)
+    leave_out(context.get_context().impl)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -92,6 +94,7 @@ def _run_online(engine: Engine, options: dict[str, Any]) -> None:
         enum_types = _EnumTypes(connection)
         context.configure(connection=connection, on_version_apply=note, **options)
         make_portable(connection.dialect)
+        leave_out(context.get_context().impl)
         locks.patiently(connection, _migrate)
     if ran:
         migrated.send(None, revisions=ran)
@@ -104,6 +107,7 @@ def _migrate() -> None:
         warnings.filterwarnings("ignore", "autoincrement and existing_autoincrement only make sense for MySQL")
         # SQLite's indexes are compared and carried over by their statements.
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
+        warnings.filterwarnings("ignore", "autogenerate skipping metadata-specified expression-based index")
         op.batch_alter_table = batch_alter_table(operations)
         context.get_context().run_migrations()
 

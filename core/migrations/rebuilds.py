@@ -172,8 +172,10 @@ class Rebuild:
     def create_index(self, index: sa.Index, **keywords: Any) -> None:
         self.new_indexes.append((index, keywords))
 
-    def drop_index(self, index: sa.Index, **_: Any) -> None:
+    def drop_index(self, index: sa.Index, if_exists: bool | None = None, **_: Any) -> None:
         found = [one for one in self.attached if one[:2] == ("index", index.name)]
+        if not found and if_exists:
+            return
         if not found:
             raise ValueError(f"No such index: {index.name!r}")
         self.attached.remove(found[0])

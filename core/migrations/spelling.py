@@ -4,7 +4,6 @@ from typing import Any
 from typing import Literal
 
 import sqlalchemy as sa
-from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.dialects import mysql
@@ -34,14 +33,6 @@ def plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
         if type_.compile(dialect) != found.compile(dialect):
             found = found.with_variant(plain(type_.load_dialect_impl(dialect)), dialect.name)
     return found
-
-
-def include_object(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Take an index over an expression for unchanged: only PostgreSQL tells what it is made of."""
-    if kind != "index" or reflected or compare_to is None:
-        return True
-    plain_columns = all(isinstance(expression, sa.Column) for expression in item.expressions)
-    return plain_columns or context.get_context().dialect.name == "postgresql"
 
 
 def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:

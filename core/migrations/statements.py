@@ -164,6 +164,23 @@ def referred_table(text: str) -> str:
     return plain_name(found[[word.upper() for word in found].index("REFERENCES") + 1])
 
 
+def split_arguments(text: str) -> tuple[list[str], str]:
+    """Return what stands in the parentheses of a CREATE INDEX, and the condition behind its WHERE."""
+    statement = Statement.parse(text)
+    return statement.elements, re.sub(r"(?i)^where\s+", "", statement.options)
+
+
+def without_parentheses(expression: str) -> str:
+    """Return an expression without the parentheses that are around all of it."""
+    found = list(words(expression))
+    depth = 0
+    for position, word in enumerate(found):
+        depth += (word == "(") - (word == ")")
+        if depth == 0 and position < len(found) - 1:
+            return expression
+    return without_parentheses(" ".join(found[1:-1])) if found[:1] == ["("] else expression
+
+
 def mentions(text: str, name: str) -> bool:
     """Return whether a name is among the words of an expression."""
     return any(is_name(word, name) for word in words(text))

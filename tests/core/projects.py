@@ -104,10 +104,8 @@ class Project:
 
 @contextmanager
 def connected(url: URL) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url)
-    with engine.connect() as connection:
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         yield connection
-    engine.dispose()
 
 
 def tables(url: URL) -> set[str]:
