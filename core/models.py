@@ -1,5 +1,6 @@
 """What models share: columns that mean the same on every engine, and three mixins."""
 
+import re
 from datetime import UTC
 from datetime import datetime
 from decimal import Decimal
@@ -81,6 +82,16 @@ def exact(length: int) -> sa.String:
         .with_variant(sa.String(length, collation="C"), "postgresql")
         .with_variant(sa.String(length, collation="utf8mb4_nopad_bin"), "mysql", "mariadb")
     )
+
+
+_UNNAMEABLE = re.compile(r"\.{0,2}|.*[/\x00-\x1f\x7f].*", re.DOTALL)
+
+
+def key_fault(key: str) -> str | None:
+    """Return why no address can name a key, which is one segment of a path (RFC 3986, section 3.3)."""
+    if not _UNNAMEABLE.fullmatch(key):
+        return None
+    return "No address can name it: a key is not empty, not “.” or “..”, and has no “/” and no control characters."
 
 
 def numbered(table: sa.Table) -> list[sa.Column[Any]]:

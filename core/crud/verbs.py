@@ -51,6 +51,7 @@ from . import integrity
 from . import readers
 from . import references
 from . import texts
+from .addresses import address_fault
 from .digits import refuse_lost_digits
 from .listing import Listing
 from .listing import Query
@@ -227,6 +228,7 @@ class Crud:
         if isinstance(item, Owned):
             item.owner_key = identity().key
         self._assign(item, data)
+        self._refuse_unnameable(item)
         db.session.add(item)
         self._flush(data)
         signals.row_created.send(self.model, item=item)
@@ -306,6 +308,11 @@ class Crud:
             raise self.missing(key)
         return value
 
+    def address(self, item: Any) -> str:
+        """Return the text that names a row in an address: what :meth:`parse_key` reads."""
+        text = self.listing.fields[self.listing.key]._serialize(getattr(item, self.listing.key), None, None)
+        return str(text).lower() if isinstance(text, bool) else str(text)
+
     def version(self, item: Any) -> int | None:
         """Return the version of a row; ``None`` if the model has none."""
         return getattr(item, self.version_key) if self.version_key else None
@@ -350,6 +357,16 @@ class Crud:
             setattr(item, self.version_key, getattr(item, self.version_key) + 1)
         with db.session.no_autoflush:
             self.check(item)
+
+    def _refuse_unnameable(self, item: Any) -> None:
+        """Refuse a key by which no face could name the row."""
+        name = self.listing.key
+        if getattr(item, name, None) is None:
+            # The database or a default will give it.
+            return
+        fault = address_fault(self.model, self.address(item))
+        if fault:
+            raise Invalid({name: [fault]})
 
     def _refuse_unknown(self, data: Mapping[str, Any]) -> None:
         # A plain property may write what is no column: a password, as its hash.

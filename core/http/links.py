@@ -43,12 +43,12 @@ def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:
     return {name: base + text for name, text in cursors.items()}
 
 
-def item_url(collection: str, key: object) -> str:
+def item_url(collection: str, key: str) -> str:
     """Return the URL of an item.
 
     :param collection: the path of its collection, below that at which the application is mounted
     """
-    return f"{request.script_root}{collection}/{quote(str(key), safe='')}"
+    return f"{request.script_root}{collection}/{quote(key, safe='')}"
 
 
 def own_url() -> str:

@@ -1,12 +1,9 @@
 """Which pages each model has in this application, so that others can link to them."""
 
-from collections.abc import Iterable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Flask
 from flask import current_app
 from flask import url_for
@@ -14,6 +11,7 @@ from flask.sansio.app import App
 
 from ..crud.readers import may_list
 from ..crud.readers import may_read
+from ..crud.verbs import Crud
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,12 @@ class ModelPages:
 
     :param prefix: of their endpoints, ``example.product``
     :param allow: the verbs that they serve
-    :param filters: what their list can be filtered by, with the operators
+    :param verbs: what they show
     """
 
     prefix: str
     allow: Sequence[str]
-    filters: Mapping[str, Iterable[str]]
+    verbs: Crud
 
 
 def init_app(app: Flask) -> None:
@@ -51,13 +49,13 @@ def page_of(item: Any) -> str | None:
     pages = find(type(item))
     if pages is None or "get" not in pages.allow or not may_read(item):
         return None
-    return url_for(f"{pages.prefix}_detail", key=sa.inspect(item).identity[0])
+    return url_for(f"{pages.prefix}_detail", key=pages.verbs.address(item))
 
 
 def list_of(model: type[Any], filtered: str, value: Any) -> str | None:
     """Return the URL of the list of a model's rows with this value; ``None`` if there is none for whoever is asking."""
     pages = find(model)
-    if pages is None or "list" not in pages.allow or "eq" not in pages.filters.get(filtered, ()):
+    if pages is None or "list" not in pages.allow or "eq" not in pages.verbs.filters.get(filtered, ()):
         return None
     if not may_list(model):
         return None

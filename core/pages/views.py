@@ -35,6 +35,7 @@ from services import db
 from ..access import Policy
 from ..access import hidden_attributes
 from ..crud import readers
+from ..crud.addresses import reserve
 from ..crud.listing import Query
 from ..crud.served import serve
 from ..crud.verbs import VERBS
@@ -102,6 +103,8 @@ class Pages:
         if {"create", "update"} & set(cls.allow) and not hasattr(cls, "form"):
             raise TypeError(f"{cls.__name__} allows to create or update, and has no form")
         pages = cls()
+        if "create" in cls.allow:
+            reserve(cls.verbs.model, "new")
         item = f"{url}/<key>"
         rules = (
             ("list", "list", url, pages.list, ["GET"]),
@@ -129,7 +132,7 @@ class Pages:
     def announce(self, state: BlueprintSetupState) -> None:
         """Let other pages find those of this model, to link to them."""
         prefix = ".".join(filter(None, (state.name_prefix, state.name, self.name)))
-        model_pages.add(state.app, self.verbs.model, ModelPages(prefix, self.allow, self.verbs.filters))
+        model_pages.add(state.app, self.verbs.model, ModelPages(prefix, self.allow, self.verbs))
         serve(state.app, self.verbs, self.allow, field_names(self.form) if hasattr(self, "form") else ())
 
     # --- views ---
@@ -227,7 +230,7 @@ class Pages:
 
     def url(self, name: str, item: Any = None) -> str:
         """Return the URL of a page: ``list``, ``create``, or with a row ``detail``, ``edit``, ``delete``."""
-        values = {} if item is None else {"key": getattr(item, self.verbs.listing.key)}
+        values: dict[str, Any] = {} if item is None else {"key": self.verbs.address(item)}
         return url_for(f".{self.name}_{name}", **values)
 
     def url_after(self, item: Any = None) -> str:

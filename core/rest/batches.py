@@ -109,7 +109,7 @@ class Batch:
     def _create(self, operation: Mapping[str, Any]) -> Result:
         with self._in_data():
             item = self.verbs.create(operation["data"])
-        location = item_url(self.collection, getattr(item, self.verbs.listing.key))
+        location = item_url(self.collection, self.verbs.address(item))
         return {"status": 201, "location": location, **self._show(item)}
 
     def _update(self, operation: Mapping[str, Any]) -> Result:

@@ -192,8 +192,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         with names_as_sent(self._schema):
             item = self.verbs.create(data)
         response = self.respond(self.reader.written(item), self.verbs.version(item), 201)
-        key = getattr(item, self.verbs.listing.key)
-        response.headers["Location"] = item_url(request.path, key)
+        response.headers["Location"] = item_url(request.path, self.verbs.address(item))
         return response
 
     def put(self, key: str) -> Response:

@@ -25,6 +25,7 @@ OF_OTHERS = (
     "The key of a row cannot be changed.",
     "The data breaks a rule of its table.",
     "It breaks the rule",
+    "No address can name ",
     "A row cannot point to itself here.",
     # In JSON Schema 12.0 is an integer.
     "Not a valid integer.",

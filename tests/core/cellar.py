@@ -4,6 +4,7 @@ It has a Base of its own, so that no other test finds its tables in the shared m
 """
 
 import enum
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy.orm import mapped_column
 
 from core.crud import Crud
 from core.forms import model_form
+from core.models import UtcDateTime
 from core.models import Versioned
 from core.models import exact
 from core.pages import Pages
@@ -54,6 +56,25 @@ class Grape(Base):
     __tablename__ = "cellar_grape"
 
     code: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Harvest(Base):
+    """A row whose key is a moment."""
+
+    __tablename__ = "cellar_harvest"
+
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+
+
+class Cask(Base):
+    """A row whose key is a choice."""
+
+    __tablename__ = "cellar_cask"
+
+    sort: Mapped[Sort] = mapped_column(sa.Enum(Sort, native_enum=False, length=10), primary_key=True)
 
 
 class Bottle(Versioned, Base):
@@ -107,7 +128,17 @@ class Bottles(Crud):
     sorts = ("volume",)
 
 
+class Harvests(Crud):
+    model = Harvest
+
+
+class Casks(Crud):
+    model = Cask
+
+
 wines = Wines()
+harvests = Harvests()
+casks = Casks()
 grapes = Grapes()
 bottles = Bottles()
 
@@ -125,6 +156,16 @@ class GrapeSchema(ModelSchema):
 class BottleSchema(ModelSchema):
     class Meta:
         model = Bottle
+
+
+class HarvestSchema(ModelSchema):
+    class Meta:
+        model = Harvest
+
+
+class CaskSchema(ModelSchema):
+    class Meta:
+        model = Cask
 
 
 class WineResource(ModelResource):
@@ -148,9 +189,42 @@ class BottlePages(Pages):
     columns = ("id",)
 
 
+class GrapePages(Pages):
+    verbs = grapes
+    form = model_form(Grape)
+    columns = ("code",)
+
+
+class HarvestResource(ModelResource):
+    verbs = harvests
+    schema = HarvestSchema
+
+
+class HarvestPages(Pages):
+    verbs = harvests
+    form = model_form(Harvest)
+    columns = ("at",)
+
+
+class CaskResource(ModelResource):
+    verbs = casks
+    schema = CaskSchema
+
+
+class CaskPages(Pages):
+    verbs = casks
+    form = model_form(Cask)
+    columns = ("sort",)
+
+
 bp = Blueprint("cellar", __name__, url_prefix="/cellar")
 api = Api(bp, prefix="/data")
 WineResource.register(api, "/wines")
 GrapeResource.register(api, "/grapes")
 BottleResource.register(api, "/bottles")
 BottlePages.register(bp, "/bottles")
+GrapePages.register(bp, "/grapes")
+HarvestResource.register(api, "/harvests")
+HarvestPages.register(bp, "/harvests")
+CaskResource.register(api, "/casks")
+CaskPages.register(bp, "/casks")

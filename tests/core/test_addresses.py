@@ -1,0 +1,96 @@
+"""Every row that can be created has an address in both faces."""
+
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from sqlalchemy.engine import URL
+
+from services import db
+from tests.core import cellar
+from tests.core.cellar import Base
+from tests.forms import submit
+
+GRAPES = "/cellar/data/grapes"
+REFUSED = ["a/b", "/", "new", ".", "..", "a\nb", "\x7f"]
+TAKEN = ["a.", "...", "a b ", "%2F", "%", "new ", ":bulk", "a:bulk", "edit", "ü?#;&=+", "\\", "007", "~", "None"]
+
+
+@pytest.fixture
+def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+    app = make_app(new_database(engine_name), [cellar.__name__])
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+    return app
+
+
+@pytest.fixture
+def client(cellar_app: Flask) -> FlaskClient:
+    return cellar_app.test_client()
+
+
+def follow(client: FlaskClient, code: str) -> None:
+    """Go to the only grape from where both faces show its address."""
+    created = client.post(GRAPES, json={"code": code})
+    if created.status_code == 422:
+        assert [error["field"] for error in created.json["errors"]] == ["code"]
+        assert submit(client, "/cellar/grapes/new", code=code).status_code == 422
+        assert client.get(GRAPES).json["items"] == []
+        return
+    assert created.status_code == 201
+    place = created.headers["Location"]
+    assert client.get(place).json == {"code": code}
+    page = client.get("/cellar/grapes").text
+    links = [unescape(link) for link in re.findall(r'href="(/cellar/grapes/[^"]*)"', page)]
+    details = [link for link in links if link != "/cellar/grapes/new"]
+    assert details
+    for link in details:
+        assert client.get(link).status_code == 200, link
+    assert client.get(f"{details[0]}/edit").status_code == 200
+    assert client.delete(place).status_code == 204
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_key_that_no_address_names_is_refused(client: FlaskClient, code: str) -> None:
+    answer = client.post(GRAPES, json={"code": code})
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["message"].startswith("No address can name ")
+    creation = {"method": "create", "data": {"code": code}}
+    answer = client.post(f"{GRAPES}:bulk", json={"operations": [creation]})
+    assert [result["status"] for result in answer.json["results"]] == [422]
+    assert submit(client, "/cellar/grapes/new", code=code).status_code == 422
+
+
+@pytest.mark.parametrize("code", TAKEN)
+def test_odd_key_is_reached(client: FlaskClient, code: str) -> None:
+    assert client.post(GRAPES, json={"code": code}).status_code == 201
+    answer = client.post(f"{GRAPES}:bulk", json={"operations": [{"method": "delete", "key": code}]})
+    assert [result["status"] for result in answer.json["results"]] == [204]
+    follow(client, code)
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_row_that_was_created_has_an_address(client: FlaskClient) -> None:
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.text(max_size=20) | st.text(alphabet="./%\\ new:?#", max_size=5))
+    def property_(code: str) -> None:
+        follow(client, code)
+
+    property_()
+
+
+@pytest.mark.parametrize(("kind", "body"), [("harvests", {"at": "2026-01-31T12:00:00.5Z"}), ("casks", {"sort": "RED"})])
+def test_key_of_another_type_is_reached(client: FlaskClient, kind: str, body: dict[str, Any]) -> None:
+    place = client.post(f"/cellar/data/{kind}", json=body).headers["Location"]
+    assert client.get(place).status_code == 200
+    links = re.findall(rf'href="(/cellar/{kind}/[^"]*)"', client.get(f"/cellar/{kind}").text)
+    assert len(links) > 1
+    assert {client.get(unescape(link)).status_code for link in links} == {200}
