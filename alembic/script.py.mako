@@ -15,6 +15,11 @@ revision: str = ${repr(up_revision)}
 down_revision: str | tuple[str, ...] | None = ${repr(down_revision)}
 branch_labels: str | tuple[str, ...] | None = ${repr(branch_labels)}
 depends_on: str | tuple[str, ...] | None = ${repr(depends_on)}
+% if contracts:
+
+#: It takes away what earlier code uses: `flask prepare` holds it back until that code is gone.
+contracts = True
+% endif
 % if tables:
 
 #: The module of each table that is made here, so that it is left alone once its module is not installed.

@@ -31,6 +31,8 @@ from ..http.idempotency import idempotency_keys
 from ..modules import Module
 from . import defaults
 from . import expressions
+from .contracting import name_contracting
+from .contracting import note_renames
 from .spelling import compare_type
 from .spelling import make_plain
 from .spelling import render_item
@@ -127,7 +129,11 @@ class Autogenerate:
                 self._describe_as_declared(steps)
                 _spell_indexes(steps)
                 _make_enum_types(steps)
-        migration.opts["template_args"]["tables"] = self._made_by(script)
+        arguments = migration.opts["template_args"]
+        arguments["tables"] = self._made_by(script)
+        if script.upgrade_ops is not None and not _is_check(script):
+            arguments["contracts"] = name_contracting(script.upgrade_ops)
+            note_renames(script.upgrade_ops)
         if script.upgrade_ops is not None and script.upgrade_ops.is_empty() and not _is_check(script):
             context.config.print_stdout("No changes in the models: no revision is written.")
             directives.clear()
