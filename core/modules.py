@@ -76,7 +76,7 @@ def load(names: Sequence[str]) -> list[Module]:
 def register(app: Flask, modules: Sequence[Module]) -> None:
     """Register the blueprints of every module, in order.
 
-    :raises ModuleError: if a module has none, or two have the same name
+    :raises ModuleError: if a module has none, or one with a name that is taken
     """
     owners: dict[str, str] = {}
     for module in modules:
@@ -85,6 +85,11 @@ def register(app: Flask, modules: Sequence[Module]) -> None:
                 raise ModuleError(
                     f"Modules {owners[blueprint.name]!r} and {module.name!r} both have a Blueprint "
                     f"named {blueprint.name!r}: give one of them another name."
+                )
+            if blueprint.name in app.blueprints:
+                raise ModuleError(
+                    f"Module {module.name!r} has a Blueprint named {blueprint.name!r}, as the platform has: give it "
+                    "another name."
                 )
             owners[blueprint.name] = module.name
             app.register_blueprint(blueprint)

@@ -307,6 +307,11 @@ def test_module_that_is_listed_twice(write_module: Write, make_app: Make) -> Non
     assert "list only one" in refusal(make_app, "corner", "corner")
 
 
+def test_blueprint_named_as_the_platforms(write_module: Write, make_app: Make) -> None:
+    message = refusal(make_app, write_module("corner", init=plain("bootstrap")))
+    assert "'corner' has a Blueprint named 'bootstrap', as the platform has" in message
+
+
 def test_two_blueprints_of_one_name(write_module: Write, make_app: Make) -> None:
     write_module("one", init=plain("shop"))
     write_module("two", init=plain("shop"))
