@@ -12,6 +12,13 @@ def words(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").lower()
 
 
+def plural(noun: str) -> str:
+    """Return ``categories`` for ``category``, ``boxes`` for ``box`` and ``products`` for ``product``."""
+    if re.search(r"[^aeiou]y$", noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if re.search(r"(s|x|z|ch|sh)$", noun) else f"{noun}s"
+
+
 def label(name: str, info: Mapping[str, Any]) -> str:
     """Return what people read for an attribute: the ``label`` of its ``info``, or its name in words."""
     return str(info.get("label") or words(name).capitalize())

@@ -36,6 +36,8 @@ from ..access import Policy
 from ..access import hidden_attributes
 from ..crud import readers
 from ..crud.addresses import reserve
+from ..crud.consequences import EFFECTS
+from ..crud.consequences import consequences
 from ..crud.listing import Query
 from ..crud.served import serve
 from ..crud.verbs import VERBS
@@ -67,6 +69,7 @@ from .controls import told
 from .display import show
 from .model_pages import ModelPages
 from .pagination import paginate
+from .related import Related
 from .related import related
 from .several import Shown
 
@@ -198,11 +201,11 @@ class Pages:
                 return redirect(self.url_after(), 303)
             except InUse as error:
                 item = self.verbs.get(key)
-                return self.render("delete", 409, item=item, problem=str(error), related=related(item))
+                return self._ask_to_delete(item, 409, problem=str(error), related=related(item))
             except Stale:
                 problem = f"Somebody has changed this {self.noun} since you opened the page. This is what it is now."
-                return self.render("delete", 409, item=self.verbs.get(key), problem=problem, related=None)
-        return self.render("delete", item=item, problem=None, related=None)
+                return self._ask_to_delete(self.verbs.get(key), 409, problem=problem)
+        return self._ask_to_delete(item)
 
     # --- parts ---
 
@@ -267,6 +270,14 @@ class Pages:
         db.session.commit()
         flash(message, "success")
         return redirect(target, 303)
+
+    def _ask_to_delete(
+        self, item: Any, status: int = 200, *, problem: str | None = None, related: Sequence[Related] | None = None
+    ) -> Answer:
+        # Verbs that delete in a way of their own may leave everything else as it is.
+        found = consequences(item) if type(self.verbs).delete is Crud.delete else []
+        effects = {effect: [str(one) for one in found if one.effect == effect] for effect in EFFECTS}
+        return self.render("delete", status, item=item, problem=problem, related=related, effects=effects)
 
     def _save(self, key: str, item: Any) -> Answer:
         """Change a row from its form, merged with what others have saved since that was made."""
