@@ -3,10 +3,13 @@
 import hashlib
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask import current_app
 from flask import request
+from jinja2 import Undefined
+from markupsafe import Markup
 
 import settings
 from services import bootstrap
@@ -15,6 +18,7 @@ from services import request_id
 from .access import identity
 from .http.links import own_url
 from .pages import display
+from .words import printable
 
 
 def init_app(app: Flask) -> None:
@@ -27,9 +31,20 @@ def init_app(app: Flask) -> None:
         "bootstrap_css_url": bootstrap_css_url,
         "request_id": request_id,
     }
+    app.jinja_env.finalize = _finalize
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     display.init_app(app)
+
+
+def _finalize(value: Any) -> Any:
+    """Return what a template writes for a value: no character that HTML forbids."""
+    if isinstance(value, Markup):
+        # What has been escaped already stays so.
+        return value if (shown := printable(value)) is value else Markup(shown)  # noqa: S704
+    if value is None or isinstance(value, int | float | Undefined) or hasattr(value, "__html__"):
+        return value
+    return printable(str(value))
 
 
 def static_url(filename: str) -> str:

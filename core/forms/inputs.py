@@ -1,6 +1,7 @@
 """The form fields and validators that WTForms and WTForms-SQLAlchemy lack."""
 
 import json
+import re
 from datetime import UTC
 from typing import Any
 
@@ -14,6 +15,7 @@ from wtforms import validators
 from .. import schemas
 from ..fields.strict import from_text
 from ..http.json import load_strictly
+from ..words import escaped_json
 
 #: Digits that a number may have before or after its point.
 MOST_DIGITS = 40
@@ -68,7 +70,7 @@ class JSONField(fields.TextAreaField):
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        return "" if self.data is None else json.dumps(self.data, indent=2, ensure_ascii=False)
+        return "" if self.data is None else escaped_json(json.dumps(self.data, indent=2, ensure_ascii=False))
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the text.
@@ -120,7 +122,7 @@ class RuledJSONField(JSONField):
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        return "" if self.data is None else json.dumps(_written(self.rule, self.data), ensure_ascii=False)
+        return "" if self.data is None else escaped_json(json.dumps(_written(self.rule, self.data), ensure_ascii=False))
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the JSON.
@@ -174,6 +176,23 @@ class UTCField(fields.DateTimeLocalField):
         super().process_formdata(valuelist)
         if self.data is not None:
             self.data = self.data.replace(tzinfo=UTC)
+
+
+#: What is no value of an ``input`` of these types: a browser would show nothing of it.
+_TYPED = {
+    "number": re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+    "date": re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}"),
+    "time": re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?"),
+    "datetime-local": re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?"),
+}
+
+
+def show_as_typed(field: Any) -> None:
+    """Let a text that is no value of its control be shown as it was typed, in a control of texts."""
+    pattern = _TYPED.get(getattr(field.widget, "input_type", ""))
+    text = str(field.raw_data[0]) if field.raw_data else ""
+    if field.errors and text and pattern is not None and not pattern.fullmatch(text):
+        field.render_kw = {**(field.render_kw or {}), "type": "text", "min": False, "max": False, "step": False}
 
 
 def _flags(rule: marshmallow.fields.Field[Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 from wtforms import Field
 from wtforms import fields
 
+from ..words import printable
 from .inputs import JSONField
 from .rows import RowCheckboxes
 from .rows import RowSelect
@@ -159,7 +160,7 @@ def _plain(value: Any, *, is_area: bool) -> str:
         case None:
             return ""
         case str():
-            text = value.replace("\r\n", "\n").replace("\r", "\n")
+            text = printable(value.replace("\r\n", "\n").replace("\r", "\n"))
             return text if is_area else text.replace("\n", "")
         case enum.Enum():
             return value.name

@@ -52,6 +52,7 @@ from ..fields.temporal import ZonedClock
 from ..words import choice_label
 from ..words import enum_choices
 from ..words import label
+from ..words import printable
 from .inputs import ExactField
 from .inputs import FitsColumn
 from .inputs import JSONField
@@ -59,6 +60,7 @@ from .inputs import Required
 from .inputs import RuledField
 from .inputs import RuledJSONField
 from .inputs import UTCField
+from .inputs import show_as_typed
 from .merging import Origin
 from .merging import clear_errors
 from .merging import remember_links
@@ -109,6 +111,8 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
     def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether what was entered may be written; a field that holds what is stored need not pass."""
         super().validate(*args, **kwargs)
+        for field in leaves(self):
+            show_as_typed(field)
         return clear_errors(self)
 
     def values(self, item: Any = None) -> dict[str, Any]:
@@ -258,11 +262,11 @@ class Converter(ModelConverter):  # type: ignore[misc]
     def conv_Enum(self, column: Any, arguments: Any) -> Any:
         answers = enum_choices(plain_type(column))
         offered = [SelectChoice(name, choice_label(member)) for name, member in answers.items()]
-        if column.nullable:
-            offered.insert(0, SelectChoice("", "—"))
+        if column.nullable or column.default is None:
+            # Without it a browser would choose the first of them.
+            offered.insert(0, SelectChoice("", "—" if column.nullable else "Choose…"))
             answers[""] = None
-        else:
-            # One of them is always chosen.
+        if not column.nullable:
             arguments["validators"] = [Required()]
         return _select(arguments, offered, answers, {member: name for name, member in answers.items()})
 
@@ -456,5 +460,6 @@ def _as_stored(field: Field, before: Any) -> Any:
         # A control has line breaks of one kind, or none, and cannot tell '' from NULL.
         area = isinstance(field, fields.TextAreaField)
         seen = _unix_lines(before) if area else re.sub(r"[\r\n]", "", before)
-        return before if seen == (field.data or "") else field.data
+        # A page shows other characters for those that it cannot hold.
+        return before if (field.data or "") in (seen, printable(seen)) else field.data
     return field.data

@@ -169,7 +169,7 @@ class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
         if self.keeps:
             yield Choice(value=KEPT, label=self.kept_text, selected=chosen is self.object_data, render_kw={})
         for row in self._shown(chosen):
-            yield Choice(value=self.offered.key_of(row), label=str(row), selected=row is chosen, render_kw={})
+            yield _choice(self.offered.key_of(row), row, selected=row is chosen)
 
     def _shown(self, chosen: Any) -> Sequence[Any]:
         found = self.matches.rows
@@ -336,4 +336,10 @@ class RowCheckboxes(Searching, QueryCheckboxField):  # type: ignore[misc]
         for row in self.shown:
             key = self.offered.key_of(row)
             checked = self._is_checked(key) if self.item is not None or self._sent is not None else row in self.data
-            yield Choice(value=key, label=str(row), selected=checked, render_kw={})
+            yield _choice(key, row, selected=checked)
+
+
+def _choice(key: str, row: Any, *, selected: bool) -> Choice:
+    text = str(row)
+    # What has no name is known by its key.
+    return Choice(value=key, label=text if text.strip() else key, selected=selected, render_kw={})

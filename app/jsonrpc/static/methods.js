@@ -119,7 +119,6 @@
     form.addEventListener("submit", submit);
   }
   access.hidden = false;
-  access.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", openLinked);
   openLinked();
 })();
