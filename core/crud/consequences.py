@@ -225,7 +225,7 @@ def _count(item: Any, mapper: Any, conditions: list[Condition]) -> tuple[int, bo
 
 def _rows(mapper: Any, *conditions: Condition) -> Any:
     table = mapper.local_table
-    rows = sa.select(sa.literal_column("1")).select_from(mapper.class_)
+    rows: Any = sa.select(sa.literal_column("1")).select_from(mapper.class_)
     return rows.where(sa.or_(*(condition(table) for condition in conditions)))
 
 
