@@ -7,17 +7,19 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.orm import aliased
 from sqlalchemy.orm.interfaces import ONETOMANY
 
 from services import db
 
+from ..crud.readers import bound
 from ..crud.readers import may_list
-from ..crud.readers import narrow
 from ..crud.readers import readable
 from .model_pages import list_of
 
@@ -71,26 +73,45 @@ def _read(relation: RelationshipProperty[Any], rows: Sequence[Any]) -> Mapping[A
     found: dict[Any, tuple[list[Any], int]] = {key: ([], 0) for key in keys}
     if keys and may_list(relation.mapper.class_):
         width = len(keys[0])
-        for row in db.session.execute(_statement(relation, keys)).unique():
+        own = bound(relation.mapper.class_)
+        is_common = own is None and width == 1
+        statement = _common_statement(relation) if is_common else _statement(relation, own, keys)
+        parameters = {"keys": [key[0] for key in keys]} if is_common else {}
+        for row in db.session.execute(statement, parameters).unique():
             key = tuple(row[1 : 1 + width])
             found[key] = ([*found[key][0], row[0]], row[-1])
     return {key: Several(items, total, _list_url(relation, key)) for key, (items, total) in found.items()}
 
 
-def _statement(relation: RelationshipProperty[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+@lru_cache(maxsize=1000)
+def _common_statement(relation: RelationshipProperty[Any]) -> Any:
+    """Return the statement for keys of one column where all related rows are everybody's: it is made once."""
+    return _statement(relation, None, None)
+
+
+def _statement(
+    relation: RelationshipProperty[Any],
+    own: ColumnElement[bool] | None,
+    keys: Sequence[tuple[Any, ...]] | None,
+) -> Any:
+    """Return the SELECT of the first related rows of each row.
+
+    :param own: the condition for the related rows that the current identity may list
+    :param keys: of the rows; as :func:`_among` has it
+    """
     target = relation.mapper.class_
     parent: Any = aliased(relation.parent.class_)
     columns = [_attribute(parent, relation.parent, column) for column in relation.parent.primary_key]
-    own = [_attribute(target, relation.mapper, column) for column in relation.mapper.primary_key]
-    place = sa.func.row_number().over(partition_by=columns, order_by=_order(relation, own))
+    own_key = [_attribute(target, relation.mapper, column) for column in relation.mapper.primary_key]
+    place = sa.func.row_number().over(partition_by=columns, order_by=_order(relation, own_key))
     total = sa.func.count().over(partition_by=columns)
     wanted = [column.label(f"p{number}") for number, column in enumerate(columns)]
-    wanted += [column.label(f"k{number}") for number, column in enumerate(own)]
+    wanted += [column.label(f"k{number}") for number, column in enumerate(own_key)]
     select = sa.select(*wanted, place.label("place"), total.label("total")).select_from(parent)
     select = select.join(getattr(parent, relation.key)).where(_among(columns, keys))
     # The window is over the rows that may be listed: the condition stands within.
-    numbered = narrow(select, target).subquery()
-    match = sa.and_(*(column == numbered.c[f"k{number}"] for number, column in enumerate(own)))
+    numbered = (select if own is None else select.where(own)).subquery()
+    match = sa.and_(*(column == numbered.c[f"k{number}"] for number, column in enumerate(own_key)))
     parts = [numbered.c[f"p{number}"] for number in range(len(columns))]
     outer = sa.select(target, *parts, numbered.c.total).join(numbered, match).where(numbered.c.place <= SHOWN)
     return outer.order_by(*parts, numbered.c.place)
@@ -100,9 +121,14 @@ def _attribute(of: Any, mapper: Any, column: Any) -> Any:
     return getattr(of, mapper.get_property_by_column(column).key)
 
 
-def _among(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+def _among(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]] | None) -> Any:
+    """Return the condition for the rows with some keys; without keys, for those that the parameter ``keys`` gives."""
+    if keys is None:
+        given: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+        return columns[0].in_(given)
     if len(columns) == 1:
         return columns[0].in_([key[0] for key in keys])
+    # A comparison of tuples does not use the key's index on every engine.
     return sa.or_(
         *(sa.and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys),
     )

@@ -251,8 +251,9 @@ class Pages:
 
     def sorts_by(self, name: str) -> str | None:
         """Return what the list is sorted by when the heading of this column is chosen."""
-        known = [word for word in self.verbs.sorts if word not in self.verbs.listing.hidden()]
-        return next((word for word in known if word == name or word.startswith(f"{name}.")), None)
+        hidden = self.verbs.listing.hidden()
+        fitting = (word for word in self.verbs.sorts if word == name or word.startswith(f"{name}."))
+        return next((word for word in fitting if word not in hidden), None)
 
     def told(self, field: Any) -> Any:
         """Return what a field of a form holds, as the page of a conflict shows it."""
