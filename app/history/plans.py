@@ -13,10 +13,8 @@ from marshmallow import ValidationError
 from marshmallow import fields
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm import defer
 from sqlalchemy.orm.interfaces import MANYTOMANY
 from sqlalchemy.orm.interfaces import MANYTOONE
-from sqlalchemy.sql.base import ExecutableOption
 
 from core.fields import Related
 from core.fields.columns import field_class
@@ -28,9 +26,6 @@ from core.fields.strict import Whole
 from core.fields.strict import from_text
 
 Field = fields.Field[Any]
-
-#: Characters of a text that is read with a row where only its name is wanted.
-LONGEST_READ = 1000
 
 _PLAIN = {bool, int, str, type(None)}
 
@@ -101,12 +96,6 @@ class Plan:
         """Return whether of a column it is only recorded that it changed."""
         return name in self.columns and self.columns[name] is None
 
-    def without_long(self) -> list[ExecutableOption]:
-        """Return the options that read a row without what may be long: its name and its owner are enough."""
-        keys = {*self.mapper.primary_key, self.mapper.version_id_col}
-        columns = [(one.class_attribute, one.columns[0]) for one in self.mapper.column_attrs]
-        return [defer(attribute) for attribute, column in columns if column not in keys and _is_long(column)]
-
     def is_beside(self, name: str) -> bool:
         """Return whether a value is none of the model's own: what other rows say of it, by `row_written`."""
         return name not in self.columns and name not in self.links
@@ -172,13 +161,6 @@ def _is_recorded(column: sa.Column[Any]) -> bool:
     if column.computed is not None or isinstance(plain_type(column), TSVECTOR):
         return False
     return bool(column.info.get("recorded", True))
-
-
-def _is_long(column: Any) -> bool:
-    type_ = plain_type(column)
-    return isinstance(type_, sa.JSON | sa.ARRAY | sa.LargeBinary) or (
-        isinstance(type_, sa.String) and not isinstance(type_, sa.Enum) and not 0 < (type_.length or 0) <= LONGEST_READ
-    )
 
 
 def _field(column: sa.Column[Any]) -> Field | None:

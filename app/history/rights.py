@@ -7,6 +7,7 @@ from core.access import PUBLIC
 from core.access import allowed
 from core.access import identity
 from core.access import require
+from core.crud.loading import without_long
 from core.crud.served import served
 from core.exceptions import NotFound
 from services import db
@@ -24,8 +25,8 @@ from .sight import whole_of
 def may_see(model: type[Any], item: Any) -> bool:
     """Return whether whoever is asking may see the history of a row.
 
-    Who may read the whole history, and who may update the row: its owner, where rows have owners. That anybody may
-    update it does not tell anybody who has.
+    Those who may read the whole history, and those who may read and update the row: its owner, where rows have owners.
+    That anybody may update it does not tell anybody who has.
 
     :param item: the row, or what :func:`subject` makes of one that is gone
     """
@@ -33,7 +34,9 @@ def may_see(model: type[Any], item: Any) -> bool:
         return True
     verbs = served().get(model)
     policy = None if verbs is None else verbs.verbs.access.get("update")
-    return policy is not None and policy is not PUBLIC and identity().is_known and allowed(policy, item)
+    if policy is None or policy is PUBLIC or not identity().is_known:
+        return False
+    return allowed(policy, item) and _may_get(model, item)
 
 
 def require_sight(model: type[Any], item: Any) -> None:
@@ -49,16 +52,33 @@ def require_sight(model: type[Any], item: Any) -> None:
 def subject(plan: Plan, key: str) -> Any:
     """Return the row that the policies are asked about, or what is known of one that is gone.
 
-    :raises NotFound: if there never was one, or none that exists for the current identity
+    :raises NotFound: if there never was one, or none that the current identity may read or whose history they may read
     """
-    parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
-    item = None if parsed is None else db.session.get(plan.mapper.class_, parsed, options=plan.without_long())
-    if item is not None and exists(plan, parsed):
-        return item
-    last = None if item is not None else last_whole(plan, key)
-    if last is None or not existed(plan, whole_of(last)):
+    found = _stored(plan, key) or _gone(plan, key)
+    if found is None or not (allowed(READ) or _may_get(plan.mapper.class_, found)):
+        # The same answer for both: that a row is there is told to those who may read it.
         raise NotFound("There is no such row, and never was.")
-    return as_it_was(plan, last)
+    return found
+
+
+def _stored(plan: Plan, key: str) -> Any:
+    parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
+    if parsed is None or not exists(plan, parsed):
+        return None
+    return db.session.get(plan.mapper.class_, parsed, options=without_long(plan.mapper.class_))
+
+
+def _gone(plan: Plan, key: str) -> Any:
+    parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
+    if parsed is not None and db.session.get(plan.mapper.class_, parsed, options=without_long(plan.mapper.class_)):
+        return None
+    last = last_whole(plan, key)
+    return None if last is None or not existed(plan, whole_of(last)) else as_it_was(plan, last)
+
+
+def _may_get(model: type[Any], item: Any) -> bool:
+    verbs = served().get(model)
+    return verbs is None or verbs.verbs.may("get", item)
 
 
 def as_it_was(plan: Plan, change: Change) -> Any:

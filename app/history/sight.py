@@ -14,7 +14,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from core.access import allowed
 from core.access import hidden_attributes
 from core.crud import Crud
-from core.crud.served import served
+from core.crud import readers
 from services import db
 
 from .bounds import READ_BYTES
@@ -99,7 +99,7 @@ def unread(plan: Plan) -> frozenset[str]:
 def exists(plan: Plan, key: Any) -> bool:
     """Return whether a stored row is among those that exist for the current identity."""
     verbs = _bounding(plan)
-    return verbs is None or db.session.scalar(sa.select(verbs.select().where(verbs.key == key).exists())) is True
+    return verbs is None or bool(db.session.scalar(sa.select(_existing(verbs).where(verbs.key == key).exists())))
 
 
 def existed(plan: Plan, values: Mapping[str, Any]) -> bool:
@@ -111,7 +111,7 @@ def existed(plan: Plan, values: Mapping[str, Any]) -> bool:
     verbs = _bounding(plan)
     if verbs is None:
         return True
-    select, table = verbs.select(), plan.mapper.local_table
+    select, table = _existing(verbs), plan.mapper.local_table
     if [*select.get_final_froms()] != [table] or select.whereclause is None:
         return select.whereclause is None
     known = {}
@@ -136,8 +136,13 @@ def existed(plan: Plan, values: Mapping[str, Any]) -> bool:
 
 def _bounding(plan: Plan) -> Crud | None:
     """Return the verbs that say which rows of a model exist for a caller; ``None`` where all do."""
-    found = served().get(plan.mapper.class_)
-    return None if found is None or type(found.verbs).select is Crud.select else found.verbs
+    verbs = readers.verbs_of(plan.mapper.class_)
+    return verbs if verbs is not None and verbs.has_own_select else None
+
+
+def _existing(verbs: Crud) -> sa.Select[Any]:
+    # To those who may read all changes the policy of the verb does not matter, but what there is does.
+    return verbs.select() if type(verbs).visible is Crud.visible else verbs.visible("get")
 
 
 def _absent(plan: Plan, texts: set[str]) -> set[str]:
@@ -147,7 +152,7 @@ def _absent(plan: Plan, texts: set[str]) -> set[str]:
         return set()
     keys = {key: text for text in texts if (key := plan.key_of(text)) is not None}
     stored = {*db.session.scalars(sa.select(verbs.key).where(verbs.key.in_(keys)))}
-    chosen = verbs.select().where(verbs.key.in_(keys)).with_only_columns(verbs.key)
+    chosen = _existing(verbs).where(verbs.key.in_(keys)).with_only_columns(verbs.key)
     there = {*db.session.scalars(chosen)}
     gone = {text for key, text in keys.items() if key not in stored and not existed(plan, last_known(plan, text))}
     return {keys[key] for key in stored - there} | gone | (texts - {*keys.values()})

@@ -14,6 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.crud import Crud
+from core.crud import readers
+from core.crud import references
 from core.crud.served import Served
 from core.crud.served import served
 from core.exceptions import InUse
@@ -34,7 +36,6 @@ from .writable import LINKS_NOWHERE
 from .writable import TOO_LONG
 from .writable import is_as_in_a_new_row
 from .writable import makes_the_row
-from .writable import readable
 from .writable import why_not
 
 #: Why nothing can be done.
@@ -120,6 +121,10 @@ class Undo:
         """Return whether the current identity may read a value."""
         return self.sight.sees(self.plan.table, name)
 
+    def named(self, name: str) -> str:
+        """Return the name of a value for a message to the current identity."""
+        return name if not name or self.shows(name) else "A value that you may not read"
+
     def require(self) -> None:
         """Hold whoever is asking to what taking it back takes, where it can be done at all.
 
@@ -175,8 +180,8 @@ def _of_update(undo: Undo, served: Served) -> None:
     if undo.item is None:
         undo.faults.append("The row is gone: undo its deletion first.")
         return
-    for name, value in undo.before.items():
-        reason = why_not(undo.plan, served, "update", name, value)
+    for name in undo.before:
+        reason = why_not(undo.plan, served, "update", name, undo.before, undo.item)
         reason = reason or (None if undo.shows(name) else UNREAD)
         if reason is not None:
             undo.leave(name, reason)
@@ -226,7 +231,7 @@ def _too_long(undo: Undo) -> str:
 
 def _sort_deleted(undo: Undo, served: Served, name: str, value: Any) -> None:
     """Tell what comes back with a row from what begins as in a new one."""
-    reason = why_not(undo.plan, served, "create", name, value) or (None if undo.shows(name) else UNREAD)
+    reason = why_not(undo.plan, served, "create", name, undo.before) or (None if undo.shows(name) else UNREAD)
     if reason is None or (reason != LEADS_NOWHERE and makes_the_row(undo.plan, served, name)):
         undo.names.append(name)
     elif reason == GONE or not is_as_in_a_new_row(undo.plan, name, value):
@@ -276,7 +281,8 @@ def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
     except InUse as error:
         raise Refused(str(error)) from error
     except Invalid as error:
-        raise Refused(*(_sentence(name, text) for name, texts in error.errors.items() for text in texts)) from error
+        found = [(undo.named(name), text) for name, texts in error.errors.items() for text in texts]
+        raise Refused(*(_sentence(name, text) for name, text in found)) from error
 
 
 def _values(undo: Undo) -> dict[str, Any]:
@@ -291,9 +297,8 @@ def _values(undo: Undo) -> dict[str, Any]:
 def _links(undo: Undo, name: str, rows: Iterable[Any]) -> Any:
     """Return the rows to link: of those before, the readable ones; of those now, what the caller may not read."""
     link = undo.plan.links[name]
-    now = [] if undo.item is None else [*getattr(undo.item, name)]
-    shown = set(readable(link.model, now))
-    return link.collection([*readable(link.model, rows), *(row for row in now if row not in shown)])
+    now = link.collection([] if undo.item is None else getattr(undo.item, name))
+    return references.with_hidden(now, link.collection(readers.readable(rows)))
 
 
 def _note_lost_links(undo: Undo) -> None:
@@ -303,7 +308,7 @@ def _note_lost_links(undo: Undo) -> None:
         if name not in undo.plan.links:
             continue
         rows = undo.plan.read(name, before[name])
-        if len(readable(undo.plan.links[name].model, rows)) < len(before[name]):
+        if len(readers.readable(rows)) < len(before[name]):
             undo.left[name] = LINKS_NOWHERE
 
 

@@ -1,15 +1,14 @@
 """What of a change the current identity could write by a face, and why the rest stays as it is."""
 
-from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapper
 
 from core.access import Policy
-from core.access import allowed
 from core.crud import readers
+from core.crud import references
 from core.crud.served import Served
 from core.fields.columns import plain_type
 from core.models import Owned
@@ -31,16 +30,20 @@ LINKS_NOWHERE = "without rows that are gone or that you may not read"
 _STAMPS = (sa.DateTime, sa.Date, sa.Uuid)
 
 
-def why_not(plan: Plan, served: Served, verb: str, name: str, value: Any) -> str | None:
+def why_not(
+    plan: Plan, served: Served, verb: str, name: str, values: Mapping[str, Any], item: Any = None
+) -> str | None:
     """Return why a value that was recorded cannot be written back; ``None`` if it can.
 
     :param verb: ``create`` or ``update``
+    :param values: all that was recorded
+    :param item: the row that is updated
     """
     if name not in plan.columns and name not in plan.links:
         return GONE
     if plan.is_secret(name):
         return NOT_KEPT
-    if name in plan.columns and value is not None and not _leads_to_readable(plan, name, value):
+    if name in plan.columns and values[name] is not None and not _leads_to_readable(plan, name, values, item):
         return LEADS_NOWHERE
     return None if _is_written(plan, served, verb, name) else ONLY_SET_BY_THE_APPLICATION
 
@@ -64,19 +67,6 @@ def is_as_in_a_new_row(plan: Plan, name: str, value: Any) -> bool:
     return default is not None and default.is_scalar and plan.write({name: default.arg})[0].get(name) == value
 
 
-def readable(model: type[Any], rows: Iterable[Any]) -> list[Any]:
-    """Return those of some rows that the current identity may read."""
-    found = {sa.inspect(row).identity: row for row in rows}
-    policy = readers.policy_of(model)
-    if not found or (policy is not None and not allowed(policy)):
-        return []
-    keys = sa.inspect(model).primary_key
-    among = sa.tuple_(*keys).in_([*found]) if len(keys) > 1 else keys[0].in_([key for (key,) in found])
-    chosen = readers.narrow(sa.select(model).where(among), model, "get")
-    may = {sa.inspect(row).identity for row in db.session.scalars(chosen).unique()}
-    return [row for key, row in found.items() if key in may]
-
-
 def _is_written(plan: Plan, served: Served, verb: str, name: str) -> bool:
     column = plan.mapper.columns.get(name)
     if column is not None and (is_read_only(column) or column is plan.mapper.version_id_col):
@@ -85,28 +75,20 @@ def _is_written(plan: Plan, served: Served, verb: str, name: str) -> bool:
     return not {name, plan.pointers.get(name, name)}.isdisjoint(served.writes.get(verb, ()))
 
 
-def _leads_to_readable(plan: Plan, name: str, value: Any) -> bool:
-    for key in plan.mapper.columns[name].foreign_keys:
-        model = _model_of(plan.mapper, key.column.table)
+def _leads_to_readable(plan: Plan, name: str, values: Mapping[str, Any], item: Any) -> bool:
+    """Return whether a foreign key leads to a row that there is, and that the current identity may read."""
+    for pointer in references.pointers(plan.mapper):
+        if name not in pointer.names:
+            continue
         try:
-            if model is not None and not _is_readable(model, key.column == plan.read(name, value)):
-                return False
+            key = [plan.read(one, values[one]) if one in values else getattr(item, one, None) for one in pointer.names]
         except Unreadable:
             return False
+        same = [column == part for column, part in zip(pointer.columns, key, strict=True)]
+        found = readers.narrow(sa.select(pointer.model), pointer.model, "get").where(*same)
+        if None not in key and not db.session.scalar(sa.select(found.exists())):
+            return False
     return True
-
-
-def _is_readable(model: type[Any], condition: Any) -> bool:
-    policy = readers.policy_of(model)
-    if policy is not None and not allowed(policy):
-        return False
-    chosen = readers.narrow(sa.select(model).where(condition), model, "get")
-    return db.session.execute(chosen.with_only_columns(sa.literal(1)).limit(1)).first() is not None
-
-
-def _model_of(mapper: Mapper[Any], table: Any) -> type[Any] | None:
-    found = (one.class_ for one in mapper.registry.mappers if one.local_table is table)
-    return next(found, None)
 
 
 def _owners(plan: Plan, served: Served) -> set[str]:

@@ -70,6 +70,9 @@ _ENDS: tuple[tuple[type, type, Any], ...] = (
     (postgresql.TSTZRANGE, postgresql.TSTZMULTIRANGE, sa.DateTime(timezone=True)),
 )
 
+#: Characters of a text that are read with each row of a list.
+LONGEST_READ = 1000
+
 #: Why a type has no field.
 _REFUSED: tuple[tuple[type, str], ...] = (
     (sa.PickleType, "a pickle from outside could run any code"),
@@ -98,6 +101,18 @@ def is_number(column: sa.Column[Any]) -> bool:
     """Return whether a column holds numbers."""
     # A Float is no Numeric in SQLAlchemy 2.1.
     return isinstance(plain_type(column), sa.Integer | sa.Numeric | sa.Float | mysql.YEAR | postgresql.OID)
+
+
+def is_long(column: Any) -> bool:
+    """Return whether a column may hold more than people read in a table: a text without a length, JSON, bytes."""
+    type_ = plain_type(column)
+    if isinstance(type_, sa.JSON | sa.ARRAY | sa.types._Binary):
+        return True
+    return (
+        isinstance(type_, sa.String)
+        and not isinstance(type_, sa.Enum)
+        and (type_.length or LONGEST_TEXT) > LONGEST_READ
+    )
 
 
 def is_hidden(column: Any) -> bool:

@@ -22,12 +22,15 @@ from .model_pages import page_of
 from .several import SHOWN
 from .several import Several
 
+#: Characters that a cell of a list shows of a value.
+LONGEST_CELL = 300
+
 _NOTHING = Markup('<span class="text-body-secondary">—</span>')
 
 
 def init_app(app: Flask) -> None:
-    """Give the templates the filter ``show`` and the functions ``label`` and ``page_of``."""
-    app.jinja_env.filters["show"] = show
+    """Give the templates the filters ``show`` and ``brief``, and the functions ``label`` and ``page_of``."""
+    app.jinja_env.filters |= {"show": show, "brief": brief}
     app.jinja_env.globals |= {"label": label, "page_of": page_of, "is_number": is_number}
 
 
@@ -51,6 +54,15 @@ def show(value: Any) -> str | Markup:
         return _NOTHING
     url = page_of(value)
     return Markup('<a href="{}">{}</a>').format(url, value) if url else str(value)
+
+
+def brief(value: Any) -> str | Markup:
+    """Write a value for a cell of a table: of a long text, or of long JSON, the beginning."""
+    is_json = isinstance(value, dict | tuple | list) and not (
+        isinstance(value, list) and all(hasattr(one, "__mapper__") for one in value)
+    )
+    text = json.dumps(value, ensure_ascii=False, default=str) if is_json else value
+    return f"{text[:LONGEST_CELL]}…" if isinstance(text, str) and len(text) > LONGEST_CELL else show(value)
 
 
 def _several(rows: Sequence[Any], others: int, url: str | None) -> Markup:

@@ -39,6 +39,7 @@ from ..crud.addresses import reserve
 from ..crud.consequences import EFFECTS
 from ..crud.consequences import consequences
 from ..crud.listing import Query
+from ..crud.loading import without_long
 from ..crud.served import serve
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
@@ -223,7 +224,8 @@ class Pages:
         relations = sa.inspect(self.verbs.model).relationships
         # What leads to several rows is read apart, the first of them only.
         names = [name for name in self.readable(self.columns) if name in relations and not relations[name].uselist]
-        return [readers.load(getattr(self.verbs.model, name)) for name in names]
+        joined = [readers.load(getattr(self.verbs.model, name)) for name in names]
+        return [*joined, *without_long(self.verbs.model, self.columns)]
 
     def render(self, template: str, status: int = 200, **context: Any) -> Answer:
         """Render a template of this model: the module's own, or the common one."""

@@ -358,6 +358,23 @@ def test_index_leads_to_the_products(visitor: FlaskClient) -> None:
     assert (answer.status_code, answer.location) == (302, LIST)
 
 
+def test_list_cuts_long_texts(visitor: FlaskClient, stand: Any) -> None:
+    for number in range(10):
+        stand.category(name=f"Category {number}", description="x" * 60_000)
+    answer = visitor.get("/example/categories")
+    assert len(names(answer)) == 10
+    assert len(answer.data) < 60_000
+
+
+def test_list_reads_no_long_text_that_it_does_not_show(client: FlaskClient, shop: Any) -> None:
+    shop.product(notes="x" * 60_000)
+    statements: list[str] = []
+    with shop.app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    assert client.get(LIST).status_code == 200
+    assert not [one for one in statements if "notes" in one]
+
+
 # --- what every answer has ----------------------------------------------------------------------
 
 

@@ -112,3 +112,13 @@ def test_change_of_hidden_columns_only_is_said(office: Office) -> None:
     office.write(lambda: set_by_staff(key, score="risky"))
     page = office.client(MIA).get(f"/history/rows/bank_account/{key}").text
     assert "What has changed is not for you to read" in page
+
+
+def test_history_takes_the_right_to_read_the_row(desk: Office) -> None:
+    key = desk.add(Vault, who=TOM, name="Gold")
+    editor = Identity("ed-key", "Ed", frozenset({"bank.account.edit"}), via="session")
+    for who in (editor, MIA):
+        there, never = (desk.client(who).get(f"/history/rows/bank_vault/{one}") for one in (key, key + 1))
+        assert (there.status_code, never.status_code) == (404, 404)
+        assert desk.client(who).get(f"/history/changes/{desk.last().id}/undo").status_code == 404
+    assert desk.client(TOM).get(f"/history/rows/bank_vault/{key}").status_code == 200

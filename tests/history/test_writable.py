@@ -7,8 +7,10 @@ import pytest
 
 from app.history.models import Change
 from core.access import Identity
+from core.access import unchecked
 from services import db
 from tests.history.bank import Account
+from tests.history.bank import Parcel
 from tests.history.bank import Vault
 from tests.history.bank import accounts
 from tests.history.bank import set_by_staff
@@ -163,3 +165,28 @@ def test_created_row_that_staff_has_changed_stays(office: Office) -> None:
     office.write(lambda: set_by_staff(key, score="good"))
     question, status, _ = undo(office, MIA, created)
     assert (status, "changed since" in question, "core" in question.split("<main")[1]) == (409, True, False)
+
+
+@pytest.mark.parametrize("verb", ["create", "delete"])
+def test_row_made_or_deleted_as_an_effect_is_not_undone_alone(office: Office, verb: str) -> None:
+    def work() -> int:
+        with unchecked():
+            item = accounts.create({"name": "Interest", "owner_key": "mia-key"})
+            key: int = item.id
+            if verb == "delete":
+                accounts.delete(item)
+            return key
+
+    key = office.write(work, TOM)
+    question, status, _ = undo(office, MIA, office.last())
+    assert (status, "part of something else" in question) == (409, True)
+    assert (office.read(key, Account) is None) == (verb == "delete")
+
+
+def test_refusal_names_no_hidden_column(office: Office) -> None:
+    key = office.add(Parcel, who=MIA, name="Ring", branch="Mia")
+    office.delete(key, Parcel, who=MIA)
+    question, status, page = undo(office, MIA, office.last())
+    assert status == 409
+    assert "A value that you may not read: This field is required." in page
+    assert "ranch" not in (question + page).split("<main")[1]
