@@ -6,7 +6,7 @@ platform = @scripts/install requirements.txt
 tools = @scripts/install tests/requirements.txt
 ARGS =
 
-.PHONY: help run demo-site test check openapi attack pentest migrate doctor shell bench lock clean
+.PHONY: help run demo-site test check product openapi attack pentest migrate doctor shell bench lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ check:  ## hold style, types and boundaries
 	@$(python) -m ruff format --check .
 	@$(python) -m mypy
 	@$(python) -m pytest --quiet tests/test_boundaries.py
+
+product:  ## follow the README's start of a product in a copy without the demos, and test that
+	$(tools)
+	@$(python) scripts/product.py
 
 openapi:  ## write docs/openapi.json, and tell what has changed (ARGS=--breaking accepts that it breaks)
 	$(platform)

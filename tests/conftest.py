@@ -52,6 +52,7 @@ from core import modules
 from core.access import Identity
 from core.access import tell
 from services import db
+from tests import products
 from tests import servers
 from tests.fronts import Front
 
@@ -81,6 +82,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SESSION] = config.workerinput["session"]
     else:
         config.stash[SESSION] = {"prefix": f"{PREFIX}{_session_number(config)}_"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a product's copy run what may differ from the platform with its demos."""
+    parser.addoption("--product", action="store_true", help="run what depends on which modules are installed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep, for ``--product``, the tests of the whole application, once where they run on each engine."""
+    if config.getoption("--product"):
+        kept = [item for item in items if products.concerns(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
 
 
 @pytest.hookimpl(optionalhook=True)
