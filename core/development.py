@@ -20,7 +20,9 @@ import config as deployment
 from services import db
 
 from . import drivers
+from . import modules
 from . import revisions
+from . import strays
 from .access import ANONYMOUS
 from .access import PUBLIC
 from .http import errors
@@ -37,6 +39,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(OperationalError, answer)
     app.register_error_handler(ProgrammingError, answer)
     app.add_url_rule("/_development/upgrade", "development_upgrade", upgrade, methods=["POST"])
+
+
+def warn(app: Flask) -> None:
+    """Log the tables that no revision will have; the doctor says it too."""
+    for stray in strays.find(modules.installed(app)):
+        logger.warning("%s %s", stray.message, stray.cure)
 
 
 def answer(error: DBAPIError) -> Any:

@@ -154,6 +154,8 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     cli.init_app(app)
     signals.app_ready.send(app)
     policies.warn(app)
+    if app.config["APP_ENV"] == "development":
+        development.warn(app)
     shadows.warn(app)
     if config is None:
         keys.warn(app, loaded)

@@ -1,4 +1,4 @@
-"""Tables of installed modules that no revision has: their MetaData, or their file, is not reached from ``models.py``."""
+"""Tables of installed modules that no revision has: ``models.py`` does not reach their MetaData, or their file."""
 
 import ast
 import sys
@@ -14,6 +14,7 @@ from sqlalchemy import Table
 import config
 from services import db
 
+from . import inventory
 from . import modules
 from .modules import Module
 
@@ -71,12 +72,15 @@ def _shown(path: Path) -> str:
 
 
 def _foreign(loaded: ModuleType, known: set[int]) -> set[str]:
-    """Return the tables that a file declares on a MetaData which no ``models.py`` has; one of another database apart."""
+    """Return the tables that a file declares on a MetaData which no ``models.py`` has, nor another database."""
     found = set()
     for value in list(vars(loaded).values()):
+        # Nothing else is asked: `current_app` cannot be, yet.
+        if not isinstance(value, type | Table):
+            continue
         table = value if isinstance(value, Table) else getattr(value, "__table__", None)
-        is_own = isinstance(value, Table) or getattr(value, "__module__", None) == loaded.__name__
-        if isinstance(table, Table) and is_own and _is_stray(table.metadata, known):
+        is_own = isinstance(value, Table) or value.__module__ == loaded.__name__
+        if isinstance(table, Table) and is_own and inventory.is_migrated(table) and _is_stray(table.metadata, known):
             found.add(table.name)
     return found
 

@@ -20,6 +20,7 @@ from .. import inventory
 from .. import migrations
 from .. import modules
 from .. import revisions
+from .. import strays
 from ..transfer import sequences
 from .findings import Deployment
 from .findings import Finding
@@ -181,6 +182,13 @@ def clock(deployment: Deployment) -> Iterator[Finding]:
         if apart > CLOCK_SECONDS:
             text = f"The clock of the database is {apart:.0f} seconds away."
             yield Finding(text, "Keep both by NTP.", "DATABASE_URL")
+
+
+@check("core.table-stray", Level.ERROR)
+def table_stray(deployment: Deployment) -> Iterator[Finding]:
+    """Every table that a module declares is in the reach of its models.py, and so of migrations."""
+    for stray in strays.find(modules.installed(deployment.app)):
+        yield Finding(stray.message, stray.cure, stray.file)
 
 
 @check("core.revision", Level.ERROR, needs=Needs.DATABASE)

@@ -27,6 +27,7 @@ from services import db
 
 from .. import inventory
 from .. import modules
+from .. import strays
 from ..http.idempotency import idempotency_keys
 from ..modules import Module
 from . import defaults
@@ -119,6 +120,8 @@ class Autogenerate:
         """Name what was left alone, and write no revision if there is nothing to do."""
         if self.left_alone:
             logger.warning("Left alone, because no installed module has them: %s", ", ".join(sorted(self.left_alone)))
+        for stray in strays.find(self.installed):
+            logger.warning("%s %s", stray.message, stray.cure)
         script = directives[0]
         if script.upgrade_ops is not None:
             _warn(script.upgrade_ops)
