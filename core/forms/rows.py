@@ -73,7 +73,8 @@ class Searching:
             return f"There are more than {MOST}: find the one you need."
         if not self.matches.rows:
             return "Nothing was found."
-        return f"These are the first {len(self.matches.rows)}: search for more of a name." if self.matches.more else ""
+        found = len(self.matches.rows)
+        return f"These are the first {found}: search for more of a name." if self.matches.more else f"{found} found."
 
 
 class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
