@@ -3,6 +3,7 @@
 import re
 
 import sqlalchemy.exc
+import sqlalchemy.orm.exc
 
 #: Of a statement that would succeed if tried again: it lost a race, was cancelled or timed out (57014, 1317,
 #: 1969), or met a server that is read-only while another takes over (25006).
@@ -16,6 +17,14 @@ _UNWRITABLE_NAMES = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_R
 
 #: Of a statement that was in another's way, and was chosen to begin again.
 _DEADLOCKS = {"40001", "40P01", 1213}
+
+#: Of a row that collides with another one, or points to one that is gone.
+_CONFLICT_STATES = {"23001", "23503", "23505", "23P01"}
+_CONFLICT_NUMBERS = {1062, 1169, 1451, 1452, 1586}
+_CONFLICT_NAMES = {f"SQLITE_CONSTRAINT_{name}" for name in ("UNIQUE", "PRIMARYKEY", "ROWID", "FOREIGNKEY")}
+
+#: Of a row that another transaction has changed since it was read (MariaDB's innodb_snapshot_isolation).
+_STALE_NUMBER = 1020
 
 
 def codes(cause: BaseException | None) -> tuple[str | None, int | None]:
@@ -44,6 +53,22 @@ def cannot_write(error: sqlalchemy.exc.DBAPIError) -> bool:
     if state in _UNWRITABLE_STATES or number in _UNWRITABLE_NUMBERS:
         return True
     return getattr(error.orig, "sqlite_errorname", "").startswith(_UNWRITABLE_NAMES)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Return whether what was to be written collides with what is stored: somebody else was faster."""
+    if not isinstance(error, sqlalchemy.exc.IntegrityError):
+        return False
+    state, number = codes(error.orig)
+    name = getattr(error.orig, "sqlite_errorname", "")
+    return state in _CONFLICT_STATES or number in _CONFLICT_NUMBERS or name in _CONFLICT_NAMES
+
+
+def is_stale(error: BaseException) -> bool:
+    """Return whether a row that was read has been changed, or deleted, by somebody else."""
+    if isinstance(error, sqlalchemy.orm.exc.StaleDataError | sqlalchemy.orm.exc.ObjectDeletedError):
+        return True
+    return isinstance(error, sqlalchemy.exc.DBAPIError) and codes(error.orig)[1] == _STALE_NUMBER
 
 
 def is_retryable(error: sqlalchemy.exc.DBAPIError) -> bool:

@@ -11,8 +11,10 @@ from typing import NoReturn
 from flask import Flask
 from flask import Response
 from flask import after_this_request
+from flask import has_request_context
 from flask import request
 from flask.globals import request_ctx
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import RequestRedirect
 
@@ -67,6 +69,12 @@ class Application(Flask):
         hosts.trust(self, environ)
         return super().wsgi_app(environ, headers.completing(self, environ, start_response))
 
+    def url_for(self, /, endpoint: str, **values: Any) -> str:
+        """Write a URL; an absolute one begins as the configuration says, not as the visitor asked."""
+        if has_request_context() and values.get("_external") and not values.get("_scheme"):
+            return hosts.origin() + super().url_for(endpoint, **values | {"_external": False})
+        return super().url_for(endpoint, **values)
+
     def raise_routing_exception(self, request: Request) -> NoReturn:  # type: ignore[override]
         """Refuse what is at no address, or redirect to another one on this host."""
         error, adapter = request.routing_exception, request_ctx.url_adapter
@@ -79,6 +87,15 @@ class Application(Flask):
         response = super().make_default_options_response()
         del response.headers["Content-Type"]
         return response
+
+    def process_response(self, response: Response) -> Response:  # type: ignore[override]
+        """Run what follows the view; a COMMIT that fails there is answered like one in the view."""
+        try:
+            return super().process_response(response)  # type: ignore[return-value]
+        except SQLAlchemyError as error:
+            failed = errors.answer_database(error)
+            request_ctx._after_request_functions.clear()
+            return super().process_response(failed)  # type: ignore[return-value]
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer programs with a problem document in development too, where people get the debugger."""

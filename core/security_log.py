@@ -4,15 +4,20 @@ One logger, ``andamio.security``, whatever ``LOG_LEVEL`` says; each line has the
 ``outcome``, ``who`` and ``address`` besides the request's id, and those that the event brings. As JSON
 they stand on their own, so that a collector can filter by them. Secrets are never among them, nor is
 what somebody typed: of a password in the wrong field one knows whose it is.
+
+What succeeded is written once its transaction is committed, so that no line tells of what did not happen.
 """
 
 import logging
+from functools import partial
 from typing import Any
 
 from flask import g
 from flask import has_app_context
 from flask import has_request_context
 from flask import request
+
+from .outbox import after_commit
 
 logger = logging.getLogger("andamio.security")
 logger.setLevel(logging.INFO)
@@ -61,7 +66,7 @@ _QUIET = frozenset({"access.unauthenticated"})
 
 
 def record(event: str, outcome: str = SUCCESS, *, who: str | None = None, **fields: Any) -> None:
-    """Write a line; what did not succeed is a warning.
+    """Write a line; what did not succeed is a warning, and is written at once.
 
     :param event: one of :data:`EVENTS`
     :param outcome: ``success``, ``failure`` or ``denied``
@@ -80,7 +85,11 @@ def record(event: str, outcome: str = SUCCESS, *, who: str | None = None, **fiel
     told |= fields
     text = " ".join(f"{name}={_written(value)}" for name, value in told.items() if value is not None)
     is_warning = outcome != SUCCESS and event not in _QUIET
-    logger.log(logging.WARNING if is_warning else logging.INFO, "%s", text, extra=told)
+    write = partial(logger.log, logging.WARNING if is_warning else logging.INFO, "%s", text, extra=told)
+    if outcome == SUCCESS and has_app_context():
+        after_commit(write)
+    else:
+        write()
 
 
 def _known() -> Any:

@@ -50,6 +50,7 @@ from .problems import Refusal
 from .problems import field_name
 from .sessions import refuse_once
 from .sessions import show_to_page
+from .sessions import undo_changes
 from .sign_in import leads_back
 from .sign_in import sign_in_url
 
@@ -60,6 +61,8 @@ RETRY_AFTER_SECONDS = 2
 
 #: The same while the site is being upgraded.
 UPGRADE_SECONDS = 10
+
+_CHANGED = "Somebody else has changed it since it was read."
 
 
 def init_app(app: Flask) -> None:
@@ -100,13 +103,18 @@ def answer_problem(error: exceptions.VerbError | ValidationError | Refusal) -> A
 
 
 def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
-    """Answer 503 while the database is unreachable, busy or out of step; other database errors are bugs: 500."""
+    """Answer 503 while the database is unreachable, busy or out of step, 409 to who lost a race; else it is a bug: 500.
+
+    Of what the request has done nothing stays, neither in the database nor in the browser's session.
+    """
     db.session.rollback()
+    undo_changes()
     return answer(describe(error))
 
 
 def answer_internal(error: InternalServerError) -> Any:
     """Answer what nobody foresaw; Flask has logged it."""
+    undo_changes()
     return answer(Problem(KINDS["internal"], KINDS["internal"].cure))
 
 
@@ -139,7 +147,12 @@ def describe(error: Exception) -> Problem:
             return _describe_unnumbered(error)
         case exceptions.Stale():
             kind = KINDS["precondition-failed" if "If-Match" in request.headers else "stale"]
-            return Problem(kind, "Somebody else has changed it since it was read.")
+            return Problem(kind, _CHANGED)
+        case sqlalchemy.exc.SQLAlchemyError() if drivers.is_stale(error):
+            return Problem(KINDS["stale"], _CHANGED)
+        case sqlalchemy.exc.IntegrityError() if drivers.is_conflict(error):
+            logger.warning("a row collides with what is stored: %s", type(error.orig).__name__)
+            return Problem(KINDS["conflict"], "Another request has just stored, or deleted, what this one needs.")
         case sqlalchemy.exc.SQLAlchemyError() if drivers.is_transient(error):
             return _describe_database(error)
         case sqlalchemy.exc.DBAPIError() if drivers.is_behind(error):

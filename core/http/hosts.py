@@ -1,18 +1,55 @@
-"""Views that answer by whatever name they are asked: a load balancer asks by an address, not by the site's name.
+"""The names of this site: by which it is asked, and what absolute links to it begin with.
 
+Some views answer by whatever name they are asked: a load balancer asks by an address, not by the site's name.
 Everything else is refused for a name that is not in ``TRUSTED_HOSTS``. Such a view must not use the name; to make
 sure, it gets one that is trusted. In development the names of this machine are the fence against other
 sites' pages, and stay so.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
+from flask import current_app
+from flask import request
 
 from ..declarations import View
 from ..declarations import declared
 from ..declarations import declaring
+
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d+))?")
+
+#: In the environment of a request: what links begin with, where an operator has said it.
+SITE = "andamio.site"
+
+
+def origin() -> str:
+    """Return what an absolute link to this site begins with: ``https://www.example.org``.
+
+    The name is one of ``TRUSTED_HOSTS``, by which the site was asked; the port is the one that stands there with it,
+    else that of the scheme, in development that of this server. The port of the ``Host`` header is a visitor's word.
+    """
+    said: str | None = request.environ.get(SITE)
+    return said or f"{request.scheme}://{_host()}"
+
+
+def _host() -> str:
+    trusted = current_app.config["TRUSTED_HOSTS"]
+    if not trusted:
+        return request.host
+    name, _ = _split(request.host)
+    entry = next((entry for entry in trusted if _split(entry)[0] == name), name)
+    if _split(entry)[1] or current_app.config["APP_ENV"] == "production":
+        return entry
+    port = str(request.environ.get("SERVER_PORT") or "")
+    return name if port in ("", {"http": "80", "https": "443"}.get(request.scheme)) else f"{name}:{port}"
+
+
+def _split(host: str) -> tuple[str, str]:
+    """Return name and port; an address of IPv6 stands in brackets."""
+    found = _HOST.fullmatch(host)
+    return (found[1], found[2] or "") if found else (host, "")
 
 
 def any_host() -> Callable[[View], View]:

@@ -80,6 +80,12 @@ _KINDS = (
     Kind("in-use", 409, "Others depend on it", "Delete or change what points to it first."),
     Kind("stale", 409, "It has changed since it was read", "Read it again and decide what to keep."),
     Kind(
+        "conflict",
+        409,
+        "It collides with what is stored",
+        "Load it again and look: another request, perhaps the same one sent twice, was faster.",
+    ),
+    Kind(
         "idempotency-in-flight",
         409,
         "The same request is being answered",

@@ -17,6 +17,7 @@ from flask import current_app
 from flask import g
 from flask import request
 from flask import session
+from flask.globals import request_ctx
 from flask.sessions import SecureCookieSession
 from flask.sessions import SecureCookieSessionInterface
 from flask.sessions import SessionMixin
@@ -25,6 +26,7 @@ from werkzeug.exceptions import HTTPException
 
 from services import csrf
 
+from ..access import forget
 from .apis import is_api
 from .apis import is_exempt
 
@@ -54,6 +56,19 @@ class SessionInterface(SecureCookieSessionInterface):
 def has_cookie() -> bool:
     """Return whether a request may have a session; asked without using it, which would make the answer vary."""
     return current_app.session_interface.get_cookie_name(current_app) in request.environ.get("HTTP_COOKIE", "")
+
+
+def undo_changes() -> None:
+    """Give the request the session that its browser has sent: what failed leaves nothing in the next cookie."""
+    changed = request_ctx._session
+    if changed is None or not changed.modified:
+        return
+    app = request_ctx.app
+    request_ctx._session = app.session_interface.open_session(app, request_ctx.request)
+    # What was remembered of the session before: who has signed in, and the token of the forms.
+    for name in ("_login_user", app.config["WTF_CSRF_FIELD_NAME"]):
+        g.pop(name, None)
+    forget()
 
 
 def session_owner() -> str:

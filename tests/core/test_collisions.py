@@ -1,0 +1,105 @@
+"""Requests that write by hand, outside of the verbs: who loses a race, or a COMMIT, gets an answer of the contract."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask import after_this_request
+from flask import request
+from flask import session
+
+from services import csrf
+from services import db
+from tests.commits import at_once
+from tests.commits import failing_commits
+from tests.commits import gate
+from tests.core.shelf import Maker
+from tests.core.shelf import Thing
+
+FACES = ["", "/shelf"]
+
+
+def add() -> str:
+    db.session.add(Maker(name=request.form["name"]))
+    db.session.commit()
+    return "added"
+
+
+def rename() -> str:
+    db.session.scalars(sa.select(Thing)).one().name = request.form["name"]
+    db.session.commit()
+    return "renamed"
+
+
+def later() -> str:
+    """Write what is committed when the answer is made, as some libraries do."""
+    session["user"] = "ada"
+    db.session.add(Maker(name=request.form["name"]))
+
+    @after_this_request
+    def commit(response: Any) -> Any:
+        db.session.commit()
+        return response
+
+    return "added"
+
+
+@pytest.fixture
+def house(shop: Flask) -> Flask:
+    for view in (add, rename, later):
+        for face in FACES:
+            name = f"{view.__name__}{face.replace('/', '_')}"
+            shop.add_url_rule(f"{face}/by-hand/{view.__name__}", name, csrf.exempt(view), methods=["POST"])
+    with shop.app_context():
+        db.session.add(Maker(id=1, name="Acme"))
+        db.session.flush()
+        db.session.add(Thing(name="pen", maker_id=1))
+        db.session.commit()
+    return shop
+
+
+def post(app: Flask, path: str, name: str = "Ajax") -> Any:
+    return app.test_client().post(path, data={"name": name})
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_same_row_twice_is_conflict(house: Flask, face: str) -> None:
+    with gate(house, "INSERT INTO shelf_maker"):
+        answers = at_once(*[lambda: post(house, f"{face}/by-hand/add")] * 2)
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    (refused,) = [answer for answer in answers if answer.status_code == 409]
+    assert "It collides with what is stored" in refused.text
+    assert "Ajax" not in refused.text
+    assert refused.mimetype == ("application/problem+json" if face else "text/html")
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_lost_change_is_stale(house: Flask, engine_name: str, face: str) -> None:
+    with gate(house, "UPDATE shelf_thing"):
+        works = [lambda name=name: post(house, f"{face}/by-hand/rename", name) for name in ("one", "two")]
+        answers = at_once(*works)
+
+    lost = 200 if engine_name == "sqlite" else 409
+    assert sorted(answer.status_code for answer in answers) == [200, lost]
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("name", ["add", "later"])
+def test_failed_commit_is_unavailable(house: Flask, face: str, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with failing_commits(house):
+        answer = post(house, f"{face}/by-hand/{name}")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert "Set-Cookie" not in answer.headers
+    assert "Traceback" not in caplog.text
+    assert "X-Request-ID" in answer.headers
+    assert post(house, f"{face}/by-hand/{name}").status_code == 200
+
+
+def test_collision_after_view_is_conflict(house: Flask) -> None:
+    answer = post(house, "/by-hand/later", "Acme")
+
+    assert answer.status_code == 409
+    assert "Set-Cookie" not in answer.headers

@@ -1,0 +1,103 @@
+"""What waits for the COMMIT is done after it, once, or not at all."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from core import security_log
+from core.outbox import after_commit
+from services import db
+from tests.commits import failing_commits
+from tests.core.shelf import Maker
+
+
+@pytest.fixture
+def done(shop: Flask) -> Iterator[list[str]]:
+    with shop.app_context():
+        yield []
+
+
+def write(name: str) -> None:
+    db.session.add(Maker(name=name))
+    db.session.flush()
+
+
+def test_action_waits_for_commit(done: list[str]) -> None:
+    write("a")
+    after_commit(lambda: done.append("sent"))
+    assert done == []
+
+    db.session.commit()
+    db.session.commit()
+
+    assert done == ["sent"]
+
+
+def test_action_without_transaction_runs_now(done: list[str]) -> None:
+    after_commit(lambda: done.append("sent"))
+
+    assert done == ["sent"]
+
+
+def test_rollback_drops_actions(done: list[str]) -> None:
+    write("a")
+    after_commit(lambda: done.append("sent"))
+    db.session.rollback()
+    db.session.commit()
+
+    assert done == []
+
+
+def test_savepoint_drops_only_its_own(done: list[str]) -> None:
+    write("a")
+    after_commit(lambda: done.append("outer"))
+    with db.session.begin_nested():
+        after_commit(lambda: done.append("released"))
+    assert done == []
+    undone = db.session.begin_nested()
+    after_commit(lambda: done.append("undone"))
+    undone.rollback()
+    db.session.commit()
+
+    assert done == ["outer", "released"]
+
+
+def test_failed_commit_drops_actions(
+    shop: Flask, done: list[str], caplog: pytest.LogCaptureFixture, engine_name: str
+) -> None:
+    write("a")
+    after_commit(lambda: done.append("sent"))
+    security_log.record("role.changed")
+    with failing_commits(shop), pytest.raises(OperationalError):
+        db.session.commit()
+    db.session.rollback()
+
+    assert done == []
+    assert "role.changed" not in caplog.text
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(Maker)) == 0
+
+
+def test_failing_action_stops_no_other(done: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise RuntimeError("no mail today")
+
+    write("a")
+    after_commit(fail)
+    after_commit(lambda: done.append("sent"))
+    db.session.commit()
+
+    assert done == ["sent"]
+    assert "no mail today" in caplog.text
+
+
+def test_refusal_is_logged_at_once(
+    done: list[str], caplog: pytest.LogCaptureFixture, make_app: Callable[..., Flask]
+) -> None:
+    write("a")
+    security_log.record("access.denied", security_log.DENIED)
+
+    assert "access.denied" in caplog.text
