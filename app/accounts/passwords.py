@@ -8,6 +8,8 @@ from zxcvbn import zxcvbn
 
 import settings
 
+from .common import is_common
+
 #: ASVS asks for 8 and recommends 15; what is shorter than that has to stand zxcvbn's attack as well.
 SHORTEST = 12
 #: ASVS asks that 64 are taken. There is an end, so that a request cannot hold the process.
@@ -35,6 +37,8 @@ class Passwords(PasswordUtil):
             return [f"Use at least {SHORTEST} characters; a few words in a row are easy to remember."], chosen
         if len(chosen) > LONGEST:
             return [f"Use at most {LONGEST} characters."], chosen
+        if is_common(chosen[:READ]):
+            return ["Many people use this password, or one like it. A few words in a row are better."], chosen
         return _guessable(chosen, _known(**kwargs)), chosen
 
 
