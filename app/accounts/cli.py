@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 from werkzeug.sansio.utils import host_is_trusted
 
+from core.http.hosts import SITE as SAID
 from services import db
 
 from . import users
@@ -106,10 +107,15 @@ def show() -> None:
 
 def _show_link(user: User, base: str) -> None:
     app = current_app._get_current_object()
-    with app.test_request_context(base_url=base):
+    with app.test_request_context(base_url=base, environ_overrides={SAID: _origin(base)}):
         url, _ = generate_reset_link(user)
     hours = app.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds() / 3600
     click.echo(f"Choose a password within {hours:.0f} hours:\n{url}")
+
+
+def _origin(base: str) -> str:
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _where(site: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from tests.accounts.people import make_person
 from tests.accounts.people import sign_in
 from tests.accounts.people import text
 from tests.forms import open_form
+from tests.forms import read
 from tests.forms import submit
 
 NEW = "seven green apples fall"
@@ -61,7 +63,7 @@ def test_link_for_a_password_counts_for_hours(
 
 
 def test_link_of_one_purpose_does_not_count_for_another(site: Flask, visitor: FlaskClient) -> None:
-    submit(visitor, "/accounts/register", name="Grace", email="grace@example.org", password=NEW, password_confirm=NEW)
+    submit(visitor, "/accounts/register", email="grace@example.org")
     confirmation = link(mails(site)[0])
     assert confirmation.startswith("/accounts/confirm/")
 
@@ -84,3 +86,31 @@ def test_change_of_the_address_asks_again_who_is_there(site: Flask, visitor: Fla
     site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
 
     assert visitor.get("/accounts/email").location.startswith("/accounts/verify?next=")
+
+
+#: An application's configuration, the Host header, and what links begin with.
+HOSTS = [
+    ({}, "localhost:6666", "http://localhost/"),
+    ({"TRUSTED_HOSTS": ["localhost:8443"]}, "localhost:6666", "http://localhost:8443/"),
+    ({"TRUSTED_HOSTS": ["localhost:8443"]}, "localhost", "http://localhost:8443/"),
+    ({"TRUSTED_HOSTS": ["www.example.org", ".example.org"]}, "shop.example.org:6666", "http://shop.example.org/"),
+    (
+        {"APP_ENV": "production", "TRUSTED_HOSTS": ["example.org"], "MAIL_URL": ["memory:"]},
+        "example.org:6666",
+        "http://example.org/",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "host", "start"), HOSTS)
+def test_host_header_chooses_no_port(make_app: Callable[..., Flask], config: dict[str, Any], host: str, start: str):
+    app = make_app(**config)
+    make_person(app)
+    client = app.test_client()
+    headers = {"Host": host}
+    page = client.get("/accounts/reset", headers=headers).text
+    client.post("/accounts/reset", data=read(page) | {"email": "ada@example.org"}, headers=headers)
+
+    (mail,) = mails(app)
+    assert f"\n{start}accounts/reset/" in text(mail)
+    assert "6666" not in mail.as_string()

@@ -12,6 +12,7 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 
 
 from core.access import identity
 from core.exceptions import Invalid
+from core.http.hosts import origin
 from core.models import now
 from services import db
 
@@ -50,7 +51,8 @@ def token_create() -> Answer:
             _show(form, error)
         else:
             db.session.commit()
-            answer = make_response(render_template("accounts/tokens/created.html", token=token, text=text))
+            site = f"{origin()}{request.script_root}/"
+            answer = make_response(render_template("accounts/tokens/created.html", token=token, text=text, site=site))
             answer.headers["Cache-Control"] = "no-store"
             return answer
     return render_template("accounts/tokens/form.html", form=form, groups=offered), 422 if form.errors else 200
