@@ -11,9 +11,12 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+import sqlalchemy as sa
 from flask import session
+from flask_login import current_user
 from flask_security import UserMixin
 from flask_security import WebauthnUtil
+from flask_security.utils import get_message
 from flask_security.webauthn import WebAuthnDeleteForm
 from flask_security.webauthn import WebAuthnRegisterForm
 from flask_security.webauthn import WebAuthnRegisterResponseForm
@@ -34,6 +37,9 @@ from wtforms.validators import InputRequired
 from wtforms.validators import Length
 
 from services import db
+
+from ..models import Passkey
+from ..models import User
 
 #: What a broken credential makes the libraries raise; Flask-Security expects some of it. The last is of JSON
 #: within JSON within JSON.
@@ -103,10 +109,23 @@ class CreatedPasskeyForm(WebAuthnRegisterResponseForm):
 
     def validate(self, **kwargs: Any) -> bool:
         """Return whether it is one, and keep no more of it than is shown later."""
-        is_valid = _is_readable(self, parse_registration_credential_json) and _checked(self, super().validate, kwargs)
+        is_valid = (
+            _is_readable(self, parse_registration_credential_json)
+            and self._has_free_name()
+            and _checked(self, super().validate, kwargs)
+        )
         # It keeps what the browser says of extensions as it came, whatever its length.
         self.extensions = None
         return is_valid
+
+    def _has_free_name(self) -> bool:
+        """Return whether no passkey is called so; of two that are made at once the second waits, and sees."""
+        user_id = current_user.id
+        db.session.execute(sa.select(User.id).where(User.id == user_id).with_for_update())
+        names = db.session.scalars(sa.select(Passkey.name).where(Passkey.user_id == user_id).with_for_update()).all()
+        if self.name in names:
+            return _refuse(self.credential, get_message("WEBAUTHN_NAME_INUSE", name=self.name)[0])
+        return True
 
 
 class UsedPasskeyForm(WebAuthnSigninResponseForm):

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from collections.abc import Iterable
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from core import security_log
@@ -89,11 +90,16 @@ def create(name: str, description: str | None) -> Role:
     :raises Invalid: if there is one of this name
     """
     require(EDIT_ROLES)
+    taken = Invalid({"name": [f"There is a role {name!r} already."]})
     if db.session.scalar(sa.select(Role.id).where(Role.name == name)) is not None:
-        raise Invalid({"name": [f"There is a role {name!r} already."]})
+        raise taken
     role = Role(name=name, description=description)
     db.session.add(role)
-    db.session.flush()
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        db.session.rollback()
+        raise taken from error
     row_created.send(Role, item=role)
     security_log.record("role.changed", role=name, change="created")
     return role

@@ -51,7 +51,7 @@ def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tu
         errors["name"] = [f"A name has 1 to {LONGEST_NAME} characters."]
     if not 1 <= days <= MOST_DAYS:
         errors["days"] = [f"A token counts for 1 to {MOST_DAYS} days."]
-    mine = of(user)
+    mine = _locked(user)
     if any(token.name == name for token in mine):
         errors["name"] = ["There is a token of this name already."]
     if len(mine) >= MOST_TOKENS:
@@ -71,6 +71,13 @@ def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tu
     db.session.flush()
     record("token.made", who=user.key, target=token.id)
     return token, text
+
+
+def _locked(user: User) -> Sequence[Token]:
+    """Return somebody's tokens; of requests that make one at the same moment each sees what the others have made."""
+    db.session.execute(sa.select(User.id).where(User.id == user.id).with_for_update())
+    # With a lock: on MariaDB a plain SELECT would still see what was before the wait.
+    return db.session.scalars(sa.select(Token).where(Token.user_id == user.id).with_for_update()).all()
 
 
 def of(user: User) -> Sequence[Token]:
