@@ -88,14 +88,14 @@ class Application(Flask):
         del response.headers["Content-Type"]
         return response
 
-    def process_response(self, response: Response) -> Response:  # type: ignore[override]
+    def process_response(self, response: Response) -> Response:
         """Run what follows the view; a COMMIT that fails there is answered like one in the view."""
         try:
-            return super().process_response(response)  # type: ignore[return-value]
+            return super().process_response(response)
         except SQLAlchemyError as error:
             failed = errors.answer_database(error)
             request_ctx._after_request_functions.clear()
-            return super().process_response(failed)  # type: ignore[return-value]
+            return super().process_response(failed)
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer programs with a problem document in development too, where people get the debugger."""

@@ -42,8 +42,8 @@ CORE_PACKAGES = {
 #: Files of the core that all of it may import; they themselves know no package but the fields.
 CORE_SHARED = {
     *("cursors", "declarations", "doors", "drivers", "exceptions", "execution", "faults", "guards", "health"),
-    *("inventory", "lazy", "maintenance", "models", "modules", "placeholders", "progress", "revisions", "schemas"),
-    *("security_log", "signals", "strays", "threads", "words"),
+    *("inventory", "lazy", "maintenance", "models", "modules", "outbox", "placeholders", "progress", "revisions"),
+    *("schemas", "security_log", "signals", "strays", "threads", "words"),
 }
 #: Files of the core that put it together; nothing beneath may import them.
 CORE_TOP = {

@@ -1,7 +1,7 @@
 """Which requests are attempts at somebody's account, and what is answered when there were too many.
 
-They are counted around Flask-Security's views, by `throttles.py`: before the view, so that no password is hashed
-in vain, and after it, when it is known what came of it.
+They are counted by `throttles.py`: by the forms (`counted.py`), just before a password is compared or a mail is
+sent, and after Flask-Security's view, when it is known what came of it.
 """
 
 import math
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 from flask import Response
+from flask import abort
 from flask import g
 from flask import make_response
 from flask import render_template
@@ -52,23 +53,25 @@ HALF_WAY = "tf_account"
 def init_app(app: Flask, blueprint: str) -> None:
     """Count the attempts at the views of a blueprint."""
     throttles.init_app(app)
-    app.before_request_funcs.setdefault(blueprint, []).append(begin)
     app.after_request_funcs.setdefault(blueprint, []).append(finish)
 
 
-def begin() -> Response | None:
-    """Refuse an attempt that is one too many."""
+def begin() -> None:
+    """Count an attempt just before it is made; what a form refuses for its own faults is none.
+
+    :raises HTTPException: 429 if it is one too many
+    """
     throttle = THROTTLES.get((request.endpoint or "").rpartition(".")[2])
-    if throttle is None or request.method != "POST":
-        return None
-    account = _account(throttle)
-    if not account:
-        # It is about nobody, and the view refuses it without looking anything up.
-        return None
+    account = _account(throttle) if throttle else ""
+    if throttle is None or not account:
+        return
     seconds = throttles.attempt(throttle, account)
-    if not seconds:
-        g.accounts_attempt = throttle, account
-        return None
+    if seconds:
+        abort(_too_many(throttle, seconds))
+    g.accounts_attempt = throttle, account
+
+
+def _too_many(throttle: Throttle, seconds: int) -> Response:
     who = current_user.key if current_user.is_authenticated else None
     security_log.record("sign-in.throttled", security_log.DENIED, who=who, by=throttle.name)
     response = make_response(render_template("accounts/throttled.html", throttle=throttle, wait=in_words(seconds)))
@@ -85,10 +88,11 @@ def finish(response: Response) -> Response:
     throttle, account = g.pop("accounts_attempt")
     view = (request.endpoint or "").rpartition(".")[2]
     went_well = 300 <= response.status_code < 400
-    if throttle in TYPED:
-        throttles.failed(throttle, account)
-    elif g.get("accounts_signed_in") or (went_well and view in OWN_VIEWS):
+    if response.status_code >= 500 or g.get("accounts_signed_in") or (went_well and view in OWN_VIEWS):
+        # What broke down here has told nobody whether the guess was right, and has sent no mail.
         throttles.succeeded(throttle, account)
+    elif throttle in TYPED:
+        throttles.failed(throttle, account)
     elif not went_well:
         throttles.failed(throttle, account)
         if not g.get("accounts_failure_told"):
@@ -111,7 +115,8 @@ def signed_in(email: str) -> None:
 
 def password_was_right() -> None:
     """Count this attempt as one that went well, whatever comes of what is asked for beside the password."""
-    throttles.succeeded(*g.pop("accounts_attempt"))
+    if "accounts_attempt" in g:
+        throttles.succeeded(*g.pop("accounts_attempt"))
 
 
 def _account(throttle: Throttle) -> str:

@@ -5,6 +5,7 @@ Their checks are its own. A button is in the template, so that no form has a fie
 
 import re
 
+from flask import current_app
 from flask_security import ChangeEmailForm as BaseChangeEmailForm
 from flask_security import ChangePasswordForm as BaseChangePasswordForm
 from flask_security import ForgotPasswordForm as BaseForgotPasswordForm
@@ -19,15 +20,21 @@ from flask_security.forms import email_required
 from flask_security.forms import password_required
 from flask_security.forms import unique_user_email
 from flask_security.forms import valid_user_email
+from flask_security.utils import get_message
 from flask_wtf import FlaskForm
 from wtforms import BooleanField
 from wtforms import EmailField
+from wtforms import Form
 from wtforms import PasswordField
 from wtforms import StringField
 from wtforms.validators import DataRequired
 from wtforms.validators import Length
 from wtforms.validators import ValidationError
 
+from . import attempts
+from .counted import AskForMail
+from .counted import AskForNewAddress
+from .counted import Guess
 from .models import LONGEST_NAME
 from .passwords import LONGEST
 from .passwords import SHORTEST
@@ -76,7 +83,7 @@ def _name():
     )
 
 
-class SignInForm(LoginForm):
+class SignInForm(Guess, LoginForm):
     email = _email(EmailValidation(verify=False), autocomplete="username")
     password = _password()
     # Not Flask-Login's cookie for it, which no sign-out ends; see `sessions/lifetimes.py`.
@@ -89,12 +96,14 @@ class SignInForm(LoginForm):
         self.password.description = ""
 
 
-class VerifyForm(BaseVerifyForm):
+class VerifyForm(Guess, BaseVerifyForm):
     password = _password()
     submit = None
 
 
-class RegisterForm(RegisterFormV2):
+class RegisterForm(AskForNewAddress, RegisterFormV2):
+    """Makes an account at once, where no address is confirmed."""
+
     name = _name()
     email = _email(EmailValidation(verify=True), unique_user_email)
     password = _new_password()
@@ -102,12 +111,57 @@ class RegisterForm(RegisterFormV2):
     submit = None
 
 
-class SendConfirmationForm(AsLong, BaseSendConfirmationForm):
+class RegisterByMailForm(AskForNewAddress, RegisterFormV2):
+    """Asks for the address alone: a password is chosen by who reads its mail; see :class:`ConfirmForm`."""
+
+    email = _email(EmailValidation(verify=True), unique_user_email)
+    password = None
+    password_confirm = None
+    submit = None
+
+    def validate(self, **kwargs):
+        """Return whether the address is one that has no account; Flask-Security would look at the password, too."""
+        is_valid = Form.validate(self, **kwargs)
+        if is_valid or self.hides_fault():
+            attempts.begin()
+        return is_valid
+
+    def to_dict(self, only_user):
+        """Return what the account begins with; its owner says their name later."""
+        return super().to_dict(only_user) | {"name": self.email.data.partition("@")[0], "password": None}
+
+
+class ConfirmForm(FlaskForm):
+    """Lets who reads the mail of an address say their name, and choose the password.
+
+    :param user: the account that waits for it
+    """
+
+    name = _name()
+    password = _new_password()
+    password_confirm = _again("password")
+
+    def __init__(self, user, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def validate(self, **kwargs):
+        """Return whether the account can be theirs with it."""
+        if not super().validate(**kwargs):
+            return False
+        known = {"email": self.user.email, "name": self.name.data}
+        check = current_app.extensions["security"].password_util.validate
+        faults, self.password.data = check(self.password.data, True, **known)
+        self.password.errors = [*self.password.errors, *(faults or ())]
+        return not faults
+
+
+class SendConfirmationForm(AsLong, AskForMail, BaseSendConfirmationForm):
     email = _email(EmailValidation(verify=False), valid_user_email)
     submit = None
 
 
-class ForgotPasswordForm(BaseForgotPasswordForm):
+class ForgotPasswordForm(AskForMail, BaseForgotPasswordForm):
     email = _email(EmailValidation(verify=False), valid_user_email, autocomplete="username")
     submit = None
 
@@ -118,14 +172,21 @@ class ResetPasswordForm(BaseResetPasswordForm):
     submit = None
 
 
-class ChangePasswordForm(BaseChangePasswordForm):
+class ChangePasswordForm(Guess, BaseChangePasswordForm):
     password = _password("Current password")
     new_password = _new_password("New password")
     new_password_confirm = _again("new_password")
     submit = None
 
+    def validate(self, **kwargs):
+        """Return whether the current password is right and the new one is good; a bad one was no wrong guess."""
+        is_valid = super().validate(**kwargs)
+        if not is_valid and get_message("INVALID_PASSWORD")[0] not in self.password.errors:
+            attempts.password_was_right()
+        return is_valid
 
-class ChangeEmailForm(AsLong, BaseChangeEmailForm):
+
+class ChangeEmailForm(AsLong, AskForNewAddress, BaseChangeEmailForm):
     email = _email(EmailValidation(verify=True), unique_user_email, label="New email address")
     submit = None
 

@@ -57,6 +57,11 @@ def start_anew(app: Flask, **details: object) -> None:
     forget()
 
 
+def look_again() -> None:
+    """Let the rest of this request see who has sent it: nobody has signed in or out, for that failed."""
+    g.pop("accounts_anew", None)
+
+
 @user_logged_out.connect
 def drop_pages(app: Flask, **details: object) -> None:
     """Let the browser forget what it has shown to whoever has just signed out."""

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from email.utils import formatdate
 from email.utils import make_msgid
+from functools import partial
 from pathlib import Path
 from urllib.parse import SplitResult
 from urllib.parse import unquote
@@ -25,6 +26,8 @@ from flask import render_template
 from flask_security import MailUtil
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import get_message
+
+from core.outbox import after_commit
 
 from .users import normalized
 
@@ -56,7 +59,7 @@ class Mails(MailUtil):
 
 
 def send(recipient: str, subject: str, text: str) -> None:
-    """Send a mail, with its text as HTML beside it.
+    """Send a mail, with its text as HTML beside it, once the transaction that it tells of is committed.
 
     By SMTP it is sent by a thread: how long that takes must not tell whether there is an account.
     """
@@ -69,7 +72,7 @@ def send(recipient: str, subject: str, text: str) -> None:
     message.set_content(text)
     message.add_alternative(render_template("accounts/mail.html", subject=subject, text=text.strip()), subtype="html")
     for transport in _transports(current_app._get_current_object()):
-        transport(message)
+        after_commit(partial(transport, message))
 
 
 def _transports(app: Flask) -> list[Transport]:

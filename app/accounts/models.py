@@ -26,6 +26,7 @@ from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
+from sqlalchemy.orm import validates
 
 from core.models import UtcDateTime
 from core.models import Versioned
@@ -120,6 +121,13 @@ class User(Versioned, UserMixin, db.Model):
 
     #: Flask-Security asks for it, also where no code is sent by SMS.
     tf_phone_number: ClassVar[str | None] = None
+
+    @validates("email")
+    def _void_links(self, key: str, email: str) -> str:
+        """Void what was mailed to the address before, and end the sessions: both name the account by its uniquifier."""
+        if self.email not in (None, email):
+            self.fs_uniquifier = uuid4().hex
+        return email
 
     def __str__(self) -> str:
         return self.name

@@ -8,7 +8,7 @@ from zxcvbn import zxcvbn
 
 import settings
 
-from .common import is_common
+from .common_passwords import is_common
 
 #: ASVS asks for 8 and recommends 15; what is shorter than that has to stand zxcvbn's attack as well.
 SHORTEST = 12
@@ -38,7 +38,7 @@ class Passwords(PasswordUtil):
         if len(chosen) > LONGEST:
             return [f"Use at most {LONGEST} characters."], chosen
         if is_common(chosen[:READ]):
-            return ["Many people use this password, or one like it. A few words in a row are better."], chosen
+            return ["This is too easy to guess: many people use it, or one like it. Use a few words in a row."], chosen
         return _guessable(chosen, _known(**kwargs)), chosen
 
 

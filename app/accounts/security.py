@@ -3,10 +3,8 @@
 It signs people in and out. It does not decide who may do what: that is ``core.access``.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import urlsplit
@@ -19,6 +17,7 @@ from flask import render_template
 from flask import request
 from flask_login import current_user
 from flask_principal import identity_changed
+from flask_security import RegisterFormV2
 from flask_security import Security
 from flask_security import change_email_confirmed
 from itsdangerous import Serializer
@@ -33,9 +32,12 @@ from core.models import now
 from services import db
 
 from . import attempts
+from . import commits
 from . import factors
 from . import forms
 from . import identities
+from .confirming import choosing
+from .confirming import owner_only
 from .mails import Mails
 from .mails import send
 from .messages import MESSAGES
@@ -57,7 +59,6 @@ BLUEPRINT = "security"
 FORMS = {
     "login_form": forms.SignInForm,
     "verify_form": forms.VerifyForm,
-    "register_form": forms.RegisterForm,
     "send_confirmation_form": forms.SendConfirmationForm,
     "forgot_password_form": forms.ForgotPasswordForm,
     "reset_password_form": forms.ResetPasswordForm,
@@ -88,10 +89,10 @@ VIEWS = {
 }
 
 #: Its pages that ask who somebody is; the others are for everybody.
-FOR_USERS = ("verify", "change_password", "change_email", *factors.FOR_USERS)
+FOR_USERS = ("verify", "change_password", "change_email", "change_email_confirm", *factors.FOR_USERS)
 
-#: A link in a mail, and what the button says that makes it take effect.
-ASKED_FIRST = {"confirm_email": "Confirm the address", "change_email_confirm": "Change the address"}
+#: A link in a mail, and what asks first.
+ASKED_FIRST = {"confirm_email": choosing, "change_email_confirm": owner_only}
 
 
 def init_app(app: Flask) -> None:
@@ -103,7 +104,7 @@ def init_app(app: Flask) -> None:
             Datastore(db, User, Role, Passkey),
             mail_util_cls=Mails,
             password_util_cls=Passwords,
-            **FORMS | factors.PARTS,
+            **FORMS | factors.PARTS | {"register_form": _registers(app)},
         )
     # Who may do what is decided by core.access; Principal would keep its own idea of it in `g.identity`.
     identity_changed.disconnect(security.principal._on_identity_changed, app)
@@ -118,10 +119,11 @@ def init_app(app: Flask) -> None:
     app.before_request_funcs.setdefault(BLUEPRINT, []).append(check_request)
     app.after_request_funcs.setdefault(BLUEPRINT, []).append(lead_back)
     ask_first(app)
+    commits.init_app(app, BLUEPRINT)
     declare_policies(app)
     factors.init_app(app)
     identities.init_app(app)
-    lifetimes.init_app(app, BLUEPRINT)
+    lifetimes.init_app(app)
     attempts.init_app(app, BLUEPRINT)
     sign_in_at(app, f"{BLUEPRINT}.login")
 
@@ -173,6 +175,11 @@ def options(app: Flask) -> dict[str, Any]:
     return guess | {f"SECURITY_{name}": value for name, value in (chosen | URLS | VIEWS | SUBJECTS).items()}
 
 
+def _registers(app: Flask) -> type[RegisterFormV2]:
+    confirms = app.config["SECURITY_CONFIRMABLE"]
+    return forms.RegisterByMailForm if confirms else forms.RegisterForm
+
+
 @contextmanager
 def unchanged(app: Flask) -> Iterator[None]:
     """Give the application back what Flask-Security, Flask-Login and Flask-Principal add to every request.
@@ -221,26 +228,16 @@ def lead_back(response: Response) -> Response:
 
 
 def ask_first(app: Flask) -> None:
-    """Show a button before a link takes effect: programs that look into mails follow the links in them."""
-    for name, button in ASKED_FIRST.items():
+    """Show a form before a link takes effect: programs that look into mails follow the links in them."""
+    for name, asking in ASKED_FIRST.items():
         endpoint = f"{BLUEPRINT}.{name}"
         view = app.view_functions.get(endpoint)
         if view is None:
             continue
-        app.view_functions[endpoint] = _asking(view, name, button)
+        app.view_functions[endpoint] = asking(view)
         for rule in list(app.url_map.iter_rules(endpoint)):
             if "POST" not in (rule.methods or ()):
                 app.add_url_rule(rule.rule, endpoint, methods=["POST"])
-
-
-def _asking(view: Callable[..., Any], name: str, button: str) -> Callable[..., Any]:
-    @wraps(view)
-    def ask(token: str) -> Any:
-        if request.method == "POST":
-            return view(token)
-        return render_template(f"security/{name}.html", button=button)
-
-    return ask
 
 
 def declare_policies(app: Flask) -> None:

@@ -10,6 +10,7 @@ from flask import request
 from flask_login import user_logged_out
 from flask_security import change_email_confirmed
 from flask_security import change_email_instructions_sent
+from flask_security import login_user
 from flask_security import password_changed
 from flask_security import password_reset
 from flask_security import reset_password_instructions_sent
@@ -22,12 +23,13 @@ from flask_security import user_registered
 from flask_security import wan_deleted
 from flask_security import wan_registered
 
+from core.models import now
 from core.security_log import FAILURE
 from core.security_log import record
-from services import db
 
 from . import attempts
 from . import throttles
+from . import users
 from .models import User
 from .sessions import lifetimes
 
@@ -50,11 +52,10 @@ def _both_factors() -> list[str]:
 
 @user_logged_out.connect
 def signed_out(app: Flask, user: Any = None, **more: Any) -> None:
-    """End the session; Flask-Security's view does not commit."""
+    """End the session."""
     if getattr(user, "is_authenticated", False):
         record("sign-out", who=user.key)
     lifetimes.end()
-    db.session.commit()
 
 
 @user_failed_authn.connect
@@ -76,8 +77,13 @@ def password_is_changed(app: Flask, user: User, **more: Any) -> None:
 
 @password_reset.connect
 def password_is_reset(app: Flask, user: User, **more: Any) -> None:
-    """End all sessions; whoever reads the owner's mail is known in this browser."""
+    """End all sessions; whoever reads the owner's mail is known in this browser, and has shown whose the address is."""
     record("password.reset", who=user.key)
+    if user.confirmed_at is None:
+        chosen = user.password
+        users.claim(user)
+        user.password, user.confirmed_at = chosen, now()
+        record("account.confirmed", who=user.key)
     lifetimes.end_all(user, "password reset")
     throttles.remember_browser(throttles.mark(user.email))
 
@@ -91,8 +97,10 @@ def address_is_confirmed(app: Flask, user: User, **more: Any) -> None:
 
 @change_email_confirmed.connect
 def address_is_changed(app: Flask, user: User, **more: Any) -> None:
-    """Know the browser by the new address, too."""
+    """End all sessions but this one, and know the browser by the new address, too."""
     record("email.changed", who=user.key)
+    login_user(user, authn_via=["change"])
+    lifetimes.end_others(user, "address changed")
     throttles.remember_browser(throttles.mark(user.email))
 
 

@@ -28,9 +28,9 @@ class AsLong:
 
 @user_registered.connect
 def is_new(app: Flask, **more: Any) -> None:
-    """Hash a third time: the password and the link to confirm are two."""
+    """Hash two times more: the link to confirm is one, and there is no password yet."""
     if app.config["SECURITY_CONFIRMABLE"]:
-        _hash(1)
+        _hash(2)
 
 
 @user_not_registered.connect

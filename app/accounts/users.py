@@ -1,6 +1,9 @@
 """What can be done with accounts, for the pages and for the commands."""
 
+from uuid import uuid4
+
 from email_validator import validate_email
+from flask import current_app
 from flask_security import SQLAlchemyUserDatastore
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -49,6 +52,9 @@ def identify(text: str) -> str | None:
 class Datastore(SQLAlchemyUserDatastore):
     """Flask-Security's way to our tables; a user comes with roles and permissions, in one query."""
 
+    def commit(self):
+        """Leave it to `commits.py`: Flask-Security asks for it when the answer is made already."""
+
     def find_user(self, case_insensitive=False, **kwargs):
         ((name, value),) = kwargs.items()
         wanted = joinedload(User.roles).joinedload(Role.grants)
@@ -58,12 +64,8 @@ class Datastore(SQLAlchemyUserDatastore):
         kwargs.setdefault("roles", [EVERYONE])
         granting.complete()
         user = super().create_user(**kwargs)
-        try:
-            db.session.flush()
-        except IntegrityError as error:
-            # Somebody has registered with the same address at the same moment. Once more, and it is known.
-            db.session.rollback()
-            raise Invalid({"email": ["Send it once more, please."]}) from error
+        # Who registers with the same address at the same moment is refused here, before a mail is sent.
+        db.session.flush()
         return user
 
 
@@ -87,7 +89,7 @@ def find(email: str) -> User:
 
 
 def create(email: str, name: str, password: str | None, roles: list[str]) -> User:
-    """Make an account whose address needs no confirmation.
+    """Make an account whose address needs no confirmation; one that waits for it becomes the new one.
 
     :param password: its hash; ``None`` where one will be chosen by a link
     :raises Invalid: if the address is none, or is taken
@@ -96,17 +98,46 @@ def create(email: str, name: str, password: str | None, roles: list[str]) -> Use
         address = normalized(email)
     except ValueError as error:
         raise Invalid({"email": [str(error)]}) from error
-    if db.session.scalar(select(User.id).where(User.email == address)):
+    user = db.session.scalar(select(User).where(User.email == address))
+    if user is not None and not is_waiting(user):
         raise Invalid({"email": [f"{address} has an account already."]})
     if len(name) > LONGEST_NAME:
         raise Invalid({"name": [f"A name has at most {LONGEST_NAME} characters."]})
     granting.complete()
     found = db.session.scalars(select(Role).where(Role.name.in_([EVERYONE, *roles]))).all()
-    user = User(email=address, name=name, password=password, roles=list(found), confirmed_at=now())
-    db.session.add(user)
-    db.session.flush()
+    if user is None:
+        user = User(email=address)
+        db.session.add(user)
+    else:
+        claim(user)
+    user.name, user.password, user.roles, user.confirmed_at = name, password, list(found), now()
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        db.session.rollback()
+        raise Invalid({"email": [f"{address} has an account already."]}) from error
     security_log.record("account.created", who=user.key)
     return user
+
+
+def is_waiting(user: User) -> bool:
+    """Return whether an account cannot be used until its address is confirmed."""
+    return user.confirmed_at is None and bool(current_app.config["SECURITY_CONFIRMABLE"])
+
+
+def claim(user: User) -> None:
+    """Close every way into an account: its address turns out to be somebody's who may not have made it.
+
+    A stranger can register with any address, and wait for its owner. What the stranger has left, a password, tokens,
+    passkeys, an app, sessions, links that were asked for, opens nothing once the owner has come.
+    """
+    user.password = user.mf_recovery_codes = None
+    user.tf_primary_method = user.tf_totp_secret = user.tf_totp_counter = None
+    user.webauthn = []
+    user.fs_webauthn_user_handle = uuid4().hex
+    issuing.revoke_all(user)
+    lifetimes.end_all(user, "address confirmed")
+    datastore().set_uniquifier(user)
 
 
 def disable(user: User) -> None:

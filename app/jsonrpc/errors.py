@@ -27,6 +27,7 @@ PROBLEM_CODES = {
     "unauthorized": -32006,
     "forbidden": -32007,
     "too-many-requests": -32008,
+    "conflict": -32009,
 }
 
 #: The code of any other problem; its ``data`` says which.

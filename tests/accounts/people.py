@@ -51,3 +51,8 @@ def link(mail: EmailMessage) -> str:
     """Return the path of the link in a mail."""
     (found,) = re.findall(r"^https?://[^/]+(/\S+)$", text(mail), re.MULTILINE)
     return found
+
+
+def confirm(client: FlaskClient, path: str, password: str = PASSWORD, **more: Any) -> TestResponse:
+    """Follow the link of the first mail, and say a name and a password."""
+    return submit(client, path, **{"name": "Grace", "password": password, "password_confirm": password, **more})

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from app.accounts.common import is_common
+from app.accounts.common_passwords import is_common
 
 COMMON = [
     "P@ssw0rd2024!!",

@@ -154,7 +154,7 @@ def test_attempts_come_back(town, monkeypatch):
     quick = Throttle("password", own="2 per second", account="9 per second", address="9 per second")
     monkeypatch.setattr(attempts, "THROTTLES", {"login": quick})
     stranger = browser(town)
-    form = open_form(stranger, "/accounts/sign-in") | {"email": ADA, "password": ""}
+    form = open_form(stranger, "/accounts/sign-in") | {"email": ADA, "password": WRONG}
 
     assert 429 in [stranger.post("/accounts/sign-in", data=form).status_code for _ in range(4)]
     time.sleep(1.1)
@@ -266,9 +266,8 @@ def test_mails_to_one_recipient_are_few_whether_or_not_there_is_an_account(town)
 
 @pytest.mark.parametrize("path", ["register", "confirm"])
 def test_other_mails_do_not_use_up_the_links_by_which_an_owner_comes_in(town, path):
-    short = {"name": "Eve", "password": "short", "password_confirm": "short"} if path == "register" else {}
     for number in range(12):
-        answer = submit(browser(town, f"203.0.113.{number}"), f"/accounts/{path}", email=ADA, **short)
+        answer = submit(browser(town, f"203.0.113.{number}"), f"/accounts/{path}", email=ADA)
     assert answer.status_code == 429
 
     assert submit(browser(town), "/accounts/reset", email=ADA).status_code == 200
@@ -286,6 +285,62 @@ def test_mails_do_not_use_up_attempts_to_sign_in(town):
         submit(ada, "/accounts/reset", email=ADA)
 
     assert is_in(sign_in(ada))
+
+
+#: What is sent with a fault of the form's own: the path, and the fields.
+MISSPELT = {
+    "register": ("/accounts/register", {"email": "ada@example"}),
+    "short password": ("/accounts/sign-in", {"email": ADA, "password": ""}),
+    "no address": ("/accounts/sign-in", {"email": "ada", "password": PASSWORD}),
+}
+
+
+@pytest.mark.parametrize("what", MISSPELT)
+def test_misspelt_form_uses_up_nothing(town, what):
+    path, fields = MISSPELT[what]
+    stranger = browser(town)
+
+    assert {submit(stranger, path, **fields).status_code for _ in range(12)} == {200}
+
+
+def test_misspelt_registration_without_confirmation_uses_up_nothing(make_app):
+    app = make_app(ACCOUNTS_CONFIRM=False)
+    fields = {"name": "Grace", "email": "grace@example.org", "password": "four quiet otters borrow umbrellas"}
+    for _ in range(5):
+        assert submit(browser(app), "/accounts/register", **fields, password_confirm="another").status_code == 200
+
+    assert submit(browser(app), "/accounts/register", **fields, password_confirm=fields["password"]).status_code == 302
+
+
+@pytest.mark.parametrize("new", [("four quiet otters borrow umbrellas", "mistyped"), ("short", "short")])
+def test_bad_new_password_is_no_wrong_guess(town, monkeypatch, caplog, new):
+    monkeypatch.setattr(attempts, "THROTTLES", {**attempts.THROTTLES, "change_password": FEW})
+    ada = browser(town)
+    sign_in(ada)
+    caplog.clear()
+    fields = {"password": PASSWORD, "new_password": new[0], "new_password_confirm": new[1]}
+
+    assert {submit(ada, "/accounts/password", **fields).status_code for _ in range(5)} == {200}
+    assert "sign-in.failed" not in caplog.text
+
+
+def test_wrong_current_password_runs_out(town, monkeypatch):
+    monkeypatch.setattr(attempts, "THROTTLES", {**attempts.THROTTLES, "change_password": FEW})
+    ada = browser(town)
+    sign_in(ada)
+    new = "four quiet otters borrow umbrellas"
+    fields = {"password": WRONG, "new_password": new, "new_password_confirm": new}
+
+    assert [submit(ada, "/accounts/password", **fields).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_refusal_of_mail_says_what_is_true(town):
+    for _ in range(4):
+        answer = submit(browser(town), "/accounts/reset", email="nobody@example.org")
+
+    assert answer.status_code == 429
+    assert "asked for too often" in answer.text
+    assert "We have sent" not in answer.text
 
 
 # --- where it is counted ------------------------------------------------------------------------

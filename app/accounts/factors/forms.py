@@ -21,6 +21,7 @@ from core.security_log import record
 
 from .. import attempts
 from .. import throttles
+from ..counted import Guess
 from ..forms import VerifyForm
 from .app_codes import WINDOW_SECONDS
 
@@ -36,7 +37,7 @@ def _code_field() -> StringField:
     )
 
 
-class CodeForm(TwoFactorVerifyCodeForm):
+class CodeForm(Guess, TwoFactorVerifyCodeForm):
     """Takes a code of the app: to sign in, or to finish setting it up."""
 
     code = _code_field()
@@ -50,7 +51,7 @@ class CodeForm(TwoFactorVerifyCodeForm):
         return is_valid
 
 
-class RecoveryCodeForm(MfRecoveryForm):
+class RecoveryCodeForm(Guess, MfRecoveryForm):
     """Takes a recovery code instead."""
 
     code = StringField(

@@ -34,15 +34,15 @@ def app_is_turned_off(app: Flask, user: UserMixin, **more: Any) -> None:
 
 
 @wan_registered.connect
-def passkey_is_made(app: Flask, user: UserMixin, name: str, **more: Any) -> None:
-    """Tell of a new passkey."""
-    changed(user, "A passkey was added", f"the passkey “{name}” now opens it")
+def passkey_is_made(app: Flask, user: UserMixin, **more: Any) -> None:
+    """Tell of a new passkey; its name is what somebody has typed, and goes into no mail."""
+    changed(user, "A passkey was added", "one more passkey now opens it")
 
 
 @wan_deleted.connect
 def passkey_is_deleted(app: Flask, user: UserMixin, name: str, **more: Any) -> None:
     """Tell of a passkey that there was."""
-    changed(user, "A passkey was deleted", f"the passkey “{name}” does not open it any more")
+    changed(user, "A passkey was deleted", "one of its passkeys does not open it any more")
     drop_unused_codes(user, without=name)
 
 

@@ -65,6 +65,9 @@ class DatabaseStore(Store):
         rows = db.session.scalars(live.order_by(Session.seen_at.desc(), Session.id.desc()))
         return [_record(row) for row in rows]
 
+    def undo(self, digest: str) -> None:
+        """Leave it to the transaction, of which the record was a part."""
+
     def purge(self) -> None:
         # One that is too old is not used any more, either, and soon idle; so one index is enough. Two sign-ins
         # at once shall not wait for each other.

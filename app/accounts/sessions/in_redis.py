@@ -99,6 +99,9 @@ class RedisStore(Store):
             self._asked(self._client.srem, _keys_of(user_id), *gone)
         return sorted(live, key=lambda record: record.seen_at, reverse=True)
 
+    def undo(self, digest: str) -> None:
+        self.remove([digest])
+
     def purge(self) -> None:
         """Leave it to Redis."""
 

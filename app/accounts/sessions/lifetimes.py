@@ -61,15 +61,11 @@ LONGEST_AGENT = 255
 LONGEST_ADDRESS = 45
 
 
-def init_app(app: Flask, blueprint: str) -> None:
-    """Let this application's sessions have records.
-
-    :param blueprint: of the pages on which people show who they are
-    """
+def init_app(app: Flask) -> None:
+    """Let this application's sessions have records."""
     app.extensions["accounts_sessions"] = _make_store(app)
     app.config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=app.config["SESSION_MAX_HOURS"])
     app.login_manager.user_loader(load)  # type: ignore[attr-defined]
-    app.after_request_funcs.setdefault(blueprint, []).append(renew)
 
 
 def _make_store(app: Flask) -> Store:
@@ -106,7 +102,8 @@ def start(user: User) -> None:
     moment = now()
     address = (request.remote_addr or "")[:LONGEST_ADDRESS]
     agent = request.headers.get("User-Agent", "")[:LONGEST_AGENT]
-    store().add(Record(_digest(session[ID]), user.id, moment, moment, address or None, agent or None))
+    g.accounts_begun = _digest(session[ID])
+    store().add(Record(g.accounts_begun, user.id, moment, moment, address or None, agent or None))
     too_many = store().of(user.id)[MOST_SESSIONS:]
     store().remove([record.digest for record in too_many])
     if secrets.randbelow(PURGE_ONE_IN) == 0:
@@ -120,13 +117,18 @@ def _forget_form_token() -> None:
     g.pop(name, None)
 
 
-def renew(response: Response) -> Response:
+def renew() -> None:
     """Give the session a new id where somebody signed in has shown once more who they are (ASVS 5.0, 7.2.4)."""
     if ID in session and session.get("fs_paa") != session.get(PROVED_AT) and current_user.is_authenticated:
         start(current_user)
-        db.session.commit()
         security_log.record("reauthenticated", who=current_user.key)
-    return response
+
+
+def abandon() -> None:
+    """Forget the session that a request has begun whose transaction failed; its browser never gets the id."""
+    begun = g.pop("accounts_begun", None)
+    if begun is not None:
+        store().undo(begun)
 
 
 # --- using --------------------------------------------------------------------------------------

@@ -79,5 +79,9 @@ class Store(ABC):
         """Return the sessions of a user that have not ended, the latest used first."""
 
     @abstractmethod
+    def undo(self, digest: str) -> None:
+        """Forget a record whose request's transaction was rolled back."""
+
+    @abstractmethod
     def purge(self) -> None:
         """Clear away records of sessions that have ended by themselves."""

@@ -1,0 +1,43 @@
+"""The transaction of Flask-Security's views: it ends with the view, where an error still has its answer.
+
+Flask-Security itself commits once the answer is made, beyond all error handlers: a COMMIT that failed there was a
+500, after the session had been given out, the mails sent, and the sign-in told to the security log.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Flask
+from flask import Response
+from flask import make_response
+
+from services import db
+
+from . import identities
+from .sessions import lifetimes
+
+
+def init_app(app: Flask, blueprint: str) -> None:
+    """Let each view of a blueprint be one transaction."""
+    for endpoint, view in app.view_functions.items():
+        if endpoint.startswith(f"{blueprint}."):
+            app.view_functions[endpoint] = _committing(view)
+
+
+def _committing(view: Callable[..., Any]) -> Callable[..., Response]:
+    @wraps(view)
+    def commit(**values: Any) -> Response:
+        try:
+            response = make_response(view(**values))
+            lifetimes.renew()
+            if db.session.registry.has():
+                db.session.commit()
+        except Exception:
+            db.session.rollback()
+            lifetimes.abandon()
+            identities.look_again()
+            raise
+        return response
+
+    return commit

@@ -1,0 +1,42 @@
+"""Forms that count an attempt when it is made: with all fields filled in, before a password is compared or a mail sent.
+
+What is misspelt is no attempt: it is refused by the form, and neither guesses nor sends anything.
+"""
+
+from wtforms import Form
+
+from . import attempts
+
+
+class Guess:
+    """Counts a guess once its fields are complete, before it is compared."""
+
+    def validate(self, **kwargs):
+        """Return whether the guess is right."""
+        if not Form.validate(self, **kwargs):
+            return False
+        attempts.begin()
+        return super().validate(**kwargs)
+
+
+class AskForMail:
+    """Counts a mail once the form is accepted, or looks so, before it is sent."""
+
+    def validate(self, **kwargs):
+        """Return whether a mail is to be sent."""
+        is_valid = super().validate(**kwargs)
+        if is_valid or (set(self.errors) == {"email"} and self.hides_fault()):
+            attempts.begin()
+        return is_valid
+
+    def hides_fault(self) -> bool:
+        """Return whether the answer is the same as without the fault: it would tell who has an account."""
+        return True
+
+
+class AskForNewAddress(AskForMail):
+    """The same, where only an address that is taken looks accepted."""
+
+    def hides_fault(self) -> bool:
+        """Return whether the address is another account's."""
+        return self.existing_email_user is not None
