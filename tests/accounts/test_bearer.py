@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Blueprint
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_restful import Api as PlainApi
+from flask_restful import Resource
 from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
@@ -28,6 +31,8 @@ from app.accounts.tokens import bearer
 from app.accounts.tokens import issuing
 from app.accounts.tokens.texts import new_text
 from core import cursors
+from core.access import identity
+from core.http.apis import adopt_plain_apis
 from core.models import now
 from services import db
 from tests import tokens as issued
@@ -57,6 +62,29 @@ def change(app: Flask, statement: Any) -> None:
     with app.app_context():
         db.session.execute(statement)
         db.session.commit()
+
+
+def test_endpoint_without_prefix_takes_tokens(lite: Flask) -> None:
+    """A resource of Flask-RESTful is an API's wherever it is, a page is none."""
+    plain = Blueprint("plain", __name__)
+
+    class Teller(Resource):  # type: ignore[misc]
+        def get(self) -> dict[str, str | None]:
+            return {"key": identity().key}
+
+    PlainApi(plain).add_resource(Teller, "/teller")
+    plain.add_url_rule("/page", "page", lambda: str(identity().key))
+    lite.register_blueprint(plain)
+    adopt_plain_apis(lite)
+    with lite.app_context():
+        owner = issued.make_user("bank.safe.open")
+        key = owner.key
+        _, text = issuing.make(owner, "ci", ["bank.safe.open"])
+        db.session.commit()
+
+    assert ask(lite, text, path="/teller").json == {"key": key}
+    assert ask(lite, f"{text}x", path="/teller").status_code == 401
+    assert ask(lite, text, path="/page").text == "None"
 
 
 # --- who counts ---------------------------------------------------------------------------------

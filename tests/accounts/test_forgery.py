@@ -29,7 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def victim(site: Flask) -> FlaskClient:
-    """Return the browser of somebody who may do everything."""
+    """Return the browser of a user with all permissions."""
     with site.app_context():
         db.session.add(Role(name="all", permissions=list(permissions())))
         db.session.commit()

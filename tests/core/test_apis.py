@@ -76,7 +76,7 @@ class Quiet(Resource):
     """Never looks who is asking, and declares nothing."""
 
     def post(self) -> Any:
-        DONE.append("somebody")
+        DONE.append("visitor")
         return {"done": True}, 201
 
 
@@ -84,7 +84,7 @@ class Guarded(Resource):
     policy = SIGNED_IN
 
     def post(self) -> Any:
-        DONE.append("somebody")
+        DONE.append("visitor")
         return {"done": True}, 201
 
 
