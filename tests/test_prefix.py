@@ -130,6 +130,17 @@ def test_links_and_forms_keep_prefix(mounted: Mounted, role: str | None) -> None
     assert ("POST", f"{PREFIX}/accounts/sign-{'out' if role else 'in'}") in walk.forms
 
 
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+def test_refusals_keep_prefix(mounted: Mounted, kind: str) -> None:
+    walk = mounted.walk()
+    paths = [path.rstrip("/") for path in addresses(mounted.app)]
+    for path in ("/nothing", *paths):
+        for wrong in (f"{path}/", f"{path}/nothing", f"{path}?limit=x&page=x"):
+            walk.ask("GET", f"{PREFIX}{wrong}", headers={"Accept": kind})
+        walk.ask("DELETE", f"{PREFIX}{path}", headers={"Accept": kind})
+    assert walk.faults == []
+
+
 def test_account_lives_below_prefix(mounted: Mounted) -> None:
     walk = mounted.walk()
     new = {"name": "Grace", "password": PASSWORD, "password_confirm": PASSWORD}

@@ -19,7 +19,7 @@ from werkzeug.test import Client
 from tests.forms import read
 
 #: Attributes that hold a URL.
-LINKS = {"href", "src", "action", "formaction", "poster", "data-endpoint", "data-url"}
+LINKS = {"href", "src", "action", "formaction", "poster", "data-endpoint", "data-document"}
 
 #: How often a path is asked for with another query.
 QUERIES = 2
