@@ -17,6 +17,7 @@ from sqlalchemy.exc import StatementError
 
 from .. import migrations
 from ..migrations import locks
+from ..models import key_fault
 from ..progress import Advance
 from ..progress import progress
 from . import catalog
@@ -34,6 +35,7 @@ from .files import read_manifest
 from .files import read_rows
 from .kinds import decoder
 from .room import Room
+from .uniqueness import Rehearsal
 
 #: Rows of one transaction: what is done again, at most, after a load was killed.
 BATCH_ROWS = 5_000
@@ -71,6 +73,7 @@ class _Load:
     """One run of a load, on one connection."""
 
     def __init__(self, app: Flask, folder: Path, manifest: Manifest, connection: Connection) -> None:
+        self.app = app
         self.folder = folder
         self.manifest = manifest
         self.connection = connection
@@ -156,6 +159,8 @@ class _Load:
             for source in self.sources:
                 state = self.manifest.tables[source.name]
                 room, digest, rows = Room(source, state.kinds), Digest(state.kinds), 0
+                rehearsal = Rehearsal(self.connection, source, state.kinds)
+                unnameable = Unnameable(source, state.kinds)
                 for row, line in read_rows(self.folder, source.name):
                     if len(row) != len(state.kinds):
                         raise TransferError(
@@ -163,16 +168,24 @@ class _Load:
                         )
                     digest.add(row, line)
                     rows += 1
+                    unnameable.add(rows, row)
                     found = room.refusal(row)
                     if found:
                         count += 1
                         if len(refused) < NAMED:
                             refused.append(f"{source.name}.{found[0]} of row {rows}: {found[1]}")
+                    else:
+                        rehearsal.add(rows, row)
                     if rows % STATEMENT_ROWS == 0:
                         advance(STATEMENT_ROWS)
                 advance(rows % STATEMENT_ROWS)
                 if rows != state.rows or str(digest) != state.digest:
                     raise TransferError(f"{source.name} in {self.folder} is not what was dumped: dump anew.")
+                for told in rehearsal.twice():
+                    count += 1
+                    if len(refused) < NAMED:
+                        refused.append(told)
+                unnameable.tell(self.app)
         if refused:
             more = f"\n… and {count - NAMED:,} more" if count > NAMED else ""
             raise TransferError(
@@ -243,6 +256,34 @@ class _Load:
                         "site stopped."
                     )
         self.connection.rollback()
+
+
+class Unnameable:
+    """Text keys that no address can name: they are loaded, and told."""
+
+    def __init__(self, source: Source, kinds: dict[str, str]) -> None:
+        is_text = len(source.key) == 1 and isinstance(source.key[0].type, sa.String)
+        self._place = list(kinds).index(source.key[0].name) if is_text else None
+        self._name = source.name
+        self._count = 0
+        self._first = ""
+
+    def add(self, number: int, row: list[Any]) -> None:
+        """Take a row."""
+        key = None if self._place is None else row[self._place]
+        if isinstance(key, str) and key_fault(key):
+            self._count += 1
+            self._first = self._first or f"row {number}, {key!r}"
+
+    def tell(self, app: Flask) -> None:
+        """Warn of the rows without an address."""
+        if self._count:
+            app.logger.warning(
+                "%s: no address can name %s of the keys, the first is %s: no page and no API will show these rows",
+                self._name,
+                f"{self._count:,}",
+                self._first,
+            )
 
 
 def _row_decoder(source: Source, kinds: dict[str, str]) -> Callable[[list[Any]], list[Any]]:

@@ -62,7 +62,7 @@ def _checks(kind: str, type_: Any, dialect: Any) -> list[Fits]:
         **dict.fromkeys(("plain", "char", "text"), _plain),
         **dict.fromkeys(("local", "moment", "time", "interval"), _temporal),
         **dict.fromkeys(("double", "single"), _floating),
-        **{"decimal": _decimal, "bytes": _bytes, "json": _json},
+        **{"decimal": _decimal, "bytes": _bytes, "json": _json, "uuid": _uuid},
     }
     if kind in makers:
         checks.extend(makers[kind](kind, type_, spelt, name))
@@ -179,6 +179,15 @@ def _bytes(kind: str, type_: Any, spelt: str, engine: str) -> list[Fits]:
     word = spelt.partition("(")[0]
     most = int(size[1]) if size and "BINARY" in word else _BYTES.get(word.removesuffix("BLOB"), 2**16 - 1)
     return [lambda value: f"{spelt} takes {most:,} bytes" if len(base64.b64decode(value)) > most else None]
+
+
+def _uuid(kind: str, type_: Any, spelt: str, engine: str) -> list[Fits]:
+    # MariaDB, as of 10.11, refuses a version from 8 on without the variant of RFC 9562.
+    def check(value: str) -> str | None:
+        is_known = int(value[14], 16) < 8 or int(value[19:21], 16) > 0x80
+        return None if is_known else "MariaDB takes no such UUID"
+
+    return [check] if engine == "mariadb" and spelt == "UUID" else []
 
 
 def _json(kind: str, type_: Any, spelt: str, engine: str) -> list[Fits]:

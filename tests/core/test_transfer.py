@@ -271,6 +271,127 @@ def test_value_without_room_is_named_before_anything_is_written(
     assert execute(target, lambda connection: connection.scalars(sa.select(cargo.notes.c.text)).all()) == ["kept"]
 
 
+TWINS = """
+    import sqlalchemy as sa
+    from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+    from core.models import exact
+    from services import NAMING_CONVENTION
+
+
+    class Base(DeclarativeBase):
+        metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+
+    class Name(Base):
+        __tablename__ = "twins_name"
+        __table_args__ = (sa.UniqueConstraint("shelf", "label"), sa.Index(None, "slug", unique=True))
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str | None] = mapped_column(sa.String(40), unique=True)
+        label: Mapped[str | None] = mapped_column(sa.String(40))
+        shelf: Mapped[int | None]
+        slug: Mapped[str | None] = mapped_column(exact(40))
+        word: Mapped[str | None] = mapped_column(sa.String(40))
+
+
+    class Code(Base):
+        __tablename__ = "twins_code"
+        code: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+
+
+    # MariaDB has no index over an expression.
+    index = sa.Index("uq_twins_word", sa.func.lower(Name.__table__.c.word), unique=True)
+    index.ddl_if(callable_=lambda ddl, target, bind, **kw: bind.dialect.name != "mysql")
+"""
+
+
+@pytest.fixture
+def make_twins(
+    new_database: NewDatabase,
+    make_app: Make,
+    write_module: Callable[..., str],
+    write_revision: Callable[[str], None],
+) -> Callable[[str], tuple[Flask, URL, Any]]:
+    """Make an application of a module whose rows must differ, on an engine, with its tables."""
+    init = "from flask import Blueprint\nbp = Blueprint('twins', __name__)\n"
+    name = write_module("twins", init=init, models=TWINS)
+    write_revision("pass")
+
+    def make(engine_name: str) -> tuple[Flask, URL, Any]:
+        url = new_database(engine_name)
+        migrations.upgrade(url, installed_apps=[name])
+        tables = sys.modules["twins.models"].Base.metadata
+        execute(url, tables.create_all)
+        execute(url, idempotency_keys.create)
+        return make_app(url, [name]), url, tables
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "other", "message"),
+    [
+        ("name", [{"name": "Éclair"}, {"name": "x"}, {"name": "éclair"}], "mariadb", "name of rows 1 and 3"),
+        ("name", [{"name": "x"}, {"name": "x "}], "mariadb", "name of rows 1 and 2"),
+        ("name", [{"shelf": 1, "label": "a"}, {"shelf": 1, "label": "A"}], "mariadb", "shelf, label of rows 1 and 2"),
+        ("code", [{"code": "e"}, {"code": "é"}], "mariadb", "twins_code.code of rows 1 and 2 must differ"),
+        ("name", [{"word": "É"}, {"word": "é"}], "postgresql", "word of rows 1 and 2"),
+    ],
+)
+def test_rows_that_are_equal_there_are_named_before_anything_is_written(
+    table: str,
+    rows: list[dict[str, Any]],
+    other: str,
+    message: str,
+    make_twins: Callable[[str], tuple[Flask, URL, Any]],
+    tmp_path: Path,
+) -> None:
+    app, url, tables = make_twins("sqlite")
+    chosen = tables.tables[f"twins_{table}"]
+    for row in rows:
+        plain = sa.table(chosen.name, *(sa.column(name) for name in row))
+        execute(url, lambda connection, plain=plain, row=row: connection.execute(plain.insert(), row))
+    transfer.dump(app, tmp_path / "dump")
+    there, target, _ = make_twins(other)
+    with pytest.raises(transfer.TransferError) as refused:
+        transfer.load(there, tmp_path / "dump")
+
+    assert message in str(refused.value)
+    assert "nothing was written" in str(refused.value)
+    assert execute(target, lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(chosen))) == 0
+    assert not execute(target, lambda connection: sa.inspect(connection).has_table("_data_load"))
+
+
+@pytest.mark.parametrize("other", ["mariadb", "postgresql"])
+def test_rows_that_differ_there_are_loaded(
+    other: str, make_twins: Callable[[str], tuple[Flask, URL, Any]], tmp_path: Path
+) -> None:
+    app, url, tables = make_twins("sqlite")
+    rows = [
+        {"name": None, "label": "a", "shelf": None, "slug": "Éclair", "word": "a"},
+        {"name": None, "label": "A", "shelf": None, "slug": "éclair", "word": "b"},
+        {"name": "b", "label": "A", "shelf": 2, "slug": "eclair", "word": None},
+    ]
+    names = tables.tables["twins_name"]
+    execute(url, lambda connection: connection.execute(names.insert(), rows))
+    transfer.dump(app, tmp_path / "dump")
+    there, target, _ = make_twins(other)
+    transfer.load(there, tmp_path / "dump")
+    assert execute(target, lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(names))) == 3
+
+
+def test_key_without_an_address_is_told(
+    make_twins: Callable[[str], tuple[Flask, URL, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, url, tables = make_twins("sqlite")
+    codes = tables.tables["twins_code"]
+    execute(url, lambda connection: connection.execute(codes.insert(), [{"code": "a/b"}, {"code": "."}, {"code": "c"}]))
+    transfer.dump(app, tmp_path / "dump")
+    there, target, _ = make_twins("sqlite")
+    transfer.load(there, tmp_path / "dump")
+    assert "twins_code: no address can name 2 of the keys, the first is row 1, '.'" in caplog.text
+    assert execute(target, lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(codes))) == 3
+
+
 def test_rows_are_replaced_only_when_that_is_said(
     make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path, engine_name: str
 ) -> None:
