@@ -31,9 +31,11 @@ from .. import strays
 from ..http.idempotency import idempotency_keys
 from ..modules import Module
 from . import defaults
+from . import enums
 from . import expressions
 from .contracting import name_contracting
 from .contracting import note_renames
+from .enums import recorded_members
 from .spelling import compare_type
 from .spelling import make_plain
 from .spelling import render_item
@@ -48,6 +50,7 @@ PLUGIN = "core.migrations"
 _plugin = Plugin(PLUGIN)
 defaults.add_to(_plugin)
 expressions.add_to(_plugin)
+enums.add_to(_plugin)
 
 NO_TABLE = (
     "%s is a view or a foreign table in the database, and is left alone. Say so in the model: "
@@ -66,6 +69,7 @@ class Autogenerate:
         self.history = history
         self.labels = {module.label for module in installed} | {*CORE_TABLES.values()}
         self.left_alone: set[str] = set()
+        self.enums = enums.Enums()
         self.metadata = self._merge()
 
     def options(self) -> dict[str, Any]:
@@ -75,7 +79,7 @@ class Autogenerate:
             "include_name": self.include_name,
             "include_object": self.include_object,
             "render_item": render_item,
-            "compare_type": compare_type,
+            "compare_type": self.compare_type,
             "compare_server_default": True,
             "autogenerate_plugins": ["alembic.autogenerate.*", PLUGIN],
             "render_as_batch": True,
@@ -101,6 +105,25 @@ class Autogenerate:
             logger.warning(NO_TABLE, name)
             return False
         return inventory.is_migrated(item)
+
+    def compare_type(
+        self,
+        migration: MigrationContext,
+        inspected: sa.Column[Any],
+        declared: sa.Column[Any],
+        inspected_type: Any,
+        declared_type: Any,
+    ) -> bool | None:
+        """Note the new members of an enum; compare other types."""
+        if not isinstance(declared_type, sa.Enum) or not declared_type.native_enum or not declared_type.name:
+            return compare_type(migration, inspected, declared, inspected_type, declared_type)
+        there = getattr(inspected_type, "enums", None)
+        if there is None and migration.dialect.name == "sqlite":
+            there = recorded_members(self.history, declared_type.name)
+        if not there:
+            return None
+        self.enums.compare(declared.table.name, declared, there)
+        return False
 
     def _is_new(self, index: sa.Index, compare_to: Any) -> bool:
         """Return whether an index over an expression is to be made; SQLite's are compared elsewhere."""
@@ -132,6 +155,8 @@ class Autogenerate:
                 self._describe_as_declared(steps)
                 _spell_indexes(steps)
                 _make_enum_types(steps)
+        if script.upgrade_ops is not None:
+            self.enums.add_to(script.upgrade_ops, script.downgrade_ops)
         arguments = migration.opts["template_args"]
         arguments["tables"] = self._made_by(script)
         if script.upgrade_ops is not None and not _is_check(script):
@@ -298,8 +323,8 @@ def _spell_indexes(steps: ops.OpContainer) -> None:
 
 def _make_enum_types(steps: ops.OpContainer) -> None:
     added = [op.column.type for op in _every(steps) if isinstance(op, ops.AddColumnOp)]
-    enums = {type_.name: type_ for type_ in added if isinstance(type_, sa.Enum) and type_.native_enum}
-    steps.ops[:0] = map(CreateEnumOp, enums.values())
+    made = {type_.name: type_ for type_ in added if isinstance(type_, sa.Enum) and type_.native_enum}
+    steps.ops[:0] = map(CreateEnumOp, made.values())
 
 
 def _leave_indexes_to_their_table(steps: ops.OpContainer) -> None:
