@@ -115,7 +115,7 @@ class Autogenerate:
         declared_type: Any,
     ) -> bool | None:
         """Note the new members of an enum; compare other types."""
-        if not isinstance(declared_type, sa.Enum) or not declared_type.native_enum or not declared_type.name:
+        if not isinstance(declared_type, sa.Enum) or not declared_type.native_enum:
             return compare_type(migration, inspected, declared, inspected_type, declared_type)
         there = getattr(inspected_type, "enums", None)
         if there is None and migration.dialect.name == "sqlite":

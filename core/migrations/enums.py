@@ -57,7 +57,9 @@ class Enums:
         type_: Any = column.type
         warn_of_lost(f"{table}.{column.name}", there, type_.enums)
         if set(type_.enums) - set(there):
-            grown = self.grown.setdefault(str(type_.name), Grown(str(type_.name), list(type_.enums)))
+            # MariaDB's enums need no name: such a one is of one column.
+            name = type_.name or f"{table}.{column.name}"
+            grown = self.grown.setdefault(name, Grown(name, list(type_.enums)))
             grown.places.append((table, column, list(there)))
 
     def add_to(self, upgrade: ops.OpContainer, downgrade: ops.OpContainer | None) -> None:
@@ -140,10 +142,10 @@ def _alter(table: str, column: sa.Column[Any], there: list[str]) -> ops.AlterCol
     )
 
 
-def recorded_members(history: ScriptDirectory, name: str) -> list[str]:
+def recorded_members(history: ScriptDirectory, name: str | None) -> list[str]:
     """Return the members of an enum by the newest revision that names it: SQLite has a text, which tells none."""
     for script in history.walk_revisions():
-        found = [one for one in _enums_in(Path(script.path).read_text(encoding="utf-8")) if one[0] == name]
+        found = [one for one in _enums_in(Path(script.path).read_text(encoding="utf-8")) if name and one[0] == name]
         if found:
             return max((members for _, members in found), key=len)
     return []

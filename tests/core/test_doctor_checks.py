@@ -502,6 +502,20 @@ def test_revision_that_the_code_does_not_have_is_found(make: Make, platform: Cal
             connection.execute(sa.text("UPDATE alembic_version SET version_num = :one"), {"one": before})
 
 
+def test_several_heads_are_found(
+    make: Make, new_database: Callable[[str], URL], write_revision: Callable[[str], None], tmp_path: Path
+) -> None:
+    write_revision("pass")
+    for name in ("two", "three"):
+        text = f'revision = "{name}"\ndown_revision = "one"\n\ndef upgrade(): pass\n'
+        (tmp_path / "alembic" / "versions" / f"{name}.py").write_text(text)
+    app = make(new_database("sqlite"))
+    (finding,) = found(app, "core.revision")
+    assert "several heads, three and two" in finding.message
+    assert finding.cure == "alembic merge heads; then alembic upgrade head"
+    assert found(app, "core.tables-differ") == []
+
+
 def test_table_that_differs_is_found(
     make: Make, engine_name: str, new_database: Callable[[str], URL], capsys: pytest.CaptureFixture[str]
 ) -> None:

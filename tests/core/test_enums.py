@@ -70,3 +70,16 @@ def test_member_that_goes_is_named(
     assert f"{label}_item.native: 'green' of the enum is in the database only" in caplog.text
     assert f"{label}_item.checked: 'green' of the enum is in the database only" in caplog.text
     execute(url, f"INSERT INTO {label}_item (id, native, checked) VALUES (2, 'lime', 'lime')")
+
+
+def test_unnamed_enum_of_mariadb_grows(project: Project, new_database: Callable[[str], URL]) -> None:
+    unnamed = models("red", "green").replace(', name="LABEL_color"', "")
+    label = project.module("paint", unnamed)
+    url = new_database("mariadb")
+    project.autogenerate(url, "first")
+    command.upgrade(project.config(url), "head")
+    project.rewrite(label, unnamed.replace("'green'", "'green', 'blue'"))
+    project.autogenerate(url, "second")
+    command.upgrade(project.config(url), "head")
+    command.check(project.config(url))
+    execute(url, f"INSERT INTO {label}_other VALUES (1, 'blue')")
