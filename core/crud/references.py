@@ -42,7 +42,12 @@ class Pointer:
 @lru_cache(maxsize=2000)
 def pointers(mapper: Mapper[Any]) -> Sequence[Pointer]:
     """Return the foreign keys of a model that lead to rows of models."""
-    models = {one.local_table: one.class_ for one in mapper.registry.mappers if one.inherits is None}
+    # Of several models in one table, the one that all of its rows are.
+    models = {
+        one.local_table: one.class_
+        for one in mapper.registry.mappers
+        if one.inherits is None or one.local_table is not one.inherits.local_table
+    }
     found = []
     for key in getattr(mapper.local_table, "foreign_key_constraints", ()):
         model = models.get(key.referred_table)
@@ -81,8 +86,10 @@ def _exists(item: Any, pointer: Pointer, values: Mapping[str, Any]) -> bool:
     if own is None:
         return True
     same = [column == part for column, part in zip(pointer.columns, key, strict=True)]
+    found = sa.select(pointer.model).where(*same, own)
+    found = found.with_only_columns(sa.literal_column("1"), maintain_column_froms=True)
     with db.session.no_autoflush:
-        return bool(db.session.scalar(sa.select(sa.exists().where(*same, own))))
+        return db.session.scalar(found.limit(1)) is not None
 
 
 def _unreadable(added: list[Any]) -> Iterator[str]:

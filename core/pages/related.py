@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm.interfaces import ONETOMANY
 
+from ..access import hidden_attributes
 from ..crud.readers import may_list
 from .several import Shown
 
@@ -29,10 +30,12 @@ class Related:
 def related(item: Any) -> list[Related]:
     """Return what belongs to a row, for each of its one-to-many relationships that may be listed."""
     relations = sa.inspect(type(item)).relationships
+    hidden = hidden_attributes(type(item))
     names = [
         relation.key
         for relation in relations
-        if relation.direction is ONETOMANY and relation.uselist and may_list(relation.mapper.class_)
+        if relation.direction is ONETOMANY and relation.uselist
+        if relation.key not in hidden and may_list(relation.mapper.class_)
     ]
     shown = Shown(type(item), [item], names)
     found = {name: shown(item, name) for name in names}

@@ -7,6 +7,7 @@ PUT, PATCH and DELETE. What it answers when something is wrong is in :mod:`core.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 from typing import ClassVar
 
@@ -22,11 +23,13 @@ import settings
 from services import db
 
 from ..access import any_of
+from ..crud import readers
 from ..crud.served import serve
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
 from ..crud.verbs import check_allow
+from ..fields import Related
 from ..http.apis import mark_api
 from ..http.bodies import JSON
 from ..http.bodies import MERGE_PATCH
@@ -249,7 +252,8 @@ class ModelResource(Resource):  # type: ignore[misc]
         """Update an item from the body."""
         check_acceptable()
         refuse_args()
-        data = self.load(self._schema, partial=not replace)
+        kept = self._hidden_links(key)
+        data = self.load(self._schema, partial=not replace, **({"kept": kept} if kept else {}))
         item = self.verbs.get(key)
         version = self.precondition(item)
         data = add_defaults(self._schema, self.verbs.model, data) if replace else merge_json(self._schema, item, data)
@@ -259,14 +263,36 @@ class ModelResource(Resource):  # type: ignore[misc]
         db.session.commit()
         return response
 
-    def load(self, schema: Schema, *, partial: bool = False) -> Mapping[str, Any]:
+    def _hidden_links(self, key: str) -> dict[str, str]:
+        """Return the relationships of an item that show ``null`` as the current identity may not read the other row.
+
+        :return: field to its name in JSON
+        """
+        links = {name: field for name, field in self._schema.load_fields.items() if isinstance(field, Related)}
+        if not any(not field.many for field in links.values()):
+            return {}
+        item = self.verbs.get(key)
+        values = {name: getattr(item, field.attribute or name) for name, field in links.items() if not field.many}
+        return {
+            name: links[name].data_key or name
+            for name, row in values.items()
+            if row is not None and not readers.may_read(row)
+        }
+
+    def load(
+        self, schema: Schema, *, partial: bool = False, kept: Mapping[str, str] = MappingProxyType({})
+    ) -> Mapping[str, Any]:
         """Read and check the body.
+
+        :param kept: fields that need not be there, and stay as they are where they are ``null``, by name in JSON
 
         :raises UnsupportedMediaType: if it is no JSON by its content type
         :raises Invalid: if it is no object, or a field is unknown, read-only or wrong
         """
         body = read_object(PATCHES if partial else (JSON,))
-        loaded: Mapping[str, Any] = schema.load(body, partial=partial)
+        shown = kept.values()
+        body = {name: value for name, value in body.items() if value is not None or name not in shown}
+        loaded: Mapping[str, Any] = schema.load(body, partial=partial or tuple(kept))
         return loaded
 
     def respond(self, body: Any, version: int | None, status: int, *, only_columns: bool | None = None) -> Response:

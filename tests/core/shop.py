@@ -86,6 +86,53 @@ class Track(Versioned, Base):
         return self.name
 
 
+class Genre(Base):
+    """A tree."""
+
+    __tablename__ = "shop_genre"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+    parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shop_genre.id"))
+    parent: Mapped["Genre | None"] = relationship(remote_side=[id], back_populates="children")
+    children: Mapped[list["Genre"]] = relationship(back_populates="parent")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Place(Base):
+    __tablename__ = "shop_place"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "place"}
+
+
+class Hall(Place):
+    """In a table beside that of places."""
+
+    __tablename__ = "shop_hall"
+
+    id: Mapped[int] = mapped_column(sa.ForeignKey("shop_place.id"), primary_key=True)
+    seats: Mapped[int] = mapped_column(default=0)
+    __mapper_args__ = {"polymorphic_identity": "hall"}
+
+    def __str__(self) -> str:
+        return f"Hall {self.id}"
+
+
+class Concert(Versioned, Base):
+    """Shown without foreign keys: its hall by the relationship alone."""
+
+    __tablename__ = "shop_concert"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(sa.String(40))
+    hall_id: Mapped[int] = mapped_column(sa.ForeignKey("shop_hall.id"))
+    hall: Mapped[Hall] = relationship()
+
+
 class Artists(Crud):
     model = Artist
     search = ("name", "albums.title")
@@ -127,6 +174,31 @@ class Tracks(Crud):
     access = OPEN
 
 
+class Genres(Crud):
+    model = Genre
+    search = ("name", "parent.name")
+    filters = {"parent.name": ("eq",), "children.name": ("eq",)}
+    sorts = ("parent.name",)
+    access = OPEN
+
+    def select(self) -> sa.Select[Any]:
+        return sa.select(Genre).where(Genre.name != "Hidden")
+
+
+class Halls(Crud):
+    model = Hall
+    access = OPEN
+
+    def select(self) -> sa.Select[Any]:
+        return sa.select(Hall).where(Hall.seats > 0)
+
+
+class Concerts(Crud):
+    model = Concert
+    access = OPEN
+
+
+halls = Halls()
 artists, albums, labels, tracks = Artists(), Albums(), Labels(), Tracks()
 
 bp = Blueprint("shop", __name__, url_prefix="/shop")
@@ -191,6 +263,48 @@ class PlainTrackResource(ModelResource):
     includes = {"album": AlbumSchema}
 
 
+class GenreSchema(ModelSchema):
+    class Meta:
+        model = Genre
+        include_relationships = True
+
+
+class PlainGenreSchema(ModelSchema):
+    class Meta:
+        model = Genre
+
+
+class GenreResource(ModelResource):
+    verbs = Genres()
+    schema = GenreSchema
+    includes = {"parent": PlainGenreSchema, "children": PlainGenreSchema}
+
+
+class ConcertSchema(ModelSchema):
+    class Meta:
+        model = Concert
+        include_fk = False
+        include_relationships = True
+
+
+class ConcertResource(ModelResource):
+    verbs = Concerts()
+    schema = ConcertSchema
+
+
+class PlainConcertSchema(ModelSchema):
+    class Meta:
+        model = Concert
+
+
+class PlainConcertResource(ModelResource):
+    verbs = ConcertResource.verbs
+    schema = PlainConcertSchema
+
+
+GenreResource.register(api, "/genres")
+ConcertResource.register(api, "/concerts")
+PlainConcertResource.register(api, "/plain-concerts")
 ArtistResource.register(api, "/artists")
 AlbumResource.register(api, "/albums")
 LabelResource.register(api, "/labels")
@@ -217,6 +331,14 @@ class TrackPages(Pages):
     columns = ("name", "remark", "album", "labels")
 
 
+class GenrePages(Pages):
+    verbs = GenreResource.verbs
+    form = model_form(Genre)
+    columns = ("name", "parent", "children")
+    details = ("name", "parent", "children")
+
+
+GenrePages.register(bp, "/genres")
 ArtistPages.register(bp, "/artists")
 AlbumPages.register(bp, "/albums")
 TrackPages.register(bp, "/tracks")

@@ -42,8 +42,16 @@ def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engi
         connection.execute(sa.insert(shop.Track.__table__), tracks)
         links = [{"track_id": 1, "label_code": code} for code in ("gone", "kept")]
         connection.execute(sa.insert(shop.track_label), links)
+        genres = [(1, "Hidden", None), (2, "Root", None), (3, "Leaf", 1), (4, "Twig", 2), (5, "Hidden", 2)]
+        names = ("id", "name", "parent_id")
+        connection.execute(sa.insert(shop.Genre.__table__), [dict(zip(names, one, strict=True)) for one in genres])
+        places = [{"id": id, "kind": "hall"} for id in (1, 2)]
+        connection.execute(sa.insert(shop.Place.__table__), places)
+        connection.execute(sa.insert(shop.Hall.__table__), [{"id": 1, "seats": 0}, {"id": 2, "seats": 9}])
+        concerts = [{"id": id, "title": f"C{id}", "hall_id": id, "version": 1} for id in (1, 2)]
+        connection.execute(sa.insert(shop.Concert.__table__), concerts)
         if engine_name == "postgresql":
-            for table in ("shop_album", "shop_track"):
+            for table in ("shop_album", "shop_track", "shop_concert"):
                 connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100)"))
     engine.dispose()
     found = make_app(url, [shop.__name__, "app.apidocs"], WTF_CSRF_ENABLED=False)
@@ -208,6 +216,65 @@ def test_hidden_links_are_kept_by_form(ask: Ask, app: Flask) -> None:
         track = db.session.get(shop.Track, 1)
         assert (track.name, track.album_id) == ("Renamed", 1)
         assert {label.code for label in track.labels} == {"gone"}
+
+
+# --- other shapes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/v1/genres?include=parent,children",
+        "/v1/genres/3?include=parent",
+        "/v1/genres/2?include=children",
+        "/genres",
+        "/genres/2",
+        "/genres/3",
+        "/genres/new",
+        "/genres/3/edit",
+    ],
+)
+def test_select_bounds_a_tree(ask: Ask, url: str) -> None:
+    answer = ask("GET", url)
+    assert answer.status_code == 200, answer.text
+    assert "Hidden" not in answer.text
+
+
+def test_select_bounds_questions_of_a_tree(ask: Ask) -> None:
+    def found(query: str) -> list[int]:
+        return [item["id"] for item in ask("GET", f"/v1/genres?{query}").json["items"]]
+
+    assert found("q=hidden") == []
+    assert found("parent.name=Hidden") == []
+    assert found("parent.name=Root") == [4]
+    assert found("children.name=Hidden") == []
+    assert found("sort=parent.name") == [4, 2, 3]
+    assert ask("GET", "/v1/genres/2").json["children"] == [4]
+    assert ask("PATCH", "/v1/genres/4", json={"parent_id": 1}).status_code == 422
+
+
+@pytest.mark.parametrize("body", [{"title": "New"}, {"title": "New", "hall": None}])
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_required_link_to_hidden_row_is_kept(ask: Ask, app: Flask, method: str, body: Any) -> None:
+    assert ask("GET", "/v1/concerts/1").json["hall"] is None
+    answer = ask(method, "/v1/concerts/1", json=body)
+    assert (answer.status_code, answer.json.get("hall")) == (200, None), answer.text
+    with app.app_context():
+        concert = db.session.get(shop.Concert, 1)
+        assert (concert.title, concert.hall_id) == ("New", 1)
+
+
+def test_required_link_must_be_given_where_it_is_shown(ask: Ask) -> None:
+    assert ask("PUT", "/v1/concerts/2", json={"title": "New"}).status_code == 422
+    assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": None}).status_code == 422
+    assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": 1}).status_code == 422
+    assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": 2}).status_code == 200
+
+
+def test_reference_to_joined_table_is_bounded(ask: Ask) -> None:
+    statuses = [ask("POST", "/v1/plain-concerts", json={"title": "x", "hall_id": id}).status_code for id in (1, 9)]
+    assert statuses == [422, 422]
+    assert ask("PATCH", "/v1/plain-concerts/1", json={"hall_id": 2}).status_code == 200
 
 
 # --- columns ------------------------------------------------------------------------------------
