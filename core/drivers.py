@@ -6,14 +6,23 @@ import sqlalchemy.exc
 import sqlalchemy.orm.exc
 
 #: Of a statement that would succeed if tried again: it lost a race, was cancelled or timed out (57014, 1317,
-#: 1969), or met a server that is read-only while another takes over (25006).
-_TRANSIENT_STATES = {"25006", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
+#: 1969).
+_TRANSIENT_STATES = {"25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
 _TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1969, 2002, 2003, 2006, 2013}
 
 #: Of a server that cannot write: its disk is full (53100, 1021, 1114), or broken (58030, 3). Nothing was stored.
 _UNWRITABLE_STATES = {"53100", "53200", "58030"}
 _UNWRITABLE_NUMBERS = {3, 1021, 1026, 1114}
-_UNWRITABLE_NAMES = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+_UNWRITABLE_NAMES = ("SQLITE_FULL", "SQLITE_IOERR")
+
+#: Of one that may not: it is a standby, or read-only (1290 is of other options as well); or a file is not to be
+#: written. The connection may stay so when the cause is gone.
+_READONLY_STATES = {"25006"}
+_READONLY_NUMBERS = {1290, 1792, 1836}
+_READONLY_NAMES = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
+
+#: Of a connection to an SQLite file that is not what it was.
+_STUCK_NAMES = (*_READONLY_NAMES, "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 #: Of a statement that was in another's way, and was chosen to begin again.
 _DEADLOCKS = {"40001", "40P01", 1213}
@@ -44,7 +53,21 @@ def is_transient(error: BaseException) -> bool:
     state, number = codes(error.orig)
     if state in _TRANSIENT_STATES or number in _TRANSIENT_NUMBERS or "database is locked" in str(error.orig):
         return True
-    return cannot_write(error)
+    return cannot_write(error) or is_read_only(error.orig)
+
+
+def is_read_only(cause: BaseException | None) -> bool:
+    """Return whether a driver's error says that the database may not be written: it, its file or its server."""
+    state, number = codes(cause)
+    if number == 1290 and "read" not in str(cause):
+        return False
+    is_file = getattr(cause, "sqlite_errorname", "").startswith(_READONLY_NAMES)
+    return state in _READONLY_STATES or number in _READONLY_NUMBERS or is_file
+
+
+def is_stuck(cause: BaseException | None) -> bool:
+    """Return whether a driver's error is one that its connection may go on to give when the cause is gone."""
+    return is_read_only(cause) or getattr(cause, "sqlite_errorname", "").startswith(_STUCK_NAMES)
 
 
 def cannot_write(error: sqlalchemy.exc.DBAPIError) -> bool:
@@ -84,6 +107,11 @@ def is_lost(error: sqlalchemy.exc.DBAPIError) -> bool:
 
 def is_behind(error: sqlalchemy.exc.DBAPIError) -> bool:
     """Return whether a statement names a table, a column or a type that the database does not have."""
-    state, number = codes(error.orig)
-    in_words = re.match(r"no such (table|column)|table \S+ has no column", str(error.orig))
+    return is_missing(error.orig)
+
+
+def is_missing(cause: BaseException | None) -> bool:
+    """Return the same of a driver's error."""
+    state, number = codes(cause)
+    in_words = re.match(r"no such (table|column)|table \S+ has no column", str(cause))
     return state in ("42P01", "42703", "42704") or number in (1146, 1054) or in_words is not None

@@ -32,6 +32,7 @@ from . import menu
 from . import modules
 from . import shadows
 from . import signals
+from . import writability
 from .crud import readers
 from .fields import relations
 from .http import apis
@@ -149,6 +150,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     services.init_app(app)
     form_check.init_app(app)
     deadlines.init_app(app)
+    writability.init_app(app)
     execution.init_app(app)
     apis.init_app(app)
     errors.init_app(app)

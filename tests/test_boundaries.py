@@ -43,7 +43,7 @@ CORE_PACKAGES = {
 CORE_SHARED = {
     *("cursors", "declarations", "doors", "drivers", "exceptions", "execution", "faults", "guards", "health"),
     *("inventory", "lazy", "maintenance", "models", "modules", "outbox", "placeholders", "progress", "revisions"),
-    *("schemas", "security_log", "signals", "strays", "threads", "words"),
+    *("schemas", "security_log", "signals", "strays", "threads", "words", "writability"),
 }
 #: Files of the core that put it together; nothing beneath may import them.
 CORE_TOP = {

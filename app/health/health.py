@@ -1,17 +1,22 @@
 """What every site needs: its database, at the revision of the code, and room to write."""
 
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
 from flask import current_app
+from sqlalchemy.exc import DBAPIError
 
 from core import cursors
+from core import drivers
 from core import inventory
 from core import revisions
+from core import writability
 from core.health import Unwell
 from core.health import check
+from core.http.idempotency import idempotency_keys
 from core.lazy import Lazy
 from core.revisions import Distance
 from services import db
@@ -32,6 +37,20 @@ TABLES_SECONDS = 60.0
 def database() -> None:
     """The database answers."""
     cursors.read_tuples("SELECT 1")
+
+
+def writes() -> None:
+    """The database takes writes."""
+    try:
+        writability.try_to_write(db.engine, idempotency_keys.c.status)
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", error)
+        if drivers.is_missing(cause):
+            # That is for the check of the schema to say.
+            return
+        if not drivers.is_read_only(cause):
+            raise
+        raise Unwell(f"{cause}. {writability.explain(db.engine)}", "Let the database be written.") from error
 
 
 def schema() -> str | None:

@@ -32,6 +32,7 @@ from .. import exceptions
 from .. import inventory
 from .. import revisions
 from .. import security_log
+from .. import writability
 from ..access import ANONYMOUS
 from ..access import PUBLIC
 from ..access import identity
@@ -163,10 +164,14 @@ def describe(error: Exception) -> Problem:
 def _describe_database(error: sqlalchemy.exc.SQLAlchemyError) -> Problem:
     cause = str(getattr(error, "orig", error)).splitlines()[0]
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    if isinstance(error, sqlalchemy.exc.DBAPIError) and drivers.cannot_write(error):
-        # It does not pass by itself: somebody has to make room.
-        logger.error("the database cannot write; look at its disk: %s", cause)
-        return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        # It may not pass by itself: an operator has to make room, or to give the file to this process.
+        if drivers.is_read_only(error.orig):
+            logger.error("the database may not be written: %s. %s", cause, writability.explain(db.engine))
+            return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
+        if drivers.cannot_write(error):
+            logger.error("the database cannot write; look at its disk: %s", cause)
+            return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
     logger.warning("the database did not answer: %s", cause)
     return Problem(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
 
