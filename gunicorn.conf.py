@@ -31,7 +31,8 @@ bind = serving.address
 # Group and owner may connect to a unix socket.
 umask = 0o007
 
-worker_class = "gthread"
+# gunicorn's gthread, of which slow clients hold no thread.
+worker_class = "core.serving.worker.Worker"
 workers = serving.workers
 threads = serving.threads
 # Workers are copies of one that is made already: they share its memory, and stand ready at once. So HUP gives new
@@ -50,6 +51,9 @@ timeout = 30
 graceful_timeout = 30
 # Longer than the 60 seconds that nginx keeps a connection: who closes first must be the one who sends requests.
 keepalive = 75
+
+# The system's own sending of files waits for a client without an end.
+sendfile = False
 
 limit_request_line = 4094
 limit_request_fields = 100

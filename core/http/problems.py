@@ -77,6 +77,12 @@ _KINDS = (
         "Use one of the methods in the `Allow` header.",
     ),
     Kind("not-acceptable", 406, "No acceptable representation", "Accept `application/json`."),
+    Kind(
+        "request-timeout",
+        408,
+        "The request did not arrive in time",
+        "Send it again, on a line that is fast enough, or send less at once.",
+    ),
     Kind("in-use", 409, "Others depend on it", "Delete or change what points to it first."),
     Kind("stale", 409, "It has changed since it was read", "Read it again and decide what to keep."),
     Kind(

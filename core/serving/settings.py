@@ -28,6 +28,7 @@ class Serving:
     address: str
     workers: int
     threads: int
+    request_seconds: int
     access_log: bool
     log_level: str
     log_format: str
@@ -45,6 +46,7 @@ def read() -> Serving:
         address=_address(values, is_set={name for name in ("HOST", "PORT") if variables.get(name)}),
         workers=values["WEB_CONCURRENCY"] or workers,
         threads=values["WEB_THREADS"],
+        request_seconds=values["WEB_REQUEST_SECONDS"],
         access_log=values["ACCESS_LOG"],
         log_level=values["LOG_LEVEL"].lower(),
         log_format=values["LOG_FORMAT"],

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint
 from flask import Flask
+from flask import Response
 from flask import request
 from sqlalchemy import text
 
@@ -53,6 +54,18 @@ def wait() -> dict[str, Any]:
 @bp.post("/body")
 def body() -> dict[str, int]:
     return {"length": len(request.get_data())}
+
+
+@bp.post("/page")
+def page() -> dict[str, Any]:
+    """Take a form, which the check of forms reads before."""
+    return {"names": [*request.form]}
+
+
+@bp.get("/large")
+def large() -> Response:
+    """Give more than the system holds for a reader who does not read."""
+    return Response(b"x" * 30_000_000, mimetype="application/octet-stream")
 
 
 @bp.get("/link/<token>")

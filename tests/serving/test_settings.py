@@ -15,6 +15,7 @@ from tests.launched import GUNICORN
 from tests.launched import ROOT
 
 UNIT = "system.slice/andamio.service"
+WORKER = "core.serving.worker.Worker"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,11 @@ def gunicorn(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
     ("arguments", "variables", "found"),
     [
         ([], {"WEB_CONCURRENCY": "3"}, {"bind": "['127.0.0.1:8000']", "workers": "3", "wsgi_app": "run:app"}),
-        (["-b", "0.0.0.0:8000", "run:app"], {}, {"bind": "['0.0.0.0:8000']", "worker_class": "gthread"}),
+        (
+            ["-b", "0.0.0.0:8000", "run:app"],
+            {},
+            {"bind": "['0.0.0.0:8000']", "worker_class": "core.serving.worker.Worker"},
+        ),
         (["--workers", "4", "--bind", "0.0.0.0:5000", "run:app"], {}, {"bind": "['0.0.0.0:5000']", "workers": "4"}),
         (
             ["--workers", "3", "--bind", "unix:myproject.sock", "-m", "007", "run:app"],

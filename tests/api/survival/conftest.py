@@ -30,7 +30,7 @@ from .loads import Load
 from .loads import by_https
 
 #: Gunicorn's, as a deployment has them.
-WORKERS = "--workers 2 --worker-class gthread --threads 4 --graceful-timeout 5"
+WORKERS = "--workers 2 --threads 4 --graceful-timeout 5"
 
 
 @dataclass
