@@ -260,8 +260,8 @@ KEYS = (
         "TRUSTED_HOSTS",
         trusted_hosts,
         {"development": LOOPBACK, "testing": LOOPBACK},
-        "host names that are answered, comma-separated; `.example.org` takes its subdomains too; "
-        "loopback only in development, any in production",
+        "host names that are answered, comma-separated; `.example.org` takes its subdomains too, `example.org:8443` "
+        "says the port of links; loopback only in development, any in production",
     ),
     Key(
         "HTTPS",
