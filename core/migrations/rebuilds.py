@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -371,10 +372,12 @@ def _all_or_nothing(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK TO rebuild")
+        # A disk that is full ends the transaction, and the savepoint with it.
+        with suppress(sa.exc.OperationalError):
+            connection.exec_driver_sql("ROLLBACK TO rebuild")
+            connection.exec_driver_sql("RELEASE rebuild")
         raise
-    finally:
-        connection.exec_driver_sql("RELEASE rebuild")
+    connection.exec_driver_sql("RELEASE rebuild")
 
 
 @contextmanager
