@@ -181,11 +181,11 @@ class _Load:
                 advance(rows % STATEMENT_ROWS)
                 if rows != state.rows or str(digest) != state.digest:
                     raise TransferError(f"{source.name} in {self.folder} is not what was dumped: dump anew.")
-                for told in rehearsal.twice():
+                for message in rehearsal.twice():
                     count += 1
                     if len(refused) < NAMED:
-                        refused.append(told)
-                unnameable.tell(self.app)
+                        refused.append(message)
+                unnameable.warn(self.app)
         if refused:
             more = f"\n… and {count - NAMED:,} more" if count > NAMED else ""
             raise TransferError(
@@ -259,7 +259,7 @@ class _Load:
 
 
 class Unnameable:
-    """Text keys that no address can name: they are loaded, and told."""
+    """Text keys that no address can name: they are loaded, and named in the log."""
 
     def __init__(self, source: Source, kinds: dict[str, str]) -> None:
         is_text = len(source.key) == 1 and isinstance(source.key[0].type, sa.String)
@@ -275,7 +275,7 @@ class Unnameable:
             self._count += 1
             self._first = self._first or f"row {number}, {key!r}"
 
-    def tell(self, app: Flask) -> None:
+    def warn(self, app: Flask) -> None:
         """Warn of the rows without an address."""
         if self._count:
             app.logger.warning(

@@ -570,8 +570,8 @@ def test_sequence_behind_is_found_and_set(
     assert ["crate_box_id_seq" in finding.message for finding in found(app, "core.sequences-behind")] == (
         [True] if is_behind else []
     )
-    told = app.test_cli_runner().invoke(args=["data", "sequences"]).output
-    assert ("crate_box_id_seq" in told) == is_behind
+    output = app.test_cli_runner().invoke(args=["data", "sequences"]).output
+    assert ("crate_box_id_seq" in output) == is_behind
     assert found(app, "core.sequences-behind") == []
     if is_behind:
         with app.app_context(), db.engine.begin() as connection:

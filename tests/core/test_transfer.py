@@ -379,7 +379,7 @@ def test_rows_that_differ_there_are_loaded(
     assert execute(target, lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(names))) == 3
 
 
-def test_key_without_an_address_is_told(
+def test_key_without_an_address_is_logged(
     make_twins: Callable[[str], tuple[Flask, URL, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, url, tables = make_twins("sqlite")
