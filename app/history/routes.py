@@ -17,7 +17,10 @@ from werkzeug.wrappers import Response
 
 from core.access import SIGNED_IN
 from core.access import require
+from core.crud import Crud
 from core.crud import Page
+from core.crud.consequences import EFFECTS
+from core.crud.consequences import consequences
 from core.exceptions import BadQuery
 from core.exceptions import NotFound
 from core.http.links import cursor_urls
@@ -125,8 +128,9 @@ def undo(key: str) -> Answer:
     back, later = steps(found)
     faults = [*problems, *(fault for fault in found.faults if fault not in problems)]
     left = [(label_of(plan, name), reason) for name, reason in found.left.items()]
+    effects = _effects(found)
     context = {"telling": telling, "undo": found, "faults": faults, "back": back, "later": later, "left": left}
-    return render_template("history/undo.html", **context), 409 if problems else 200
+    return render_template("history/undo.html", **context, effects=effects), 409 if problems else 200
 
 
 def _take_back(found: undos.Undo) -> Response:
@@ -194,6 +198,15 @@ def _list(template: str, page: Page | None, **context: Any) -> str:
     places = {} if page is None else {"next": page.next, "previous": page.previous}
     links = cursor_urls({name: cursor for name, cursor in places.items() if cursor})
     return render_template(f"history/{template}.html", page=page, tellings=tellings, links=links, **context)
+
+
+def _effects(found: undos.Undo) -> dict[str, list[str]]:
+    """Return what an undo that deletes a row does to other rows, in words."""
+    if not found.is_possible or found.verb != "delete" or found.verbs is None:
+        return {}
+    # Verbs that delete in a way of their own may leave everything else as it is.
+    reached = consequences(found.item) if type(found.verbs.verbs).delete is Crud.delete else []
+    return {effect: [str(one) for one in reached if one.effect == effect] for effect in EFFECTS}
 
 
 def _left(found: undos.Undo) -> str:

@@ -263,6 +263,15 @@ def test_undo_is_for_those_who_may_write_the_row(desk: Office, who: Identity, st
     assert stored["title"] == "Lease"
 
 
+def test_undo_of_a_creation_says_what_goes_with_the_row(desk: Office) -> None:
+    group = desk.add(Group, name="House")
+    created = desk.last()
+    desk.add(title="Rent", group_id=group)
+    page = desk.client(EVA).get(f"/history/changes/{created.id}/undo").text
+    assert "It cannot be deleted as long as these point to it" in page
+    assert "1 entry" in page
+
+
 def test_change_of_a_model_that_is_not_there_any_more_is_shown(desk: Office) -> None:
     desk.write(
         lambda: db.session.add(Change(model="gone_thing", row_key="1", verb="update", before={"a": 1}, after={"a": 2}))
