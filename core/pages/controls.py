@@ -84,7 +84,7 @@ def read_controls(verbs: Crud, given: Mapping[str, str]) -> dict[str, str]:
             # What is looked for in a control is not asked of the list.
             continue
         name, operator = known.get(parameter, ("", ""))
-        typed = name and operator not in ("isnull", "startswith")
+        typed = name and _is_typed(verbs, name, operator)
         found[parameter] = read_typed(verbs.listing.paths[name].column, text) if typed and text else text
     return found
 
@@ -95,7 +95,7 @@ def told(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
     found = {}
     for parameter, messages in errors.items():
         name, operator = known.get(parameter, ("", ""))
-        typed = name and operator not in ("isnull", "startswith")
+        typed = name and _is_typed(verbs, name, operator)
         said = wrong_of(verbs.listing.paths[name].column) if typed else ""
         found[parameter] = [said] if said else messages
     return found
@@ -149,6 +149,11 @@ def _options(column: Any, operator: str) -> Sequence[tuple[str, str]] | None:
 
 def _chooses(verbs: Crud, name: str, operator: str) -> bool:
     return operator == "eq" and _relation(verbs, name) is not None
+
+
+def _is_typed(verbs: Crud, name: str, operator: str) -> bool:
+    """Return whether a person writes the value, in the words of a control; a key is chosen, and sent as it is."""
+    return operator not in ("isnull", "startswith") and not _chooses(verbs, name, operator)
 
 
 def _relation(verbs: Crud, name: str) -> RelationshipProperty[Any] | None:

@@ -314,12 +314,12 @@ def behind(
 
 def test_database_behind_shows_a_button_that_works(behind: Callable[..., FlaskClient], engine_name: str) -> None:
     client = behind(engine_name, APP_ENV="development")
-    answer = client.get("/jobs")
+    prefix = {"SCRIPT_NAME": "/shop"}
+    answer = client.get("/jobs", environ_overrides=prefix)
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert "The database is behind" in shown(answer.text)
     assert "1 revision has not been run: one" in shown(answer.text)
     assert client.post("/_development/upgrade").status_code == 400
-    prefix = {"SCRIPT_NAME": "/shop"}
     done = client.post("/_development/upgrade", data=forms.read(answer.text), environ_overrides=prefix)
     assert (done.status_code, done.location) == (303, "/shop/jobs")
     answer = client.get("/jobs")
