@@ -48,7 +48,7 @@ def hijacked(make_app: Callable[..., Flask]) -> tuple[Flask, FlaskClient, str]:
     assert submit(stranger, "/accounts/register", name=SPAM, email=VICTIM, **pair).status_code == 302
     with app.app_context():
         user = users.find(VICTIM)
-        _, token = issuing.make(user, "left behind", ["api.city.add"])
+        _, token = issuing.make(user, "left behind", ["history.change.read"])
         user.tf_totp_secret, user.tf_primary_method, user.mf_recovery_codes = "x", "authenticator", ["x"]
         passkey = {"credential_id": b"1", "public_key": b"1", "device_type": "x", "backup_state": False}
         user.webauthn.append(Passkey(name="left", usage="first", lastuse_datetime=now(), **passkey))
@@ -60,7 +60,7 @@ def hijacked(make_app: Callable[..., Flask]) -> tuple[Flask, FlaskClient, str]:
 def assert_nothing_is_left(app: Flask, stranger: FlaskClient, token: str) -> None:
     assert not is_in(stranger)
     assert not is_in(after(sign_in, app, STRANGERS))
-    answer = app.test_client().post("/api/v1/cities", json={}, headers={"Authorization": f"Bearer {token}"})
+    answer = app.test_client().get("/history/api/v1/changes", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 401
     with app.app_context():
         user = users.find(VICTIM)
