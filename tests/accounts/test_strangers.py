@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from app.accounts import bp
 from app.accounts import users
 from app.accounts.models import Passkey
+from app.accounts.models import Role
 from app.accounts.tokens import issuing
 from core.models import now
 from services import db
@@ -48,6 +49,8 @@ def hijacked(make_app: Callable[..., Flask]) -> tuple[Flask, FlaskClient, str]:
     assert submit(stranger, "/accounts/register", name=SPAM, email=VICTIM, **pair).status_code == 302
     with app.app_context():
         user = users.find(VICTIM)
+        user.roles.append(Role(name="reader", permissions=["history.change.read"]))
+        db.session.flush()
         _, token = issuing.make(user, "left behind", ["history.change.read"])
         user.tf_totp_secret, user.tf_primary_method, user.mf_recovery_codes = "x", "authenticator", ["x"]
         passkey = {"credential_id": b"1", "public_key": b"1", "device_type": "x", "backup_state": False}
