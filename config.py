@@ -340,9 +340,10 @@ def dotenv(faults: list[str] | None = None) -> dict[str, str]:
         return {}
     with path.open(encoding="utf-8") as file:
         broken = [binding.original.line for binding in parse_stream(file) if binding.error]
-    told = [f".env, line {line} cannot be read: write NAME=value, values with spaces in quotes" for line in broken]
     if faults is not None:
-        faults += told
+        faults += [
+            f".env, line {line} cannot be read: write NAME=value, values with spaces in quotes" for line in broken
+        ]
     return {key: value for key, value in dotenv_values(path).items() if value is not None}
 
 

@@ -79,7 +79,7 @@ def cannot_write(error: sqlalchemy.exc.DBAPIError) -> bool:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether what was to be written collides with what is stored: somebody else was faster."""
+    """Return whether a write collides with a row that another transaction has written."""
     if not isinstance(error, sqlalchemy.exc.IntegrityError):
         return False
     state, number = codes(error.orig)
@@ -88,7 +88,7 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def is_stale(error: BaseException) -> bool:
-    """Return whether a row that was read has been changed, or deleted, by somebody else."""
+    """Return whether another transaction has changed or deleted a row since it was read."""
     if isinstance(error, sqlalchemy.orm.exc.StaleDataError | sqlalchemy.orm.exc.ObjectDeletedError):
         return True
     return isinstance(error, sqlalchemy.exc.DBAPIError) and codes(error.orig)[1] == _STALE_NUMBER

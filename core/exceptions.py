@@ -33,8 +33,8 @@ def unknown_parameters(names: Iterable[str], known: str) -> dict[str, list[str]]
 
     :param known: a sentence
     """
-    told = f"Unknown parameter. {known}"
-    return {name: ["Unknown parameter." if number else told] for number, name in enumerate(names)}
+    first = f"Unknown parameter. {known}"
+    return {name: ["Unknown parameter." if number else first] for number, name in enumerate(names)}
 
 
 class InUse(VerbError):

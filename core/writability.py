@@ -117,7 +117,7 @@ def _may_write(path: Path) -> bool:
 
 
 def try_to_write(engine: Engine, column: sa.Column[Any]) -> None:
-    """Write nothing, as a transaction that could write: cheap on every engine, and it waits for nobody.
+    """Write nothing, in a transaction that could write: cheap on every engine, and never waits for a lock.
 
     :param column: that is changed in no row
     :raises sqlalchemy.exc.DBAPIError: if the database takes no writes

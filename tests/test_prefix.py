@@ -178,7 +178,7 @@ def sign_out(walk: Walk) -> Answer:
     token = re.search(
         rf'action="{url}">\s*<input [^>]*value="([^"]+)"', walk.ask("GET", f"{PREFIX}/accounts/profile").text
     )
-    assert token, "nobody is signed in"
+    assert token, "not signed in"
     return walk.ask("POST", url, {"csrf_token": token[1]})
 
 

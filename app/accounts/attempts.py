@@ -89,7 +89,7 @@ def finish(response: Response) -> Response:
     view = (request.endpoint or "").rpartition(".")[2]
     went_well = 300 <= response.status_code < 400
     if response.status_code >= 500 or g.get("accounts_signed_in") or (went_well and view in OWN_VIEWS):
-        # What broke down here has told nobody whether the guess was right, and has sent no mail.
+        # An error of the server reveals nothing about the guess, and no mail was sent.
         throttles.succeeded(throttle, account)
     elif throttle in TYPED:
         throttles.failed(throttle, account)

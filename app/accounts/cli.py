@@ -18,12 +18,12 @@ from services import db
 
 from . import users
 from .models import User
+from .roles.commands import as_click_error
 from .roles.commands import give
 from .roles.commands import grant
 from .roles.commands import revoke
 from .roles.commands import show_roles
 from .roles.commands import take
-from .roles.commands import told
 from .tokens import issuing
 
 __all__ = ["give", "grant", "revoke", "show_roles", "take"]
@@ -38,7 +38,7 @@ SITE = click.option("--site", metavar="URL", help="Where the site is: https://ww
 def create_admin(email: str, name: str | None, site: str | None) -> None:
     """Make an administrator, and print a link to choose the password."""
     base = _where(site)
-    with told():
+    with as_click_error():
         user = users.create(email, name or email.partition("@")[0], None, ["administrator"])
     db.session.commit()
     click.echo(f"{user.email} is an administrator.")
@@ -51,7 +51,7 @@ def create_admin(email: str, name: str | None, site: str | None) -> None:
 def reset(email: str, site: str | None) -> None:
     """Print a link with which somebody chooses a new password."""
     base = _where(site)
-    with told():
+    with as_click_error():
         user = users.find(email)
     if not user.active:
         raise click.ClickException(f"{user.email} is disabled: `accounts enable` lets them in again.")
@@ -62,7 +62,7 @@ def reset(email: str, site: str | None) -> None:
 @click.argument("email")
 def disable(email: str) -> None:
     """Keep somebody out, at once."""
-    with told():
+    with as_click_error():
         user = users.find(email)
         users.disable(user)
     db.session.commit()
@@ -73,7 +73,7 @@ def disable(email: str) -> None:
 @click.argument("email")
 def enable(email: str) -> None:
     """Let somebody in again."""
-    with told():
+    with as_click_error():
         user = users.find(email)
         users.enable(user)
     db.session.commit()
@@ -87,7 +87,7 @@ def enable(email: str) -> None:
 @click.option("--days", default=issuing.DAYS, show_default=True, help="How long it counts.")
 def token(email: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token for a machine, and print it; it is never seen again."""
-    with told():
+    with as_click_error():
         made, text = issuing.make(users.find(email), name, scopes, days)
     db.session.commit()
     click.echo(f"It counts until {made.expires_at:%Y-%m-%d %H:%M} UTC:", err=True)

@@ -1,7 +1,7 @@
-"""The transaction of Flask-Security's views: it ends with the view, where an error still has its answer.
+"""The transaction of Flask-Security's views: it is committed with the view, where error handlers still apply.
 
-Flask-Security itself commits once the answer is made, beyond all error handlers: a COMMIT that failed there was a
-500, after the session had been given out, the mails sent, and the sign-in told to the security log.
+Flask-Security itself commits in ``after_this_request``, beyond all error handlers: a COMMIT that failed there was a
+500, after the session was issued, the mails were sent, and the sign-in was in the security log.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from .sessions import lifetimes
 
 
 def init_app(app: Flask, blueprint: str) -> None:
-    """Let each view of a blueprint be one transaction."""
+    """Make each view of a blueprint one transaction."""
     for endpoint, view in app.view_functions.items():
         if endpoint.startswith(f"{blueprint}."):
             app.view_functions[endpoint] = _committing(view)

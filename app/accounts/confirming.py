@@ -1,7 +1,7 @@
-"""Links that show whose an address is: what they ask before they take effect.
+"""Links that prove the ownership of an address: what they ask for before they take effect.
 
-Who registers, or names a new address, has shown nothing yet. Were a link a button only, the owner of the address
-could be led to confirm it for an account that a stranger opens.
+A registration, or a new address, proves nothing yet. With a button alone, the owner of the address could be made to
+confirm it for the account of another person.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def choosing(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def owner_only(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Show a button to who is signed in to the account, and to nobody else: the address becomes that account's."""
+    """Show the button only to the account that the link is for: the address becomes that account's."""
 
     @wraps(view)
     def ask(token: str) -> Any:

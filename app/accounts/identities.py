@@ -58,7 +58,7 @@ def start_anew(app: Flask, **details: object) -> None:
 
 
 def look_again() -> None:
-    """Let the rest of this request see who has sent it: nobody has signed in or out, for that failed."""
+    """Determine the sender of this request again: the sign-in or sign-out failed."""
     g.pop("accounts_anew", None)
 
 

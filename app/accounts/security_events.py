@@ -77,7 +77,7 @@ def password_is_changed(app: Flask, user: User, **more: Any) -> None:
 
 @password_reset.connect
 def password_is_reset(app: Flask, user: User, **more: Any) -> None:
-    """End all sessions; whoever reads the owner's mail is known in this browser, and has shown whose the address is."""
+    """End all sessions, and know this browser from now on: the link proves the ownership of the address."""
     record("password.reset", who=user.key)
     if user.confirmed_at is None:
         chosen = user.password

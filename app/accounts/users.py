@@ -126,7 +126,7 @@ def is_waiting(user: User) -> bool:
 
 
 def claim(user: User) -> None:
-    """Close every way into an account: its address turns out to be somebody's who may not have made it.
+    """Close every way into an account: the owner of its address may not have made it.
 
     A stranger can register with any address, and wait for its owner. What the stranger has left, a password, tokens,
     passkeys, an app, sessions, links that were asked for, opens nothing once the owner has come.

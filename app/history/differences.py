@@ -91,18 +91,20 @@ def tell(changes: Sequence[Change], undone: dict[int, int], most: int = LISTED_C
     called = {(change.model, change.row_key): name for change in changes if (name := _name(names, change)) is not None}
     found, left = [], PAGE_CHARACTERS
     for change in changes:
-        told = [] if left < 0 else differences(change, names, most)
-        left -= sum(one.length for one in told)
-        found.append(_tell(change, names, called, undone.get(change.id), told, is_long=change.is_long or left < 0))
+        compared = [] if left < 0 else differences(change, names, most)
+        left -= sum(one.length for one in compared)
+        found.append(
+            _describe(change, names, called, undone.get(change.id), compared, is_long=change.is_long or left < 0)
+        )
     return found
 
 
-def _tell(
+def _describe(
     change: Change,
     names: Names,
     called: Mapping[Place, str],
     undone_by: int | None,
-    told: Sequence[Difference],
+    compared: Sequence[Difference],
     *,
     is_long: bool,
 ) -> Telling:
@@ -110,7 +112,7 @@ def _tell(
     noun = noun_of(plan, change.model)
     name = _name(names, change) or called.get((change.model, change.row_key), change.row_key)
     title = str(row)[:LONGEST_NAME] if row is not None else name
-    shown = () if is_long else told
+    shown = () if is_long else compared
     return Telling(change, noun, title, row, shown, undone_by, names.sight.withholds(change), is_long)
 
 

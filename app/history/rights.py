@@ -56,7 +56,7 @@ def subject(plan: Plan, key: str) -> Any:
     """
     found = _stored(plan, key) or _gone(plan, key)
     if found is None or not (allowed(READ) or _may_get(plan.mapper.class_, found)):
-        # The same answer for both: that a row is there is told to those who may read it.
+        # The same answer for both: only those who may read a row learn that it exists.
         raise NotFound("There is no such row, and never was.")
     return found
 

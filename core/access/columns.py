@@ -4,7 +4,7 @@
 
     notes: Mapped[str | None] = mapped_column(Text, info={"read": permission("shop.order.notes")})
 
-``info={"hidden": True}`` hides an attribute from everybody, ``info={"read": policy}`` from those whom the policy
+``info={"hidden": True}`` hides an attribute from every identity, ``info={"read": policy}`` from those whom the policy
 does not allow: in pages, forms, REST and its filters, sorts and search, JSON-RPC, the history, and documents. What
 one may not read one cannot write either. A relationship is hidden with its foreign key.
 """
@@ -32,7 +32,7 @@ def hidden_attributes(model: type[Any]) -> frozenset[str]:
 
 
 def column_policies(model: type[Any]) -> dict[str, Policy | None]:
-    """Return the attributes that not everybody may read, each with its policy; ``None`` for those that nobody may.
+    """Return the attributes with restricted reading, each with its policy; ``None`` for those that are always hidden.
 
     :raises TypeError: if what an ``info`` holds is no policy, or one that depends on the row
     """

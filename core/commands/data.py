@@ -26,13 +26,13 @@ def _says_why(function: Callable[..., Any]) -> Callable[..., Any]:
     """Show what is wrong as a sentence."""
 
     @wraps(function)
-    def told(*args: Any, **kwargs: Any) -> Any:
+    def command(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except transfer.TransferError as error:
             raise click.ClickException(str(error)) from error
 
-    return told
+    return command
 
 
 @data.command()

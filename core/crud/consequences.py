@@ -39,7 +39,7 @@ class Consequence:
 
     :param effect: ``deleted``, ``unlinked`` or ``prevents``
     :param model: whose rows; ``None`` for those that may not be named
-    :param number: how many there are, up to :data:`MOST` and one more; 0 where that is not told
+    :param number: how many there are, up to :data:`MOST` and one more; 0 where the number is not given
     """
 
     effect: str

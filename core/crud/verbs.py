@@ -143,8 +143,8 @@ class Crud:
     def require_asked(self, query: Query) -> None:
         """Raise unless the current identity may read the rows by whose columns a list is filtered or sorted.
 
-        Of those rows it is asked about the ones that exist for the caller. A search looks no further either, and
-        is refused to nobody.
+        The condition is asked of the rows that exist for the caller only. A search looks no further either, and is
+        never refused.
 
         :raises Unauthenticated: as for :meth:`require`
         :raises Forbidden: as for :meth:`require`

@@ -1,7 +1,7 @@
 """Two editors of one row: what each of them has changed, and what both have.
 
 A form carries what its fields held when it was made, as digests. By these a field that its editor did not touch is
-told from one that was changed, and one that has been changed in the database meanwhile from one that has not.
+distinguished from one that was changed, and one that has been changed in the database meanwhile from one that has not.
 """
 
 import enum
@@ -66,7 +66,7 @@ def remember_links(form: Any, origin: Origin) -> None:
 
 
 class Merge:
-    """What comes of a form whose row somebody else has saved since.
+    """The result of a form whose row was saved by another editor since.
 
     :param form: as it was sent; its fields take over what is stored, where that is to stay
     :param current: the form of the row as it is stored

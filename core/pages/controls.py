@@ -89,8 +89,8 @@ def read_controls(verbs: Crud, given: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def told(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return what is wrong with a question in the words of its controls, which write times in another way."""
+def control_messages(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the messages of refused parameters in the formats of their controls, as for times."""
     known = _parameters(verbs)
     found = {}
     for parameter, messages in errors.items():

@@ -64,9 +64,9 @@ from ..http.links import query_url
 from ..http.links import single_args
 from ..http.policies import access
 from . import model_pages
+from .controls import control_messages
 from .controls import controls
 from .controls import read_controls
-from .controls import told
 from .display import show
 from .model_pages import ModelPages
 from .pagination import paginate
@@ -147,7 +147,7 @@ class Pages:
         try:
             query = self.verbs.listing.parse(read_controls(self.verbs, single_args()), by_page=True)
         except BadQuery as error:
-            errors = told(self.verbs, error.errors)
+            errors = control_messages(self.verbs, error.errors)
             first = dict(list(errors.items())[:MOST_NAMES])
             return self.render("list", 400, page=None, controls=controls(self.verbs, args, errors), errors=first)
         total = self.verbs.count(query, settings.MAX_COUNT + 1)
@@ -257,8 +257,8 @@ class Pages:
         fitting = (word for word in self.verbs.sorts if word == name or word.startswith(f"{name}."))
         return next((word for word in fitting if word not in hidden), None)
 
-    def told(self, field: Any) -> Any:
-        """Return what a field of a form holds, as the page of a conflict shows it."""
+    def shown_value(self, field: Any) -> Any:
+        """Return the value of a form's field as the page of a conflict shows it."""
         if isinstance(field, RowSelect) and field.data is not None and field.keeps and field.data is field.object_data:
             return field.kept_text
         return show(field.data)

@@ -37,7 +37,7 @@ FORMS: dict[str, tuple[tuple[str, str] | None, str | None, dict[str, Any], str]]
     "confirm": (("/accounts/register", "grace@example.org"), None, {"name": "Grace", **PAIR}, "UPDATE accounts_user"),
     "register": (None, "/accounts/register", {"email": "grace@example.org"}, "INSERT INTO accounts_user"),
     "recovery codes": (None, "/accounts/recovery-codes", {}, "UPDATE accounts_user"),
-    "roles of somebody": (None, "/accounts/people/{key}/roles", {"roles": ["staff"]}, "UPDATE accounts_user"),
+    "roles of a user": (None, "/accounts/people/{key}/roles", {"roles": ["staff"]}, "UPDATE accounts_user"),
     "grants": (
         None,
         "/accounts/roles/staff",

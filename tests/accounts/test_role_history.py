@@ -23,7 +23,7 @@ def chief_of(app: Flask) -> FlaskClient:
     return client
 
 
-def told(client: FlaskClient, page: str) -> str:
+def text_of(client: FlaskClient, page: str) -> str:
     """Follow a page to the history of its row, and return what people read there."""
     found = re.search(r'href="([^"]+)">History</a>', client.get(page).text.partition("<main")[2])
     assert found, page
@@ -36,7 +36,7 @@ def test_history_of_a_role_says_what_it_granted(app: Flask) -> None:
     submit(chief, "/accounts/roles/new", name="editor", description="Who edits.")
     submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit", "accounts.role.edit"])
     submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit"])
-    text = told(chief, "/accounts/roles/editor")
+    text = text_of(chief, "/accounts/roles/editor")
     assert "History of editor Updated" in text
     assert "Permissions — accounts.role.edit, accounts.user.edit" in text
     assert "Permissions accounts.role.edit, accounts.user.edit accounts.user.edit" in text
@@ -60,7 +60,7 @@ def test_save_that_changes_no_grant_is_no_change(site: Flask) -> None:
     with site.app_context():
         granting.revoke_unknown(granting.get("member"), "none.such.grant")
         db.session.commit()
-    assert "Updated" not in told(chief, "/accounts/roles/member")
+    assert "Updated" not in text_of(chief, "/accounts/roles/member")
 
 
 def test_history_of_a_person_says_which_roles_they_had(app: Flask) -> None:
@@ -72,7 +72,7 @@ def test_history_of_a_person_says_which_roles_they_had(app: Flask) -> None:
     with app.app_context():
         users.disable(users.find("ada@example.org"))
         db.session.commit()
-    text = told(chief, url)
+    text = text_of(chief, url)
     assert "Roles member member, staff" in text
     assert "Active Yes No" in text
     assert "Key of the sessions Changed; a secret, which is not kept" in text

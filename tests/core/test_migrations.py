@@ -478,7 +478,7 @@ def test_view_is_left_alone(project, new_database, engine_name, caplog):
     for act, revision in (("upgrade", "head"), ("downgrade", "base"), ("upgrade", "head")):
         getattr(command, act)(project.config(url), revision)
     command.check(project.config(url))
-    # A table of another system, with columns that are none of ours.
+    # A table of another system, with columns that this application does not know.
     execute(url, f"CREATE TABLE {label}_legacy (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL)")
     command.check(project.config(url))
     if engine_name != "postgresql":  # which alters no column that a view reads

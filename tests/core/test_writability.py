@@ -50,7 +50,7 @@ MODULE = """
         return {"count": db.session.scalar(db.text("SELECT count(*) FROM notes_note"))}
 """
 
-NOBODY = 65534
+OTHER_USER = 65534
 
 Make = Callable[..., Flask]
 
@@ -62,10 +62,10 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a folder of somebody who is not root."""
+    """Give a folder whose owner is not root."""
     path = Path(tempfile.mkdtemp(prefix="test-writability-"))
     if os.geteuid() == 0:
-        os.chown(path, NOBODY, -1)
+        os.chown(path, OTHER_USER, -1)
     yield path
     shutil.rmtree(path)
 

@@ -28,7 +28,7 @@ def row(key: int, table: str = "ledger_entry") -> str:
     return f"/history/rows/{table}/{key}"
 
 
-def told(page: str) -> list[str]:
+def titles(page: str) -> list[str]:
     """Return the headings of the changes on a page."""
     found = re.findall(r"<h2>(.*?)</h2>", page, re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", " ", one).split()) for one in found]
@@ -84,7 +84,7 @@ def test_history_of_a_row_says_what_was_and_what_became_of_it(office: Office) ->
     key = office.add(title="Rent", amount=Decimal(5), pin="hunter1")
     office.change(key, title="Lease", group_id=group, pin="hunter2", who=EVA)
     page = office.client(RUT).get(row(key)).text
-    assert told(page) == [f"Updated #{office.last().id}", f"Created #{office.last().id - 1}"]
+    assert titles(page) == [f"Updated #{office.last().id}", f"Created #{office.last().id - 1}"]
     assert "History of Lease" in page
     assert "by Eva" in " ".join(page.split())
     assert "Belongs to" in page
@@ -97,7 +97,7 @@ def test_row_that_is_gone_is_called_by_what_it_was(office: Office) -> None:
     key = office.add(title="Rent")
     office.delete(key)
     page = office.client(RUT).get(ALL).text
-    assert told(page)[0] == f"Deleted entry Rent #{office.last().id}"
+    assert titles(page)[0] == f"Deleted entry Rent #{office.last().id}"
     assert ">Undo<" not in page
     assert "History of Rent" in office.client(RUT).get(row(key)).text
 
@@ -115,11 +115,11 @@ def test_changes_are_found_by_what_who_and_when(office: Office) -> None:
     office.add(title="Rent", who=ANA)
     client = office.client(RUT)
     today = f"{now():%Y-%m-%d}"
-    assert len(told(client.get(f"{ALL}?model=&actor=&day=").text)) == 2
-    assert "group House" in told(client.get(f"{ALL}?model=ledger_group").text)[0]
-    assert "entry Rent" in told(client.get(f"{ALL}?actor=An").text)[0]
-    assert "entry Rent" in told(client.get(f"{ALL}?actor_key=ana-key").text)[0]
-    assert len(told(client.get(f"{ALL}?day={today}").text)) == 2
+    assert len(titles(client.get(f"{ALL}?model=&actor=&day=").text)) == 2
+    assert "group House" in titles(client.get(f"{ALL}?model=ledger_group").text)[0]
+    assert "entry Rent" in titles(client.get(f"{ALL}?actor=An").text)[0]
+    assert "entry Rent" in titles(client.get(f"{ALL}?actor_key=ana-key").text)[0]
+    assert len(titles(client.get(f"{ALL}?day={today}").text)) == 2
     assert "No change matches" in client.get(f"{ALL}?day=2020-01-31").text
 
 
@@ -139,10 +139,10 @@ def test_pages_follow_one_another(office: Office) -> None:
         first = client.get(start).text
         (older,) = re.findall(r'href="([^"]*)" rel="next"', first)
         second = client.get(older.replace("&amp;", "&")).text
-        ids = [int(one.rpartition("#")[2]) for one in told(first) + told(second)]
+        ids = [int(one.rpartition("#")[2]) for one in titles(first) + titles(second)]
         assert ids == sorted((one.id for one in office.changes()), reverse=True)
         (newer,) = re.findall(r'href="([^"]*)" rel="prev"', second)
-        assert told(client.get(newer.replace("&amp;", "&")).text) == told(first)
+        assert titles(client.get(newer.replace("&amp;", "&")).text) == titles(first)
 
 
 def test_page_of_changes_costs_as_many_statements_as_it_has_kinds_of_rows(desk: Office) -> None:
@@ -151,7 +151,7 @@ def test_page_of_changes_costs_as_many_statements_as_it_has_kinds_of_rows(desk: 
     statements: list[str] = []
     with desk.app.app_context():
         sa.event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    assert len(told(client.get(ALL).text)) == len(keys) * 2
+    assert len(titles(client.get(ALL).text)) == len(keys) * 2
     assert len(statements) <= 5  # BEGIN, the changes, what was taken back, entries, groups
 
 

@@ -35,7 +35,7 @@ def app_is_turned_off(app: Flask, user: UserMixin, **more: Any) -> None:
 
 @wan_registered.connect
 def passkey_is_made(app: Flask, user: UserMixin, **more: Any) -> None:
-    """Tell of a new passkey; its name is what somebody has typed, and goes into no mail."""
+    """Report a new passkey; its name was typed by a person, and goes into no mail."""
     changed(user, "A passkey was added", "one more passkey now opens it")
 
 

@@ -28,7 +28,7 @@ def show_roles() -> None:
 @click.argument("permission")
 def grant(role: str, permission: str) -> None:
     """Let a role grant a permission."""
-    with told():
+    with as_click_error():
         found = granting.get(role)
         granting.grant(found, {*found.permissions, permission})
     db.session.commit()
@@ -40,7 +40,7 @@ def grant(role: str, permission: str) -> None:
 @click.argument("permission")
 def revoke(role: str, permission: str) -> None:
     """Let a role grant a permission no more."""
-    with told():
+    with as_click_error():
         found = granting.get(role)
         if permission not in found.permissions:
             raise click.ClickException(f"{role} does not grant {permission}.")
@@ -57,7 +57,7 @@ def revoke(role: str, permission: str) -> None:
 @click.argument("role")
 def give(email: str, role: str) -> None:
     """Give somebody a role."""
-    with told():
+    with as_click_error():
         user = users.find(email)
         granting.give(user, {*_names(user), role})
     db.session.commit()
@@ -69,7 +69,7 @@ def give(email: str, role: str) -> None:
 @click.argument("role")
 def take(email: str, role: str) -> None:
     """Take a role from somebody."""
-    with told():
+    with as_click_error():
         user = users.find(email)
         if role not in _names(user):
             raise click.ClickException(f"{user.email} does not have the role {role!r}.")
@@ -83,7 +83,7 @@ def _names(user: User) -> list[str]:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_click_error() -> Iterator[None]:
     """End the command with a sentence where something cannot be done."""
     try:
         yield

@@ -74,7 +74,7 @@ def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tu
 
 
 def _locked(user: User) -> Sequence[Token]:
-    """Return somebody's tokens; of requests that make one at the same moment each sees what the others have made."""
+    """Return a user's tokens and lock them: of parallel requests that make one, each sees the others' tokens."""
     db.session.execute(sa.select(User.id).where(User.id == user.id).with_for_update())
     # With a lock: on MariaDB a plain SELECT would still see what was before the wait.
     return db.session.scalars(sa.select(Token).where(Token.user_id == user.id).with_for_update()).all()

@@ -76,7 +76,7 @@ def test_nothing_acknowledged_is_lost_or_doubled(site: Site, outage: Callable[[S
     assert load.failed or outage in (end_connections, stop)
     assert_told_well(load, began, is_late=outage is freeze)
     late = [answer for answer in load.failed if answer.began > back + BACK_SECONDS]
-    assert not late, told(late)
+    assert not late, in_short(late)
     repeat_until_done(site, load)
     assert_kept(site, load)
 
@@ -86,12 +86,12 @@ def assert_told_well(load: Load, began: float, *, is_late: bool) -> None:
 
     :param is_late: whether a change that was given up may take effect later, so that `If-Match` refuses the next
     """
-    assert all(answer.began > began - LONGEST_SECONDS for answer in load.failed), told(load.failed)
+    assert all(answer.began > began - LONGEST_SECONDS for answer in load.failed), in_short(load.failed)
     slow = [answer for answer in load.answers if answer.seconds > LONGEST_SECONDS]
-    assert not slow, told(slow)
+    assert not slow, in_short(slow)
     allowed = {412} if is_late else set()
     wrong = [answer for answer in load.failed if not is_unavailable(answer) and answer.status not in allowed]
-    assert not wrong, told(wrong)
+    assert not wrong, in_short(wrong)
 
 
 def is_unavailable(answer: Answer) -> bool:
@@ -101,7 +101,7 @@ def is_unavailable(answer: Answer) -> bool:
     return answer.json()["type"] == "/problems/unavailable" and int(answer.headers["retry-after"]) > 0
 
 
-def told(answers: list[Answer]) -> Any:
+def in_short(answers: list[Answer]) -> Any:
     counted = collections.Counter((answer.method, answer.status, round(answer.seconds)) for answer in answers)
     return counted, [(answer.headers, answer.body[:500]) for answer in answers[:2]]
 

@@ -9,8 +9,8 @@ import pytest
 
 from .conftest import Site
 from .test_databases import assert_kept
+from .test_databases import in_short
 from .test_databases import repeat_until_done
-from .test_databases import told
 
 CLIENTS = 6
 
@@ -30,8 +30,8 @@ def test_killed_worker_fails_only_what_it_had_in_hand(site: Site) -> None:
             wait_for_workers(site, 2, without=before[: number + 1])
         load.wait(60, since=time.monotonic())
     # What nginx says when the connection breaks on which it waits; it does not send a request again.
-    assert {answer.status for answer in load.failed} <= {502, 503}, told(load.failed)
-    assert len(load.failed) <= CLIENTS * len(before), told(load.failed)
+    assert {answer.status for answer in load.failed} <= {502, 503}, in_short(load.failed)
+    assert len(load.failed) <= CLIENTS * len(before), in_short(load.failed)
     assert max(answer.seconds for answer in load.answers) < 10
     repeat_until_done(site, load)
     assert_kept(site, load)
