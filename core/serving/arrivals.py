@@ -16,11 +16,13 @@ BYTES_A_SECOND = 8192
 #: Of the line before a chunk.
 _LONGEST_LINE = 8192
 
-_BODY = re.compile(
-    rb"\r\n(?:content-length:[ \t]*(?P<length>[0-9]{1,15})[ \t]*|transfer-encoding:[^\r\n]*)(?=\r\n)", re.I
-)
-_EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.I)
-_CHUNK = re.compile(rb"([0-9a-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n", re.I)
+#: Of a length; Python reads no number of thousands of digits.
+_MOST_DIGITS = 15
+
+_BODY = re.compile(rb"\r\n(?:content-length:[ \t]*0*(?P<length>[0-9]*)[ \t]*|transfer-encoding:[^\r\n]*)(?=\r\n)", re.I)
+# In a request of HTTP/1.0 it means nothing.
+_EXPECTS = re.compile(rb"[^\r\n]+ HTTP/1\.[1-9]\r\n(?:[^\r\n]+\r\n)*?expect:[ \t]*100-continue[ \t]*\r\n", re.I)
+_CHUNK = re.compile(rb"([0-9a-f]+)[ \t]*(?:;[^\r\n]*)?\r\n", re.I)
 
 
 class Patience:
@@ -84,21 +86,25 @@ class Arrival:
         return bool(self.head) and (self._has_chunks() if self._is_chunked else len(self.data) >= self._end)
 
     @property
+    def _start(self) -> int:
+        # One empty line before a request is none (RFC 9112, section 2.2).
+        return 2 if self.data.startswith(b"\r\n") else 0
+
+    @property
     def expects_continue(self) -> bool:
         """Whether its sender waits to be told to send the body (RFC 9110, section 10.1.1)."""
-        return bool(self.head) and len(self.data) == self.head and bool(_EXPECTS.search(self.data))
+        return bool(self.head) and len(self.data) == self.head and bool(_EXPECTS.match(self.data, self._start))
 
     def _find_head(self) -> None:
-        # Empty lines before a request are none (RFC 9112, section 2.2).
-        start = len(self.data) - len(self.data.lstrip(b"\r\n"))
-        found = self.data.find(b"\r\n\r\n", max(start, self._looked - 3))
-        self._looked = len(self.data)
+        found = self.data.find(b"\r\n\r\n", max(self._start, self._looked - 3))
         if found < 0:
+            self._looked = len(self.data)
             return
-        self.head = self._end = found + 4
-        for body in _BODY.finditer(self.data, start, found + 2):
+        self.head, self._looked = found + 4, 0
+        self._end = self.head
+        for body in _BODY.finditer(self.data, self._start, found + 2):
             self._is_chunked = self._is_chunked or body["length"] is None
-            self._end = self.head + int(body["length"] or 0)
+            self._end = self.head + _length(body["length"] or b"")
         if self._is_chunked:
             self._end = self.head
 
@@ -110,6 +116,12 @@ class Arrival:
             size = int(line[1], 16)
             if not size:
                 # After the last chunk come trailers, and an empty line.
-                return self.data.find(b"\r\n\r\n", line.end() - 2) >= 0
+                begun, self._looked = max(line.end() - 2, self._looked - 3), len(self.data)
+                return self.data.find(b"\r\n\r\n", begun) >= 0
             self._end = line.end() + size + 2
         return False
+
+
+def _length(digits: bytes) -> int:
+    """Return a length; for more digits than any body has, one that none has."""
+    return int(digits or b"0") if len(digits) <= _MOST_DIGITS else MOST_BYTES

@@ -24,7 +24,7 @@ HALVES = {
     "nothing sent": b"",
     "request line": b"GET /counter/wh",
     "head": b"GET /counter/who HTTP/1.1\r\nHost: localhost\r\n",
-    "empty lines": b"\r\n\r\n\r\n",
+    "empty line": b"\r\n",
     "body": HEAD + b"Content-Length: 100\r\n\r\nhalf",
     "no body": HEAD + b"Content-Length: 100\r\n\r\n",
     "body for no view": HEAD.replace(b"/counter/body", b"/nothing") + b"Content-Length: 100\r\n\r\nhalf",
@@ -32,6 +32,10 @@ HALVES = {
     "end of a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\n\r\n\r\n",
     "last chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
     "trailers": HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\nX-Sum: 1\r\n",
+    "length with zeros": HEAD + b"Content-Length: 0000000000000000100\r\n\r\nhalf",
+    "length of many digits": HEAD + b"Content-Length: 9999999999999999999\r\n\r\nhalf",
+    "chunk with zeros": HEAD + b"Transfer-Encoding: chunked\r\n\r\n00000000000000000064\r\nhalf",
+    "last chunk with zeros": HEAD + b"Transfer-Encoding: chunked\r\n\r\n00000000000000000000\r\n",
     "expected to go on": HEAD + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
 }
 
@@ -232,3 +236,16 @@ def test_half_is_not_whole(half: bytes) -> None:
 )
 def test_whole_is_for_a_thread(rest: bytes) -> None:
     assert Arrival(20, HEAD + rest).is_whole
+
+
+def test_empty_lines_are_for_a_thread() -> None:
+    # gunicorn takes one before a request, and refuses more.
+    assert Arrival(20, b"\r\n\r\n\r\n").is_whole
+
+
+@pytest.mark.parametrize(("version", "waits"), [(b"1.1", True), (b"1.0", False)])
+def test_only_new_clients_expect_to_go_on(version: bytes, waits: bool) -> None:
+    head = HEAD.replace(b"HTTP/1.1", b"HTTP/" + version) + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    arrival = Arrival(20, head)
+    assert not arrival.is_whole
+    assert arrival.expects_continue is waits
