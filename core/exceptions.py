@@ -26,6 +26,10 @@ class BadQuery(Invalid):
     """A list was asked for in words that it does not understand."""
 
 
+#: How the error of a parameter that does not exist begins.
+UNKNOWN = "Unknown parameter."
+
+
 def unknown_parameters(names: Iterable[str], known: str) -> dict[str, list[str]]:
     """Return the errors of parameters that are unknown; the first also tells what is known.
 
@@ -33,8 +37,8 @@ def unknown_parameters(names: Iterable[str], known: str) -> dict[str, list[str]]
 
     :param known: a sentence
     """
-    first = f"Unknown parameter. {known}"
-    return {name: ["Unknown parameter." if number else first] for number, name in enumerate(names)}
+    first = f"{UNKNOWN} {known}"
+    return {name: [UNKNOWN if number else first] for number, name in enumerate(names)}
 
 
 class InUse(VerbError):

@@ -16,6 +16,7 @@ from ..crud.choices import Choices
 from ..crud.readers import may_list
 from ..crud.readers import narrow
 from ..crud.verbs import Crud
+from ..exceptions import UNKNOWN
 from ..fields.columns import plain_type
 from ..fields.strict import from_text
 from ..words import choice_label
@@ -90,15 +91,22 @@ def read_controls(verbs: Crud, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def control_messages(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return the messages of refused parameters in the formats of their controls, as for times."""
+    """Return the messages of refused parameters in words for people, who do not write values as programs do."""
     known = _parameters(verbs)
     found = {}
     for parameter, messages in errors.items():
         name, operator = known.get(parameter, ("", ""))
-        typed = name and _is_typed(verbs, name, operator)
-        said = wrong_of(verbs.listing.paths[name].column) if typed else ""
-        found[parameter] = [said] if said else messages
+        if name and _is_typed(verbs, name, operator):
+            column = verbs.listing.paths[name].column
+            found[parameter] = list(dict.fromkeys(wrong_of(column, message) for message in messages))
+        else:
+            found[parameter] = [_without_names(message) for message in messages]
     return found
+
+
+def _without_names(message: str) -> str:
+    # The names of all parameters help programs only.
+    return "This list does not know it." if message.startswith(UNKNOWN) else message
 
 
 def _parameters(verbs: Crud) -> dict[str, tuple[str, str]]:

@@ -50,12 +50,19 @@ def note_of(column: Any) -> str:
     return "With its zone: 12:30:00+01:00." if issubclass(chosen, ZonedClock) else ""
 
 
-def wrong_of(column: Any) -> str:
-    """Return what to say of a text that is no value; "" where the field of the column says it well."""
+def wrong_of(column: Any, message: str) -> str:
+    """Return what to say to a person of a text that is no value; the message of the field where it says it well.
+
+    :param message: what the column's field says to a program
+    """
     chosen = field_class(column)[0]
+    if issubclass(chosen, Exact) and message == Exact.default_error_messages["invalid"]:
+        return "Not a number: write 12.50."
     if issubclass(chosen, Moment | Local):
         return "Not a date and time: write 2026-01-31 12:00."
-    return "Not a duration: write 26:30 for hours and minutes, or P1DT2H30M." if issubclass(chosen, Duration) else ""
+    return (
+        "Not a duration: write 26:30 for hours and minutes, or P1DT2H30M." if issubclass(chosen, Duration) else message
+    )
 
 
 def unit_of(column: Any) -> str:

@@ -239,6 +239,24 @@ def test_filter_of_every_type_has_its_control(desk_client: FlaskClient, paramete
         assert f'aria-describedby="filter-{parameter}-error"' in answer.text
 
 
+def test_list_errors_name_controls(desk_client: FlaskClient) -> None:
+    answer = desk_client.get("/desk/sheets?price__ne=dear&colour=red&page=x")
+    alert = re.search(r'role="alert">(.*?)</ul>', answer.text, re.DOTALL)
+    assert alert is not None
+    assert '<a href="#filter-price__ne">' in alert[1]
+    said = shown(alert[1])
+    assert ": Not a number: write 12.50." in said
+    assert "“colour” in the address: This list does not know it." in said
+    assert "price__ne" not in said
+    assert "string" not in said
+
+
+def test_page_beyond_the_last_names_it(desk_client: FlaskClient) -> None:
+    answer = desk_client.get("/desk/sheets?page=9")
+    assert answer.status_code == 404
+    assert "Page: The last page is 1." in shown(answer.text)
+
+
 @pytest.fixture
 def desk_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
     """Return a client of the desk with one sheet that has a value of every type."""
