@@ -1,5 +1,6 @@
 """What a database's refusal means: which field breaks which rule, in words for a person."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from services import db
 
 from .. import drivers
+from ..access import hidden_attributes
 from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import Unnumbered
@@ -30,6 +32,8 @@ _CHECK = 4025
 #: A sequence is at its end.
 _USED_UP = ("2200H", 1467)
 _NOT_NULL = ("23502", 1048, "NOT NULL constraint failed")
+
+REQUIRED = "This field is required."
 
 
 def explain(
@@ -55,7 +59,8 @@ def explain(
     if _is(error, _USED_UP):
         return describe_misfit(error, model)
     if _is(error, _NOT_NULL):
-        return Invalid({_named_column(error, model): ["This field is required."]})
+        name = _named_column(error, model)
+        return Invalid(_placed(model, [name], "A value is missing." if _is_hidden(model, name) else REQUIRED))
     return _broken(error, model)
 
 
@@ -83,7 +88,7 @@ def _taken(
         if column in numbered(column.table) and _attribute(model, column) not in data and writes(error, column.table):
             return Unnumbered(_explain_number(column, asked))
     message = rule_message(rule) or f"Another {words(model.__name__)} has this already."
-    return Invalid({_attribute(model, column): [message] for column in columns} or {"": [message]})
+    return Invalid(_placed(model, [_attribute(model, column) for column in columns], message))
 
 
 def _explain_number(column: sa.Column[Any], asked: Any) -> str:
@@ -101,8 +106,17 @@ def _broken(error: IntegrityError | OperationalError, model: type[Any]) -> VerbE
     rule = find_rule(error, model)
     columns = rule_columns(rule)
     # What several columns must fulfil together is a fault of the whole.
-    place = _attribute(model, columns[0]) if len(columns) == 1 else ""
-    return Invalid({place: [rule_message(rule) or "The data breaks a rule of its table."]})
+    names = [_attribute(model, columns[0])] if len(columns) == 1 else []
+    return Invalid(_placed(model, names, rule_message(rule) or "The data breaks a rule of its table."))
+
+
+def _placed(model: type[Any], names: Iterable[str], message: str) -> dict[str, list[str]]:
+    """Return a message at some attributes; those that the current identity may not read are not named."""
+    return {name: [message] for name in names if not _is_hidden(model, name)} or {"": [message]}
+
+
+def _is_hidden(model: type[Any], name: str) -> bool:
+    return name in hidden_attributes(model)
 
 
 def _is(error: DBAPIError, kinds: tuple[str | int, ...]) -> bool:

@@ -51,6 +51,18 @@ class Line(Base):
     order_id: Mapped[int | None] = mapped_column("order", sa.ForeignKey("order.id"))
 
 
+class Parcel(Base):
+    """Of a tenant, which no face shows."""
+
+    __tablename__ = "order_parcel"
+    __table_args__ = (sa.UniqueConstraint("name", "tenant"), sa.CheckConstraint("weight > 0", "heavy"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(20))
+    tenant: Mapped[str] = mapped_column(sa.String(20), info={"hidden": True})
+    serial: Mapped[str | None] = mapped_column(sa.String(20), unique=True, info={"hidden": True})
+    weight: Mapped[int] = mapped_column(default=1, info={"hidden": True})
+
+
 @pytest.fixture(autouse=True)
 def database(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Iterator[None]:
     app = make_app(new_database(engine_name), [])
@@ -109,3 +121,20 @@ def test_row_in_use_is_told_in_words() -> None:
     error = integrity.explain(caught.value, Order, {}, deleting=True)
     assert isinstance(error, InUse)
     assert "this order" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("values", "errors"),
+    [
+        ({"name": "a", "tenant": "x"}, {"name": ["Another parcel has this already."]}),
+        ({"name": "b", "tenant": "x", "serial": "1"}, {"": ["Another parcel has this already."]}),
+        ({"name": "b"}, {"": ["A value is missing."]}),
+        ({"name": "b", "tenant": "x", "weight": 0}, {"": ["It breaks the rule “heavy”."]}),
+    ],
+)
+def test_hidden_column_is_not_named(values: dict[str, Any], errors: dict[str, list[str]]) -> None:
+    db.session.add(Parcel(name="a", tenant="x", serial="1"))
+    db.session.commit()
+    error = explained(Parcel(**values), data=values)
+    assert isinstance(error, Invalid)
+    assert error.errors == errors
