@@ -37,6 +37,7 @@ from ..access import hidden_attributes
 from ..crud import readers
 from ..crud.addresses import reserve
 from ..crud.consequences import EFFECTS
+from ..crud.consequences import PREVENTS
 from ..crud.consequences import consequences
 from ..crud.listing import Query
 from ..crud.loading import without_long
@@ -70,7 +71,6 @@ from .controls import read_controls
 from .display import show
 from .model_pages import ModelPages
 from .pagination import paginate
-from .related import Related
 from .related import related
 from .several import Shown
 
@@ -202,7 +202,7 @@ class Pages:
                 return redirect(self.url_after(), 303)
             except InUse as error:
                 item = self.verbs.get(key)
-                return self._ask_to_delete(item, 409, problem=str(error), related=related(item))
+                return self._ask_to_delete(item, 409, problem=str(error), is_refused=True)
             except Stale:
                 problem = f"Somebody has changed this {self.noun} since you opened the page. This is what it is now."
                 return self._ask_to_delete(self.verbs.get(key), 409, problem=problem)
@@ -275,12 +275,14 @@ class Pages:
         return redirect(target, 303)
 
     def _ask_to_delete(
-        self, item: Any, status: int = 200, *, problem: str | None = None, related: Sequence[Related] | None = None
+        self, item: Any, status: int = 200, *, problem: str | None = None, is_refused: bool = False
     ) -> Answer:
         # Verbs that delete in a way of their own may leave everything else as it is.
         found = consequences(item) if type(self.verbs).delete is Crud.delete else []
         effects = {effect: [str(one) for one in found if one.effect == effect] for effect in EFFECTS}
-        return self.render("delete", status, item=item, problem=problem, related=related, effects=effects)
+        groups = related(item) if is_refused or effects[PREVENTS] else []
+        context = {"problem": problem, "is_refused": is_refused, "related": groups, "effects": effects}
+        return self.render("delete", status, item=item, **context)
 
     def _save(self, key: str, item: Any) -> Answer:
         """Change a row from its form, merged with what others have saved since that was made."""

@@ -102,6 +102,14 @@ def test_consequences_are_followed(shop: FlaskClient) -> None:
     assert effects(shop, "/discs/genres/1/delete")[WAY] == "3 discs"
 
 
+def test_prevented_deletion_is_not_proposed(shop: FlaskClient) -> None:
+    page = shop.get("/discs/genres/1/delete", headers={"X-Who": "boss"}).text
+    assert "cannot be deleted yet" in page
+    assert "will be deleted" not in page
+    assert 'class="btn btn-danger"' not in page
+    assert 'class="btn btn-danger"' in shop.get("/discs/discs/3/delete", headers={"X-Who": "boss"}).text
+
+
 TREE = """
     from sqlalchemy import ForeignKey
     from sqlalchemy.orm import Mapped, mapped_column, relationship
