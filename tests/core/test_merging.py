@@ -98,6 +98,8 @@ def test_conflict_without_an_answer_is_asked_again(shop: FlaskClient) -> None:
     answer = shop.post(EDIT, data={**forms.read(answer.text), "name__use": "mine", "stock__use": "maybe"})
     assert answer.status_code == 409
     assert "Choose one of the two." in answer.text
+    # The summary leads to the question without an answer, and to no other.
+    assert re.findall(r'<a href="#([\w-]+-use-now)">', answer.text) == ["stock-use-now"]
     assert stored(shop).name == "Theirs"
 
 
