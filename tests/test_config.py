@@ -198,7 +198,7 @@ def test_lists_are_separated_by_commas():
         ("HOST", "0.0.0.0:8000", "without a scheme or a port"),
     ],
 )
-def test_host_that_is_never_answered_is_refused(name, value, reason):
+def test_impossible_host_is_refused(name, value, reason):
     (found,) = faults(**{name: value})
 
     assert found.startswith(f"{name} is {value!r}: ")
@@ -241,7 +241,7 @@ def test_machine_itself_is_answered_in_development(make_app, host):
         ("sqlite://site.db", "write sqlite:///FILE, with three"),
     ],
 )
-def test_database_url_that_never_connects_is_refused(url, cure):
+def test_impossible_database_url_is_refused(url, cure):
     (found,) = faults(DATABASE_URL=url)
 
     assert cure in found

@@ -93,7 +93,7 @@ def test_sign_out_that_fails_keeps_session(app: Flask, client: FlaskClient, capl
     assert client.get("/accounts/").status_code == 200
 
 
-def test_failed_sign_in_leaves_no_session_in_redis(make_app: Any, start_redis: Any) -> None:
+def test_failed_sign_in_leaves_redis_empty(make_app: Any, start_redis: Any) -> None:
     url = start_redis().url.render_as_string()
     app = make_app(REDIS_URL=url, SESSION_STORE="redis")
     make_person(app)

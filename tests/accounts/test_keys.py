@@ -89,7 +89,7 @@ def test_sender_is_an_address(sender):
         ('"Andamio, Inc." <a@münchen.example>', '"Andamio, Inc." <a@xn--mnchen-3ya.example>'),
     ],
 )
-def test_sender_is_taken_as_mail_servers_read_it(written, kept):
+def test_sender_is_read_as_mail(written, kept):
     assert load(accounts(), {"SECRET_KEY": STRONG, "MAIL_SENDER": written})["MAIL_SENDER"] == kept
 
 

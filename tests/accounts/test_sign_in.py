@@ -260,7 +260,7 @@ def test_password_longer_than_any_is_wrong(site: Flask, visitor: FlaskClient, le
     assert "The address or the password is wrong" in answer.text
 
 
-def test_password_that_its_letters_make_too_long_is_refused(site: Flask, visitor: FlaskClient) -> None:
+def test_password_of_many_bytes_is_refused(site: Flask, visitor: FlaskClient) -> None:
     register(visitor)
     answer = confirm(visitor, link(mails(site)[0]), "\ufdfa" * 1000)
     assert "Use at most 1024 characters." in answer.text

@@ -141,7 +141,7 @@ def test_invitation_closes_what_stranger_left(
     assert_nothing_is_left(app, stranger, token)
 
 
-def test_invitation_of_account_in_use_is_refused(site: Flask) -> None:
+def test_invitation_of_used_account_refused(site: Flask) -> None:
     make_person(site)
     done = site.test_cli_runner().invoke(args=["accounts", "create-admin", "ada@example.org"])
 
@@ -149,7 +149,7 @@ def test_invitation_of_account_in_use_is_refused(site: Flask) -> None:
     assert "has an account already" in done.output
 
 
-def test_address_is_changed_by_its_account_only(app: Flask, client: FlaskClient) -> None:
+def test_address_changed_by_own_account(app: Flask, client: FlaskClient) -> None:
     make_person(app)
     sign_in(client)
     submit(client, "/accounts/email", email=VICTIM)

@@ -303,7 +303,7 @@ def test_misspelt_form_uses_up_nothing(town, what):
     assert {submit(stranger, path, **fields).status_code for _ in range(12)} == {200}
 
 
-def test_misspelt_registration_without_confirmation_uses_up_nothing(make_app):
+def test_unconfirmed_registration_counts_no_mistakes(make_app):
     app = make_app(ACCOUNTS_CONFIRM=False)
     fields = {"name": "Grace", "email": "grace@example.org", "password": "four quiet otters borrow umbrellas"}
     for _ in range(5):
@@ -313,7 +313,7 @@ def test_misspelt_registration_without_confirmation_uses_up_nothing(make_app):
 
 
 @pytest.mark.parametrize("new", [("four quiet otters borrow umbrellas", "mistyped"), ("short", "short")])
-def test_bad_new_password_is_no_wrong_guess(town, monkeypatch, caplog, new):
+def test_bad_new_password_counts_nothing(town, monkeypatch, caplog, new):
     monkeypatch.setattr(attempts, "THROTTLES", {**attempts.THROTTLES, "change_password": FEW})
     ada = browser(town)
     sign_in(ada)
@@ -334,7 +334,7 @@ def test_wrong_current_password_runs_out(town, monkeypatch):
     assert [submit(ada, "/accounts/password", **fields).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
-def test_refusal_of_mail_says_what_is_true(town):
+def test_refusal_of_mail_is_true(town):
     for _ in range(4):
         answer = submit(browser(town), "/accounts/reset", email="nobody@example.org")
 

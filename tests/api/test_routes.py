@@ -34,7 +34,7 @@ def test_page_calls_this_host(visitor: FlaskClient):
 
 
 @pytest.mark.usefixtures("curl")
-def test_lines_of_page_do_what_they_say(site: Flask, live_server: Callable[[Flask], str], make_site_city) -> None:
+def test_curl_lines_of_page_work(site: Flask, live_server: Callable[[Flask], str], make_site_city) -> None:
     make_site_city(name="São Paulo", search_name="sao paulo", population=12_400_232)
     with site.app_context():
         CountryFactory(code="CO")

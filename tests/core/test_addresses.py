@@ -59,7 +59,7 @@ def follow(client: FlaskClient, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_key_that_no_address_names_is_refused(client: FlaskClient, code: str) -> None:
+def test_unaddressable_key_is_refused(client: FlaskClient, code: str) -> None:
     answer = client.post(GRAPES, json={"code": code})
     assert answer.status_code == 422
     assert answer.json["errors"][0]["message"].startswith("No address can name ")
@@ -78,7 +78,7 @@ def test_odd_key_is_reached(client: FlaskClient, code: str) -> None:
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-def test_row_that_was_created_has_an_address(client: FlaskClient) -> None:
+def test_created_row_has_an_address(client: FlaskClient) -> None:
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.text(max_size=20) | st.text(alphabet="./%\\ new:?#", max_size=5))
     def property_(code: str) -> None:

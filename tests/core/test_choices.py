@@ -170,7 +170,7 @@ SENT: dict[str, tuple[Callable[[forms.Fields], dict[str, Any]], int]] = {
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_form_that_was_sent_reads_few_of_many_rows(large: Flask, name: str) -> None:
+def test_sent_form_reads_few_rows(large: Flask, name: str) -> None:
     visitor = Visitor(large, "boss")
     change, status = SENT[name]
     fields = open_form(visitor, EDIT)
@@ -186,7 +186,7 @@ def test_form_that_was_sent_reads_few_of_many_rows(large: Flask, name: str) -> N
 # --- forms: one row -----------------------------------------------------------------------------
 
 
-def test_form_offers_a_search_where_there_are_many(shop: Flask) -> None:
+def test_form_of_many_rows_searches(shop: Flask) -> None:
     visitor = Visitor(shop, "boss")
     page = visitor.get(EDIT).text
     assert options(page, "genre") == ["", "1"]
@@ -227,7 +227,7 @@ def test_search_works_on_a_new_row(shop: Flask) -> None:
     assert stored(shop, int(answer.location.rpartition("/")[2]))["tracks"] == [99, 100]
 
 
-def test_row_that_is_not_shown_can_be_chosen_by_its_key(shop: Flask) -> None:
+def test_row_is_chosen_by_its_key(shop: Flask) -> None:
     visitor = Visitor(shop, "boss")
     assert visitor.post(EDIT, data={**open_form(visitor, EDIT), "genre": "120"}).status_code == 303
     assert stored(shop)["genre_id"] == 120
@@ -235,7 +235,7 @@ def test_row_that_is_not_shown_can_be_chosen_by_its_key(shop: Flask) -> None:
         assert visitor.post(EDIT, data={**open_form(visitor, EDIT), "genre": wrong}).status_code == 422
 
 
-def test_key_of_several_columns_can_be_chosen(shop: Flask) -> None:
+def test_composite_key_can_be_chosen(shop: Flask) -> None:
     with shop.app_context():
         rooms = ["a:b", "ü/%", *(f"r{number}" for number in range(60))]
         db.session.add_all([discs.Shelf(room=room, number=number) for room in rooms for number in (1, 2)])
@@ -253,7 +253,7 @@ def test_key_of_several_columns_can_be_chosen(shop: Flask) -> None:
 # --- forms: several rows ------------------------------------------------------------------------
 
 
-def test_links_that_are_not_shown_are_kept(shop: Flask) -> None:
+def test_links_not_shown_are_kept(shop: Flask) -> None:
     visitor = Visitor(shop, "boss")
     before = stored(shop)
     page = visitor.get(EDIT).text
@@ -263,7 +263,7 @@ def test_links_that_are_not_shown_are_kept(shop: Flask) -> None:
     assert stored(shop) == {**before, "name": "Other"}
 
 
-def test_links_are_removed_and_added_by_search(shop: Flask) -> None:
+def test_search_removes_and_adds_links(shop: Flask) -> None:
     with shop.app_context():
         db.session.execute(sa.delete(discs.disc_track).where(discs.disc_track.c.track_id == 110))
         db.session.commit()
@@ -302,7 +302,7 @@ def labelled(shop: Flask) -> Flask:
     return shop
 
 
-def test_form_keeps_rows_that_are_not_readable(labelled: Flask) -> None:
+def test_form_keeps_unreadable_rows(labelled: Flask) -> None:
     visitor = Visitor(labelled, "clerk")
     page = visitor.get(EDIT).text
     assert "Secret box" not in page
@@ -314,7 +314,7 @@ def test_form_keeps_rows_that_are_not_readable(labelled: Flask) -> None:
     assert stored(labelled) == {**before, "name": "By the clerk", "labels": [2, 3]}
 
 
-def test_row_that_is_not_readable_is_no_choice(labelled: Flask) -> None:
+def test_unreadable_row_is_no_choice(labelled: Flask) -> None:
     visitor = Visitor(labelled, "clerk")
     answers = []
     for box, label in (("1", "2"), ("9", "9")):
@@ -325,7 +325,7 @@ def test_row_that_is_not_readable_is_no_choice(labelled: Flask) -> None:
     assert answers[0] == answers[1] == ["box", "labels"]
 
 
-def test_kept_row_is_no_choice_for_a_new_row(labelled: Flask) -> None:
+def test_kept_row_is_no_new_choice(labelled: Flask) -> None:
     visitor = Visitor(labelled, "clerk")
     fields = open_form(visitor, "/discs/discs/new")
     answer = visitor.post("/discs/discs/new", data={**fields, "name": "New", "box": ":kept"})
@@ -347,7 +347,7 @@ def test_detail_shows_the_first_of_many(shop: Flask) -> None:
     assert "110 more" in page
 
 
-def test_rows_that_are_not_readable_are_not_counted(labelled: Flask) -> None:
+def test_unreadable_rows_are_not_counted(labelled: Flask) -> None:
     for path in ("/discs/discs?limit=1", "/discs/discs/1"):
         page = Visitor(labelled, "clerk").get(path).text
         assert "Mine" in page
@@ -355,7 +355,7 @@ def test_rows_that_are_not_readable_are_not_counted(labelled: Flask) -> None:
         assert not re.search(r"\b1 more", page)
 
 
-def test_filter_of_many_rows_has_a_search(shop: Flask) -> None:
+def test_filter_of_many_rows_searches(shop: Flask) -> None:
     visitor = Visitor(shop, "boss")
     assert options(visitor.get("/discs/discs").text, "genre_id") == [""]
     page = visitor.get("/discs/discs?genre_id__search=genre+0011&genre_id=7").text
@@ -364,6 +364,6 @@ def test_filter_of_many_rows_has_a_search(shop: Flask) -> None:
     assert visitor.get("/discs/discs?name__search=x").status_code == 400
 
 
-def test_search_in_a_filter_is_of_pages_alone(shop: Flask) -> None:
+def test_filter_search_is_for_pages(shop: Flask) -> None:
     with shop.test_request_context(), pytest.raises(BadQuery):
         discs.DiscPages.verbs.listing.parse({"genre_id__search": "x"})

@@ -120,7 +120,7 @@ def test_answers_may_be_kept_but_not_shared_or_used_unasked(kiosk: Flask, passer
 @pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("with_match", [False, True])
-def test_change_of_what_must_not_be_there_fails(
+def test_change_with_if_none_match_fails(
     kiosk: Flask, passer: FlaskClient, url: str, method: str, with_match: bool
 ) -> None:
     tag = put_there(kiosk, passer, url)
@@ -145,14 +145,14 @@ def test_change_passes_what_is_not_excluded(kiosk: Flask, passer: FlaskClient, u
 
 @pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
 @pytest.mark.parametrize("text", ["1", "1, 2", '"', "W/1", '*, "1"', '"1" x'])
-def test_malformed_condition_of_a_change_is_refused(kiosk: Flask, passer: FlaskClient, name: str, text: str) -> None:
+def test_malformed_condition_is_refused(kiosk: Flask, passer: FlaskClient, name: str, text: str) -> None:
     put_there(kiosk, passer, "/shelf/tags/a")
     answer = passer.patch("/shelf/tags/a", json={"title": "x"}, headers={name: text})
     assert answer.status_code == 400
     assert f"{name} is no list of ETags" in answer.json["detail"]
 
 
-def test_collection_is_what_a_creation_is_held_to(passer: FlaskClient) -> None:
+def test_creation_is_held_to_collection(passer: FlaskClient) -> None:
     tag = etag(passer, THINGS)
     assert passer.post(THINGS, json=PEN, headers={"If-None-Match": "*"}).status_code == 412
     assert passer.post(THINGS, json=PEN, headers={"If-None-Match": tag}).status_code == 412
@@ -170,7 +170,7 @@ def test_bulk_has_no_state_to_compare(passer: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1", THINGS])
-def test_reading_is_held_to_what_is_wanted(kiosk: Flask, passer: FlaskClient, url: str) -> None:
+def test_reading_is_held_to_if_match(kiosk: Flask, passer: FlaskClient, url: str) -> None:
     tag = put_there(kiosk, passer, url) if url != THINGS else etag(passer, url)
     statuses = [passer.get(url, headers={"If-Match": wanted}).status_code for wanted in ("*", tag, '"0"', f"W/{tag}")]
     assert statuses == [200, 200, 412, 412]

@@ -69,7 +69,7 @@ def test_question_names_what_prevents_it(shop: FlaskClient) -> None:
     assert read(answer.text)[WAY] == "2 orders"
 
 
-def test_rows_that_may_not_be_listed_are_other_rows(shop: FlaskClient) -> None:
+def test_unlisted_rows_are_other_rows(shop: FlaskClient) -> None:
     assert "1 label, " in effects(shop, DELETE, "clerk")[LINKS] + ", "
     assert effects(shop, DELETE, "clerk")[LINKS].endswith("other rows")
 

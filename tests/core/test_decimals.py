@@ -47,7 +47,7 @@ def test_decimal_comes_back_or_is_refused(client: FlaskClient, engine_name: str)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-def test_long_decimal_is_refused_by_every_face(cellar_app: Flask, client: FlaskClient) -> None:
+def test_every_face_refuses_long_decimal(cellar_app: Flask, client: FlaskClient) -> None:
     url = client.post(BOTTLES, json={"volume": "1.0000"}).headers["Location"]
     assert client.patch(url, json={"volume": LONG}, headers={"If-Match": "*"}).status_code == 422
     creation = {"method": "create", "data": {"volume": LONG}}
@@ -71,7 +71,7 @@ def test_kept_decimals_are_compared_as_numbers(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-def test_row_with_older_digits_can_be_changed(cellar_app: Flask, client: FlaskClient) -> None:
+def test_row_of_older_digits_changes(cellar_app: Flask, client: FlaskClient) -> None:
     with cellar_app.app_context():
         db.session.execute(
             sa.text("INSERT INTO cellar_bottle (version, label, volume) VALUES (1, '', 12345678901234.5678)")
@@ -95,5 +95,5 @@ def test_row_with_older_digits_can_be_changed(cellar_app: Flask, client: FlaskCl
         ("0.1", sa.Numeric(asdecimal=False), "sqlite", False),
     ],
 )
-def test_lost_digits(value: str, type_: sa.Numeric[Decimal], engine: str, is_lost: bool) -> None:
+def test_lost_digits_by_engine(value: str, type_: sa.Numeric[Decimal], engine: str, is_lost: bool) -> None:
     assert (lost_digits(Decimal(value), type_, engine) is not None) == is_lost

@@ -153,7 +153,7 @@ def test_select_bounds_relationships_in_json(ask: Ask) -> None:
         ("PATCH", "/v1/plain/3", {"other_id": None}),
     ],
 )
-def test_reference_to_hidden_row_is_refused_like_missing(ask: Ask, method: str, url: str, body: Any) -> None:
+def test_hidden_reference_is_refused_like_missing(ask: Ask, method: str, url: str, body: Any) -> None:
     answers = []
     for key in (1, 99):
         sent = {name: key if value is None else value for name, value in body.items()}
@@ -175,7 +175,7 @@ def test_bulk_refuses_reference_to_hidden_row(ask: Ask) -> None:
     assert [one["status"] for one in results] == [422, 422, 422, 201]
 
 
-def test_link_to_hidden_row_is_refused_like_missing(ask: Ask) -> None:
+def test_hidden_link_is_refused_like_missing(ask: Ask) -> None:
     answers = [ask("PATCH", "/v1/tracks/3", json={"labels": [code]}) for code in ("gone", "none")]
     assert [answer.status_code for answer in answers] == [422, 422]
     texts = [answer.json["errors"][0]["message"].replace("none", "gone") for answer in answers]
@@ -255,7 +255,7 @@ def test_select_bounds_questions_of_a_tree(ask: Ask) -> None:
 
 @pytest.mark.parametrize("body", [{"title": "New"}, {"title": "New", "hall": None}])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_required_link_to_hidden_row_is_kept(ask: Ask, app: Flask, method: str, body: Any) -> None:
+def test_required_hidden_link_is_kept(ask: Ask, app: Flask, method: str, body: Any) -> None:
     assert ask("GET", "/v1/concerts/1").json["hall"] is None
     answer = ask(method, "/v1/concerts/1", json=body)
     assert (answer.status_code, answer.json.get("hall")) == (200, None), answer.text
@@ -264,7 +264,7 @@ def test_required_link_to_hidden_row_is_kept(ask: Ask, app: Flask, method: str, 
         assert (concert.title, concert.hall_id) == ("New", 1)
 
 
-def test_required_link_must_be_given_where_it_is_shown(ask: Ask) -> None:
+def test_shown_required_link_is_required(ask: Ask) -> None:
     assert ask("PUT", "/v1/concerts/2", json={"title": "New"}).status_code == 422
     assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": None}).status_code == 422
     assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": 1}).status_code == 422
@@ -310,7 +310,7 @@ def test_hidden_column_is_unknown_to_questions(ask: Ask, query: str) -> None:
 
 @pytest.mark.parametrize("query", ["album.cost=703", "remark=R3", "sort=album.cost", "sort=remark"])
 @pytest.mark.parametrize("face", ["/v1/tracks", "/v1/plain", "/tracks"])
-def test_hidden_column_of_related_row_is_unknown(ask: Ask, face: str, query: str) -> None:
+def test_hidden_related_column_is_unknown(ask: Ask, face: str, query: str) -> None:
     assert ask("GET", f"{face}?{query}").status_code == 400
     assert ask("GET", f"{face}?{query}", who="keeper").status_code == 200
 
@@ -340,7 +340,7 @@ def test_hidden_column_cannot_be_written(ask: Ask, app: Flask) -> None:
     assert ask("PATCH", "/v1/albums/3", json={"cost": 1}, who="keeper").json["cost"] == 1
 
 
-def test_views_of_one_row_have_their_own_tags(ask: Ask) -> None:
+def test_representations_have_own_etags(ask: Ask) -> None:
     some = ask("GET", "/v1/plain/3")
     whole = ask("GET", "/v1/plain/3", who="keeper", headers={"If-None-Match": some.headers["ETag"]})
     assert whole.status_code == 200

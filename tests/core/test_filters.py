@@ -75,7 +75,7 @@ def test_filter_takes_what_is_typed(shop: FlaskClient, parameter: str, text: str
     assert ("1 disc" in answer.text) is expected
 
 
-def test_control_of_a_moment_says_its_zone(shop: FlaskClient) -> None:
+def test_datetime_control_names_its_zone(shop: FlaskClient) -> None:
     page = shop.get(LIST, query_string={"made_at__gte": "2026-02-28T13:30:15+01:00"}).text
     assert ">Made at from (UTC)</label>" in page
     (control,) = re.findall(r'<input[^>]* name="made_at__gte"[^>]*>', page)
@@ -95,7 +95,7 @@ def test_control_of_a_moment_says_its_zone(shop: FlaskClient) -> None:
         ("stock", "5.5", "Not a valid integer."),
     ],
 )
-def test_what_is_no_value_is_told_at_its_control(shop: FlaskClient, parameter: str, text: str, said: str) -> None:
+def test_invalid_value_stands_at_control(shop: FlaskClient, parameter: str, text: str, said: str) -> None:
     answer = shop.get(LIST, query_string={parameter: text})
     assert answer.status_code == 400
     (control,) = re.findall(rf'<input[^>]* name="{parameter}"[^>]*>', answer.text)

@@ -57,7 +57,7 @@ def stored(client: FlaskClient, model: type[Any] = discs.Disc) -> Any:
         return item
 
 
-def test_fields_that_were_not_touched_stay_as_saved(shop: FlaskClient) -> None:
+def test_untouched_fields_stay_as_saved(shop: FlaskClient) -> None:
     hers = forms.open_form(shop, EDIT)
     assert forms.submit(shop, EDIT, notes="Saved first").status_code == 303
     answer = shop.post(EDIT, data={**hers, "stock": "7"})
@@ -67,7 +67,7 @@ def test_fields_that_were_not_touched_stay_as_saved(shop: FlaskClient) -> None:
     assert "Another person had changed Notes since you opened the form" in shown(shop.get(answer.location).text)
 
 
-def test_same_change_by_both_is_no_conflict(shop: FlaskClient) -> None:
+def test_same_change_is_no_conflict(shop: FlaskClient) -> None:
     hers = forms.open_form(shop, EDIT)
     forms.submit(shop, EDIT, name="Same", price="2.5")
     assert shop.post(EDIT, data={**hers, "name": "Same", "price": "2.50", "stock": "6"}).status_code == 303
@@ -90,7 +90,7 @@ def test_conflict_is_decided_for_each_field(shop: FlaskClient, use: str, expecte
     assert (disc.name, disc.box_id, disc.price, disc.notes) == (expected, 2, 9, "Mine")
 
 
-def test_conflict_without_an_answer_is_asked_again(shop: FlaskClient) -> None:
+def test_unanswered_conflict_is_asked_again(shop: FlaskClient) -> None:
     hers = forms.open_form(shop, EDIT)
     forms.submit(shop, EDIT, name="Theirs", stock="1")
     answer = shop.post(EDIT, data={**hers, "name": "Mine", "stock": "2"})
@@ -103,7 +103,7 @@ def test_conflict_without_an_answer_is_asked_again(shop: FlaskClient) -> None:
     assert stored(shop).name == "Theirs"
 
 
-def test_conflict_page_that_is_stale_asks_about_what_is_new(shop: FlaskClient) -> None:
+def test_stale_conflict_page_asks_again(shop: FlaskClient) -> None:
     hers = forms.open_form(shop, EDIT)
     forms.submit(shop, EDIT, name="Second")
     answer = shop.post(EDIT, data={**hers, "name": "Mine"})
@@ -128,7 +128,7 @@ def test_links_of_both_are_kept(shop: FlaskClient) -> None:
     assert sorted(track.id for track in stored(shop).tracks) == [2, 3]
 
 
-def test_untouched_choice_that_is_gone_is_no_error(shop: FlaskClient) -> None:
+def test_untouched_gone_choice_is_kept(shop: FlaskClient) -> None:
     hers = forms.open_form(shop, EDIT)
     forms.submit(shop, EDIT, box="2")
     with shop.application.app_context():
@@ -138,7 +138,7 @@ def test_untouched_choice_that_is_gone_is_no_error(shop: FlaskClient) -> None:
     assert (stored(shop).box_id, stored(shop).stock) == (2, 6)
 
 
-def test_form_without_its_origin_asks_about_all_differences(shop: FlaskClient) -> None:
+def test_form_without_origin_asks_all(shop: FlaskClient) -> None:
     hers = forms.open_form(shop, EDIT)
     forms.submit(shop, EDIT, name="Theirs", notes="Theirs")
     for origin in (None, "", "[1]", "{", "[" * 100_000, '{"name": 5}'):
@@ -160,7 +160,7 @@ def test_row_without_a_version_is_merged(shop: FlaskClient) -> None:
     assert "Title Theirs Mine" in shown(answer.text)
 
 
-def test_search_on_the_conflict_page_decides_nothing(shop: FlaskClient) -> None:
+def test_conflict_search_decides_nothing(shop: FlaskClient) -> None:
     with shop.application.app_context():
         db.session.add_all([discs.Genre(id=key, name=f"Genre {key:03}") for key in range(1, 61)])
         db.session.commit()

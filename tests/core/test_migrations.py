@@ -492,7 +492,7 @@ def test_view_is_left_alone(project, new_database, engine_name, caplog):
     assert "is a view" not in caplog.text
 
 
-def test_view_that_is_not_declared_is_named(project, new_database, engine_name, caplog):
+def test_undeclared_view_is_named(project, new_database, engine_name, caplog):
     label = project.module("sums", VIEW.format(length=20, arguments=""))
     url = new_database(engine_name)
     project.revision("one", f"op.execute('CREATE VIEW {label}_total AS SELECT 1 AS name, 2 AS pieces')")

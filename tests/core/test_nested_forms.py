@@ -130,7 +130,7 @@ def test_nested_fields_reach_the_verb(bills: FlaskClient) -> None:
     assert stored(bills) == ("Ada", "Elm", "a ", [("Pen", 3)])
 
 
-def test_more_entries_than_were_shown_are_taken(bills: FlaskClient) -> None:
+def test_added_entries_are_taken(bills: FlaskClient) -> None:
     token = filled(bills)["lines-0-csrf_token"]
     second = {"lines-7-text": "Ink", "lines-7-quantity": "1", "lines-7-csrf_token": token, "words-5": "b"}
     assert bills.post(NEW, data=filled(bills, **second)).status_code == 303
@@ -143,7 +143,7 @@ def test_nested_errors_stand_at_their_place(bills: FlaskClient) -> None:
     assert re.findall(r'class="field-errors" id="([^"]*)-error"', answer.text) == ["lines-0-quantity", "address-street"]
 
 
-def test_nested_errors_of_a_verb_stand_at_their_place(bills: FlaskClient) -> None:
+def test_nested_errors_stand_at_fields(bills: FlaskClient) -> None:
     answer = bills.post(NEW, data=filled(bills, **{"lines-0-text": "bad"}))
     assert answer.status_code == 422
     assert 'id="lines-0-text-error"' in answer.text
@@ -155,7 +155,7 @@ def test_nested_errors_of_a_verb_stand_at_their_place(bills: FlaskClient) -> Non
     "name",
     ["lines-0-price", "lines-x-text", "lines-0", "lines", "address-city", "address", "words-0-text", "lines--1-text"],
 )
-def test_nested_name_that_is_none_is_refused(bills: FlaskClient, name: str) -> None:
+def test_unknown_nested_name_is_refused(bills: FlaskClient, name: str) -> None:
     answer = bills.post(NEW, data=filled(bills, **{name: "1"}))
     assert answer.status_code == 400
     assert f"The form has no field {name}." in answer.text
@@ -167,7 +167,7 @@ def test_nested_field_sent_twice_is_refused(bills: FlaskClient) -> None:
     assert "lines-0-text more than once" in answer.text
 
 
-def test_nested_form_of_a_row_is_edited(bills: FlaskClient) -> None:
+def test_nested_form_is_edited(bills: FlaskClient) -> None:
     bills.post(NEW, data=filled(bills))
     fields = forms.open_form(bills, "/invoices/1/edit")
     assert fields["lines-0-text"] == "Pen"

@@ -141,7 +141,7 @@ def test_renamed_column_is_followed_everywhere(project: Project, url: URL) -> No
     assert rows(url, "SELECT label FROM cheap") == [("Bolt",)]
 
 
-def test_rename_that_breaks_a_view_is_refused(project: Project, url: URL) -> None:
+def test_rename_under_view_is_refused(project: Project, url: URL) -> None:
     before = catalogue(url)
     with pytest.raises(CommandError, match="cannot be renamed: error in view cheapest after rename"):
         alter(project, url, "part", "batch_op.alter_column('name', new_column_name='label')")
@@ -188,7 +188,7 @@ def test_what_cannot_be_carried_is_refused(project: Project, url: URL, column: s
 @pytest.mark.parametrize(
     ("column", "named"), [("gross", "the view 'cheap' .*no such column: gross"), ("code", "log_added")]
 )
-def test_view_or_trigger_that_breaks_is_named(project: Project, url: URL, column: str, named: str) -> None:
+def test_broken_view_is_named(project: Project, url: URL, column: str, named: str) -> None:
     before = catalogue(url)
     steps = ["batch_op.drop_index('part_sorted')"] if column == "code" else []
     with pytest.raises(CommandError, match=named):
@@ -196,7 +196,7 @@ def test_view_or_trigger_that_breaks_is_named(project: Project, url: URL, column
     assert catalogue(url) == before
 
 
-def test_rows_that_do_not_fit_change_nothing(project: Project, url: URL) -> None:
+def test_failed_rebuild_changes_nothing(project: Project, url: URL) -> None:
     before = catalogue(url)
     with pytest.raises(sa.exc.IntegrityError):
         alter(
@@ -239,7 +239,7 @@ def test_unknown_names_are_refused(project: Project, url: URL) -> None:
     project.revision("two", "pass", down="one")
 
 
-def test_etag_of_a_deleted_row_fits_no_later_one(project: Project, new_database: Callable[[str], URL]) -> None:
+def test_etag_of_deleted_row_is_unique(project: Project, new_database: Callable[[str], URL]) -> None:
     """By autogenerate alone, as a module's author works."""
     models = """
 import sqlalchemy as sa

@@ -199,7 +199,7 @@ def test_what_is_missing_is_told_by_module(attic: Flask) -> None:
         assert (inventory.lacking(attic), inventory.demanding(attic)) == ({"attic": ["attic_box.label"]}, {})
 
 
-def test_what_is_not_migrated_is_not_missing(
+def test_unmigrated_table_is_not_missing(
     make_app: Callable[..., Flask],
     write_module: Callable[..., str],
     write_revision: Callable[[str], None],

@@ -113,7 +113,7 @@ def test_taken_number_in_bulk_and_form(cellar_app: Flask, client: FlaskClient) -
     assert submit(client, "/cellar/bottles/new").status_code == 503
 
 
-def test_sent_number_that_is_taken_is_invalid(cellar_app: Flask, client: FlaskClient) -> None:
+def test_taken_number_is_invalid(cellar_app: Flask, client: FlaskClient) -> None:
     fall_behind(cellar_app)
     answer = client.post(BOTTLES, json={"id": 2})
     assert answer.status_code == 422

@@ -380,7 +380,7 @@ def test_cookie_of_the_plain_name_is_none_over_https(site_app):
     assert other.get("/shop/name", base_url=HTTPS).json == {"name": None}
 
 
-def test_hook_after_a_refusal_finds_an_empty_session(site_app):
+def test_hook_after_refusal_gets_empty_session(site_app):
     seen = []
     site_app.after_request(lambda response: seen.append(dict(session)) or response)
     visitor = Visitor(site_app.test_client())

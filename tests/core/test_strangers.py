@@ -65,7 +65,7 @@ def test_development_by_name_starts(project: Path, line: str) -> None:
     ],
 )
 @pytest.mark.parametrize("place", [".env", "the environment"])
-def test_name_that_is_almost_ours_is_found(
+def test_misspelt_variable_is_found(
     project: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str, place: str
 ) -> None:
     if place == ".env":
@@ -84,7 +84,7 @@ def test_common_name_counts_in_dotenv_only(project: Path, monkeypatch: pytest.Mo
     assert list(found()) == [name]
 
 
-def test_name_whose_counterpart_is_set_is_quiet(project: Path) -> None:
+def test_variable_beside_its_counterpart_is_quiet(project: Path) -> None:
     (project / ".env").write_text(
         "POSTGRES_HOST=db\nSECRET_KEY_FILE=x\nSECRET=x\nDB_URL=x\nSQLALCHEMY_DATABASE_URI=x\nALLOWED_HOSTS=\n"
     )

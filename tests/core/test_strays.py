@@ -72,12 +72,12 @@ def test_base_that_models_import_is_quiet(project: Project, tables: str) -> None
     assert named(label) == []
 
 
-def test_shared_base_that_is_imported_is_quiet(project: Project) -> None:
+def test_imported_shared_base_is_quiet(project: Project) -> None:
     assert named(write(project, SHARED)) == []
 
 
 @pytest.mark.parametrize("info", ["{'bind_key': 'other'}", "{'migrated': False}"])
-def test_table_that_is_not_ours_is_quiet(project: Project, info: str) -> None:
+def test_foreign_table_is_quiet(project: Project, info: str) -> None:
     assert named(write(project, OWN, info=info)) == []
 
 

@@ -159,6 +159,6 @@ def explain(question: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     "declared", [{"search": ("id",)}, {"search": ("sort",)}, {"filters": {"id": ("eq", "startswith")}}]
 )
-def test_text_operator_of_no_text_fails_at_start(declared: dict[str, Any]) -> None:
+def test_text_operator_needs_a_text(declared: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="which is no text"):
         Listing(Wine, **declared)

@@ -337,7 +337,7 @@ def make_twins(
         ("name", [{"word": "É"}, {"word": "é"}], "postgresql", "word of rows 1 and 2"),
     ],
 )
-def test_rows_that_are_equal_there_are_named_before_anything_is_written(
+def test_equal_rows_are_named_before_writing(
     table: str,
     rows: list[dict[str, Any]],
     other: str,

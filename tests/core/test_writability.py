@@ -231,7 +231,7 @@ def test_postgresql_that_was_read_only_recovers(make_notes: Make, new_database: 
     assert sum(status == 503 for one in found for status in one) <= 1
 
 
-def test_postgresql_says_that_it_is_read_only(make_notes: Make, new_database: Any, admin: Any) -> None:
+def test_read_only_postgresql_is_named(make_notes: Make, new_database: Any, admin: Any) -> None:
     url = new_database("postgresql")
     admin(
         url,
@@ -256,9 +256,7 @@ def test_postgresql_says_that_it_is_read_only(make_notes: Make, new_database: An
         (1836, "Running in read-only mode"),
     ],
 )
-def test_mariadb_that_is_read_only_gets_503(
-    make_notes: Make, new_database: Any, admin: Any, number: int, words: str
-) -> None:
+def test_read_only_mariadb_gets_503(make_notes: Make, new_database: Any, admin: Any, number: int, words: str) -> None:
     url = new_database("mariadb")
     admin(url, "CREATE TABLE notes_note (number INTEGER)")
     refusal = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = '{words}'"
@@ -275,7 +273,7 @@ def test_mariadb_that_is_read_only_gets_503(
     assert writes(client) == [201, 201]
 
 
-def test_mariadb_session_that_is_read_only_is_given_up(make_notes: Make, new_database: Any, admin: Any) -> None:
+def test_read_only_mariadb_session_is_replaced(make_notes: Make, new_database: Any, admin: Any) -> None:
     url = new_database("mariadb")
     admin(url, "CREATE TABLE notes_note (number INTEGER)")
     app = make_notes(url)

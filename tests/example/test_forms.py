@@ -497,7 +497,7 @@ def test_tags_of_two_editors_are_joined(client: FlaskClient, shop: Any) -> None:
     assert sorted(shop.read(Product, key)["tags"]) == [one, two]
 
 
-def test_second_editor_with_an_error_keeps_what_the_first_saved(client: FlaskClient, shop: Any) -> None:
+def test_invalid_form_keeps_first_save(client: FlaskClient, shop: Any) -> None:
     key = shop.product()
     hers = forms.open_form(client, edit(key))
     forms.submit(client, edit(key), name="By the first")

@@ -44,7 +44,7 @@ def test_movement_of_stock_is_a_change_of_the_product(shop: Shop, client: FlaskC
     assert not [one for one in changes(shop.app) if one[0] == "example_stock_movement"]
 
 
-def test_delivery_is_not_undone_behind_its_movement(shop: Shop, client: FlaskClient) -> None:
+def test_delivery_is_not_undone_alone(shop: Shop, client: FlaskClient) -> None:
     shop.app.config["WTF_CSRF_ENABLED"] = False
     key = shop.product(sku="HA-1", stock=3)
     call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", 4, "DELIVERY"], "id": 1}
@@ -57,7 +57,7 @@ def test_delivery_is_not_undone_behind_its_movement(shop: Shop, client: FlaskCli
     assert row["stock"] == 7
 
 
-def test_stock_that_was_typed_is_set_back(shop: Shop, client: FlaskClient) -> None:
+def test_typed_stock_is_set_back(shop: Shop, client: FlaskClient) -> None:
     shop.app.config["WTF_CSRF_ENABLED"] = False
     key = shop.product(sku="HA-1", stock=3)
     with shop.app.app_context():

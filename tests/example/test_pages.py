@@ -366,7 +366,7 @@ def test_list_cuts_long_texts(visitor: FlaskClient, stand: Any) -> None:
     assert len(answer.data) < 60_000
 
 
-def test_list_reads_no_long_text_that_it_does_not_show(client: FlaskClient, shop: Any) -> None:
+def test_list_reads_no_hidden_long_text(client: FlaskClient, shop: Any) -> None:
     shop.product(notes="x" * 60_000)
     statements: list[str] = []
     with shop.app.app_context():

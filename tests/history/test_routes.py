@@ -263,7 +263,7 @@ def test_undo_is_for_those_who_may_write_the_row(desk: Office, who: Identity, st
     assert stored["title"] == "Lease"
 
 
-def test_undo_of_a_creation_says_what_goes_with_the_row(desk: Office) -> None:
+def test_undo_of_creation_names_consequences(desk: Office) -> None:
     group = desk.add(Group, name="House")
     created = desk.last()
     desk.add(title="Rent", group_id=group)

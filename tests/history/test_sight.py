@@ -52,7 +52,7 @@ def test_column_policy_holds_in_the_history(office: Office, who: Identity, is_sh
     assert ("doubtful" in page, "trusted" in page, "erdict" in page) == (is_shown,) * 3
 
 
-def test_title_of_a_gone_row_is_no_hidden_text(office: Office) -> None:
+def test_title_of_gone_row_stays_hidden(office: Office) -> None:
     key = office.add(Parcel, who=MIA, name="Ring", branch="Mia")
     office.delete(key, Parcel, who=MIA)
     page = office.client(MIA).get(f"/history/rows/bank_parcel/{key}").text
@@ -61,14 +61,14 @@ def test_title_of_a_gone_row_is_no_hidden_text(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("who", "is_shown"), [(MIA, False), (RUT, True)])
-def test_column_that_is_gone_is_for_readers_of_all(office: Office, who: Identity, is_shown: bool) -> None:
+def test_gone_column_needs_history_permission(office: Office, who: Identity, is_shown: bool) -> None:
     key = office.add(Account, who=MIA, name="Savings")
     values = {"model": "bank_account", "row_key": str(key), "verb": "update"}
     office.write(lambda: db.session.add(Change(**values, before={"iban": "ES12"}, after={"iban": "ES34"})))
     assert ("ES12" in pages_of(office, who, key)) == is_shown
 
 
-def test_column_that_became_a_secret_is_not_shown(office: Office) -> None:
+def test_column_made_secret_is_hidden(office: Office) -> None:
     key = office.add(title="Rent")
     values = {"model": "ledger_entry", "row_key": str(key), "verb": "update"}
     office.write(lambda: db.session.add(Change(**values, before={"pin": "hunter1"}, after={"pin": "hunter2"})))
@@ -79,7 +79,7 @@ def test_column_that_became_a_secret_is_not_shown(office: Office) -> None:
     assert (body["hidden"], body["before"], body["after"]) == (["pin"], {}, {})
 
 
-def test_row_that_does_not_exist_for_the_reader_has_no_history(office: Office) -> None:
+def test_hidden_row_has_no_history(office: Office) -> None:
     key = office.add(Parcel, who=MIA, name="Ring", branch="Mia")
     assert office.client(MIA).get(f"/history/rows/bank_parcel/{key}").status_code == 200
     for who in (TOM, RUT):
@@ -88,7 +88,7 @@ def test_row_that_does_not_exist_for_the_reader_has_no_history(office: Office) -
     assert "Ring" not in pages_of(office, RUT, key)
 
 
-def test_gone_row_that_did_not_exist_for_the_reader_is_withheld(office: Office) -> None:
+def test_gone_hidden_row_is_withheld(office: Office) -> None:
     key = office.add(Parcel, who=MIA, name="Ring", branch="Mia")
     office.delete(key, Parcel, who=MIA)
     assert office.client(MIA).get(f"/history/rows/bank_parcel/{key}").status_code == 200
@@ -98,7 +98,7 @@ def test_gone_row_that_did_not_exist_for_the_reader_is_withheld(office: Office) 
     assert "Ring" not in office.client(RUT).get("/history/changes").text
 
 
-def test_row_that_one_may_not_read_is_not_named(office: Office) -> None:
+def test_unreadable_row_is_not_named(office: Office) -> None:
     vault = office.add(Vault, who=TOM, name="Tom's gold")
     key = office.add(Account, who=MIA, name="Savings")
     office.write(lambda: set_by_staff(key, vault_id=vault, vaults=[db.session.get_one(Vault, vault)]))
@@ -107,14 +107,14 @@ def test_row_that_one_may_not_read_is_not_named(office: Office) -> None:
     assert "1 more" in page
 
 
-def test_change_of_hidden_columns_only_is_said(office: Office) -> None:
+def test_change_of_hidden_columns_shown(office: Office) -> None:
     key = office.add(Account, who=MIA, name="Savings")
     office.write(lambda: set_by_staff(key, score="risky"))
     page = office.client(MIA).get(f"/history/rows/bank_account/{key}").text
     assert "What has changed is not for you to read" in page
 
 
-def test_history_takes_the_right_to_read_the_row(desk: Office) -> None:
+def test_history_needs_read_permission(desk: Office) -> None:
     key = desk.add(Vault, who=TOM, name="Gold")
     editor = Identity("ed-key", "Ed", frozenset({"bank.account.edit"}), via="session")
     for who in (editor, MIA):

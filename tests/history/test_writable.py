@@ -69,7 +69,7 @@ def test_undo_names_what_it_leaves(office: Office) -> None:
     assert (found["name"], found["approved"], found["score"], found["verdict"]) == ("Savings", True, "good", "fine")
 
 
-def test_effect_of_something_else_is_not_undone_alone(office: Office) -> None:
+def test_effect_is_not_undone_alone(office: Office) -> None:
     key = office.add(Account, who=MIA, name="Savings")
     office.write(lambda: accounts.pay_in(db.session.get_one(Account, key), 5), TOM)
     change = office.last()
@@ -81,14 +81,14 @@ def test_effect_of_something_else_is_not_undone_alone(office: Office) -> None:
     assert f"/history/changes/{change.id}/undo" not in office.client(MIA).get(f"/history/rows/bank_account/{key}").text
 
 
-def test_value_that_a_form_writes_is_set_back(office: Office) -> None:
+def test_form_value_is_set_back(office: Office) -> None:
     key = office.add(Account, who=MIA, name="Savings")
     office.change(key, Account, who=MIA, points=5)
     assert undo(office, MIA, office.last())[1] == 303
     assert account(office, key)["points"] == 0
 
 
-def test_deleted_row_comes_back_without_what_no_face_writes(office: Office) -> None:
+def test_deleted_row_returns_without_unwritable_columns(office: Office) -> None:
     key = office.add(Account, who=MIA, name="Savings", memo="Mine")
     made_at = account(office, key)["created_at"]
     office.write(lambda: set_by_staff(key, approved=True, balance=7, score="good"))
@@ -116,7 +116,7 @@ def test_older_deletion_is_not_undone(office: Office) -> None:
     assert office.read(key, Account) is None
 
 
-def test_reference_to_a_row_that_one_may_not_read_is_left(office: Office) -> None:
+def test_undo_leaves_unreadable_reference(office: Office) -> None:
     vault = office.add(Vault, who=TOM, name="Gold")
     key = office.add(Account, who=MIA, name="Savings")
     office.write(lambda: set_by_staff(key, vault_id=vault, name="Purse"))
@@ -128,7 +128,7 @@ def test_reference_to_a_row_that_one_may_not_read_is_left(office: Office) -> Non
     assert (account(office, key)["vault_id"], account(office, key)["name"]) == (None, "Purse")
 
 
-def test_deleted_row_comes_back_without_an_unreadable_reference(office: Office) -> None:
+def test_deleted_row_returns_without_hidden_reference(office: Office) -> None:
     vault = office.add(Vault, who=TOM, name="Gold")
     key = office.add(Account, who=MIA, name="Savings")
     office.write(lambda: set_by_staff(key, vault_id=vault))
@@ -138,7 +138,7 @@ def test_deleted_row_comes_back_without_an_unreadable_reference(office: Office) 
     assert account(office, key)["vault_id"] is None
 
 
-def test_links_that_one_may_not_read_are_kept(office: Office) -> None:
+def test_unreadable_links_are_kept(office: Office) -> None:
     gold, own, other = (
         office.add(Vault, who=TOM, name="Gold"),
         office.add(Vault, who=MIA, name="Own"),
@@ -159,7 +159,7 @@ def _link(key: int, *vaults: int) -> None:
     db.session.get_one(Account, key).vaults = [db.session.get_one(Vault, one) for one in vaults]
 
 
-def test_created_row_that_staff_has_changed_stays(office: Office) -> None:
+def test_created_row_changed_by_staff_stays(office: Office) -> None:
     key = office.add(Account, who=MIA, name="Savings")
     created = office.last()
     office.write(lambda: set_by_staff(key, score="good"))
@@ -168,7 +168,7 @@ def test_created_row_that_staff_has_changed_stays(office: Office) -> None:
 
 
 @pytest.mark.parametrize("verb", ["create", "delete"])
-def test_row_made_or_deleted_as_an_effect_is_not_undone_alone(office: Office, verb: str) -> None:
+def test_row_of_effect_is_not_undone(office: Office, verb: str) -> None:
     def work() -> int:
         with unchecked():
             item = accounts.create({"name": "Interest", "owner_key": "mia-key"})

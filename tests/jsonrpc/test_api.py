@@ -135,7 +135,7 @@ def test_batch_counts_each_call(site: Flask) -> None:
     assert remaining(request("numbers.subtract", 3)) == before - 4
 
 
-def test_batch_beyond_the_limit_is_refused_whole(numbers: Flask) -> None:
+def test_batch_beyond_limit_is_refused(numbers: Flask) -> None:
     client = numbers.test_client()
     batch = [request("numbers.keep", 1)] * 50
     for _ in range(12):

@@ -83,7 +83,7 @@ def test_silent_reader_is_let_go(launch: Launch) -> None:
         until(lambda: server.log().count("An answer was not taken in time") == 2, "two connections closed")
 
 
-def test_large_body_that_stops_is_let_go(launch: Launch) -> None:
+def test_stopped_large_body_is_dropped(launch: Launch) -> None:
     server = launch(WEB_CONCURRENCY="1", WEB_THREADS="2", WEB_REQUEST_SECONDS="1", MAX_BODY_BYTES="100000000")
     head = HEAD + b"Content-Length: 90000000\r\n\r\n"
     with connected(server, 2, head + b"x" * (MOST_BYTES + 1000)) as connections:
@@ -108,7 +108,7 @@ def test_half_body_gets_a_problem(launch: Launch, path: str, rest: bytes) -> Non
     assert b"\r\nConnection: close\r\n" in head
 
 
-def test_half_body_of_a_page_gets_a_page(launch: Launch) -> None:
+def test_half_body_gets_a_page(launch: Launch) -> None:
     server = launch(WEB_REQUEST_SECONDS="1")
     half = (
         b"POST /counter/page HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nContent-Length: 100\r\n"
@@ -187,7 +187,7 @@ def test_large_answer_is_read_slowly(launch: Launch) -> None:
         assert sum(len(piece) for piece in iter(lambda: answer.read(100_000), b"")) == 30_000_000
 
 
-def test_client_that_waits_is_told_to_go_on(launch: Launch) -> None:
+def test_waiting_client_gets_100_continue(launch: Launch) -> None:
     server = launch()
     with connected(server, 1, HALVES["expected to go on"].replace(b"100\r\n\r\n", b"5\r\n\r\n")) as (connection,):
         assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -196,7 +196,7 @@ def test_client_that_waits_is_told_to_go_on(launch: Launch) -> None:
         assert b'{"length":5}' in answer(connection)
 
 
-def test_clients_that_stay_do_not_stop_the_loop(launch: Launch) -> None:
+def test_idle_clients_keep_loop_running(launch: Launch) -> None:
     server = launch(WEB_CONCURRENCY="1")
     asked = b"GET /counter/who HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with connected(server, 30, asked) as connections:
