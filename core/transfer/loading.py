@@ -157,35 +157,10 @@ class _Load:
         count = 0
         with progress("Checking", self.manifest.rows) as advance:
             for source in self.sources:
-                state = self.manifest.tables[source.name]
-                room, digest, rows = Room(source, state.kinds), Digest(state.kinds), 0
-                rehearsal = Rehearsal(self.connection, source, state.kinds)
-                unnameable = Unnameable(source, state.kinds)
-                for row, line in read_rows(self.folder, source.name):
-                    if len(row) != len(state.kinds):
-                        raise TransferError(
-                            f"{source.name} in {self.folder} has a row {rows + 1} that is none: dump anew."
-                        )
-                    digest.add(row, line)
-                    rows += 1
-                    unnameable.add(rows, row)
-                    found = room.refusal(row)
-                    if found:
-                        count += 1
-                        if len(refused) < NAMED:
-                            refused.append(f"{source.name}.{found[0]} of row {rows}: {found[1]}")
-                    else:
-                        rehearsal.add(rows, row)
-                    if rows % STATEMENT_ROWS == 0:
-                        advance(STATEMENT_ROWS)
-                advance(rows % STATEMENT_ROWS)
-                if rows != state.rows or str(digest) != state.digest:
-                    raise TransferError(f"{source.name} in {self.folder} is not what was dumped: dump anew.")
-                for message in rehearsal.twice():
+                for message in self._check_rows(source, advance):
                     count += 1
                     if len(refused) < NAMED:
                         refused.append(message)
-                unnameable.warn(self.app)
         if refused:
             more = f"\n… and {count - NAMED:,} more" if count > NAMED else ""
             raise TransferError(
@@ -193,6 +168,31 @@ class _Load:
                 + "\n".join(refused)
                 + more
             )
+
+    def _check_rows(self, source: Source, advance: Advance) -> Iterator[str]:
+        """Read the dump of one table, and yield why a row cannot be written."""
+        state = self.manifest.tables[source.name]
+        room, digest, rows = Room(source, state.kinds), Digest(state.kinds), 0
+        rehearsal = Rehearsal(self.connection, source, state.kinds)
+        unnameable = Unnameable(source, state.kinds)
+        for row, line in read_rows(self.folder, source.name):
+            if len(row) != len(state.kinds):
+                raise TransferError(f"{source.name} in {self.folder} has a row {rows + 1} that is none: dump anew.")
+            digest.add(row, line)
+            rows += 1
+            unnameable.add(rows, row)
+            found = room.refusal(row)
+            if found:
+                yield f"{source.name}.{found[0]} of row {rows}: {found[1]}"
+            else:
+                rehearsal.add(rows, row)
+            if rows % STATEMENT_ROWS == 0:
+                advance(STATEMENT_ROWS)
+        advance(rows % STATEMENT_ROWS)
+        if rows != state.rows or str(digest) != state.digest:
+            raise TransferError(f"{source.name} in {self.folder} is not what was dumped: dump anew.")
+        yield from rehearsal.twice()
+        unnameable.warn(self.app)
 
     # --- writing --------------------------------------------------------------------------------
 
