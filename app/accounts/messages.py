@@ -14,7 +14,10 @@ MESSAGES = {
     "PASSWORD_IS_THE_SAME": ("This is the password that you have. Choose another one.", "error"),
     "REAUTHENTICATION_REQUIRED": ("Enter your password once more before you go on.", "info"),
     "REAUTHENTICATION_SUCCESSFUL": ("Thank you. You can go on.", "success"),
-    "CONFIRM_REGISTRATION": ("We have sent a mail to %(email)s. Follow the link in it, then sign in.", "success"),
+    "CONFIRM_REGISTRATION": (
+        "We have sent a mail to %(email)s. Follow the link in it to choose your password.",
+        "success",
+    ),
     "CONFIRMATION_REQUEST": ("If an account waits to be confirmed, we have sent a link to %(email)s.", "info"),
     "EMAIL_CONFIRMED": ("Your address is confirmed. You can sign in now.", "success"),
     "ALREADY_CONFIRMED": ("The address is confirmed already. You can sign in.", "info"),
