@@ -43,7 +43,7 @@ def init_app(app: Flask) -> None:
 
 def warn(app: Flask) -> None:
     """Log the tables that no revision will have; the doctor says it too."""
-    for stray in strays.find(modules.installed(app)):
+    for stray in strays.find_strays(modules.installed(app)):
         logger.warning("%s %s", stray.message, stray.cure)
 
 

@@ -18,7 +18,7 @@ from config import Key
 from config import Part
 
 from . import faults
-from . import strangers
+from . import unknown_variables
 from .http import keys as http
 from .modules import Module
 from .modules import ModuleError
@@ -44,8 +44,8 @@ def load(modules: Sequence[Module], environ: Mapping[str, str] | None = None) ->
 def warn(app: Flask, modules: Sequence[Module]) -> None:
     """Log the variables that look like ours and are not; a test's process has a developer's."""
     if app.config["APP_ENV"] != "testing":
-        for stranger in strangers.find(known(modules)):
-            app.logger.warning("%s %s", stranger.message, stranger.cure)
+        for variable in unknown_variables.find_unknown(known(modules)):
+            app.logger.warning("%s %s", variable.message, variable.cure)
 
 
 def complete(modules: Sequence[Module], given: Mapping[str, Any]) -> dict[str, Any]:

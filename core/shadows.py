@@ -37,7 +37,7 @@ class Shadow:
     where: str
 
 
-def find(app: Flask) -> list[Shadow]:
+def find_shadows(app: Flask) -> list[Shadow]:
     """Return what can never be reached."""
     owners = {blueprint.name: module.name for module in installed(app) for blueprint in blueprints(module)}
     return [*_rules(app, owners), *_templates(app, owners)]
@@ -45,7 +45,7 @@ def find(app: Flask) -> list[Shadow]:
 
 def warn(app: Flask) -> None:
     """Write into the log what can never be reached, and the cure."""
-    for shadow in find(app):
+    for shadow in find_shadows(app):
         logger.warning("%s %s", shadow.message, shadow.cure)
 
 

@@ -43,7 +43,7 @@ class Stray:
         return f"Import it in {self.module.replace('.', '/')}/models.py, or move it there: migrations read that file."
 
 
-def find(installed: Sequence[Module]) -> Iterator[Stray]:
+def find_strays(installed: Sequence[Module]) -> Iterator[Stray]:
     """Yield the tables in files of the installed modules that alembic does not see."""
     known = {id(db.metadata), *(id(found) for module in installed for found in modules.metadatas(module))}
     for module in installed:

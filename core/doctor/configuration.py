@@ -11,7 +11,7 @@ from .. import keys
 from .. import modules
 from .. import rotation
 from .. import shadows
-from .. import strangers
+from .. import unknown_variables
 from ..http import policies
 from ..rotation import rotating
 from .findings import Deployment
@@ -60,8 +60,8 @@ def environment(deployment: Deployment) -> Iterator[Finding]:
 @check("core.variable-unknown", Level.WARNING)
 def variable_unknown(deployment: Deployment) -> Iterator[Finding]:
     """No variable is set that looks like one of this platform's, and is none."""
-    for stranger in strangers.find(keys.known(modules.installed(deployment.app))):
-        yield Finding(stranger.message, stranger.cure, stranger.name)
+    for variable in unknown_variables.find_unknown(keys.known(modules.installed(deployment.app))):
+        yield Finding(variable.message, variable.cure, variable.name)
 
 
 @check("core.debug", Level.ERROR, production=True)
@@ -264,7 +264,7 @@ def log_text(deployment: Deployment) -> Iterator[Finding]:
 @check("core.shadowed", Level.WARNING)
 def shadowed(deployment: Deployment) -> Iterator[Finding]:
     """Every address and every template of a module can be reached."""
-    for shadow in shadows.find(deployment.app):
+    for shadow in shadows.find_shadows(deployment.app):
         yield Finding(shadow.message, shadow.cure, shadow.where)
 
 

@@ -187,7 +187,7 @@ def clock(deployment: Deployment) -> Iterator[Finding]:
 @check("core.table-stray", Level.ERROR)
 def table_stray(deployment: Deployment) -> Iterator[Finding]:
     """Every table that a module declares is in the reach of its models.py, and so of migrations."""
-    for stray in strays.find(modules.installed(deployment.app)):
+    for stray in strays.find_strays(modules.installed(deployment.app)):
         yield Finding(stray.message, stray.cure, stray.file)
 
 

@@ -143,7 +143,7 @@ class Autogenerate:
         """Name what was left alone, and write no revision if there is nothing to do."""
         if self.left_alone:
             logger.warning("Left alone, because no installed module has them: %s", ", ".join(sorted(self.left_alone)))
-        for stray in strays.find(self.installed):
+        for stray in strays.find_strays(self.installed):
             logger.warning("%s %s", stray.message, stray.cure)
         script = directives[0]
         if script.upgrade_ops is not None:

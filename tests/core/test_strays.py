@@ -52,7 +52,7 @@ def write(project: Project, tables: str, *, models: str = "", imported: bool = T
 
 
 def named(label: str) -> list[tuple[str, str]]:
-    return [(Path(one.file).name, *one.tables) for one in strays.find(modules.load([label]))]
+    return [(Path(one.file).name, *one.tables) for one in strays.find_strays(modules.load([label]))]
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_start_and_doctor_name_table(
 
 
 def test_platform_has_no_stray(site: Flask) -> None:
-    assert list(strays.find(modules.installed(site))) == []
+    assert list(strays.find_strays(modules.installed(site))) == []

@@ -13,8 +13,8 @@ from config import KEYS
 from config import ROOT
 from config import ConfigError
 from core import keys
-from core import strangers
-from core.strangers import ELSEWHERE
+from core import unknown_variables
+from core.unknown_variables import ELSEWHERE
 
 KNOWN = keys.known([])
 
@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found() -> dict[str, tuple[str, str]]:
-    return {one.name: (one.meant, one.place) for one in strangers.find(KNOWN)}
+    return {one.name: (one.meant, one.place) for one in unknown_variables.find_unknown(KNOWN)}
 
 
 @pytest.mark.parametrize("name", ["FLASK_ENV", "APP_ENVIRONMENT", "FLASK_CONFIG"])

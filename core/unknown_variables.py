@@ -58,8 +58,8 @@ NEAR, NEAR_IN_DOTENV = 0.85, 0.8
 
 
 @dataclass(frozen=True)
-class Stranger:
-    """A variable that is set and is not ours.
+class UnknownVariable:
+    """A variable that is set and that no key reads.
 
     :param meant: the key that was probably meant
     :param place: where it is set
@@ -80,7 +80,7 @@ class Stranger:
         return f"Set {self.meant}, and remove {self.name}."
 
 
-def find(known: Sequence[Key]) -> Iterator[Stranger]:
+def find_unknown(known: Sequence[Key]) -> Iterator[UnknownVariable]:
     """Yield the variables of this process that were probably meant for it, and are not read.
 
     :param known: the keys that are
@@ -89,7 +89,7 @@ def find(known: Sequence[Key]) -> Iterator[Stranger]:
     for name in sorted(name for name, text in variables.items() if text):
         meant = _meant(name, known, in_dotenv=name in written)
         if meant and not _is_set(meant, variables):
-            yield Stranger(name, meant, ".env" if name in written else "the environment")
+            yield UnknownVariable(name, meant, ".env" if name in written else "the environment")
 
 
 def _is_set(key: str, variables: Mapping[str, str]) -> bool:
