@@ -184,7 +184,8 @@ class Autogenerate:
             for table in metadata.tables.values():
                 if table.name in self.owners:
                     copied = table.to_metadata(merged)
-                    copied.info["migrated"] = inventory.is_migrated(table)
+                    # A revision would write out the `info` of a table, whatever objects it has.
+                    copied.info = {} if inventory.is_migrated(table) else {"migrated": False}
                     make_plain(copied)
                 else:
                     self.left_alone.add(table.name)

@@ -55,10 +55,11 @@ _RENAMED = (
 
 
 def _contracting(steps: ops.OpContainer) -> Iterator[str]:
+    made = {step.table_name for step in steps.ops if isinstance(step, ops.CreateTableOp)}
     for step in steps.ops:
         if isinstance(step, ops.DropTableOp):
             yield f"the table {step.table_name} goes"
-        elif isinstance(step, ops.ModifyTableOps):
+        elif isinstance(step, ops.ModifyTableOps) and step.table_name not in made:
             added = {op.column.name for op in step.ops if isinstance(op, ops.AddColumnOp)}
             dropped = {op.constraint_name for op in step.ops if isinstance(op, ops.DropConstraintOp)}
             for op in step.ops:

@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from services import db
 
+from .. import inventory
 from .. import migrations
 from .. import modules
 from ..migrations.autogenerate import Autogenerate
@@ -109,7 +110,7 @@ def read(app: Flask, dialect: Dialect) -> Catalog:
     sort: Callable[..., list[tuple[sa.Table | None, set[sa.ForeignKeyConstraint]]]] = sort_tables_and_constraints
     *ordered, (_, ring) = sort(list(merged.tables.values()))
     carried = [
-        table for table, _ in ordered if table is not None and known.metadata.tables[table.name].info["migrated"]
+        table for table, _ in ordered if table is not None and inventory.is_migrated(known.metadata.tables[table.name])
     ]
     sources = [Source(table, known.owners[table.name], dialect) for table in carried]
     late = [*ring, *(key for source in sources for key in _to_itself(source.table))]

@@ -79,6 +79,20 @@ def test_expanding_change_is_not_marked(
     assert "contracts" not in project.autogenerate(url, "second")
 
 
+@pytest.mark.parametrize(
+    "index", ['sa.Index("ix_LABEL", sa.text("lower(name)"), unique=True)', 'sa.Index("ix_LABEL", "name", unique=True)']
+)
+def test_unique_index_of_new_table(project: Project, new_database: Callable[[str], URL], index: str) -> None:
+    project.module("shop", models(f"{BASE}, {index}"))
+    assert "contracts" not in project.autogenerate(new_database("sqlite"), "first")
+
+
+def test_table_info_stays_out(project: Project, new_database: Callable[[str], URL]) -> None:
+    project.module("shop", models(BASE + ', info={"owner": object()}'))
+    text = project.autogenerate(new_database("sqlite"), "first")
+    assert "info=" not in text
+
+
 def test_dropped_table_is_marked(project: Project, new_database: Callable[[str], URL]) -> None:
     label = project.module("shop", models())
     url = new_database("sqlite")
