@@ -93,7 +93,7 @@ class Pages:
     form: ClassVar[type[ModelForm]]
     #: What the list shows: attributes, relationships among them.
     columns: ClassVar[Sequence[str]]
-    #: What the page of a row shows; by default all that the form has, and the times.
+    #: What the page of a row shows; by default all that the form has, and the times; without a form, the columns.
     details: ClassVar[Sequence[str]] = ()
     #: What the list is called; by default the noun with an s.
     plural: ClassVar[str] = ""
@@ -264,6 +264,8 @@ class Pages:
         return show(field.data)
 
     def _written(self) -> Sequence[str]:
+        if not hasattr(self, "form"):
+            return self.columns
         return [name for name in vars(self.form()) if name in sa.inspect(self.verbs.model).attrs] + [
             name for name in ("created_at", "updated_at") if hasattr(self.verbs.model, name)
         ]

@@ -144,6 +144,13 @@ def test_names_and_details_can_be_set(open_jobs: Callable[..., FlaskClient]) -> 
     assert facts == ["Hours"]
 
 
+def test_details_without_form_are_columns(open_jobs: Callable[..., FlaskClient]) -> None:
+    client = open_jobs('allow = ("list", "get")\n        del form')
+    answer = client.get("/jobs/1")
+    assert answer.status_code == 200
+    assert "What Paint Hours" in shown(answer.text)
+
+
 def test_model_without_a_version_is_edited_as_well(open_jobs: Callable[..., FlaskClient]) -> None:
     client = open_jobs()
     assert forms.submit(client, "/jobs/1/edit", hours="3").status_code == 303
