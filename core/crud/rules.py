@@ -6,9 +6,11 @@
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.visitors import iterate
 
 from services import db
 
@@ -45,12 +47,19 @@ def rule_columns(rule: Rule | None) -> list[sa.Column[Any]]:
     if rule is None:
         return []
     columns = list(getattr(rule, "columns", ()))
-    if columns or not isinstance(rule, sa.CheckConstraint):
+    if columns and isinstance(rule, sa.CheckConstraint):
         return columns
     # What is written as a text has no columns to SQLAlchemy.
-    text = _LITERAL.sub("", str(rule.sqltext))
+    text = _LITERAL.sub("", " ".join(_texts(rule)))
     names = {name.lower() for groups in _NAME.findall(text) for name in groups if name}
-    return [column for column in rule.table.columns if column.name.lower() in names]
+    return [column for column in rule.table.columns if column in columns or column.name.lower() in names]
+
+
+def _texts(rule: Rule) -> list[str]:
+    if isinstance(rule, sa.CheckConstraint):
+        return [str(rule.sqltext)]
+    parts: Sequence[Any] = rule.expressions if isinstance(rule, sa.Index) else ()
+    return [str(part) for part in parts if not any(isinstance(one, sa.Column) for one in iterate(part))]
 
 
 def rule_message(rule: Rule | None) -> str | None:

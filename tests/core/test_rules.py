@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
+from core.crud.rules import rule_columns
 from services import db
 from tests.core import cellar
 from tests.core.cellar import Base
@@ -71,6 +72,37 @@ def test_form_shows_the_broken_rule(
     answer = submit(client, "/cellar/bottles/new", **sent)
     assert answer.status_code == 422
     assert message in answer.text
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["lower(label)"], ["label"]),
+        (["'code' || lower(label)", "shelf"], ["label", "shelf"]),
+        (["lower(label)", "code"], ["label", "code"]),
+    ],
+)
+def test_columns_of_index_text(parts: list[str], expected: list[str]) -> None:
+    table = sa.Table(
+        "note", sa.MetaData(), *(sa.Column(name, sa.String(9)) for name in ("label", "code", "shelf", "note"))
+    )
+    elements = [table.c[part] if part in table.c else sa.text(part) for part in parts]
+    assert [column.name for column in rule_columns(sa.Index("uq", *elements, unique=True, _table=table))] == expected
+    assert [column.name for column in rule_columns(sa.Index("ix", sa.func.lower(table.c.code)))] == ["code"]
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"], indirect=True)
+def test_unique_expression_names_column(cellar_app: Flask, client: FlaskClient) -> None:
+    with cellar_app.app_context():
+        index = sa.Index("uq_cellar_bottle_lower", sa.func.lower(sa.text("code")), unique=True)
+        index._set_parent(Bottle.__table__)
+        index.create(db.engine)
+    add(cellar_app, code="ab")
+    try:
+        answer = client.post(BOTTLES, json={"code": "AB"})
+    finally:
+        Bottle.__table__.indexes.remove(index)
+    assert [error["field"] for error in answer.json["errors"]] == ["code"]
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
