@@ -17,11 +17,12 @@ from . import cursors
 from . import modules
 from .modules import Module
 
-# Each column, and whether every new row has to say something about it.
+# Each column, and whether every new row has to say something about it. SQLite's table_info leaves out generated ones.
 _COLUMNS = {
     "sqlite": """
-        SELECT made.name, field.name, field."notnull" AND field.dflt_value IS NULL AND NOT field.pk
-        FROM sqlite_master made JOIN pragma_table_info(made.name) field WHERE made.type IN ('table', 'view')
+        SELECT made.name, field.name,
+            field."notnull" AND field.dflt_value IS NULL AND NOT field.pk AND field.hidden NOT IN (2, 3)
+        FROM sqlite_master made JOIN pragma_table_xinfo(made.name) field WHERE made.type IN ('table', 'view')
     """,
     "postgresql": """
         SELECT made.relname, field.attname, field.attnotnull AND NOT field.atthasdef AND field.attidentity = ''

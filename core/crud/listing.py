@@ -157,7 +157,10 @@ class Listing:
     def __post_init__(self) -> None:
         mapper = sa.inspect(self.model)
         if len(mapper.primary_key) != 1:
-            raise TypeError(f"{self.model.__name__} has a key of several columns: lists need one")
+            raise TypeError(
+                f"{self.model.__name__} has a key of several columns, and verbs take one: make a column of its own the "
+                "key, and hold these together by a UniqueConstraint"
+            )
         self.key = mapper.get_property_by_column(mapper.primary_key[0]).key
         self.order = self._with_key(self.order)
         ordered = {name.removeprefix("-") for name in (*self.sorts, *self.order)}

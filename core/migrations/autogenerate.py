@@ -33,6 +33,7 @@ from ..modules import Module
 from . import defaults
 from . import enums
 from . import expressions
+from . import statements
 from .contracting import name_contracting
 from .contracting import note_renames
 from .enums import recorded_members
@@ -55,6 +56,11 @@ enums.add_to(_plugin)
 NO_TABLE = (
     "%s is a view or a foreign table in the database, and is left alone. Say so in the model: "
     '__table_args__ = {"info": {"migrated": False}}'
+)
+
+READ_BY_GENERATED = (
+    "The type of %s.%s changes, and the generated column %s reads it, which PostgreSQL refuses: write into the "
+    "revision batch_op.drop_column(%r) before, and batch_op.add_column(…) after, with the indexes that it is in"
 )
 
 
@@ -156,6 +162,7 @@ class Autogenerate:
                 _spell_indexes(steps)
                 _make_enum_types(steps)
         if script.upgrade_ops is not None:
+            self._warn_of_sources(script.upgrade_ops)
             self.enums.add_to(script.upgrade_ops, script.downgrade_ops)
         arguments = migration.opts["template_args"]
         arguments["tables"] = self._made_by(script)
@@ -241,6 +248,13 @@ class Autogenerate:
             defaults.warn_of_generated(f"{op.table_name}.{op.column_name}", difference)
         return True
 
+    def _warn_of_sources(self, steps: ops.OpContainer) -> None:
+        """Name the generated columns that read a column whose type changes: PostgreSQL refuses it."""
+        for op in _every(steps):
+            if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None:
+                for name in _generated_from(self._declared(op)):
+                    logger.warning(READ_BY_GENERATED, op.table_name, op.column_name, name, name)
+
     def _describe_as_declared(self, steps: ops.OpContainer) -> None:
         """Say what stays as it is in an altered column: MariaDB repeats the whole column.
 
@@ -273,6 +287,15 @@ class CreateEnumOp(ops.MigrateOperation):
 def render_create_enum(autogen_context: AutogenContext, op: CreateEnumOp) -> str:
     arguments = ", ".join([*map(repr, op.enum.enums), f"name={op.enum.name!r}"])
     return f"sa.Enum({arguments}).create(op.get_bind(), checkfirst=not op.get_context().as_sql)"
+
+
+def _generated_from(source: sa.Column[Any]) -> Iterator[str]:
+    """Yield the names of the generated columns that read a column."""
+    for column in source.table.columns:
+        if column.computed is not None:
+            words = statements.words(str(column.computed.sqltext))
+            if any(statements.is_name(word, source.name) for word in words):
+                yield column.name
 
 
 def _names(ask: Callable[[], list[str]]) -> list[str]:

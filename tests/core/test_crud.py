@@ -379,7 +379,9 @@ def test_key_of_several_columns_is_refused_at_start() -> None:
     class Pairs(Crud):
         model = Pair
 
-    with pytest.raises(TypeError, match="Pair has a key of several columns"):
+    with pytest.raises(
+        TypeError, match="Pair has a key of several columns, and verbs take one: make a column of its own the key"
+    ):
         Pairs()
 
 

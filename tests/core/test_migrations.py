@@ -305,6 +305,23 @@ def test_changed_expression_is_named(project, new_database, engine_name, caplog)
     assert "batch_op.drop_column('total')" in caplog.text
 
 
+def test_source_of_generated_column_is_named(project, new_database, caplog):
+    models = GENERATED.replace("{more}", "").replace("{persisted}", "True").replace("{total}", "price + pieces")
+    label = project.module("gen", models)
+    url = new_database("sqlite")
+    project.autogenerate(url, "first")
+    command.upgrade(project.config(url), "head")
+    project.rewrite(
+        label,
+        models.replace(
+            "name: Mapped[str] = mapped_column(sa.String(50)", "name: Mapped[str] = mapped_column(sa.String(60)"
+        ),
+    )
+    project.autogenerate(url, "second")
+    assert f"The type of {label}_line.name changes, and the generated column small reads it" in caplog.text
+    assert "the generated column total" not in caplog.text
+
+
 def test_identity_of_a_serial_is_named(project, new_database, caplog):
     models = GENERATED.replace("{more}", "").replace("{persisted}", "True").replace("{total}", "price")
     label = project.module("gen", models.replace("sa.Identity(), ", ""))

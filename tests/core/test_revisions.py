@@ -199,6 +199,15 @@ def test_what_is_missing_is_told_by_module(attic: Flask) -> None:
         assert (inventory.lacking(attic), inventory.demanding(attic)) == ({"attic": ["attic_box.label"]}, {})
 
 
+def test_generated_column_is_not_missing(attic: Flask, engine_name: str) -> None:
+    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+    kind = "VIRTUAL NOT NULL" if engine_name == "sqlite" else "STORED"
+    add = f"ALTER TABLE attic_box ADD %s VARCHAR(9) GENERATED ALWAYS AS ('x') {kind}"
+    execute(attic, "ALTER TABLE attic_box DROP COLUMN label", add % "label", add % "unknown")
+    with attic.app_context():
+        assert inventory.lacking(attic) == inventory.demanding(attic) == {}
+
+
 def test_unmigrated_table_is_not_missing(
     make_app: Callable[..., Flask],
     write_module: Callable[..., str],
