@@ -44,7 +44,7 @@ def writes(error: Any, table: sa.Table) -> bool:
 
 def rule_columns(rule: Rule | None) -> list[sa.Column[Any]]:
     """Return the columns that a constraint or an index is about."""
-    if rule is None:
+    if rule is None or rule.table is None:
         return []
     columns = list(getattr(rule, "columns", ()))
     if columns and isinstance(rule, sa.CheckConstraint):
