@@ -1,4 +1,4 @@
-"""What waits for the COMMIT: mails, lines of the security log, and whatever else cannot be taken back.
+"""Actions that wait for the COMMIT: mails, lines of the security log, and all else that cannot be taken back.
 
 An action runs once its transaction is committed, and never if that fails or is rolled back. It must not use the
 session, which has no transaction at that moment.

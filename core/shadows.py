@@ -1,4 +1,4 @@
-"""What can never be reached, because something else has its name: addresses and templates of modules.
+"""Addresses and templates of modules that can never be reached, because something else has their name.
 
 Of two rules for one address the first serves its methods, and of two templates of one name the first is used:
 neither Flask nor Jinja says so.

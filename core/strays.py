@@ -34,12 +34,12 @@ class Stray:
 
     @property
     def message(self) -> str:
-        """A sentence that names them."""
+        """Return a sentence that names them."""
         return f"{', '.join(self.tables)} in {self.file}: no revision has what {self.module} declares there."
 
     @property
     def cure(self) -> str:
-        """A sentence that says what to write."""
+        """Return a sentence that says what to write."""
         return f"Import it in {self.module.replace('.', '/')}/models.py, or move it there: migrations read that file."
 
 
@@ -50,7 +50,7 @@ def find_strays(installed: Sequence[Module]) -> Iterator[Stray]:
         for path in _files(module):
             name = _dotted(module, path)
             loaded = sys.modules.get(name)
-            # An other one may have loaded it by now, as `flask routes` does; alembic has not, then.
+            # Another command may have loaded it by now, as `flask routes` does; alembic has not.
             tables = _foreign(loaded, known) if loaded else _declared(path)
             if tables:
                 yield Stray(module.name, _shown(path), tuple(sorted(tables)))

@@ -1,4 +1,4 @@
-"""Variables that are not read here, though they look like it: another platform's names, and misspelt ones.
+"""Variables that look like a key and are none: another platform's names, and misspelt ones.
 
 What is in ``.env`` was written for this application, so more names are looked at there than in the environment of
 the process, which has many that concern others. None counts whose counterpart is set.
@@ -71,12 +71,12 @@ class UnknownVariable:
 
     @property
     def message(self) -> str:
-        """A sentence that names it."""
+        """Return a sentence that names it."""
         return f"{self.name} is set in {self.place}, and is none of this platform's variables."
 
     @property
     def cure(self) -> str:
-        """A sentence that says what to write."""
+        """Return a sentence that says what to write."""
         return f"Set {self.meant}, and remove {self.name}."
 
 

@@ -90,7 +90,7 @@ def _follow(engine: Engine, path: Path) -> None:
 
 
 def _mend(path: Path) -> None:
-    """Let this process write again what it made beside the file while that was not to be written.
+    """Make the files beside the database writable again that this process made while it was read-only.
 
     SQLite gives it the mode of the file.
     """

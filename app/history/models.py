@@ -110,7 +110,7 @@ class Change(db.Model):
 
     @property
     def is_long(self) -> bool:
-        """Whether the values were not read because they are long."""
+        """Return whether the values were not read because they are long."""
         return self._is_brief and self.brief_before is None and self.brief_after is None
 
     @property

@@ -1,4 +1,4 @@
-"""What the current identity may see of recorded changes: row by row, and column by column.
+"""The rows and columns of recorded changes that the current identity may see.
 
 The right to read a history is no right to read what no face shows: a hidden column stays hidden, and so does one
 whose read policy the reader does not satisfy, also to those who may read the changes of all rows.
@@ -29,7 +29,7 @@ Values = dict[str, Any]
 
 
 class Sight:
-    """What may be seen of some changes, found out once for each model and each row."""
+    """The visible parts of some changes, determined once for each model and each row."""
 
     def __init__(self, changes: Iterable[Change]) -> None:
         self.plans = {plan.table: plan for plan in plans_of().values()}

@@ -1,4 +1,4 @@
-"""What of a change the current identity could write by a face, and why the rest stays as it is."""
+"""The values of a change that the current identity could write by a face, and why the others stay."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping

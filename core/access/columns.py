@@ -1,4 +1,4 @@
-"""Which attributes of a model the current identity may read.
+"""The attributes of a model that the current identity may read.
 
 .. code-block:: python
 

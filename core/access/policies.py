@@ -183,7 +183,7 @@ class AnyOf(Policy):
 
     @property
     def knows_owners(self) -> bool:
-        """Whether one of them depends on the row."""
+        """Return whether one of them depends on the row."""
         return any(policy.knows_owners for policy in self.policies)
 
     def confines(self, who: Identity) -> bool:

@@ -1,4 +1,4 @@
-"""What the deletion of a row does to others: which go with it, which lose their link to it, and which prevent it.
+"""The consequences of a deletion: rows that go with it, rows that lose their link to it, and rows that prevent it.
 
 The ORM decides where the model has a relationship that says so, else the foreign key of the other table. Rows are only
 counted, up to a limit; those that the current identity may not list are "other rows".
@@ -35,7 +35,7 @@ Reached = tuple[str, Any, Condition]
 
 @dataclass(frozen=True)
 class Consequence:
-    """What the deletion does to the rows of one model.
+    """The effect of a deletion on the rows of one model.
 
     :param effect: ``deleted``, ``unlinked`` or ``prevents``
     :param model: whose rows; ``None`` for those that may not be named

@@ -1,4 +1,4 @@
-"""What is read with a row where only a part of it is shown."""
+"""Options of a SELECT for rows of which only a part is shown."""
 
 from collections.abc import Container
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a row may point to: rows that exist for the current identity. What is not shown to it is kept.
+"""Check references: a row may point to rows that exist for the current identity; other links are kept.
 
 A foreign key, or a relationship, may be set to a row that the current identity may read; any other is refused like
 one that does not exist. Links to rows that it may not read stay as they are.

@@ -427,7 +427,7 @@ class Crud:
 
 
 def _store_null(table: Any) -> None:
-    """Let None be NULL in columns of JSON that may be NULL: SQLAlchemy would store JSON's null where it is set."""
+    """Store None as NULL in nullable columns of JSON: SQLAlchemy would store JSON's null where it is set."""
     for column in (column for column in table.columns if column.nullable):
         for type_ in (column.type, *column.type._variant_mapping.values()):
             while isinstance(type_, sa.types.TypeDecorator):

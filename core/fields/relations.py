@@ -28,7 +28,7 @@ MOST_RELATED = 1000
 
 
 def choose_by(app: App, rows: Callable[[type[Any]], sa.Select[Any]]) -> None:
-    """Let a body name only those rows of a model that ``rows`` chooses; the others are as if there were none."""
+    """Accept in a body only those rows of a model that ``rows`` selects; others are refused like missing ones."""
     app.extensions[_CHOOSER] = rows
 
 

@@ -188,7 +188,7 @@ _TYPED = {
 
 
 def show_as_typed(field: Any) -> None:
-    """Let a text that is no value of its control be shown as it was typed, in a control of texts."""
+    """Show a text that is no value of its control as it was typed, in a control of texts."""
     pattern = _TYPED.get(getattr(field.widget, "input_type", ""))
     text = str(field.raw_data[0]) if field.raw_data else ""
     if field.errors and text and pattern is not None and not pattern.fullmatch(text):

@@ -58,7 +58,7 @@ def read_origin(text: str) -> Origin:
 
 
 def remember_links(form: Any, origin: Origin) -> None:
-    """Let the fields of links know which they have shown as linked."""
+    """Set in the fields of links the keys that the form has shown as linked."""
     for field in leaves(form):
         keys = origin.get(field.name)
         if isinstance(field, RowCheckboxes) and isinstance(keys, list):
@@ -116,7 +116,7 @@ def _pairs(form: Any, current: Any) -> Iterator[tuple[Field, Field]]:
 
 
 def _take_over(field: Any, now: Field) -> None:
-    """Let a field hold what is stored, as if it had not been sent."""
+    """Set the stored value in a field, as if it had not been sent."""
     field.process(None, now.object_data)
     for one in [field, *(leaves(field) if isinstance(field, fields.FormField | fields.FieldList) else ())]:
         one.raw_data = None

@@ -134,12 +134,12 @@ class ModelForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def is_searching(self) -> bool:
-        """Whether the form was sent to find rows to choose from: nothing is to be saved."""
+        """Return whether the form was sent to find rows to choose from: nothing is to be saved."""
         return any(isinstance(field, Searching) and field.is_asking for field in leaves(self))
 
     @property
     def is_searchable(self) -> bool:
-        """Whether the form has a control with a search."""
+        """Return whether the form has a control with a search."""
         return any(isinstance(field, Searching) and field.is_searchable for field in leaves(self))
 
     def add_errors(self, errors: Mapping[str, Sequence[str]]) -> None:

@@ -56,7 +56,7 @@ class Searching:
 
     @property
     def is_searchable(self) -> bool:
-        """Whether there are more rows than the control shows."""
+        """Return whether there are more rows than the control shows."""
         return self.first.more
 
     @cached_property
@@ -68,7 +68,7 @@ class Searching:
 
     @property
     def search_note(self) -> str:
-        """What the search has come to, in words."""
+        """Return the result of the search in words."""
         if not self.search and not self.is_asking:
             return f"There are more than {MOST}: find the one you need."
         if not self.matches.rows:
@@ -98,12 +98,12 @@ class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
 
     @cached_property
     def keeps(self) -> bool:
-        """Whether the stored row is none of the choices: it may not be read, or not be listed."""
+        """Return whether the stored row is none of the choices: it may not be read, or not be listed."""
         return self.object_data is not None and not self._is_offered(self.object_data)
 
     @property
     def is_hidden(self) -> bool:
-        """Whether the stored row may not be read: who is not shown a link cannot mean to remove it."""
+        """Return whether the stored row may not be read: a link that is not shown cannot be meant to be removed."""
         return self.object_data is not None and self.keeps and not may_read(self.object_data)
 
     def _is_offered(self, row: Any) -> bool:
@@ -114,7 +114,7 @@ class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
 
     @property
     def kept_text(self) -> str:
-        """What is shown of the stored row where that is none of the choices."""
+        """Return the text for a stored row that is none of the choices."""
         return str(self.object_data) if may_read(self.object_data) else KEPT_TEXT
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -212,7 +212,7 @@ class RowCheckboxes(Searching, QueryCheckboxField):  # type: ignore[misc]
         self._sent = list(dict.fromkeys(valuelist))
 
     def forget(self) -> None:
-        """Let everything be read again that was read from the database."""
+        """Forget what was read from the database, so that it is read again."""
         for name in ("first", "matches", "linked", "added", "removed", "shown", "shown_links", "number_linked"):
             self.__dict__.pop(name, None)
 
@@ -300,7 +300,7 @@ class RowCheckboxes(Searching, QueryCheckboxField):  # type: ignore[misc]
 
     @cached_property
     def number_linked(self) -> int:
-        """How many rows are linked, up to ``settings.MAX_COUNT`` and one more."""
+        """Return the number of linked rows, up to ``settings.MAX_COUNT`` and one more."""
         if self.item is None:
             return 0
         if not self.linked.more:
@@ -309,7 +309,7 @@ class RowCheckboxes(Searching, QueryCheckboxField):  # type: ignore[misc]
 
     @property
     def kept_note(self) -> str:
-        """How many links are not shown, in words."""
+        """Return the number of links that are not shown, in words."""
         if not self.first.more:
             return ""
         others = self.number_linked - len(self.shown_links)

@@ -1,4 +1,4 @@
-"""What is an API: its errors are problem documents, tokens count, and forms have no part in it.
+"""Endpoints of APIs: their errors are problem documents, they take tokens, and they need no form token.
 
 The endpoint decides: it is an API's where its blueprint is marked, where its view is a resource of
 Flask-RESTful, and where its view has a contract. Paths decide only for a request that matched no endpoint.
@@ -30,7 +30,7 @@ from ..declarations import declaring
 
 @dataclass(frozen=True)
 class Known:
-    """What one application knows of its APIs.
+    """The APIs of one application.
 
     :param prefixes: the paths below which there is nothing but APIs, each with its outermost blueprint's name
     :param endpoints: those that were asked about already

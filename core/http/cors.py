@@ -63,7 +63,7 @@ RESPONSE_HEADERS = (
 
 @dataclass(frozen=True)
 class Policy:
-    """Who may call the APIs of one blueprint.
+    """The origins that may call the APIs of one blueprint.
 
     :param options: Flask-CORS's
     """

@@ -83,14 +83,14 @@ def session_owner() -> str:
 
 
 def show_to_page() -> None:
-    """Let an error page say who is signed in, also where the request was refused the session; no view runs any more."""
+    """Show the current user on an error page though the request was refused the session; no view runs any more."""
     found = session._get_current_object()  # type: ignore[attr-defined]
     if isinstance(found, LazySession):
         found.show()
 
 
 def refuse_once() -> None:
-    """Let what runs after an error answer, as hooks do, find a refused session empty: it was refused already."""
+    """Give hooks that run after an error an empty session where it was refused: the error is answered already."""
     g.session_is_refused = True
 
 

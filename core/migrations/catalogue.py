@@ -1,4 +1,4 @@
-"""What SQLite's catalogue has for a table beside its columns: its statement, indexes, triggers, views, sequence."""
+"""SQLite's catalogue of a table beside its columns: its statement, indexes, triggers, views, sequence."""
 
 from collections.abc import Callable
 from collections.abc import Iterator

@@ -187,6 +187,6 @@ def _meaning(default: str, type_: TypeEngine[Any]) -> object:
 
 
 def add_to(plugin: Plugin) -> None:
-    """Let a plug-in compare server defaults."""
+    """Add the comparison of server defaults to a plug-in."""
     first = DispatchPriority.FIRST
     plugin.add_autogenerate_comparator(compare_server_default, "column", "server_default", priority=first)

@@ -213,7 +213,7 @@ def _column_of(table: sa.Table, constraint: Any) -> "sa.Column[Any] | None":
 
 
 def add_to(plugin: Plugin) -> None:
-    """Let a plug-in compare these checks."""
+    """Add the comparison of these checks to a plug-in."""
     plugin.add_autogenerate_comparator(compare_checks, "table", "enum_checks")
 
 

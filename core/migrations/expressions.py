@@ -44,7 +44,7 @@ def _is_expression(expression: Any) -> bool:
 
 
 def leave_out(impl: DefaultImpl) -> None:
-    """Let MariaDB run a revision that makes an index over an expression: it is left out, and named."""
+    """Leave an index over an expression out of a revision on MariaDB, and log a warning that names it."""
     make = impl.create_index
 
     def create_index(index: sa.Index, **keywords: Any) -> None:
@@ -155,5 +155,5 @@ def _text(expression: Any) -> sa.TextClause | None:
 
 
 def add_to(plugin: Plugin) -> None:
-    """Let a plug-in compare these indexes."""
+    """Add the comparison of these indexes to a plug-in."""
     plugin.add_autogenerate_comparator(compare_indexes, "table", "expression_indexes", qualifier="sqlite")

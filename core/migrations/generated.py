@@ -7,7 +7,7 @@ from sqlalchemy.engine import Dialect
 
 
 def make_portable(dialect: Dialect) -> None:
-    """Let an engine's compiler of DDL write a generated column as the engine takes it."""
+    """Make an engine's DDL compiler write a generated column as the engine takes it."""
     names = {"postgresql": _Stored, "mysql": _Nullable, "mariadb": _Nullable}
     if dialect.name in names:
         dialect.ddl_compiler = type("DDLCompiler", (names[dialect.name], dialect.ddl_compiler), {})

@@ -30,7 +30,7 @@ def refuse_several_heads(history: ScriptDirectory) -> None:
 
 @contextmanager
 def explained(history: ScriptDirectory) -> Iterator[None]:
-    """Let what alembic refuses name its cure.
+    """Add the cure to the message of what alembic refuses.
 
     :raises alembic.util.CommandError: what alembic has raised, or that with the cure
     """

@@ -382,7 +382,7 @@ def _all_or_nothing(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _legacy_rename(connection: Connection) -> Iterator[None]:
-    """Let a table be renamed though a view or a trigger reads one that is not there at this moment."""
+    """Allow the rename of a table while a view or a trigger reads one that does not exist at this moment."""
     before = connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar()
     connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
     try:

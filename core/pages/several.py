@@ -41,7 +41,7 @@ class Several:
 
     @property
     def others(self) -> int:
-        """How many are not shown."""
+        """Return how many are not shown."""
         return self.total - len(self.items)
 
 

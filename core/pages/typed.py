@@ -1,4 +1,4 @@
-"""What the controls of a list's filters send, in the words of its query string.
+"""Translate the values of filter controls into those of the query string, and back.
 
 A browser sends a time without its zone, and often without its seconds, and a number as its visitor typed it. The
 listing reads what REST reads, which is strict: what a control sends is brought into that form first.

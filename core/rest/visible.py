@@ -1,4 +1,4 @@
-"""What of a schema the current identity is shown: not the fields of columns that it may not read."""
+"""Schemas without the fields of columns that the current identity may not read."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much of a request has arrived: bytes in, and whether a thread would have to wait for more.
+"""The arrival of a request: bytes in, and whether a thread would have to wait for more.
 
 No parser: gunicorn's decides what a request is. What is read here of a head only says for how long to wait, so that
 a mistake costs time, and nothing else.
@@ -26,7 +26,7 @@ _CHUNK = re.compile(rb"([0-9a-f]+)[ \t]*(?:;[^\r\n]*)?\r\n", re.I)
 
 
 class Patience:
-    """How long a client is still waited for: each byte earns time, waiting spends it.
+    """The time that a client still has: each byte earns time, waiting spends it.
 
     :param seconds: that there are at first, and at most
     """
@@ -44,7 +44,7 @@ class Patience:
 
 
 class Arrival:
-    """What has come so far of the next request of a connection.
+    """The received part of the next request of a connection.
 
     :param seconds: of patience
     """
@@ -78,7 +78,7 @@ class Arrival:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a thread need not wait for any of it; also what is no request or too long is for a thread."""
+        """Return whether a thread need not wait for any of it; a malformed or too long request is for a thread too."""
         if not self.head:
             self._find_head()
         if len(self.data) >= MOST_BYTES:
@@ -92,7 +92,7 @@ class Arrival:
 
     @property
     def expects_continue(self) -> bool:
-        """Whether its sender waits to be told to send the body (RFC 9110, section 10.1.1)."""
+        """Return whether its sender waits for ``100 Continue`` before the body (RFC 9110, section 10.1.1)."""
         return bool(self.head) and len(self.data) == self.head and bool(_EXPECTS.match(self.data, self._start))
 
     def _find_head(self) -> None:

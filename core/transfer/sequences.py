@@ -75,7 +75,7 @@ def last_given(connection: Connection, table: sa.Table) -> int | None:
 
 
 def advance(connection: Connection, table: sa.Table, given: int | None) -> None:
-    """Let the next number be higher than this one, and than every one that is there."""
+    """Set the next number above this one, and above every number that is there."""
     for column in numbered(table):
         is_key = column is table.autoincrement_column
         highest = max((given or 0) if is_key else 0, _highest(connection, column))

@@ -30,7 +30,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True)
 class Unique:
-    """What must not be there twice.
+    """The columns whose values must be unique.
 
     :param columns: that it is made of
     :param parts: columns and expressions, as SQL

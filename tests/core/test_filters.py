@@ -25,7 +25,7 @@ LIST = "/discs/discs"
 
 @pytest.fixture
 def sender() -> Callable[[], Any]:
-    """Let requests be sent by an editor, who may do everything."""
+    """Send requests as an editor, who may do everything."""
     return editor
 
 

@@ -21,7 +21,7 @@ MEMO = "/discs/memos/1/edit"
 
 @pytest.fixture
 def sender() -> Callable[[], Any]:
-    """Let requests be sent by an editor, who may do everything."""
+    """Send requests as an editor, who may do everything."""
     return editor
 
 

@@ -62,7 +62,7 @@ LONGEST_ADDRESS = 45
 
 
 def init_app(app: Flask) -> None:
-    """Let this application's sessions have records."""
+    """Keep records of this application's sessions."""
     app.extensions["accounts_sessions"] = _make_store(app)
     app.config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=app.config["SESSION_MAX_HOURS"])
     app.login_manager.user_loader(load)  # type: ignore[attr-defined]
