@@ -63,6 +63,8 @@
   addEventListener("afterprint", () => apply(stored()));
   document.addEventListener("DOMContentLoaded", () => {
     showThemeButton();
-    document.querySelector(".error-summary")?.focus();
+    // Enter in a search comes back without the fragment that its button has.
+    const searched = location.hash ? null : document.querySelector("[data-searched]");
+    (document.querySelector(".error-summary") ?? searched)?.focus();
   });
 })();

@@ -175,6 +175,17 @@ def test_create_by_keyboard_alone(page: Page, base: str, stand: Any) -> None:
     assert (stored["price"], stored["featured"]) == (5, True)
 
 
+def test_enter_in_a_search_keeps_the_focus(page: Page, base: str, stand: Any) -> None:
+    for number in range(51):
+        stand.category(name=f"Shelf {number:02}")
+    page.goto(f"{base}{LIST}/new")
+    _tab_to(page, "category__search")
+    page.keyboard.type("shelf 4")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("10 found.")).to_be_visible()
+    expect(page.get_by_role("searchbox", name="Find in Category")).to_be_focused()
+
+
 def _tab_to(page: Page, name: str) -> None:
     for _ in range(40):
         if page.evaluate("document.activeElement.name") == name:
