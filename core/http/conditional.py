@@ -116,7 +116,7 @@ def _read_tags(name: str) -> Tags | None:
     if text.strip() == "*":
         return ANY
     found = _TAG.findall(text)
-    if _TAG.sub("", text).strip(" \t,"):
+    if not found or _TAG.sub("", text).strip(" \t,"):
         raise BadRequest(f'{name} is no list of ETags: write * or, in quotes, "1".')
     return Tags(tuple(tag for weak, tag in found if not weak), tuple(tag for weak, tag in found if weak))
 
