@@ -77,15 +77,15 @@ def record(event: str, outcome: str = SUCCESS, *, who: str | None = None, **fiel
     if event not in EVENTS:
         raise ValueError(f"{event!r} is no event of the security log: add it to core.security_log.EVENTS.")
     known = _known()
-    told: dict[str, Any] = {"event": event, "outcome": outcome, "who": who or (known.key if known else None)}
+    line: dict[str, Any] = {"event": event, "outcome": outcome, "who": who or (known.key if known else None)}
     if has_request_context():
-        told |= {"via": known.via or None if known else None, "address": request.remote_addr}
+        line |= {"via": known.via or None if known else None, "address": request.remote_addr}
     else:
-        told["via"] = "command"
-    told |= fields
-    text = " ".join(f"{name}={_written(value)}" for name, value in told.items() if value is not None)
+        line["via"] = "command"
+    line |= fields
+    text = " ".join(f"{name}={_written(value)}" for name, value in line.items() if value is not None)
     is_warning = outcome != SUCCESS and event not in _QUIET
-    write = partial(logger.log, logging.WARNING if is_warning else logging.INFO, "%s", text, extra=told)
+    write = partial(logger.log, logging.WARNING if is_warning else logging.INFO, "%s", text, extra=line)
     if outcome == SUCCESS and has_app_context():
         after_commit(write)
     else:

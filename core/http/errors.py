@@ -63,7 +63,7 @@ RETRY_AFTER_SECONDS = 2
 #: The same while the site is being upgraded.
 UPGRADE_SECONDS = 10
 
-_CHANGED = "Somebody else has changed it since it was read."
+_CHANGED = "It has been changed since it was read."
 
 
 def init_app(app: Flask) -> None:
