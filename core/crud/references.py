@@ -63,18 +63,38 @@ def check(item: Any, values: Mapping[str, Any]) -> None:
     :param values: attribute to value, of what changes
     :raises Invalid: naming each that leads to a row that the current identity may not read
     """
-    errors: dict[str, list[str]] = {}
-    mapper = sa.inspect(item).mapper
-    for pointer in pointers(mapper):
-        if not values.keys().isdisjoint(pointer.names) and not _exists(item, pointer, values):
-            errors |= {name: [NO_SUCH_ROW] for name in pointer.names}
-    for name in values:
-        if name in mapper.relationships:
-            known = _rows(getattr(item, name))
-            messages = [*_unreadable([row for row in _rows(values[name]) if row not in known])]
-            errors |= {name: messages} if messages else {}
+    errors = dict(_faults(item, values, {id(item)}))
     if errors:
         raise Invalid(errors)
+
+
+def _faults(item: Any, values: Mapping[str, Any], seen: set[int]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what leads to unreadable rows, by name: ``lines.0.product_id`` in a new row that comes with this one.
+
+    :param seen: the ids of the rows that were looked at
+    """
+    state = sa.inspect(item)
+    for pointer in pointers(state.mapper):
+        if not values.keys().isdisjoint(pointer.names) and not _exists(item, pointer, values):
+            yield from ((name, [NO_SUCH_ROW]) for name in pointer.names)
+    for name in values.keys() & state.mapper.relationships.keys():
+        rows = _rows(values[name])
+        known = _rows(getattr(item, name)) if state.has_identity else []
+        others = [(place, row) for place, row in enumerate(rows) if id(row) not in seen and row not in known]
+        messages = [*_unreadable([row for _, row in others if sa.inspect(row).has_identity])]
+        if messages:
+            yield name, messages
+        # What is not stored yet is the caller's own; where it leads to is not.
+        for place, row in ((place, row) for place, row in others if not sa.inspect(row).has_identity):
+            seen.add(id(row))
+            path = f"{name}.{place}" if state.mapper.relationships[name].uselist else name
+            yield from ((f"{path}.{inner}", found) for inner, found in _faults(row, _given(row), seen))
+
+
+def _given(row: Any) -> dict[str, Any]:
+    """Return what a row that is not stored yet was given."""
+    state = sa.inspect(row)
+    return {name: value for name, value in state.dict.items() if name in state.mapper.attrs}
 
 
 def _exists(item: Any, pointer: Pointer, values: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """What a caller of an API sends and accepts: media types and JSON bodies, checked before a view sees them."""
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -69,4 +70,10 @@ def names_as_sent(schema: Schema) -> Iterator[None]:
         yield
     except Invalid as error:
         keys = {field.attribute or name: field.data_key or name for name, field in schema.load_fields.items()}
-        raise Invalid({keys.get(name, name): texts for name, texts in error.errors.items()}) from error
+        raise Invalid({_as_sent(keys, name): texts for name, texts in error.errors.items()}) from error
+
+
+def _as_sent(keys: Mapping[str, str], name: str) -> str:
+    """Return the name of a field in the body; of ``lines.0.quantity`` the first part is a field of the schema."""
+    first, dot, rest = name.partition(".")
+    return f"{keys.get(first, first)}{dot}{rest}"

@@ -231,7 +231,10 @@ def _describe_forbidden(error: exceptions.Forbidden) -> Problem:
 
 
 def _placed(error: exceptions.Invalid) -> list[tuple[Path, str]]:
-    return [((name,) if name else (), text) for name, texts in error.errors.items() for text in texts]
+    # The parameters of a query string have dots in their names, attributes have not: lines.0.quantity.
+    is_query = isinstance(error, exceptions.BadQuery)
+    paths = {name: (name,) if is_query else tuple(name.split(".")) for name in error.errors if name}
+    return [(paths.get(name, ()), text) for name, texts in error.errors.items() for text in texts]
 
 
 # --- the answer itself --------------------------------------------------------------------------

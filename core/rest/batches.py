@@ -151,8 +151,8 @@ class Batch:
         except Stale:
             raise changed() from None
         except Invalid as error:
-            messages = {name or "_schema": texts for name, texts in error.errors.items()}
-            raise ValidationError({"data": messages}) from error
+            placed = {f"data.{name}" if name else "data": texts for name, texts in error.errors.items()}
+            raise Invalid(placed) from error
         except ValidationError as error:
             raise ValidationError({"data": error.normalized_messages()}) from error
 

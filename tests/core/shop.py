@@ -1,9 +1,11 @@
 """A music shop: albums of which some exist for no caller, labels with text keys, a column that few may read."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint
+from marshmallow import fields
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
@@ -133,6 +135,25 @@ class Concert(Versioned, Base):
     hall: Mapped[Hall] = relationship()
 
 
+class Entry(Base):
+    """A line of a chart, which is written with it."""
+
+    __tablename__ = "shop_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    chart_id: Mapped[int] = mapped_column(sa.ForeignKey("shop_chart.id"))
+    album_id: Mapped[int] = mapped_column(sa.ForeignKey("shop_album.id"))
+    album: Mapped[Album] = relationship()
+
+
+class Chart(Base):
+    __tablename__ = "shop_chart"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+    entries: Mapped[list[Entry]] = relationship(cascade="all, delete-orphan")
+
+
 class Artists(Crud):
     model = Artist
     search = ("name", "albums.title")
@@ -196,6 +217,20 @@ class Halls(Crud):
 class Concerts(Crud):
     model = Concert
     access = OPEN
+
+
+class Charts(Crud):
+    model = Chart
+    access = OPEN
+
+    def create(self, data: Mapping[str, Any]) -> Any:
+        return super().create(self._rows(data))
+
+    def update(self, item: Any, data: Mapping[str, Any], version: int | None = None) -> Any:
+        return super().update(item, self._rows(data), version)
+
+    def _rows(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {**data, "entries": [Entry(**entry) for entry in data["entries"]]}
 
 
 halls = Halls()
@@ -302,6 +337,26 @@ class PlainConcertResource(ModelResource):
     schema = PlainConcertSchema
 
 
+class EntrySchema(ModelSchema):
+    class Meta:
+        model = Entry
+        fields = ("album_id",)
+
+
+class ChartSchema(ModelSchema):
+    entries = fields.List(fields.Nested(EntrySchema))
+
+    class Meta:
+        model = Chart
+
+
+class ChartResource(ModelResource):
+    verbs = Charts()
+    schema = ChartSchema
+    allow = ("get", "create", "update")
+
+
+ChartResource.register(api, "/charts")
 GenreResource.register(api, "/genres")
 ConcertResource.register(api, "/concerts")
 PlainConcertResource.register(api, "/plain-concerts")

@@ -15,6 +15,7 @@ from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import tell
 from core.crud import readers
+from core.crud.references import NO_SUCH_ROW
 from services import db
 from tests.core import shop
 
@@ -180,6 +181,18 @@ def test_hidden_link_is_refused_like_missing(ask: Ask) -> None:
     assert [answer.status_code for answer in answers] == [422, 422]
     texts = [answer.json["errors"][0]["message"].replace("none", "gone") for answer in answers]
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("key", [1, 99])
+def test_hidden_nested_reference_is_refused(ask: Ask, key: int) -> None:
+    entries = [{"album_id": 3}]
+    assert ask("POST", "/v1/charts", json={"name": "Top", "entries": entries}).status_code == 201
+    body = {"name": "Top", "entries": [{"album_id": 4}, {"album_id": key}]}
+    answers = [ask("POST", "/v1/charts", json=body), ask("PUT", "/v1/charts/1", json=body)]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert [answer.json["errors"][0]["pointer"] for answer in answers] == ["#/entries/1/album_id"] * 2
+    assert [answer.json["errors"][0]["message"] for answer in answers] == [NO_SUCH_ROW] * 2
+    assert ask("GET", "/v1/charts/1").json["entries"] == entries
 
 
 def test_form_refuses_hidden_row(ask: Ask, app: Flask) -> None:
