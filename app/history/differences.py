@@ -80,8 +80,8 @@ class Telling:
         return "a command" if self.change.via == "command" else "somebody who was not signed in"
 
 
-def tell(changes: Sequence[Change], undone: dict[int, int], most: int = LISTED_CHARACTERS) -> list[Telling]:
-    """Put changes into words.
+def describe_changes(changes: Sequence[Change], undone: dict[int, int], most: int = LISTED_CHARACTERS) -> list[Telling]:
+    """Return changes in words.
 
     :param undone: change to the one that took it back
     :param most: characters of a value that are shown

@@ -38,8 +38,8 @@ from .changes import READ
 from .changes import changes
 from .changes import row_changes
 from .differences import Telling
+from .differences import describe_changes
 from .differences import steps
-from .differences import tell
 from .labels import label_of
 from .labels import noun_of
 from .models import Change
@@ -88,7 +88,7 @@ def row(table: str, key: str) -> Answer:
 def change(key: str) -> Answer:
     """Show one change, with more of long values."""
     found = _change(key)
-    (telling,) = tell([found], undos.undone_by([found]), SHOWN_CHARACTERS)
+    (telling,) = describe_changes([found], undos.undone_by([found]), SHOWN_CHARACTERS)
     return render_template("history/change.html", telling=telling)
 
 
@@ -101,7 +101,7 @@ def value(key: str, side: str, name: str) -> Answer:
     part = read_part(found, side, name, number)
     if part is None:
         raise NotFound(f"Change {key} has recorded no such value.")
-    (telling,) = tell([found], undos.undone_by([found]))
+    (telling,) = describe_changes([found], undos.undone_by([found]))
     links = {"previous": number - 1, "next": number + 1 if part.more else 0}
     urls = {rel: query_url(part=place) for rel, place in links.items() if place}
     return render_template("history/value.html", telling=telling, part=part, side=side, number=number, links=urls)
@@ -124,7 +124,7 @@ def undo(key: str) -> Answer:
             problems, change = refused.reasons, row_changes.get(key)
     found = undos.prepare(plan, change)
     found.require()
-    (telling,) = tell([change], undos.undone_by([change]), SHOWN_CHARACTERS)
+    (telling,) = describe_changes([change], undos.undone_by([change]), SHOWN_CHARACTERS)
     back, later = steps(found)
     faults = [*problems, *(fault for fault in found.faults if fault not in problems)]
     left = [(label_of(plan, name), reason) for name, reason in found.left.items()]
@@ -194,7 +194,7 @@ def _query(asked: Mapping[str, str]) -> dict[str, str]:
 
 def _list(template: str, page: Page | None, **context: Any) -> str:
     """Render a page of changes, each in words."""
-    tellings: list[Telling] = [] if page is None else tell(page.items, undos.undone_by(page.items))
+    tellings: list[Telling] = [] if page is None else describe_changes(page.items, undos.undone_by(page.items))
     places = {} if page is None else {"next": page.next, "previous": page.previous}
     links = cursor_urls({name: cursor for name, cursor in places.items() if cursor})
     return render_template(f"history/{template}.html", page=page, tellings=tellings, links=links, **context)

@@ -1,6 +1,7 @@
 """The check of forms: a request that may change something carries the token of a page of this site.
 
-x
+Endpoints of APIs and those of ``csrf.exempt`` are exempt; their protection is in :mod:`core.http.sessions`, and here a
+request from another site's ``Origin`` without a token is refused unless the endpoint is public.
 """
 
 import sys
