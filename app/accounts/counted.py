@@ -9,7 +9,7 @@ from . import attempts
 
 
 class Guess:
-    """Counts a guess once its fields are complete, before it is compared."""
+    """Count a guess once its fields are complete, before it is compared."""
 
     def validate(self, **kwargs):
         """Return whether the guess is right."""
@@ -20,7 +20,7 @@ class Guess:
 
 
 class AskForMail:
-    """Counts a mail once the form is accepted, or looks so, before it is sent."""
+    """Count a mail once the form is accepted, or looks so, before it is sent."""
 
     def validate(self, **kwargs):
         """Return whether a mail is to be sent."""
@@ -30,7 +30,7 @@ class AskForMail:
         return is_valid
 
     def hides_fault(self) -> bool:
-        """Return whether the answer is the same as without the fault: it would tell who has an account."""
+        """Return whether the answer is the same as without the fault: otherwise it would reveal who has an account."""
         return True
 
 

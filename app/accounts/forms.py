@@ -112,7 +112,7 @@ class RegisterForm(AskForNewAddress, RegisterFormV2):
 
 
 class RegisterByMailForm(AskForNewAddress, RegisterFormV2):
-    """Asks for the address alone: a password is chosen by who reads its mail; see :class:`ConfirmForm`."""
+    """Ask for the address alone: the password is chosen by the link in the mail; see :class:`ConfirmForm`."""
 
     email = _email(EmailValidation(verify=True), unique_user_email)
     password = None
@@ -132,7 +132,7 @@ class RegisterByMailForm(AskForNewAddress, RegisterFormV2):
 
 
 class ConfirmForm(FlaskForm):
-    """Lets who reads the mail of an address say their name, and choose the password.
+    """Ask for the name and the password, from the link in the mail.
 
     :param user: the account that waits for it
     """

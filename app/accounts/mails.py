@@ -59,7 +59,7 @@ class Mails(MailUtil):
 
 
 def send(recipient: str, subject: str, text: str) -> None:
-    """Send a mail, with its text as HTML beside it, once the transaction that it tells of is committed.
+    """Send a mail, with its text as HTML beside it, once the transaction that it reports is committed.
 
     By SMTP it is sent by a thread: how long that takes must not tell whether there is an account.
     """

@@ -230,7 +230,7 @@ def _too_long(undo: Undo) -> str:
 
 
 def _sort_deleted(undo: Undo, served: Served, name: str, value: Any) -> None:
-    """Tell what comes back with a row from what begins as in a new one."""
+    """Separate what comes back with a row from what begins as in a new one."""
     reason = why_not(undo.plan, served, "create", name, undo.before) or (None if undo.shows(name) else UNREAD)
     if reason is None or (reason != LEADS_NOWHERE and makes_the_row(undo.plan, served, name)):
         undo.names.append(name)
@@ -246,7 +246,7 @@ def _is_not_the_last(change: Change) -> bool:
 
 
 def _sort(undo: Undo, name: str) -> None:
-    """Tell what is still as the change has left it from what has changed since."""
+    """Separate what is still as the change left it from what has changed since."""
     if name not in undo.plan.columns and name not in undo.plan.links:
         # The column is gone.
         return

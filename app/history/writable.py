@@ -92,7 +92,7 @@ def _leads_to_readable(plan: Plan, name: str, values: Mapping[str, Any], item: A
 
 
 def _owners(plan: Plan, served: Served) -> set[str]:
-    """Return the attributes that say whose a row is."""
+    """Return the attributes that hold the owner of a row."""
     named = {name for policy in served.verbs.access.values() for name in _owner_names(policy)}
     return named | ({"owner_key"} if issubclass(plan.mapper.class_, Owned) else set())
 

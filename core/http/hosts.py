@@ -1,4 +1,4 @@
-"""The names of this site: by which it is asked, and what absolute links to it begin with.
+"""The names of this site: those that requests may use, and the beginning of absolute links.
 
 Some views answer by whatever name they are asked: a load balancer asks by an address, not by the site's name.
 Everything else is refused for a name that is not in ``TRUSTED_HOSTS``. Such a view must not use the name; to make
