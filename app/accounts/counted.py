@@ -30,7 +30,7 @@ class AskForMail:
         return is_valid
 
     def hides_fault(self) -> bool:
-        """Return whether the answer is the same as without the fault: otherwise it would reveal who has an account."""
+        """Return whether the answer is the same as without the fault, so that it reveals no account."""
         return True
 
 

@@ -104,7 +104,7 @@ def answer_problem(error: exceptions.VerbError | ValidationError | Refusal) -> A
 
 
 def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
-    """Answer 503 while the database is unreachable, busy or out of step, 409 where a race was lost; else it is a bug: 500.
+    """Answer 503 while the database is unreachable, busy or out of step, 409 for a lost race, else 500.
 
     Of what the request has done nothing stays, neither in the database nor in the browser's session.
     """

@@ -84,7 +84,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
             _check(table, state)
         return Manifest(**found, tables=tables)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TransferError(f"{path} cannot be read ({error}): dump anew.") from error
+        raise TransferError(f"{path} cannot be read ({error}): dump again.") from error
 
 
 def _check(table: str, state: TableState) -> None:
@@ -170,7 +170,7 @@ def read_rows(folder: Path, name: str, skip: int = 0) -> Iterator[tuple[list[Any
                         raise ValueError(f"line {number + 1} is no row")
                     yield row, text
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise TransferError(f"{path} is damaged ({error}): dump anew. Nothing of it was loaded.") from error
+        raise TransferError(f"{path} is damaged ({error}): dump again. Nothing of it was loaded.") from error
 
 
 def remove(folder: Path, name: str) -> None:

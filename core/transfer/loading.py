@@ -177,7 +177,7 @@ class _Load:
         unnameable = Unnameable(source, state.kinds)
         for row, line in read_rows(self.folder, source.name):
             if len(row) != len(state.kinds):
-                raise TransferError(f"{source.name} in {self.folder} has a row {rows + 1} that is none: dump anew.")
+                raise TransferError(f"{source.name} in {self.folder} has a broken row {rows + 1}: dump again.")
             digest.add(row, line)
             rows += 1
             unnameable.add(rows, row)
@@ -190,7 +190,7 @@ class _Load:
                 advance(STATEMENT_ROWS)
         advance(rows % STATEMENT_ROWS)
         if rows != state.rows or str(digest) != state.digest:
-            raise TransferError(f"{source.name} in {self.folder} is not what was dumped: dump anew.")
+            raise TransferError(f"{source.name} in {self.folder} is not what was dumped: dump again.")
         yield from rehearsal.twice()
         unnameable.warn(self.app)
 
