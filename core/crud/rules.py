@@ -99,7 +99,9 @@ def _spellings(rule: Rule, table: sa.Table) -> set[str]:
 
 
 def _name(rule: Rule) -> str:
-    """Return the name as the engine has it: one that is too long was cut."""
+    """Return the name as the engine has it: one that is too long was cut; empty for a rule without a name."""
+    if rule.name is None:
+        return ""
     preparer = db.engine.dialect.identifier_preparer
     text = preparer.format_index(rule) if isinstance(rule, sa.Index) else preparer.format_constraint(rule)
     return str(text or "").strip('"`')

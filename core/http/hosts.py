@@ -28,7 +28,8 @@ def origin() -> str:
     """Return what an absolute link to this site begins with: ``https://www.example.org``.
 
     The name is one of ``TRUSTED_HOSTS``, by which the site was asked; the port is the one that stands there with it,
-    else that of the scheme, in development that of this server. The port of the ``Host`` header is a visitor's word.
+    else that of the scheme, in development that of this server, unless a proxy is in front. The port of the ``Host``
+    header is a visitor's word.
     """
     said: str | None = request.environ.get(SITE)
     return said or f"{request.scheme}://{_host()}"
@@ -42,6 +43,8 @@ def _host() -> str:
     entry = next((entry for entry in trusted if _split(entry)[0] == name), name)
     if _split(entry)[1] or current_app.config["APP_ENV"] == "production":
         return entry
+    if current_app.config["PROXY_HOPS"]:
+        return name
     port = str(request.environ.get("SERVER_PORT") or "")
     return name if port in ("", {"http": "80", "https": "443"}.get(request.scheme)) else f"{name}:{port}"
 

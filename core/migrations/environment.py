@@ -53,14 +53,17 @@ def run() -> None:
         # Alembic knows that SQLite's driver begins no transaction for DDL; services.tune makes it begin one.
         "transactional_ddl": True if url.get_backend_name() == "sqlite" else None,
     }
+    if heads.is_history(config):
+        return heads.list_history(url)
     if heads.is_ready(url, context.script):
-        return
+        return None
     with heads.explained(context.script):
         if context.is_offline_mode():
             _run_offline(url, options)
         else:
             _guard(config, url)
             _run_online(make_engine(url), options)
+    return None
 
 
 def _guard(config: Config, url: URL) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from alembic import command
 from alembic import context
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.script.revision import MultipleHeads
 from alembic.util import CommandError
@@ -56,6 +58,19 @@ def is_ready(url: URL, history: ScriptDirectory) -> bool:
     if plan.command_args["head"] in (None, "head") and not plan.command_args["splice"]:
         refuse_several_heads(history)
     return not plan.command_args["autogenerate"]
+
+
+def is_history(config: Config) -> bool:
+    """Return whether the history is listed, without the place where the database stands in it."""
+    asked = config.cmd_opts
+    if asked is None or asked.cmd[0] is not command.history:
+        return False
+    return not asked.indicate_current and "current" not in (asked.rev_range or "")
+
+
+def list_history(url: URL) -> None:
+    """List the history; alembic would ask the database, as it runs our environment (``revision_environment``)."""
+    _options(url)["fn"]((), None)
 
 
 def _options(url: URL) -> dict[str, Any]:

@@ -333,7 +333,7 @@ def test_item_that_the_caller_has_not_is_sent(passer: FlaskClient, tag: str) -> 
     [
         ({}, 428),
         ({"If-Match": '"2"'}, 412),
-        ({"If-Match": ""}, 412),
+        ({"If-Match": ""}, 400),
         ({"If-Match": 'W/"1"'}, 412),
         ({"If-Match": '"2", "3"'}, 412),
         ({"If-Match": '"01"'}, 412),

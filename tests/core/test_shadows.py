@@ -57,6 +57,7 @@ def test_hidden_start_page_is_named(write_module: Write, make_app: Make, caplog:
         f"and was registered before. Give one of them another address. Or list {shop!r} before 'app.home' in "
         "INSTALLED_APPS, or take 'app.home' out."
     )
+    assert shadowed.id == "core.shadowed"
     assert [finding.where for finding in shadowed.look(Deployment(app, "testing"))] == ["shop.index"]
 
 

@@ -279,10 +279,17 @@ def test_list_refuses_a_wrong_question_and_keeps_it(
 ) -> None:
     answer = visitor.get(f"{LIST}?{query}{'&q=kept' if not query.startswith('q=') else '&price__gte=7'}")
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
-    told = re.findall(r"<li><code>(.*?)</code>:\s*\S", answer.text)
-    assert sorted(told) == sorted(named)
+    places = re.findall(r"<li>((?:<a [^>]*>)?[^<]+(?:</a>)?): \S", answer.text)
+    assert sorted(_parameter(place) for place in places) == sorted(named)
     assert ('value="kept"' if not query.startswith("q=") else 'value="7"') in answer.text
     assert 'role="search"' in answer.text
+
+
+def _parameter(place: str) -> str:
+    """Return the parameter that an error is about, as the page leads to its control or names it."""
+    known = {"Search": "q", "Order": "sort", "Page": "page"}
+    led = re.match(r'<a [^>]*href="#filter-(.*?)">', place)
+    return led[1] if led else known.get(place) or html.unescape(place).partition("“")[2].partition("”")[0]
 
 
 def test_list_writes_what_was_asked_as_text(visitor: FlaskClient) -> None:
