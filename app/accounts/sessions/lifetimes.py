@@ -102,8 +102,10 @@ def start(user: User) -> None:
     moment = now()
     address = (request.remote_addr or "")[:LONGEST_ADDRESS]
     agent = request.headers.get("User-Agent", "")[:LONGEST_AGENT]
-    g.accounts_begun = _digest(session[ID])
-    store().add(Record(g.accounts_begun, user.id, moment, moment, address or None, agent or None))
+    digest = _digest(session[ID])
+    store().add(Record(digest, user.id, moment, moment, address or None, agent or None))
+    # Not before: a store that does not answer need not be asked once more to forget it.
+    g.accounts_begun = digest
     too_many = store().of(user.id)[MOST_SESSIONS:]
     store().remove([record.digest for record in too_many])
     if secrets.randbelow(PURGE_ONE_IN) == 0:
