@@ -41,7 +41,7 @@ def _finalize(value: Any) -> Any:
     """Return what a template writes for a value: no character that HTML forbids."""
     if isinstance(value, Markup):
         # What has been escaped already stays so.
-        return value if (shown := printable(value)) is value else Markup(shown)  # noqa: S704
+        return printable(value)
     if value is None or isinstance(value, int | float | Undefined) or hasattr(value, "__html__"):
         return value
     return printable(str(value))

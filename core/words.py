@@ -16,8 +16,10 @@ _FORBIDDEN = re.compile(
 
 
 def printable(text: str) -> str:
-    """Return a text as a page can hold it, with U+FFFD for each character that HTML forbids."""
-    return _FORBIDDEN.sub("\ufffd", text) if _FORBIDDEN.search(text) else text
+    """Return a text as a page can hold it, with U+FFFD for each character that HTML forbids; Markup stays Markup."""
+    if not _FORBIDDEN.search(text):
+        return text
+    return text.translate({ord(one): "\ufffd" for found in _FORBIDDEN.findall(text) for one in found})
 
 
 def escaped_json(text: str) -> str:

@@ -44,7 +44,7 @@ def populated(request, make_app, new_database) -> Flask:
     with app.app_context():
         shelf.Base.metadata.create_all(db.engine)
         with db.engine.begin() as connection:
-            connection.execute(sa.insert(shelf.Maker).values(id=1, name="Acme"))
+            connection.execute(sa.insert(shelf.Maker).values(name="Acme"))
         for _, demo in offers(app, "demo"):
             demo.load()
     return app

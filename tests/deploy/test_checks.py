@@ -91,6 +91,7 @@ def test_gixy_would_find_something(both_sites: Path, missing: Callable[[object, 
 
 def test_files_that_a_blueprint_watches_are_left_to_it(tmp_path: Path) -> None:
     app = Flask("guarded", static_folder=str(tmp_path), static_url_path="/files")
+    app.config["SCRIPT_NAME"] = ""
     folders = {"static_folder": str(tmp_path), "static_url_path": "/files"}
     open_one = Blueprint("open", __name__, url_prefix="/open", **folders)
     watched = Blueprint("watched", __name__, url_prefix="/watched", **folders)
