@@ -26,7 +26,7 @@ from tests.proxies import Proxy
 READY = "/health/ready"
 
 #: Seconds within which a load balancer wants to know.
-PATIENCE = 3.0
+PATIENCE = 6.0
 
 
 @pytest.fixture
