@@ -5,10 +5,10 @@ import re
 import sqlalchemy.exc
 import sqlalchemy.orm.exc
 
-#: Of a statement that would succeed if tried again: it lost a race, was cancelled or timed out (57014, 1317,
-#: 1969).
+#: Of a statement that would succeed if tried again: it lost a race, was cancelled, killed or timed out (57014, 1317,
+#: 1927, 1969).
 _TRANSIENT_STATES = {"25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"}
-_TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1969, 2002, 2003, 2006, 2013}
+_TRANSIENT_NUMBERS = {1040, 1205, 1213, 1317, 1927, 1969, 2002, 2003, 2006, 2013}
 
 #: Of a server that cannot write: its disk is full (53100, 1021, 1114), or broken (58030, 3). Nothing was stored.
 _UNWRITABLE_STATES = {"53100", "53200", "58030"}
