@@ -31,7 +31,7 @@ bind = serving.address
 # Group and owner may connect to a unix socket.
 umask = 0o007
 
-# gunicorn's gthread, of which slow clients hold no thread.
+# gunicorn's gthread, whose threads do not wait for a request to arrive.
 worker_class = "core.serving.worker.Worker"
 workers = serving.workers
 threads = serving.threads

@@ -1,4 +1,4 @@
-"""gunicorn's worker with threads, of which slow clients hold none.
+"""gunicorn's worker with threads, none of which waits for a request to arrive.
 
 gunicorn's own (27.0, ``gthread``) reads a request in the thread that answers it, without an end: as many clients
 that send half of one as there are threads stop the site. And the loop that accepts connections waits up to two
