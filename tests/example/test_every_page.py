@@ -63,8 +63,10 @@ def fill(app: Flask, role: str) -> dict[str, Any]:
         db.session.commit()
         change = db.session.scalar(select(Change).where(Change.model == "example_product", Change.verb == "update"))
         assert change is not None
-        made = {"name": "editor", "token": "x", "table": "example_product", "token_id": token.id}
-        return made | {"accounts": ada.id, "history.row": product.id, "history.undo": change.id}
+        made = {"token": "x", "table": "example_product", "token_id": token.id, "side": "after"}
+        names = {"accounts": "editor", "history": "price"}
+        keys = {"accounts": ada.id, "history": change.id, "history.row": product.id}
+        return {**made, "names": names, "keys": keys}
 
 
 def addresses(app: Flask, made: Mapping[str, Any]) -> dict[str, str]:
@@ -75,7 +77,9 @@ def addresses(app: Flask, made: Mapping[str, Any]) -> dict[str, str]:
             blueprint = rule.endpoint.rpartition(".")[0]
             is_page = blueprint in ("accounts", "security", "history") and "GET" in (rule.methods or ())
             if is_page and not rule.endpoint.endswith(".static"):
-                values = {"key": made.get(rule.endpoint, made["accounts"]), **made}
+                keys, names = made["keys"], made["names"]
+                key = keys.get(rule.endpoint) or keys.get(blueprint)
+                values = {**made, "key": key, "name": names.get(blueprint)}
                 found[rule.endpoint] = url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
     return found
 
