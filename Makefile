@@ -23,12 +23,12 @@ test:  ## run all tests on all cores (ARGS="-k word" chooses)
 	$(tools)
 	@$(python) -m pytest --numprocesses auto $(ARGS)
 
-check:  ## hold style, types and boundaries
+check:  ## check style, types, boundaries and language
 	$(tools)
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m mypy
-	@$(python) -m pytest --quiet tests/test_boundaries.py
+	@$(python) -m pytest --quiet tests/test_boundaries.py tests/test_language.py
 
 product:  ## follow the README's start of a product in a copy without the demos, and test that
 	$(tools)
