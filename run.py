@@ -14,9 +14,9 @@ from config import ConfigError
 from core import create_app
 from core.cli import make_patient
 from core.commands import prepare
-from core.development import RequestHandler
-from core.development import explain
 from core.modules import ModuleError
+from core.serving.development import RequestHandler
+from core.serving.development import explain
 
 # gunicorn stops at 3, "the worker cannot boot"; at any other code it starts the worker again, for ever.
 EXIT_CODE = 2 if __name__ == "__main__" else 3

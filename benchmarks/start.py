@@ -47,8 +47,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from core.models import Money
-from core.models import Versioned
+from core.data.models import Money
+from core.data.models import Versioned
 from services import db
 
 
@@ -87,7 +87,7 @@ from .models import {name}
 ThingForm = model_form({name})
 """,
     "schemas.py": """
-from core.schemas import ModelSchema
+from core.fields.schemas import ModelSchema
 
 from .models import {name}
 

@@ -22,13 +22,13 @@ from config import Key
 from services import db
 from services import redact
 
-from . import cursors
-from . import inventory
 from . import keys
 from . import maintenance
 from . import modules
-from . import revisions
-from . import threads
+from .data import cursors
+from .data import inventory
+from .data import revisions
+from .data import threads
 from .modules import Module
 
 #: Seconds that the database may take.

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 
 import services
 
-from . import drivers
 from .commands import COMMANDS
 from .commands import doctor
 from .commands import secret
+from .data import drivers
 from .modules import Module
 from .modules import ModuleError
 from .modules import offers

@@ -23,38 +23,38 @@ import services
 import settings
 
 from . import cli
-from . import deadlines
-from . import development
-from . import execution
 from . import keys
-from . import layout
-from . import menu
 from . import modules
-from . import shadows
 from . import signals
-from . import writability
+from .access import endpoints
+from .api import cors
+from .api import deprecation
+from .api import limits
 from .crud import readers
+from .data import deadlines
+from .data import execution
+from .data import writability
 from .fields import relations
 from .http import apis
-from .http import cors
-from .http import deprecation
 from .http import errors
 from .http import form_check
 from .http import headers
 from .http import hosts
-from .http import limits
 from .http import maintenance
-from .http import policies
 from .http import prefix
 from .http import proxies
 from .http import redirects
+from .http import shadows
 from .http.json import StrictJSONProvider
 from .http.problems import KINDS
 from .http.problems import Problem
 from .http.request import Request
 from .http.request import check_environ
 from .http.sessions import SessionInterface
+from .pages import layout
+from .pages import menu
 from .pages import model_pages
+from .serving import development
 from .serving import paths
 
 
@@ -111,7 +111,7 @@ class Application(Flask):
         self.logger.error("Exception on %s [%s]", path, request.method, exc_info=exc_info)
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """Let browsers keep for a year what is asked for by its fingerprint; see :mod:`core.layout`."""
+        """Let browsers keep for a year what is asked for by its fingerprint; see :mod:`core.pages.layout`."""
         if "v" not in request.args:
             return super().get_send_file_max_age(filename)
         after_this_request(headers.never_changes)
@@ -154,7 +154,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     execution.init_app(app)
     apis.init_app(app)
     errors.init_app(app)
-    policies.init_app(app)
+    endpoints.init_app(app)
     layout.init_app(app)
     model_pages.init_app(app)
     relations.choose_by(app, readers.rows)
@@ -162,7 +162,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
         development.init_app(app)
     modules.register(app, loaded)
     apis.adopt_plain_apis(app)
-    policies.guard(app)
+    endpoints.guard(app)
     limits.init_app(app)
     deprecation.init_app(app)
     cors.init_app(app)
@@ -172,7 +172,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     menu.init_app(app)
     cli.init_app(app)
     signals.app_ready.send(app)
-    policies.warn(app)
+    endpoints.warn(app)
     if app.config["APP_ENV"] == "development":
         development.warn(app)
     shadows.warn(app)

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from flask import Flask
 
 from core.access import PUBLIC
+from core.access import endpoints
 from core.access import permissions
 from core.access import roles
-from core.http import policies
 
 #: What asks call by call, what writes nothing, and what the visitors of other sites send.
 OPEN = {"POST jsonrpc.api.answer", "POST home.status", "POST events.collect"}
 
 
 def test_everything_that_is_shipped_declares_its_policy(site: Flask) -> None:
-    assert policies.undeclared(site) == []
+    assert endpoints.undeclared(site) == []
 
 
 def test_development_declares_its_policy(make_app: Callable[..., Flask]) -> None:
-    assert policies.undeclared(make_app(APP_ENV="development")) == []
+    assert endpoints.undeclared(make_app(APP_ENV="development")) == []
 
 
 def test_administrator_may_do_everything(site: Flask) -> None:
@@ -29,7 +29,7 @@ def test_administrator_may_do_everything(site: Flask) -> None:
 def test_nothing_that_writes_is_open_by_chance(site: Flask) -> None:
     writing = ("POST", "PUT", "PATCH", "DELETE")
     found = {
-        f"{one.verb} {one.place}" for one in policies.everything(site) if one.verb in writing and one.policy is PUBLIC
+        f"{one.verb} {one.place}" for one in endpoints.everything(site) if one.verb in writing and one.policy is PUBLIC
     }
     # Who signs in has not yet.
     assert {name for name in found if " security." not in name} == {

@@ -24,32 +24,28 @@ KNOWN_FILES = {
     *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks", "encrypted", "keys"),
 }
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
-#: What each package of the core may import besides itself and the files that all share.
-CORE_PACKAGES = {
-    "fields": set(),
-    "access": {"fields"},
-    "crud": {"fields", "access"},
-    "http": {"fields", "access"},
-    "serving": set(),
-    "rest": {"fields", "access", "crud", "http"},
-    "forms": {"fields", "access", "crud", "http"},
-    "pages": {"fields", "access", "crud", "http", "forms"},
-    "migrations": {"fields", "crud", "http"},
-    "rotation": set(),
-    "backups": {"migrations"},
-    "transfer": {"migrations"},
-}
-#: Files of the core that all of it may import; they themselves know no package but the fields.
-CORE_SHARED = {
-    *("cursors", "declarations", "doors", "drivers", "exceptions", "execution", "faults", "guards", "health"),
-    *("inventory", "lazy", "maintenance", "models", "modules", "outbox", "placeholders", "progress", "revisions"),
-    *("schemas", "security_log", "signals", "strays", "threads", "words", "writability"),
-}
-#: Files of the core that put it together; nothing beneath may import them.
-CORE_TOP = {
-    *("__init__", "about", "factory", "cli", "commands", "deadlines", "deploy"),
-    *("development", "doctor", "keys", "layout", "menu", "shadows", "unknown_variables"),
-}
+#: The packages and files of the core, from the ground up: each may import only what stands in an earlier line.
+CORE_ORDER = (
+    {"exceptions", "signals", "faults", "declarations", "lazy", "progress"},
+    {"modules", "maintenance"},
+    {"fields"},
+    {"data"},
+    {"access"},
+    {"crud", "http"},
+    {"api"},
+    {"forms"},
+    {"rest", "pages"},
+    {"migrations", "rotation"},
+    {"serving", "backups", "transfer"},
+    {"unknown_variables"},
+    {"keys"},
+    {"about", "deploy"},
+    {"commands"},
+    {"cli"},
+    {"factory"},
+    {"__init__"},
+    {"doctor"},
+)
 OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests", "wsgi"}
 
 
@@ -145,17 +141,16 @@ def layers(found: list[Source]) -> list[str]:
 
 
 def core_order(found: list[Source]) -> list[str]:
-    """Within the core, fields are beneath verbs and HTTP, those beneath the faces, and the factory is above all."""
+    """Within the core, a package imports only those that stand before it in the order."""
+    levels = {part: number for number, parts in enumerate(CORE_ORDER) for part in parts}
     faults = []
     for one in imports(found):
         path, target = one.source.path, one.module.split(".")
         if path.parts[0] != "core" or target[0] != "core":
             continue
         part = path.parts[1].removesuffix(".py")
-        if part in CORE_TOP:
-            continue
         imported = target[1] if len(target) > 1 else one.name or "__init__"
-        if imported not in {part, *CORE_SHARED, *CORE_PACKAGES.get(part, {"fields"})}:
+        if imported != part and levels.get(imported, len(levels)) >= levels[part]:
             faults.append(f"{one.where}: core.{part} must not import core.{imported}")
     return faults
 
@@ -344,14 +339,14 @@ def test_the_whole_project_is_read():
         ("services.py", "from core.signals import migrated"),
         ("services.py", "import config"),
         ("settings.py", "import config"),
-        ("core/menu.py", "from app.blog import bp"),
-        ("core/menu.py", "import app"),
-        ("core/menu.py", "from run import app"),
-        ("core/menu.py", "from tests import servers"),
-        ("core/menu.py", "if TYPE_CHECKING:\n    from app.blog.models import Post"),
+        ("core/pages/menu.py", "from app.blog import bp"),
+        ("core/pages/menu.py", "import app"),
+        ("core/pages/menu.py", "from run import app"),
+        ("core/pages/menu.py", "from tests import servers"),
+        ("core/pages/menu.py", "if TYPE_CHECKING:\n    from app.blog.models import Post"),
         ("run.py", "from app.blog import bp"),
         ("alembic/env.py", "import app.blog.models"),
-        ("alembic/versions/0001.py", "from core.models import Money"),
+        ("alembic/versions/0001.py", "from core.data.models import Money"),
     ],
 )
 def test_an_import_upwards_is_found(path, text):
@@ -364,16 +359,16 @@ def test_an_import_upwards_is_found(path, text):
         ("core/fields/columns.py", "from ..crud import Crud"),
         ("core/crud/verbs.py", "from ..http.links import single_args"),
         ("core/http/errors.py", "from ..crud.verbs import Page"),
-        ("core/http/contract.py", "from core.rest import Api"),
+        ("core/api/contract.py", "from core.rest import Api"),
         ("core/rest/bulk.py", "from .. import pages"),
         ("core/pages/views.py", "from ..rest.dump import plan"),
-        ("core/forms/inputs.py", "from ..menu import Link"),
+        ("core/forms/inputs.py", "from ..pages.menu import Link"),
         ("core/rest/rows.py", "from core import create_app"),
         ("core/rest/rows.py", "import core"),
-        ("core/schemas.py", "from .crud import Crud"),
-        ("core/models.py", "from .factory import create_app"),
-        ("core/models.py", "from .something import new"),
-        ("core/http/cors.py", "if TYPE_CHECKING:\n    from ..rest import Api"),
+        ("core/fields/schemas.py", "from ..crud import Crud"),
+        ("core/data/models.py", "from ..factory import create_app"),
+        ("core/data/models.py", "from ..something import new"),
+        ("core/api/cors.py", "if TYPE_CHECKING:\n    from ..rest import Api"),
     ],
 )
 def test_an_import_against_the_order_of_the_core_is_found(path, text):
@@ -384,11 +379,11 @@ def test_an_import_against_the_order_of_the_core_is_found(path, text):
     ("path", "text"),
     [
         ("core/crud/verbs.py", "from . import integrity\nfrom .. import signals\nfrom ..fields.strict import Text"),
-        ("core/rest/rows.py", "from .. import cursors\nfrom ..crud.verbs import Crud\nfrom ..http.json import x"),
-        ("core/schemas.py", "from .fields.columns import field_class"),
-        ("core/factory.py", "from . import http\nfrom .menu import Link"),
+        ("core/rest/rows.py", "from ..data import cursors\nfrom ..crud.verbs import Crud\nfrom ..http.json import x"),
+        ("core/fields/schemas.py", "from .columns import field_class"),
+        ("core/factory.py", "from . import http\nfrom .pages.menu import Link"),
         ("core/__init__.py", "from .factory import create_app"),
-        ("app/blog/routes.py", "from core.menu import Link"),
+        ("app/blog/routes.py", "from core.pages.menu import Link"),
     ],
 )
 def test_an_import_in_the_order_of_the_core_is_no_fault(path, text):
@@ -398,7 +393,7 @@ def test_an_import_in_the_order_of_the_core_is_no_fault(path, text):
 def test_every_part_of_the_core_has_its_place_in_the_order():
     parts = {source.path.parts[1].removesuffix(".py") for source in project() if source.path.parts[0] == "core"}
 
-    assert parts == {*CORE_PACKAGES, *CORE_SHARED, *CORE_TOP}
+    assert parts == set().union(*CORE_ORDER)
 
 
 INSTALLED = ["app.home", "app.blog", "app.shop"]

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from core.menu import menu
 from core.modules import blueprints
 from core.modules import installed
+from core.pages.menu import menu
 from settings import INSTALLED_APPS
 
 

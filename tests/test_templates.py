@@ -52,7 +52,7 @@ class Everything(wtforms.Form):
 def app() -> Iterator[Flask]:
     app = Flask("app")
     app.secret_key = "of no importance"
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True  # as core.layout does
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True  # as core.pages.layout does
     app.jinja_env.globals.update(
         site_name="Site",
         menu=lambda: [SimpleNamespace(label="A & B", url="/ab", active=True)],

@@ -17,7 +17,7 @@ from flask import request
 from flask import session
 from flask_login import current_user
 
-from core import security_log
+from core.access import security_log
 
 from . import throttles
 from .throttles import CODES

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from core import access
+from core.data.models import now
 from core.doctor import Deployment
 from core.doctor import Finding
 from core.doctor import Level
 from core.doctor import Needs
 from core.doctor import check
-from core.models import now
 from services import db
 
 from .models import Passkey

@@ -1,7 +1,7 @@
 """Whether people can sign in and stay signed in."""
 
-from core.health import check
-from core.models import now
+from core.data.models import now
+from core.http.health import check
 
 from .sessions import lifetimes
 

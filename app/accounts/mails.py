@@ -27,7 +27,7 @@ from flask_security import MailUtil
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import get_message
 
-from core.outbox import after_commit
+from core.data.outbox import after_commit
 
 from .users import normalized
 

@@ -28,10 +28,10 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 from sqlalchemy.orm import validates
 
-from core.models import UtcDateTime
-from core.models import Versioned
-from core.models import exact
-from core.models import now
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
+from core.data.models import exact
+from core.data.models import now
 from services import db
 
 #: Letters in the name of a role, and of somebody.

@@ -11,7 +11,7 @@ from flask import url_for
 from flask_login import current_user
 
 from core.access import forget
-from core.http.policies import may_open
+from core.access import may_open
 from services import db
 
 from . import bp

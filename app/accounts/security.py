@@ -24,11 +24,11 @@ from itsdangerous import Serializer
 
 from core.access import PUBLIC
 from core.access import SIGNED_IN
+from core.data.models import now
 from core.declarations import declaring
 from core.exceptions import Unauthenticated
 from core.http.redirects import is_own_path
 from core.http.sign_in import sign_in_at
-from core.models import now
 from services import db
 
 from . import attempts

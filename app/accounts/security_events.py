@@ -23,9 +23,9 @@ from flask_security import user_registered
 from flask_security import wan_deleted
 from flask_security import wan_registered
 
-from core.models import now
-from core.security_log import FAILURE
-from core.security_log import record
+from core.access.security_log import FAILURE
+from core.access.security_log import record
+from core.data.models import now
 
 from . import attempts
 from . import throttles

@@ -33,10 +33,10 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from core.doors import Closed
-from core.doors import Door
-from core.http.limits import REDIS_SECONDS
-from core.http.limits import address
+from core.api.limits import REDIS_SECONDS
+from core.api.limits import address
+from core.data.circuit_breaker import Closed
+from core.data.circuit_breaker import Door
 
 from .counters import ThreadSafeMemory
 from .sessions.lifetimes import KNOWN

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from core import security_log
+from core.access import security_log
+from core.data.models import now
 from core.exceptions import Invalid
 from core.exceptions import NotFound
-from core.models import now
 from services import db
 
 from .models import LONGEST_NAME

@@ -4,7 +4,7 @@ from flask import Blueprint
 from flask import url_for
 
 from core.access import PUBLIC
-from core.http.policies import access
+from core.access import access
 from core.rest import Api
 from core.rest import ModelResource
 

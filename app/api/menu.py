@@ -1,6 +1,6 @@
 """The module's place in the navigation bar."""
 
-from core.menu import Link
+from core.pages.menu import Link
 
 
 def entries() -> list[Link]:

@@ -5,9 +5,9 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
-from core.models import Owned
-from core.models import Versioned
-from core.models import exact
+from core.data.models import Owned
+from core.data.models import Versioned
+from core.data.models import exact
 from services import db
 
 #: Letters in the name of a city.

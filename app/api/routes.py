@@ -4,7 +4,7 @@ from flask import render_template
 from flask import url_for
 
 from core.access import PUBLIC
-from core.http.policies import access
+from core.access import access
 
 from . import bp
 

@@ -6,7 +6,7 @@ from typing import TypedDict
 from marshmallow.validate import Range
 
 from core.access import PUBLIC
-from core.http.policies import access
+from core.access import access
 from core.rest import make_reader
 
 from . import distances

@@ -1,6 +1,6 @@
 """What of the places is shown and taken in."""
 
-from core.schemas import ModelSchema
+from core.fields.schemas import ModelSchema
 
 from .models import City
 from .models import Country

@@ -3,7 +3,7 @@
 from flask import Blueprint
 
 from core.access import PUBLIC
-from core.http.policies import restrict
+from core.access import restrict
 
 bp = Blueprint("apidocs", __name__, template_folder="templates", static_folder="static", static_url_path="/docs/static")
 restrict(bp, PUBLIC)

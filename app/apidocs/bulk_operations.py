@@ -4,7 +4,7 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
-from core.http.bodies import JSON
+from core.api.bodies import JSON
 from core.rest.bulk import BulkResource
 
 from . import answers

@@ -4,8 +4,8 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
-from core.http.bodies import JSON
-from core.http.bodies import MERGE_PATCH
+from core.api.bodies import JSON
+from core.api.bodies import MERGE_PATCH
 from core.rest import ModelResource
 
 from . import answers

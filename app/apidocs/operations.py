@@ -13,10 +13,10 @@ from werkzeug.routing import Rule
 
 from core.access import PUBLIC
 from core.access import Policy
-from core.http import deprecation as deprecations
-from core.http import limits
-from core.http import policies
-from core.http.contract import Contract
+from core.access import endpoints
+from core.api import deprecation as deprecations
+from core.api import limits
+from core.api.contract import Contract
 from core.rest import ModelResource
 from core.rest.bulk import BulkResource
 
@@ -48,7 +48,7 @@ def operations(app: Flask, rule: Rule, components: Components) -> Iterator[tuple
         else:
             name = operation_id(rule.endpoint, method.lower() if len(methods) > 1 else "")
             operation = {"operationId": name, **view_operation(function, rule, components)}
-        add_policy(operation, policies.find(app, rule.endpoint, method))
+        add_policy(operation, endpoints.find(app, rule.endpoint, method))
         yield method.lower(), finish(operation, function, app, rule.endpoint)
 
 

@@ -3,8 +3,8 @@
 from flask import Blueprint
 
 from core.access import PUBLIC
+from core.access import restrict
 from core.http.apis import mark_api
-from core.http.policies import restrict
 
 bp = Blueprint("events", __name__, url_prefix="/events")
 mark_api(bp)

@@ -5,13 +5,13 @@ from typing import Any
 
 from flask import Response
 
-from core.http.bodies import JSON
-from core.http.contract import contract
-from core.http.limits import limited
+from core.api.bodies import JSON
+from core.api.contract import contract
+from core.api.limits import limited
+from core.api.responses import json_response
 from core.http.links import cursor_urls
 from core.http.links import link_header
 from core.http.links import query_url
-from core.http.responses import json_response
 
 from . import bp
 from . import events

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import click
 
-from core.guards import destructive
+from core.data.guards import destructive
 
 from . import events
 from .moments import now

@@ -6,7 +6,7 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from core import cursors
+from core.data import cursors
 
 from . import events
 from .moments import DAY

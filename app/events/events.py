@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core import cursors
+from core.data import cursors
 
 from .moments import from_number
 from .moments import is_believed

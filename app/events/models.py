@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from core.models import exact
+from core.data.models import exact
 from services import db
 
 #: What an event may be about.

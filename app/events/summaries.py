@@ -5,7 +5,7 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from core import cursors
+from core.data import cursors
 
 from .events import conditions_of
 from .events import values_of

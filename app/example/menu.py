@@ -1,6 +1,6 @@
 """The catalogue's entries in the navigation bar."""
 
-from core.menu import Link
+from core.pages.menu import Link
 
 
 def entries() -> list[Link]:

@@ -18,12 +18,12 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
 from core.access import permission
-from core.models import Money
-from core.models import Owned
-from core.models import Timestamped
-from core.models import UtcDateTime
-from core.models import Versioned
-from core.models import now
+from core.data.models import Money
+from core.data.models import Owned
+from core.data.models import Timestamped
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
+from core.data.models import now
 from services import db
 
 

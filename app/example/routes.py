@@ -7,7 +7,7 @@ from flask import url_for
 from werkzeug.wrappers import Response
 
 from core.access import PUBLIC
-from core.http.policies import access
+from core.access import access
 from core.pages import Pages
 from core.pages.views import Answer
 

@@ -8,8 +8,8 @@ from marshmallow.validate import Length
 from marshmallow.validate import Range
 
 from core.access import PUBLIC
+from core.access import access
 from core.access import permission
-from core.http.policies import access
 
 from . import stock_movements as movements
 from .models import Reason

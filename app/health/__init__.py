@@ -3,8 +3,8 @@
 from flask import Blueprint
 
 from core.access import PUBLIC
+from core.access import restrict
 from core.declarations import declare
-from core.http.policies import restrict
 
 bp = Blueprint("health", __name__, url_prefix="/health", template_folder="templates")
 restrict(bp, PUBLIC)

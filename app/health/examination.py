@@ -22,9 +22,9 @@ from flask import Flask
 from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import threads
-from core.health import Terms
-from core.health import Unwell
+from core.data import threads
+from core.http.health import Terms
+from core.http.health import Unwell
 from core.modules import ModuleError
 from core.modules import offers
 from core.signals import app_ready

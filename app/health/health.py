@@ -9,16 +9,16 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
-from core import cursors
-from core import drivers
-from core import inventory
-from core import revisions
-from core import writability
-from core.health import Unwell
-from core.health import check
-from core.http.idempotency import idempotency_keys
+from core.api.idempotency import idempotency_keys
+from core.data import cursors
+from core.data import drivers
+from core.data import inventory
+from core.data import revisions
+from core.data import writability
+from core.data.revisions import Distance
+from core.http.health import Unwell
+from core.http.health import check
 from core.lazy import Lazy
-from core.revisions import Distance
 from services import db
 
 redis = Lazy("redis")

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import click
 
-from core.guards import destructive
-from core.models import now
+from core.data.guards import destructive
+from core.data.models import now
 
 from . import changes
 

@@ -1,7 +1,7 @@
 """Names of models and their attributes, as pages show them."""
 
+from core.fields.words import words
 from core.pages.display import label
-from core.words import words
 
 from .plans import Plan
 

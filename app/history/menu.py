@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from flask import url_for
 
 from core.access import allowed
-from core.menu import Entry
-from core.menu import Link
+from core.pages.menu import Entry
+from core.pages.menu import Link
 
 from .changes import READ
 from .recorders import plans_of

@@ -20,9 +20,9 @@ from sqlalchemy.orm import with_expression
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.types import TypeDecorator
 
-from core.models import UtcDateTime
-from core.models import exact
-from core.models import now
+from core.data.models import UtcDateTime
+from core.data.models import exact
+from core.data.models import now
 from services import db
 
 #: Characters of a name; a longer one is cut.

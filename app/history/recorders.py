@@ -29,7 +29,7 @@ from sqlalchemy.orm import object_session
 from core.access import identity
 from core.access import is_unchecked
 from core.crud.served import served
-from core.models import now
+from core.data.models import now
 from core.modules import offers
 from core.signals import app_ready
 from core.signals import row_written

@@ -16,6 +16,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from core.access import SIGNED_IN
+from core.access import access
 from core.access import require
 from core.crud import Crud
 from core.crud import Page
@@ -26,7 +27,6 @@ from core.exceptions import NotFound
 from core.http.links import cursor_urls
 from core.http.links import query_url
 from core.http.links import single_args
-from core.http.policies import access
 from core.pages.model_pages import page_of
 from services import db
 

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow import post_dump
 
-from core.schemas import ModelSchema
+from core.fields.schemas import ModelSchema
 
 from .models import Change
 from .sight import Sight

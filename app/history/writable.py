@@ -10,9 +10,9 @@ from core.access import Policy
 from core.crud import readers
 from core.crud import references
 from core.crud.served import Served
+from core.data.models import Owned
 from core.fields.columns import plain_type
-from core.models import Owned
-from core.schemas import is_read_only
+from core.fields.schemas import is_read_only
 from services import db
 
 from .plans import Plan

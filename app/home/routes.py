@@ -6,10 +6,10 @@ from flask import Response
 from flask import current_app
 from flask import render_template
 
-from core.menu import Entry
-from core.menu import entries
 from core.modules import Module
 from core.modules import installed
+from core.pages.menu import Entry
+from core.pages.menu import entries
 from services import csrf
 
 from . import bp

@@ -6,14 +6,14 @@ from flask import current_app
 from flask import request
 
 from core.access import PUBLIC
+from core.access import access
+from core.api.bodies import JSON
+from core.api.bodies import WrongMediaType
+from core.api.bodies import check_acceptable
+from core.api.contract import read_query
+from core.api.limits import limit
+from core.api.responses import empty_response
 from core.http.apis import mark_api
-from core.http.bodies import JSON
-from core.http.bodies import WrongMediaType
-from core.http.bodies import check_acceptable
-from core.http.contract import read_query
-from core.http.limits import limit
-from core.http.policies import access
-from core.http.responses import empty_response
 
 from .calls import Dispatcher
 from .operations import describe

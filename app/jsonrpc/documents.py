@@ -11,9 +11,9 @@ from flask import url_for
 
 import settings
 from core.access import PUBLIC
+from core.access import access
 from core.fields.json_schema import COMPONENTS
 from core.fields.json_schema import json_schema
-from core.http.policies import access
 from core.http.problems import KINDS
 
 from .errors import PROBLEM_CODES

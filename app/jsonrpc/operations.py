@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.http.bodies import JSON
+from core.api.bodies import JSON
 
 from .annotations import LARGEST
 from .annotations import SMALLEST

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from core.http import policies
-from core.http.limits import charge
-from core.http.policies import Guarded
+from core.access import endpoints
+from core.access.endpoints import Guarded
+from core.api.limits import charge
 from core.modules import ModuleError
 from core.modules import offers
 from core.signals import app_ready
@@ -48,7 +48,7 @@ def collect_methods(app: Flask) -> None:
     app.extensions["jsonrpc"] = Dispatcher(
         dict(sorted(methods.items())), run, admit, count=charge, seconds=batch_seconds
     )
-    policies.also(app, lambda: guarded(methods))
+    endpoints.also(app, lambda: guarded(methods))
 
 
 def guarded(methods: Mapping[str, Method]) -> Iterator[Guarded]:

@@ -1,7 +1,7 @@
 """The way to the plots, for those who may see them."""
 
 from core.access import allowed
-from core.menu import Link
+from core.pages.menu import Link
 
 from .routes import VIEW
 

@@ -19,8 +19,8 @@ from flask import Flask
 from flask import got_request_exception
 from flask import request
 
-from core import execution
-from core import security_log
+from core.access import security_log
+from core.data import execution
 from core.lazy import Lazy
 from services import db
 

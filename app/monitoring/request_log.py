@@ -9,7 +9,7 @@ import logging
 from flask import g
 from flask import request
 
-from core.execution import Spent
+from core.data.execution import Spent
 from core.serving import paths
 
 logger = logging.getLogger("andamio.requests")

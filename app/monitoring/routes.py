@@ -6,10 +6,10 @@ from time import time
 from flask import current_app
 from flask import render_template
 
+from core.access import access
 from core.access import permission
 from core.exceptions import BadQuery
 from core.http.links import single_args
-from core.http.policies import access
 
 from . import bp
 from . import overviews

@@ -1,6 +1,7 @@
 """Who may do what: who is asking, what a module lets whom do, and the question that joins them.
 
-No HTTP, no accounts: a module that knows people (``app.accounts``) tells with :func:`tell` who is asking.
+The front door for authors of modules. Identities come from a module such as ``app.accounts``, which sets
+their loader with :func:`tell`.
 """
 
 from .checks import allowed
@@ -10,6 +11,9 @@ from .checks import require
 from .checks import unchecked
 from .columns import column_policies
 from .columns import hidden_attributes
+from .endpoints import access
+from .endpoints import may_open
+from .endpoints import restrict
 from .identities import ANONYMOUS
 from .identities import OPERATOR
 from .identities import Identity
@@ -35,6 +39,7 @@ __all__ = [
     "SIGNED_IN",
     "Identity",
     "Policy",
+    "access",
     "acting_as",
     "allowed",
     "any_of",
@@ -45,10 +50,12 @@ __all__ = [
     "hidden_attributes",
     "identity",
     "is_unchecked",
+    "may_open",
     "owners_permissions",
     "permission",
     "permissions",
     "require",
+    "restrict",
     "roles",
     "tell",
     "tell_roles",

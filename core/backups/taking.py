@@ -11,7 +11,7 @@ from typing import BinaryIO
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from .. import guards
+from ..data import guards
 from .archives import BackupError
 from .archives import Manifest
 from .archives import writing

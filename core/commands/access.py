@@ -1,11 +1,11 @@
-"""``flask access``: who may do what (:mod:`core.http.matrix`)."""
+"""``flask access``: who may do what (:mod:`core.access.matrix`)."""
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
-from ..http.matrix import matrix
+from ..access.matrix import matrix
 
 
 @click.command()

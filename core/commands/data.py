@@ -11,9 +11,9 @@ from flask.cli import with_appcontext
 
 import services
 
-from .. import guards
-from .. import inventory
 from .. import modules
+from ..data import guards
+from ..data import inventory
 from ..lazy import transfer
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import URL
 
 import services
 
-from .. import guards
+from ..data import guards
 from ..lazy import backups
 
 #: Where backups are kept, below the project's folder, unless another place is named.

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 import config
 
-from .. import drivers
+from ..data import drivers
 from ..lazy import rotating
 
 FILE = click.option(

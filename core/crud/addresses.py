@@ -3,7 +3,7 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..models import key_fault
+from ..data.models import key_fault
 
 #: By model: its faces are declared once, whichever applications have them.
 _reserved: WeakKeyDictionary[type[Any], set[str]] = WeakKeyDictionary()

@@ -15,8 +15,8 @@ from sqlalchemy.orm.interfaces import ONETOMANY
 
 from services import db
 
-from ..words import plural
-from ..words import words
+from ..fields.words import plural
+from ..fields.words import words
 from . import readers
 
 #: What happens to a row, or by it.

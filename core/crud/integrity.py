@@ -11,15 +11,15 @@ from sqlalchemy.exc import OperationalError
 
 from services import db
 
-from .. import drivers
 from ..access import hidden_attributes
+from ..data import drivers
+from ..data.models import numbered
+from ..data.models import sequence_of
 from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import Unnumbered
 from ..exceptions import VerbError
-from ..models import numbered
-from ..models import sequence_of
-from ..words import words
+from ..fields.words import words
 from .rules import find_rule
 from .rules import rule_columns
 from .rules import rule_message

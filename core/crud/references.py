@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapper
 from services import db
 
 from ..exceptions import Invalid
-from ..words import words
+from ..fields.words import words
 from . import readers
 
 #: What a reference to no row is refused with, by the key itself.

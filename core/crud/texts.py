@@ -3,7 +3,7 @@
 Two texts are equal if all their characters are; they are ordered by code point. A search alone takes upper
 for lower case. Engines differ in each of these where a column has no collation: MariaDB takes ``es`` for
 ``ES`` and ``é`` for ``e``, SQLite's LIKE takes ``a`` for ``A`` but not ``é`` for ``É``, PostgreSQL sorts by its
-database's language. A column of :func:`core.models.exact` needs none of what is added here, and its index serves
+database's language. A column of :func:`core.data.models.exact` needs none of what is added here, and its index serves
 every comparison; a collation that a column names itself is left as it is.
 """
 

@@ -39,14 +39,14 @@ from ..access import column_policies
 from ..access import condition
 from ..access import identity
 from ..access import require
+from ..data.models import Owned
 from ..exceptions import Forbidden
 from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import NotFound
 from ..exceptions import Stale
 from ..fields.strict import from_text
-from ..models import Owned
-from ..words import words
+from ..fields.words import words
 from . import integrity
 from . import readers
 from . import references

@@ -10,9 +10,9 @@ from config import ConfigError
 from .. import keys
 from .. import modules
 from .. import rotation
-from .. import shadows
 from .. import unknown_variables
-from ..http import policies
+from ..access import endpoints
+from ..http import shadows
 from ..rotation import rotating
 from .findings import Deployment
 from .findings import Finding
@@ -271,7 +271,7 @@ def shadowed(deployment: Deployment) -> Iterator[Finding]:
 @check("core.policy-missing", Level.WARNING)
 def policy_missing(deployment: Deployment) -> Iterator[Finding]:
     """Every endpoint says who may ask it."""
-    found = policies.undeclared(deployment.app)
+    found = endpoints.undeclared(deployment.app)
     if found:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         yield Finding(

@@ -16,11 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services import db
 
-from .. import inventory
 from .. import migrations
 from .. import modules
-from .. import revisions
-from .. import strays
+from ..data import inventory
+from ..data import revisions
+from ..migrations import strays
 from ..transfer import sequences
 from .findings import Deployment
 from .findings import Finding

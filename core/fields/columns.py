@@ -76,7 +76,7 @@ LONGEST_READ = 1000
 #: Why a type has no field.
 _REFUSED: tuple[tuple[type, str], ...] = (
     (sa.PickleType, "a pickle from outside could run any code"),
-    (postgresql.MONEY, "its text depends on the server's language: make it core.models.Money"),
+    (postgresql.MONEY, "its text depends on the server's language: make it core.data.models.Money"),
     (sa.types.NullType, "it has no type: give it one"),
 )
 

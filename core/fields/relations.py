@@ -16,9 +16,9 @@ from sqlalchemy.orm.interfaces import MANYTOONE
 
 from services import db
 
-from ..words import words
 from .columns import make_field
 from .json_schema import json_schema
+from .words import words
 
 #: Where an application has what chooses the rows of a model that its callers may name.
 _CHOOSER = "related_rows"

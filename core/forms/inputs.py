@@ -12,10 +12,10 @@ from wtforms import Field
 from wtforms import fields
 from wtforms import validators
 
-from .. import schemas
+from ..fields import schemas
 from ..fields.strict import from_text
+from ..fields.words import escaped_json
 from ..http.json import load_strictly
-from ..words import escaped_json
 
 #: Digits that a number may have before or after its point.
 MOST_DIGITS = 40

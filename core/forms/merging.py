@@ -19,7 +19,7 @@ from typing import Any
 from wtforms import Field
 from wtforms import fields
 
-from ..words import printable
+from ..fields.words import printable
 from .inputs import JSONField
 from .rows import RowCheckboxes
 from .rows import RowSelect

@@ -31,9 +31,9 @@ from wtforms_sqlalchemy.orm import model_fields
 
 from services import db
 
-from .. import schemas
 from ..access import hidden_attributes
 from ..crud.choices import Choices as RowChoices
+from ..fields import schemas
 from ..fields.columns import field_class
 from ..fields.columns import is_hidden
 from ..fields.columns import plain_type
@@ -49,10 +49,10 @@ from ..fields.strict import UniqueIdText
 from ..fields.strict import Whole
 from ..fields.temporal import Duration
 from ..fields.temporal import ZonedClock
-from ..words import choice_label
-from ..words import enum_choices
-from ..words import label
-from ..words import printable
+from ..fields.words import choice_label
+from ..fields.words import enum_choices
+from ..fields.words import label
+from ..fields.words import printable
 from .inputs import ExactField
 from .inputs import FitsColumn
 from .inputs import JSONField

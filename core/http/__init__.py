@@ -1,1 +1,1 @@
-"""What every face of HTTP shares: requests, contracts, errors, and what may pass. No rows."""
+"""Any request: hosts, proxies, headers, sessions, errors. No rows, and no protocol of APIs (:mod:`core.api`)."""

@@ -27,21 +27,21 @@ from werkzeug.http import HTTP_STATUS_CODES
 from services import db
 from services import request_id
 
-from .. import drivers
 from .. import exceptions
-from .. import inventory
-from .. import revisions
-from .. import security_log
-from .. import writability
 from ..access import ANONYMOUS
 from ..access import PUBLIC
+from ..access import access
 from ..access import identity
+from ..access import security_log
+from ..data import drivers
+from ..data import inventory
+from ..data import revisions
+from ..data import writability
 from . import form_check
 from .apis import is_for_programs
 from .challenges import challenge
 from .json import dump_bytes
 from .maintenance import stays_open
-from .policies import access
 from .problems import BY_STATUS
 from .problems import KINDS
 from .problems import Kind

@@ -18,7 +18,7 @@ import config as deployment
 from services import csrf
 
 from ..access import PUBLIC
-from . import policies
+from ..access import endpoints
 from .apis import is_exempt
 from .sessions import SAFE_METHODS
 
@@ -38,7 +38,7 @@ def check() -> None:
         return
     if not is_exempt(current_app, request.endpoint):
         csrf.protect()
-    elif _is_foreign() and policies.find(current_app, request.endpoint, request.method) is not PUBLIC:
+    elif _is_foreign() and endpoints.find(current_app, request.endpoint, request.method) is not PUBLIC:
         # Asked here, a view that never looks who is asking is protected too: it may be meant for this network only.
         bool(session)
 

@@ -25,15 +25,15 @@ from sqlalchemy import MetaData
 from services import NAMING_CONVENTION
 from services import db
 
-from .. import inventory
 from .. import modules
-from .. import strays
-from ..http.idempotency import idempotency_keys
+from ..api.idempotency import idempotency_keys
+from ..data import inventory
 from ..modules import Module
 from . import defaults
 from . import enums
 from . import expressions
 from . import statements
+from . import strays
 from .contracting import name_contracting
 from .contracting import note_renames
 from .enums import recorded_members

@@ -22,11 +22,11 @@ import config as deployment
 import services
 import settings
 
-from .. import guards
 from .. import modules
-from ..migrations import locks
+from ..data import guards
 from ..signals import migrated
 from . import heads
+from . import locks
 from .autogenerate import Autogenerate
 from .expressions import leave_out
 from .generated import make_portable

@@ -13,7 +13,7 @@ from alembic.script.revision import MultipleHeads
 from alembic.util import CommandError
 from sqlalchemy import URL
 
-from .. import revisions
+from ..data import revisions
 
 UP_TO_DATE = "Target database is not up to date."
 

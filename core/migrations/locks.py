@@ -20,7 +20,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 
-from .. import drivers
+from ..data import drivers
 
 #: How long to wait for another migration of the same database to end.
 TURN_SECONDS = 60.0

@@ -19,8 +19,8 @@ from ..crud.verbs import Crud
 from ..exceptions import UNKNOWN
 from ..fields.columns import plain_type
 from ..fields.strict import from_text
-from ..words import choice_label
-from ..words import enum_choices
+from ..fields.words import choice_label
+from ..fields.words import enum_choices
 from .display import label
 from .typed import input_of
 from .typed import note_of

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from flask import Flask
 from markupsafe import Markup
 
-from .. import words
 from ..crud.readers import may_read
 from ..fields import columns
-from ..words import choice_label
+from ..fields import words
+from ..fields.words import choice_label
 from .model_pages import page_of
 from .several import SHOWN
 from .several import Several

@@ -33,6 +33,7 @@ import settings
 from services import db
 
 from ..access import Policy
+from ..access import access
 from ..access import hidden_attributes
 from ..crud import readers
 from ..crud.addresses import reserve
@@ -63,7 +64,6 @@ from ..forms.rows import Searching
 from ..forms.walking import sent_names
 from ..http.links import query_url
 from ..http.links import single_args
-from ..http.policies import access
 from . import model_pages
 from .controls import control_messages
 from .controls import controls

@@ -20,16 +20,16 @@ from werkzeug.exceptions import PreconditionRequired
 
 from services import db
 
+from ..api.bodies import names_as_sent
+from ..api.conditional import changed
 from ..exceptions import Invalid
 from ..exceptions import Stale
 from ..exceptions import VerbError
-from ..http.bodies import names_as_sent
-from ..http.conditional import changed
+from ..fields.schemas import loads
 from ..http.errors import describe
 from ..http.links import item_url
 from ..http.problems import Problem
 from ..http.problems import Refusal
-from ..schemas import loads
 from .changes import merge_json
 
 if TYPE_CHECKING:

@@ -28,15 +28,15 @@ from marshmallow import Schema
 from marshmallow import fields
 from marshmallow import validate
 
+from ..api.bodies import check_acceptable
+from ..api.bodies import read_object
+from ..api.conditional import check_etag
+from ..api.idempotency import idempotent
+from ..api.limits import charge
+from ..api.responses import json_response
 from ..fields.strict import Flag
 from ..fields.strict import Whole
-from ..http.bodies import check_acceptable
-from ..http.bodies import read_object
-from ..http.conditional import check_etag
-from ..http.idempotency import idempotent
-from ..http.limits import charge
 from ..http.links import refuse_args
-from ..http.responses import json_response
 from .batches import Batch
 
 if TYPE_CHECKING:

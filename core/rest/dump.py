@@ -24,6 +24,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 
+from ..data.models import Money
+from ..data.models import UtcDateTime
 from ..fields.columns import plain_type
 from ..fields.dialects import Array
 from ..fields.dialects import Choices
@@ -39,8 +41,6 @@ from ..fields.strict import UniqueIdText
 from ..fields.temporal import Duration
 from ..fields.temporal import Moment
 from ..fields.temporal import ZonedClock
-from ..models import Money
-from ..models import UtcDateTime
 
 #: PostgreSQL's numbers for its types of numbers (``SELECT oid FROM pg_type``).
 _FLOAT8 = 701

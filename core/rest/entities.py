@@ -18,7 +18,7 @@ from ..crud import readers
 from ..crud.listing import Query
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
-from ..schemas import loads
+from ..fields.schemas import loads
 from .projections import WHOLE
 from .projections import Projection
 from .visible import Visible

@@ -12,7 +12,7 @@ from sqlalchemy.orm.interfaces import MANYTOONE
 
 from services import db
 
-from .. import cursors
+from ..data import cursors
 from . import dump
 from .statements import Prepared
 from .statements import prepare

@@ -22,7 +22,21 @@ from marshmallow import Schema
 import settings
 from services import db
 
+from ..access import access
 from ..access import any_of
+from ..access.endpoints import ByMethod
+from ..api.bodies import JSON
+from ..api.bodies import MERGE_PATCH
+from ..api.bodies import check_acceptable
+from ..api.bodies import names_as_sent
+from ..api.bodies import read_object
+from ..api.conditional import check_etag
+from ..api.conditional import check_version
+from ..api.conditional import make_etag
+from ..api.conditional import revalidate
+from ..api.deprecation import Deprecation
+from ..api.idempotency import idempotent
+from ..api.responses import empty_response
 from ..crud import readers
 from ..crud.served import serve
 from ..crud.verbs import VERBS
@@ -31,17 +45,6 @@ from ..crud.verbs import Page
 from ..crud.verbs import check_allow
 from ..fields import Related
 from ..http.apis import mark_api
-from ..http.bodies import JSON
-from ..http.bodies import MERGE_PATCH
-from ..http.bodies import check_acceptable
-from ..http.bodies import names_as_sent
-from ..http.bodies import read_object
-from ..http.conditional import check_etag
-from ..http.conditional import check_version
-from ..http.conditional import make_etag
-from ..http.conditional import revalidate
-from ..http.deprecation import Deprecation
-from ..http.idempotency import idempotent
 from ..http.json import dump_bytes
 from ..http.links import cursor_urls
 from ..http.links import item_url
@@ -49,9 +52,6 @@ from ..http.links import link_header
 from ..http.links import query_url
 from ..http.links import refuse_args
 from ..http.links import single_args
-from ..http.policies import ByMethod
-from ..http.policies import access
-from ..http.responses import empty_response
 from .bulk import SUFFIX
 from .bulk import bulk_resource
 from .changes import add_defaults
@@ -123,9 +123,9 @@ class ModelResource(Resource):  # type: ignore[misc]
     #: Most operations of one request to ``url:bulk``, 0 for no such address; ``None`` is ``settings.MAX_OPERATIONS``,
     #: and 0 where the class has methods of its own for writing. See :mod:`core.rest.bulk`.
     bulk: ClassVar[int | None] = None
-    #: How often one caller may ask, collection and items together: ``100 per minute``. See :mod:`core.http.limits`.
+    #: How often one caller may ask, collection and items together: ``100 per minute``. See :mod:`core.api.limits`.
     rate_limit: ClassVar[str | None] = None
-    #: Since when it should not be used any more. See :mod:`core.http.deprecation`.
+    #: Since when it should not be used any more. See :mod:`core.api.deprecation`.
     deprecation: ClassVar[Deprecation | None] = None
 
     @classmethod

@@ -20,13 +20,13 @@ from sqlalchemy import Engine
 
 from services import db
 
-from .. import cursors
 from ..access import PUBLIC
 from ..crud import readers
 from ..crud import texts
 from ..crud.listing import Query
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
+from ..data import cursors
 from . import dump
 from .entities import EntityReader
 from .lookups import make_lookups

@@ -16,9 +16,9 @@ from sqlalchemy.types import TypeEngine
 
 from services import db
 
-from .. import inventory
 from .. import migrations
 from .. import modules
+from ..data import inventory
 from ..migrations.autogenerate import Autogenerate
 from ..migrations.spelling import DIALECTS
 from .faults import TransferError

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..models import exact
+from ..data.models import exact
 
 #: No module's prefix: alembic leaves it alone.
 journal = sa.Table(

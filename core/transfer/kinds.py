@@ -52,7 +52,7 @@ def moved(type_: TypeEngine[Any], dialects: list[Dialect]) -> TypeEngine[Any]:
     """
     if not isinstance(type_, TypeDecorator) or isinstance(type_, sa.Interval):
         return type_
-    if type(type_).__module__ == "core.models":
+    if type(type_).__module__ == "core.data.models":
         return type_
     stored = {type(type_.load_dialect_impl(dialect)) for dialect in dialects}
     return moved(type_.impl_instance, dialects) if len(stored) == 1 else type_
@@ -65,7 +65,7 @@ def kind_of(type_: TypeEngine[Any], dialect: Dialect) -> str:
     if isinstance(type_, TypeDecorator):
         kind = kind_of(type_.load_dialect_impl(dialect), dialect)
         # A decorator's values may be anything that it makes of a text: a list, an object.
-        return "value" if kind == "plain" and type(type_).__module__ != "core.models" else kind
+        return "value" if kind == "plain" and type(type_).__module__ != "core.data.models" else kind
     if isinstance(type_, sa.CHAR):
         # The dialect's own is a String.
         return "char"
@@ -164,7 +164,7 @@ def decoder(kind: str, type_: TypeEngine[Any], dialect: Dialect) -> Callable[[An
         return lambda value: json.dumps(value, ensure_ascii=False)
     if kind == "json" and here != "json":
         return json.loads
-    if kind == "moment" and type(type_).__module__ == "core.models":
+    if kind == "moment" and type(type_).__module__ == "core.data.models":
         # It takes the zone, and leaves it out itself.
         return dt.datetime.fromisoformat
     return _decoder(kind, _innermost(type_, dialect), dialect)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
 
 from .. import migrations
+from ..data.models import key_fault
 from ..migrations import locks
-from ..models import key_fault
 from ..progress import Advance
 from ..progress import progress
 from . import catalog

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..models import numbered
-from ..models import sequence_of
+from ..data.models import numbered
+from ..data.models import sequence_of
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from typing import Any
 from flask import Blueprint
 
 from core.access import PUBLIC
+from core.access import access
 from core.access import identity
 from core.access import permission
+from core.access import restrict
+from core.api.idempotency import idempotent
+from core.api.limits import limited
 from core.http.apis import mark_api
-from core.http.idempotency import idempotent
-from core.http.limits import limited
-from core.http.policies import access
-from core.http.policies import restrict
 
 OPEN = permission("bank.safe.open")
 OWN = permission("bank.box.open", owner="owner_key")

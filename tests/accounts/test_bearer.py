@@ -30,10 +30,10 @@ from app.accounts.models import User
 from app.accounts.tokens import bearer
 from app.accounts.tokens import issuing
 from app.accounts.tokens.texts import new_text
-from core import cursors
 from core.access import identity
+from core.data import cursors
+from core.data.models import now
 from core.http.apis import adopt_plain_apis
-from core.models import now
 from services import db
 from tests import tokens as issued
 from tests.accounts import bank

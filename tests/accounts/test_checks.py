@@ -14,7 +14,7 @@ from app.accounts.models import Role
 from app.accounts.models import RolePermission
 from app.accounts.models import Session
 from app.accounts.models import User
-from core.models import now
+from core.data.models import now
 from services import db
 from tests.accounts.people import make_person
 from tests.doctor import found

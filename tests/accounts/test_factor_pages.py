@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from app.accounts import users
 from app.accounts.models import Passkey
-from core.models import now
+from core.data.models import now
 from services import db
 from tests.accounts.people import PASSWORD
 from tests.accounts.people import make_person

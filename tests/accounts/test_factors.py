@@ -18,7 +18,7 @@ from app.accounts import factors
 from app.accounts import users
 from app.accounts.factors import steps
 from app.accounts.models import Passkey
-from core.models import now
+from core.data.models import now
 from services import db
 from tests.accounts.people import PASSWORD
 from tests.accounts.people import mails

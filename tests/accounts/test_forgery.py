@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 
 from app.accounts.models import Role
 from core.access import PUBLIC
+from core.access import endpoints
 from core.access import permissions
-from core.http import policies
 from core.http.apis import is_exempt
 from services import db
 from tests.accounts.people import make_person
@@ -53,7 +53,7 @@ def test_forged_request_changes_nothing(site: Flask, victim: FlaskClient, body: 
         path = re.sub(r"<[^>]*>", "1", rule.rule)
         for method in sorted((rule.methods or set()) & UNSAFE):
             answer = victim.open(path, method=method, headers=FOREIGN, **BODIES[body])
-            is_for_all = policies.find(site, rule.endpoint, method) is PUBLIC
+            is_for_all = endpoints.find(site, rule.endpoint, method) is PUBLIC
             if is_exempt(site, rule.endpoint) and is_for_all:
                 continue
             asked += 1

@@ -18,7 +18,7 @@ from app.accounts import users
 from app.accounts.factors.passkeys import PasskeyRules
 from app.accounts.models import Passkey
 from app.accounts.models import User
-from core.models import now
+from core.data.models import now
 from services import db
 from tests.accounts.people import PASSWORD
 from tests.accounts.people import mails

@@ -23,9 +23,9 @@ from app.accounts.sessions import in_database
 from app.accounts.sessions import lifetimes
 from app.accounts.sessions.records import Record
 from core.access import identity
+from core.api.idempotency import idempotent
+from core.data.models import now
 from core.http.apis import mark_api
-from core.http.idempotency import idempotent
-from core.models import now
 from services import db
 from tests.accounts.people import PASSWORD
 from tests.accounts.people import make_person

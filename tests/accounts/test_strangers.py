@@ -13,7 +13,7 @@ from app.accounts import users
 from app.accounts.models import Passkey
 from app.accounts.models import Role
 from app.accounts.tokens import issuing
-from core.models import now
+from core.data.models import now
 from services import db
 from tests.accounts.people import PASSWORD
 from tests.accounts.people import confirm

@@ -24,9 +24,9 @@ from app.accounts.tokens import issuing
 from app.accounts.tokens import scopes
 from app.accounts.tokens.texts import digest
 from app.accounts.tokens.texts import is_token
+from core.data.models import now
 from core.exceptions import Invalid
 from core.exceptions import NotFound
-from core.models import now
 from services import db
 from tests import tokens as issued
 from tests.accounts.people import PASSWORD

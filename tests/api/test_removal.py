@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from core.menu import menu
+from core.pages.menu import menu
 from settings import INSTALLED_APPS
 
 PATHS = ["/api/", "/api/v1/", "/api/v1/cities", "/api/v1/countries"]

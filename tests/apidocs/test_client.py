@@ -16,7 +16,7 @@ from flask import Flask
 from app.accounts.tokens.texts import new_text
 from app.apidocs import documents
 from config import ROOT
-from core.http.idempotency import idempotency_keys
+from core.api.idempotency import idempotency_keys
 from services import db
 from tests import tokens
 from tests.core import shelf

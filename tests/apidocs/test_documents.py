@@ -14,9 +14,9 @@ from marshmallow import validate
 from openapi_spec_validator import validate as validate_document
 
 from app.apidocs import documents
+from core.api.contract import contract
+from core.api.deprecation import Deprecation
 from core.http.apis import mark_api
-from core.http.contract import contract
-from core.http.deprecation import Deprecation
 from core.http.problems import KINDS
 from tests.core import shelf
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from core.models import Money
-from core.models import UtcDateTime
-from core.models import Versioned
+from core.data.models import Money
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
 from services import NAMING_CONVENTION
 
 

@@ -17,14 +17,14 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
 from core.crud import Crud
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
+from core.data.models import exact
+from core.fields.schemas import ModelSchema
 from core.forms import model_form
-from core.models import UtcDateTime
-from core.models import Versioned
-from core.models import exact
 from core.pages import Pages
 from core.rest import Api
 from core.rest import ModelResource
-from core.schemas import ModelSchema
 from services import NAMING_CONVENTION
 
 

@@ -14,17 +14,17 @@ from sqlalchemy.orm import relationship
 from core.access import PUBLIC
 from core.access import SIGNED_IN
 from core.access import Identity
+from core.access import access
 from core.access import permission
+from core.access import restrict
 from core.crud import Crud
+from core.data.models import Owned
+from core.data.models import Versioned
+from core.fields.schemas import ModelSchema
 from core.forms import model_form
-from core.http.policies import access
-from core.http.policies import restrict
-from core.models import Owned
-from core.models import Versioned
 from core.pages import Pages
 from core.rest import Api
 from core.rest import ModelResource
-from core.schemas import ModelSchema
 from services import NAMING_CONVENTION
 
 

@@ -16,8 +16,8 @@ from sqlalchemy.engine import URL
 
 import settings
 from config import ROOT
-from core import revisions
-from core.http.idempotency import idempotency_keys
+from core.api.idempotency import idempotency_keys
+from core.data import revisions
 from core.migrations import commands
 from services import Base
 from services import db

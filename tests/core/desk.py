@@ -21,10 +21,10 @@ from sqlalchemy.orm import relationship
 from sqlalchemy.orm import synonym
 
 from core.crud import Crud
+from core.data.models import Money
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
 from core.forms import model_form
-from core.models import Money
-from core.models import UtcDateTime
-from core.models import Versioned
 from core.pages import Pages
 from services import NAMING_CONVENTION
 

@@ -20,11 +20,11 @@ from core.access import PUBLIC
 from core.access import Identity
 from core.access import permission
 from core.crud import Crud
+from core.data.models import Money
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
+from core.data.models import exact
 from core.forms import model_form
-from core.models import Money
-from core.models import UtcDateTime
-from core.models import Versioned
-from core.models import exact
 from core.pages import Pages
 from services import NAMING_CONVENTION
 

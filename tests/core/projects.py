@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 
 from config import ROOT
 from core import migrations
-from core.http.idempotency import idempotency_keys
+from core.api.idempotency import idempotency_keys
 
 #: It is in every project.
 CORE_TABLE = idempotency_keys.name

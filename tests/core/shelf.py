@@ -19,14 +19,14 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
 from core.crud import Crud
+from core.data.models import Money
+from core.data.models import Timestamped
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
 from core.exceptions import Invalid
-from core.models import Money
-from core.models import Timestamped
-from core.models import UtcDateTime
-from core.models import Versioned
+from core.fields.schemas import ModelSchema
 from core.rest import Api
 from core.rest import ModelResource
-from core.schemas import ModelSchema
 from services import NAMING_CONVENTION
 
 

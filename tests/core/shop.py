@@ -14,13 +14,13 @@ from sqlalchemy.orm import relationship
 from core.access import PUBLIC
 from core.access import permission
 from core.crud import Crud
+from core.data.models import Versioned
+from core.data.models import exact
+from core.fields.schemas import ModelSchema
 from core.forms import model_form
-from core.models import Versioned
-from core.models import exact
 from core.pages import Pages
 from core.rest import Api
 from core.rest import ModelResource
-from core.schemas import ModelSchema
 from services import NAMING_CONVENTION
 
 OPEN = dict.fromkeys(("list", "get", "create", "update", "delete"), PUBLIC)

@@ -20,6 +20,7 @@ from core.access import Identity
 from core.access import Policy
 from core.access import acting_as
 from core.access import any_of
+from core.access import endpoints
 from core.access import identity
 from core.access import permission
 from core.access import permissions
@@ -27,12 +28,11 @@ from core.access import require
 from core.access import tell
 from core.access import tell_roles
 from core.access import unchecked
+from core.access.matrix import matrix
 from core.crud import Crud
 from core.crud import readers
 from core.exceptions import Forbidden
 from core.exceptions import Unauthenticated
-from core.http import policies
-from core.http.matrix import matrix
 from core.http.sign_in import sign_in_at
 from core.http.sign_in import sign_in_url
 from core.modules import ModuleError
@@ -533,7 +533,7 @@ def test_policy_that_is_none_fails_at_start(make_app: Callable[..., Flask], writ
         "wrongpolicy",
         init="""
             from flask import Blueprint
-            from core.http.policies import access
+            from core.access import access
 
             bp = Blueprint("wrongpolicy", __name__)
 
@@ -570,8 +570,8 @@ def test_public_endpoint_asks_nobody(house: Flask, letters: dict[str, int]) -> N
 def test_undeclared_is_told(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
     expected = ["club.lawn", "club.v1.bell"]
     expected += ["club.v1.plains", "club.v1.plains_bulk", "club.v1.plains_item"]
-    assert policies.undeclared(house) == expected
-    policies.warn(house)
+    assert endpoints.undeclared(house) == expected
+    endpoints.warn(house)
     assert "no policy is declared: club.lawn, club.v1.bell" in caplog.text
 
 

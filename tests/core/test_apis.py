@@ -23,9 +23,9 @@ from core.access import PUBLIC
 from core.access import SIGNED_IN
 from core.access import Identity
 from core.access import tell
+from core.api.contract import contract
 from core.http.apis import is_api_endpoint
 from core.http.apis import mark_api
-from core.http.contract import contract
 from core.http.headers import DATA_POLICY
 from core.rest import Api
 from services import csrf

@@ -18,8 +18,8 @@ from sqlalchemy.engine import URL
 from werkzeug.test import TestResponse
 
 import settings
+from core.api.idempotency import idempotency_keys
 from core.exceptions import Invalid
-from core.http.idempotency import idempotency_keys
 from core.rest import Api
 from core.rest import ModelResource
 from core.signals import row_created

@@ -19,9 +19,9 @@ from werkzeug.datastructures import MultiDict
 from core.fields import Text
 from core.fields.columns import field_class
 from core.fields.json_schema import json_schema
+from core.fields.schemas import ModelSchema
 from core.forms import model_form
 from core.rest.dump import plan
-from core.schemas import ModelSchema
 from services import db
 from tests.core import vault
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 
 from core.access import ANONYMOUS
 from core.access import tell
-from core.words import plural
+from core.fields.words import plural
 from services import db
 from tests import forms
 from tests.core import discs

@@ -14,14 +14,14 @@ from marshmallow import ValidationError
 from marshmallow import validate
 from marshmallow import validates_schema
 
+from core.api.contract import Contract
+from core.api.contract import contract
 from core.fields import Flag
 from core.fields import Real
 from core.fields import Text
 from core.fields import Whole
 from core.fields.temporal import Moment
 from core.http.apis import mark_api
-from core.http.contract import Contract
-from core.http.contract import contract
 
 
 class OrderSchema(Schema):

@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL
 from werkzeug.test import TestResponse
 
 from config import ConfigError
+from core.api.limits import limited
 from core.http.apis import mark_api
-from core.http.limits import limited
 from core.rest import Api
 from core.rest import ModelResource
 from tests.core import shelf

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
 
-from core import cursors
-from core import placeholders
+from core.data import cursors
+from core.data import placeholders
 from services import db
 from tests.core import shelf
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import URL
 
-from core import cursors
+from core.data import cursors
 from services import db
 from tests.launched import until
 from tests.silences import Silence

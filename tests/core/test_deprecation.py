@@ -16,10 +16,10 @@ from flask import jsonify
 from flask.testing import FlaskClient
 from werkzeug.exceptions import NotFound
 
-from core.http import deprecation
+from core.api import deprecation
+from core.api.deprecation import Deprecation
+from core.api.limits import limited
 from core.http.apis import mark_api
-from core.http.deprecation import Deprecation
-from core.http.limits import limited
 from core.modules import ModuleError
 from core.rest import Api
 from core.rest import ModelResource
@@ -187,7 +187,7 @@ def test_endpoint_that_stays_is_left_alone(market, caller):
 
 
 def calls(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if record.name == "core.http.deprecation"]
+    return [record for record in caplog.records if record.name == "core.api.deprecation"]
 
 
 def test_each_call_is_logged_once(caller, caplog):
@@ -252,7 +252,7 @@ def test_wrong_deprecation_fails_at_start_with_its_place(make_app, write_module)
         init="""
         from datetime import date
         from flask import Blueprint
-        from core.http.deprecation import Deprecation, deprecate
+        from core.api.deprecation import Deprecation, deprecate
         bp = Blueprint("hasty", __name__)
         deprecate(bp, Deprecation(since=date(2026, 1, 1), sunset=date(2025, 1, 1)))
         """,

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import URL
 
-from core import development
 from core.modules import ModuleError
+from core.serving import development
 
 MODELS = """
 from sqlalchemy.orm import Mapped, mapped_column

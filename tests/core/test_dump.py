@@ -21,11 +21,11 @@ from marshmallow import pre_dump
 from core.fields import Exact
 from core.fields import Text
 from core.fields import Whole
+from core.fields.schemas import ModelSchema
 from core.http.json import dump_bytes
 from core.rest import dump
 from core.rest.rows import RowReader
 from core.rest.rows import make_reader
-from core.schemas import ModelSchema
 from services import db
 from tests.core.shelf import Color
 from tests.core.shelf import Maker

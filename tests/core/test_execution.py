@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.engine import URL
 
-from core import cursors
-from core import execution
+from core.data import cursors
+from core.data import execution
 from services import db
 
 

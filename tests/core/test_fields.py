@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from marshmallow import fields
 
+from core.data.models import Money
+from core.data.models import UtcDateTime
 from core.fields import Blob
 from core.fields import Exact
 from core.fields import Flag
@@ -44,8 +46,6 @@ from core.fields.temporal import Duration
 from core.fields.temporal import Local
 from core.fields.temporal import Moment
 from core.fields.temporal import ZonedClock
-from core.models import Money
-from core.models import UtcDateTime
 from tests.core.shelf import Color
 
 ALL = [

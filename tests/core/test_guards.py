@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy import URL
 
 from config import ROOT
-from core import guards
 from core import migrations
+from core.data import guards
 
 Make = Callable[..., Flask]
 Write = Callable[..., str]
@@ -23,7 +23,7 @@ INIT = "from flask import Blueprint\nbp = Blueprint('corner', __name__)\n"
 COMMANDS = """
 import click
 
-from core.guards import destructive
+from core.data.guards import destructive
 
 
 @click.command()

@@ -17,12 +17,12 @@ from sqlalchemy.engine import URL
 from werkzeug.test import TestResponse
 
 import settings
-from core.http import idempotency
+from core.api import idempotency
+from core.api.idempotency import idempotency_keys
+from core.api.idempotency import idempotent
+from core.api.idempotency import purge
+from core.data.models import now
 from core.http.apis import mark_api
-from core.http.idempotency import idempotency_keys
-from core.http.idempotency import idempotent
-from core.http.idempotency import purge
-from core.models import now
 from core.signals import row_created
 from services import db
 from tests.core.shelf import Maker

@@ -17,7 +17,7 @@ from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import identity
 from core.access import tell
-from core.http import limits
+from core.api import limits
 from core.http.apis import mark_api
 from core.modules import ModuleError
 from core.rest import Api
@@ -255,8 +255,8 @@ def test_charge_exceeds_the_shorter_limit(make_app, write_module):
         init="""
         from flask import Blueprint
         from core.http.apis import mark_api
-        from core.http.limits import charge
-        from core.http.limits import limited
+        from core.api.limits import charge
+        from core.api.limits import limited
         bp = Blueprint("costly", __name__)
         mark_api(bp)
         @bp.get("/costly/<int:parts>")
@@ -319,7 +319,7 @@ def test_wrong_limit_fails_at_start(make_app, write_module, text):
         "careless",
         init=f"""
         from flask import Blueprint
-        from core.http.limits import limit
+        from core.api.limits import limit
         bp = Blueprint("careless", __name__)
         limit(bp, {text!r})
         @bp.get("/careless")

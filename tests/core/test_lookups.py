@@ -17,14 +17,14 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
 from core.crud import Crud
+from core.data.models import Money
+from core.data.models import UtcDateTime
+from core.fields.schemas import ModelSchema
 from core.http.json import dump_bytes
-from core.models import Money
-from core.models import UtcDateTime
 from core.rest.lookups import make_lookups
 from core.rest.projections import Projection
 from core.rest.rows import RowReader
 from core.rest.rows import make_reader
-from core.schemas import ModelSchema
 from services import db
 
 UIDS = [uuid.UUID(int=number) for number in range(1, 4)]

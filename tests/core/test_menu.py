@@ -24,7 +24,7 @@ VIEW = """
         return render_template("base.html")
 """
 MENU = """
-    from core.menu import Link
+    from core.pages.menu import Link
 
     def entries():
         return [Link("All", "{label}.index"), Link("Parts", "{label}.parts"), Link("List", "{label}.parts-list")]
@@ -84,7 +84,7 @@ def test_menu_below_a_prefix_keeps_it(client: FlaskClient) -> None:
 
 
 def test_label_is_text(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
-    menu = "from core.menu import Link\n\ndef entries():\n    return [Link('<i>A & B', 'odd.index')]\n"
+    menu = "from core.pages.menu import Link\n\ndef entries():\n    return [Link('<i>A & B', 'odd.index')]\n"
     app = make_app(None, [write_module("odd", init=VIEW + PAGES.format(label="odd"), menu=menu)])
     assert ">&lt;i&gt;A &amp; B</a>" in app.test_client().get("/odd/").text
 
@@ -93,7 +93,7 @@ def test_entry_that_leads_nowhere_fails_at_start(
     make_app: Callable[..., Flask], write_module: Callable[..., str]
 ) -> None:
     init = "from flask import Blueprint\nbp = Blueprint('lost', __name__)\n"
-    menu = "from core.menu import Link\n\ndef entries():\n    return [Link('Lost', 'lost.indx')]\n"
+    menu = "from core.pages.menu import Link\n\ndef entries():\n    return [Link('Lost', 'lost.indx')]\n"
     with pytest.raises(ModuleError, match=r"its menu names the endpoint 'lost\.indx'"):
         make_app(None, [write_module("lost", init=init, menu=menu)])
 

@@ -29,7 +29,7 @@ EVERY_TYPE = """
 import enum
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from core.models import Money, Timestamped, UtcDateTime, Versioned
+from core.data.models import Money, Timestamped, UtcDateTime, Versioned
 from services import NAMING_CONVENTION
 
 class Base(DeclarativeBase):

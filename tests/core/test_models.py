@@ -16,7 +16,7 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
-from core.models import Money
+from core.data.models import Money
 from services import db
 from tests.core.shelf import Maker
 from tests.core.shelf import Thing

@@ -77,7 +77,7 @@ class Below(db.Model):
     above = relationship("Above")
 """,
         schemas="""
-from core.schemas import ModelSchema
+from core.fields.schemas import ModelSchema
 from .models import Below
 
 class BelowSchema(ModelSchema):

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from core import security_log
-from core.outbox import after_commit
+from core.access import security_log
+from core.data.outbox import after_commit
 from services import db
 from tests.commits import failing_commits
 from tests.core.shelf import Maker

@@ -18,11 +18,11 @@ from sqlalchemy.orm import relationship
 from werkzeug.test import TestResponse
 
 from core.crud import Crud
+from core.fields.schemas import ModelSchema
 from core.http.json import dump_bytes
 from core.rest import Api
 from core.rest import ModelResource
 from core.rest.rows import RowReader
-from core.schemas import ModelSchema
 from services import db
 from tests.core import shelf
 from tests.core.shelf import Box

@@ -9,9 +9,9 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy.engine import URL
 
-from core import inventory
 from core import migrations
-from core import revisions
+from core.data import inventory
+from core.data import revisions
 from services import db
 
 MODELS = """
@@ -26,7 +26,7 @@ MODELS = """
 INIT = """
     import sqlalchemy as sa
     from flask import Blueprint
-    from core import cursors
+    from core.data import cursors
     from core.http.apis import mark_api
     from services import db
     from .models import Box

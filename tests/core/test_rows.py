@@ -13,12 +13,12 @@ from sqlalchemy.orm import mapped_column
 
 from core.crud import Crud
 from core.exceptions import NotFound
+from core.fields.schemas import ModelSchema
 from core.rest import rows
 from core.rest.changes import add_defaults
 from core.rest.rows import EntityReader
 from core.rest.rows import RowReader
 from core.rest.rows import make_reader
-from core.schemas import ModelSchema
 from services import db
 from tests.core.shelf import Maker
 from tests.core.shelf import Thing

@@ -13,8 +13,8 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
 from core.fields.relations import MOST_RELATED
-from core.schemas import ModelSchema
-from core.schemas import is_read_only
+from core.fields.schemas import ModelSchema
+from core.fields.schemas import is_read_only
 from services import db
 from services import ma
 from tests.core.shelf import Box

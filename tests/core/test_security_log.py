@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 
 from config import ROOT
-from core import security_log
 from core.access import Identity
 from core.access import acting_as
+from core.access import security_log
 from services import configure_logging
 
 ADA = Identity(key="7f0c2a5e", name="Ada", via="session")

@@ -17,9 +17,9 @@ from werkzeug.test import TestResponse
 
 import config as deployment
 from core import create_app
+from core.api.idempotency import idempotency_keys
+from core.api.idempotency import idempotent
 from core.http.apis import mark_api
-from core.http.idempotency import idempotency_keys
-from core.http.idempotency import idempotent
 from core.http.sessions import SessionInterface
 from services import db
 

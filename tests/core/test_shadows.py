@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from core import shadows
 from core.cli import shell_names
 from core.doctor import Deployment
 from core.doctor.configuration import shadowed
 from core.doctor.examination import collect
+from core.http import shadows
 from core.modules import ModuleError
 
 MODEL = """
@@ -73,7 +73,7 @@ def test_cure_of_a_hidden_page_works(write_module: Write, make_app: Make) -> Non
 def test_warning_at_start(write_module: Write, make_app: Make, capfd: pytest.CaptureFixture[str]) -> None:
     make_app(None, ["app.home", write_module("shop", init=module("shop"))])
 
-    assert "core.shadows: GET / never reaches 'shop.index'" in capfd.readouterr().err
+    assert "core.http.shadows: GET / never reaches 'shop.index'" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

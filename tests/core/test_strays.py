@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy.engine import URL
 
 from core import modules
-from core import strays
+from core.migrations import strays
 from tests.core.projects import Project
 from tests.doctor import found
 

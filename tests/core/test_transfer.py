@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from config import ROOT
 from core import migrations
 from core import transfer
-from core.http.idempotency import idempotency_keys
+from core.api.idempotency import idempotency_keys
 from tests.core import cargo
 from tests.core import vault
 
@@ -274,7 +274,7 @@ def test_value_without_room_is_named_before_anything_is_written(
 TWINS = """
     import sqlalchemy as sa
     from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-    from core.models import exact
+    from core.data.models import exact
     from services import NAMING_CONVENTION
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from core.words import words
+from core.fields.words import words
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,14 @@ from sqlalchemy import URL
 from sqlalchemy.pool import NullPool
 
 from app.health import examination
-from core import cursors
 from core.access import tell
+from core.data import cursors
 from services import db
 from tests.people import editor
 
 MODULE = """
     from flask import Blueprint
-    from core import cursors
+    from core.data import cursors
     from core.http.apis import mark_api
     from services import db
 

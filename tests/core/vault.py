@@ -15,11 +15,11 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
 from core.crud import Crud
-from core.models import Money
-from core.models import Versioned
+from core.data.models import Money
+from core.data.models import Versioned
+from core.fields.schemas import ModelSchema
 from core.rest import Api
 from core.rest import ModelResource
-from core.schemas import ModelSchema
 
 
 class Common(orm.DeclarativeBase):

@@ -222,7 +222,7 @@ def test_database_of_newer_code_is_refused(
 
 
 def test_table_that_no_revision_makes_is_told(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inventory.lacking", lambda app: {"app.shop": ["shop_order"]})
+    monkeypatch.setattr("core.data.inventory.lacking", lambda app: {"app.shop": ["shop_order"]})
     schema = checks(site.test_client().get(READY))["health.schema"]
     assert schema == {"name": "health.schema", "result": "warn"}
 
@@ -287,7 +287,7 @@ INIT = """
 """
 HEALTH = '''
     import time
-    from core.health import Unwell, check
+    from core.http.health import Unwell, check
 
     def well():
         """All is well."""

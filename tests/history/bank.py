@@ -14,14 +14,14 @@ from core.access import identity
 from core.access import permission
 from core.access import unchecked
 from core.crud import Crud
+from core.data.models import Owned
+from core.data.models import Timestamped
+from core.data.models import Versioned
+from core.fields.schemas import ModelSchema
 from core.forms import model_form
-from core.models import Owned
-from core.models import Timestamped
-from core.models import Versioned
 from core.pages import Pages
 from core.rest import Api
 from core.rest import ModelResource
-from core.schemas import ModelSchema
 from services import db
 from tests.history.ledger import Base
 

@@ -18,7 +18,7 @@ from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import acting_as
 from core.access import tell
-from core.http.idempotency import idempotency_keys
+from core.api.idempotency import idempotency_keys
 from services import db
 from tests.history import bank
 from tests.history import ledger

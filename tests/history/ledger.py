@@ -20,16 +20,16 @@ from sqlalchemy.orm import relationship
 from core.access import PUBLIC
 from core.access import permission
 from core.crud import Crud
+from core.data.models import Money
+from core.data.models import Owned
+from core.data.models import Timestamped
+from core.data.models import UtcDateTime
+from core.data.models import Versioned
+from core.fields.schemas import ModelSchema
 from core.forms import model_form
-from core.models import Money
-from core.models import Owned
-from core.models import Timestamped
-from core.models import UtcDateTime
-from core.models import Versioned
 from core.pages import Pages
 from core.rest import Api
 from core.rest import ModelResource
-from core.schemas import ModelSchema
 from services import NAMING_CONVENTION
 
 

@@ -10,7 +10,7 @@ from app.history import changes
 from app.history.models import Change
 from core.access import ANONYMOUS
 from core.access import Identity
-from core.models import now
+from core.data.models import now
 from services import db
 from tests.history.conftest import ANA
 from tests.history.conftest import BEN

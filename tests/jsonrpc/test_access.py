@@ -9,15 +9,15 @@ from flask import request
 
 from core.access import ANONYMOUS
 from core.access import Identity
+from core.access import endpoints
 from core.access import tell
-from core.http import policies
 
 METHODS = '''
     """A safe."""
 
     from core.access import PUBLIC
     from core.access import permission
-    from core.http.policies import access
+    from core.access import access
 
 
     @access(PUBLIC)
@@ -100,4 +100,4 @@ def test_discover_tells_who_may_call(call_as: Callable[..., Any]) -> None:
 
 
 def test_method_that_says_nothing_is_undeclared(safe: Flask) -> None:
-    assert policies.undeclared(safe) == ["safe.knock"]
+    assert endpoints.undeclared(safe) == ["safe.knock"]

@@ -8,8 +8,8 @@ from flask import request
 from prometheus_client import Counter
 from sqlalchemy import text
 
-from core import cursors
 from core.access import PUBLIC
+from core.data import cursors
 from core.declarations import declare
 from services import db
 

@@ -16,8 +16,8 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.validators import Length
 
-from core.security_log import DENIED
-from core.security_log import record
+from core.access.security_log import DENIED
+from core.access.security_log import record
 
 from .. import attempts
 from .. import throttles

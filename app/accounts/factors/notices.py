@@ -14,7 +14,7 @@ from flask_security import tf_profile_changed
 from flask_security import wan_deleted
 from flask_security import wan_registered
 
-from core.security_log import record
+from core.access.security_log import record
 
 from ..mails import send
 from ..sessions import lifetimes

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
-from core import security_log
 from core.access import Policy
 from core.access import identity
 from core.access import permission
 from core.access import permissions
 from core.access import require
+from core.access import security_log
 from core.exceptions import Forbidden
 from core.exceptions import Invalid
 from core.exceptions import NotFound

@@ -9,13 +9,13 @@ from flask import url_for
 from werkzeug.wrappers import Response
 from wtforms import Form
 
+from core.access import access
 from core.access import permissions
+from core.access.matrix import NO
+from core.access.matrix import Line
+from core.access.matrix import Matrix
+from core.access.matrix import matrix
 from core.exceptions import Invalid
-from core.http.matrix import NO
-from core.http.matrix import Line
-from core.http.matrix import Matrix
-from core.http.matrix import matrix
-from core.http.policies import access
 from core.pages import Pages
 from services import db
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from core import cursors
-from core.models import now
+from core.data import cursors
+from core.data.models import now
 from services import db
 
 from ..models import Session

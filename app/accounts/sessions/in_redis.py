@@ -15,13 +15,13 @@ from typing import Any
 
 import redis
 
-from core import cursors
-from core.doors import Closed
-from core.doors import Door
+from core.data import cursors
+from core.data.circuit_breaker import Closed
+from core.data.circuit_breaker import Door
+from core.data.models import now
 from core.http.problems import KINDS
 from core.http.problems import Problem
 from core.http.problems import Refusal
-from core.models import now
 
 from ..roles.permissions import HELD
 from ..roles.permissions import HELD_COLUMNS

@@ -23,11 +23,11 @@ from flask_login import current_user
 from flask_security.utils import set_request_attr
 from sqlalchemy.exc import DBAPIError
 
-from core import security_log
 from core.access import identity
+from core.access import security_log
+from core.data.models import now
 from core.http.apis import is_api
 from core.http.sessions import SAFE_METHODS
-from core.models import now
 from services import db
 
 from ..models import User

@@ -15,17 +15,17 @@ from flask import current_app
 from flask import request
 from sqlalchemy.exc import DBAPIError
 
-from core import cursors
 from core.access import Identity
 from core.access import identity
+from core.access.security_log import FAILURE
+from core.access.security_log import record
+from core.data import cursors
+from core.data.models import now
 from core.http.apis import is_api
 from core.http.challenges import challenge
 from core.http.problems import KINDS
 from core.http.problems import Problem
 from core.http.problems import Refusal
-from core.models import now
-from core.security_log import FAILURE
-from core.security_log import record
 
 from .. import throttles
 from ..roles.permissions import HELD

@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.access.security_log import record
+from core.data.models import now
 from core.exceptions import Invalid
 from core.exceptions import NotFound
-from core.models import now
-from core.security_log import record
 from services import db
 
 from ..identities import identity_of

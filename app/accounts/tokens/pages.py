@@ -11,9 +11,9 @@ from werkzeug.wrappers import Response
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
 
 from core.access import identity
+from core.data.models import now
 from core.exceptions import Invalid
 from core.http.hosts import origin
-from core.models import now
 from services import db
 
 from .. import bp

@@ -11,8 +11,8 @@ from flask import current_app
 from core.access import Identity
 from core.access import owners_permissions
 from core.access import permissions
+from core.fields.words import words
 from core.modules import installed
-from core.words import words
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
 from core.access import PUBLIC
-from core.http.policies import access
+from core.access import access
 from core.http.apis import mark_api
 from services import db
 

@@ -21,7 +21,7 @@ from flask_cors.core import set_cors_headers
 
 from config import ConfigError
 
-from . import apis
+from ..http import apis
 
 #: The configuration of all APIs; ``CORS_ORIGINS_<BLUEPRINT>`` is that of one.
 ORIGINS = "CORS_ORIGINS"

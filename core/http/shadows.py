@@ -16,8 +16,8 @@ from werkzeug.routing.matcher import State
 
 import config as deployment
 
-from .modules import blueprints
-from .modules import installed
+from ..modules import blueprints
+from ..modules import installed
 
 logger = logging.getLogger(__name__)
 

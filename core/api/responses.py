@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Response
 
+from ..http.json import dump_bytes
 from .bodies import JSON
-from .json import dump_bytes
 
 
 def json_response(body: Any, status: int = 200) -> Response:

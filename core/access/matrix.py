@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from ..access import ANONYMOUS
-from ..access import Identity
-from ..access import Policy
-from ..access import roles
-from .policies import Guarded
-from .policies import everything
+from .endpoints import Guarded
+from .endpoints import everything
+from .identities import ANONYMOUS
+from .identities import Identity
+from .policies import Policy
+from .roles import roles
 
 YES, OWN, NO = "yes", "own", "no"
 

@@ -27,11 +27,11 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from services import ma
 
-from .fields.columns import field_class
-from .fields.columns import is_hidden
-from .fields.columns import not_blank
-from .fields.relations import Related
-from .fields.strict import require_visible
+from .columns import field_class
+from .columns import is_hidden
+from .columns import not_blank
+from .relations import Related
+from .strict import require_visible
 
 
 class Converter(ModelConverter):

@@ -14,9 +14,9 @@ from sqlalchemy import Table
 import config
 from services import db
 
-from . import inventory
-from . import modules
-from .modules import Module
+from .. import modules
+from ..data import inventory
+from ..modules import Module
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,6 @@ from flask import current_app
 from flask import request
 from flask.blueprints import Blueprint
 
-from ..access import PUBLIC
-from ..access import Policy
-from ..access import allowed
-from ..access import require
 from ..declarations import Declaration
 from ..declarations import View
 from ..declarations import declare
@@ -32,6 +28,10 @@ from ..declarations import declared
 from ..declarations import declared_for
 from ..declarations import declaring
 from ..modules import ModuleError
+from .checks import allowed
+from .checks import require
+from .policies import PUBLIC
+from .policies import Policy
 
 logger = logging.getLogger(__name__)
 

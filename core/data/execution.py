@@ -1,7 +1,7 @@
 """How each statement is run, by the ORM or by hand: counted and timed for its request, and marked where configured.
 
 A clock reading before and one after cost 1 µs. Nobody has to listen to the engine for it, so that
-:mod:`core.cursors` keeps its short way.
+:mod:`core.data.cursors` keeps its short way.
 """
 
 from collections.abc import Callable

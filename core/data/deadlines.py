@@ -20,7 +20,7 @@ from sqlalchemy import event
 
 from services import db
 
-from . import doors
+from . import circuit_breaker as doors
 from .threads import begin
 
 #: Seconds that a connection may take to say that it is still there; see ``PING_AFTER_SECONDS`` in services.py.

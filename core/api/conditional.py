@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import PreconditionFailed
 from werkzeug.exceptions import PreconditionRequired
 
-from .headers import data_is_kept
+from ..http.headers import data_is_kept
 
 
 def make_etag(body: bytes, version: int | None = None, *, only_columns: bool = False) -> str:

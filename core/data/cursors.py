@@ -94,7 +94,7 @@ def engine_name() -> str:
 
 
 def moments(**values: datetime) -> dict[str, Any]:
-    """Return moments as the driver takes them for a column of :class:`core.models.UtcDateTime`."""
+    """Return moments as the driver takes them for a column of :class:`core.data.models.UtcDateTime`."""
     write = _moment_writer(db.engine.dialect)
     return {name: write(value) for name, value in values.items()}
 

@@ -27,15 +27,15 @@ from werkzeug.exceptions import BadRequest
 import settings
 from services import db
 
-from .. import drivers
 from ..access import ANONYMOUS
 from ..access import identity
-from ..models import UtcDateTime
-from ..models import now
-from .problems import KINDS
-from .problems import Problem
-from .problems import Refusal
-from .sessions import session_owner
+from ..data import drivers
+from ..data.models import UtcDateTime
+from ..data.models import now
+from ..http.problems import KINDS
+from ..http.problems import Problem
+from ..http.problems import Refusal
+from ..http.sessions import session_owner
 
 logger = logging.getLogger(__name__)
 

@@ -19,17 +19,17 @@ from werkzeug.wrappers import Response
 import config as deployment
 from services import db
 
-from . import drivers
-from . import modules
-from . import revisions
-from . import strays
-from .access import ANONYMOUS
-from .access import PUBLIC
-from .http import errors
-from .http.links import own_url
-from .http.policies import access
-from .http.redirects import safe_next
-from .lazy import migrations
+from .. import modules
+from ..access import ANONYMOUS
+from ..access import PUBLIC
+from ..access import access
+from ..data import drivers
+from ..data import revisions
+from ..http import errors
+from ..http.links import own_url
+from ..http.redirects import safe_next
+from ..lazy import migrations
+from ..migrations import strays
 
 logger = logging.getLogger(__name__)
 

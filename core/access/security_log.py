@@ -17,7 +17,7 @@ from flask import has_app_context
 from flask import has_request_context
 from flask import request
 
-from .outbox import after_commit
+from ..data.outbox import after_commit
 
 logger = logging.getLogger("andamio.security")
 logger.setLevel(logging.INFO)
@@ -75,7 +75,7 @@ def record(event: str, outcome: str = SUCCESS, *, who: str | None = None, **fiel
     :raises ValueError: if the event is not listed
     """
     if event not in EVENTS:
-        raise ValueError(f"{event!r} is no event of the security log: add it to core.security_log.EVENTS.")
+        raise ValueError(f"{event!r} is no event of the security log: add it to core.access.security_log.EVENTS.")
     known = _known()
     line: dict[str, Any] = {"event": event, "outcome": outcome, "who": who or (known.key if known else None)}
     if has_request_context():

@@ -14,9 +14,9 @@ from flask import request
 from flask import url_for
 from flask.globals import request_ctx
 
-from .http.policies import may_open
-from .modules import ModuleError
-from .modules import offers
+from ..access import may_open
+from ..modules import ModuleError
+from ..modules import offers
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import settings
 from services import bootstrap
 from services import request_id
 
-from .access import identity
-from .http.links import own_url
-from .pages import display
-from .words import printable
+from ..access import identity
+from ..fields.words import printable
+from ..http.links import own_url
+from . import display
 
 
 def init_app(app: Flask) -> None:

@@ -26,17 +26,17 @@ from flask.blueprints import Blueprint
 from flask_limiter import Limiter
 from limits.errors import StorageError
 
-from .. import security_log
 from ..access import Identity
+from ..access import security_log
 from ..declarations import Declaration
 from ..declarations import View
 from ..declarations import declare
 from ..declarations import declared
 from ..declarations import declaring
+from ..http.problems import KINDS
+from ..http.problems import Problem
+from ..http.problems import Refusal
 from ..modules import ModuleError
-from .problems import KINDS
-from .problems import Problem
-from .problems import Refusal
 
 #: Seconds that Redis may take before the counters of this process are used instead.
 REDIS_SECONDS = 0.5

@@ -30,14 +30,14 @@ from ..exceptions import BadQuery
 from ..exceptions import Invalid
 from ..exceptions import unknown_parameters
 from ..fields.strict import as_json
+from ..http.headers import data_is_kept
+from ..http.links import single_args
+from ..http.problems import KINDS
 from .bodies import JSON
 from .bodies import check_acceptable
 from .bodies import read_json
 from .bodies import read_object
-from .headers import data_is_kept
 from .limits import charge
-from .links import single_args
-from .problems import KINDS
 from .responses import empty_response
 from .responses import json_response
 

@@ -13,9 +13,9 @@ from flask import Flask
 from services import Base
 from services import db
 
+from .. import modules
+from ..modules import Module
 from . import cursors
-from . import modules
-from .modules import Module
 
 # Each column, and whether every new row has to say something about it. SQLite's table_info leaves out generated ones.
 _COLUMNS = {

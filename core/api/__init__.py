@@ -1,0 +1,1 @@
+"""The protocol of APIs: bodies, contracts, conditional requests, idempotency, limits, CORS, versions."""

@@ -1,0 +1,1 @@
+"""The database below the models: engines, drivers, SQL by hand, time limits, and the columns that models share."""
