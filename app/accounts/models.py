@@ -32,6 +32,7 @@ from core.data.models import UtcDateTime
 from core.data.models import Versioned
 from core.data.models import exact
 from core.data.models import now
+from services import Model
 from services import db
 
 #: Letters in the name of a role, and of somebody.
@@ -52,7 +53,7 @@ user_role = Table(
 )
 
 
-class RolePermission(db.Model):
+class RolePermission(Model):
     """A role grants a permission, by the name that a module declared."""
 
     # Recorded as a value of its role; see `roles/granting.py`.
@@ -62,7 +63,7 @@ class RolePermission(db.Model):
     permission: Mapped[str] = mapped_column(exact(100), primary_key=True)
 
 
-class Role(RoleMixin, db.Model):
+class Role(RoleMixin, Model):
     __tablename__ = "accounts_role"
     __recorded__ = True
 
@@ -80,7 +81,7 @@ class Role(RoleMixin, db.Model):
         return self.name
 
 
-class User(Versioned, UserMixin, db.Model):
+class User(Versioned, UserMixin, Model):
     __tablename__ = "accounts_user"
     # Of what is secret, the history tells only that it changed.
     __recorded__ = True
@@ -133,7 +134,7 @@ class User(Versioned, UserMixin, db.Model):
         return self.name
 
 
-class Passkey(WebAuthnMixin, db.Model):
+class Passkey(WebAuthnMixin, Model):
     """What a browser or a security key signs in with (WebAuthn)."""
 
     __tablename__ = "accounts_webauthn"
@@ -160,7 +161,7 @@ class Passkey(WebAuthnMixin, db.Model):
         return self.name
 
 
-class Session(db.Model):
+class Session(Model):
     """A browser that is signed in; the cookie holds an id of which only the digest is here."""
 
     __tablename__ = "accounts_session"
@@ -175,7 +176,7 @@ class Session(db.Model):
     agent: Mapped[str | None] = mapped_column(String(255))
 
 
-class Token(db.Model):
+class Token(Model):
     """A personal access token; it was shown once, and only its digest is here."""
 
     __tablename__ = "accounts_token"

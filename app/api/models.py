@@ -8,13 +8,13 @@ from sqlalchemy.orm import relationship
 from core.data.models import Owned
 from core.data.models import Versioned
 from core.data.models import exact
-from services import db
+from services import Model
 
 #: Letters in the name of a city.
 LONGEST_NAME = 200
 
 
-class Country(db.Model):
+class Country(Model):
     """A country or territory with an ISO 3166-1 code."""
 
     __tablename__ = "api_country"
@@ -36,7 +36,7 @@ class Country(db.Model):
         return self.name
 
 
-class City(Owned, Versioned, db.Model):
+class City(Owned, Versioned, Model):
     """A city; its id is that of GeoNames, or a new one."""
 
     __tablename__ = "api_city"

@@ -46,8 +46,8 @@ def _event(chance: random.Random, last: datetime) -> dict[str, Any]:
     event = {"id": uuid.UUID(int=chance.getrandbits(128), version=4), "visitor": f"v-{chance.randrange(900):03x}"}
     event |= {"occurred_at": occurred_at, "kind": "product", "name": "view"}
     if chance.random() < 0.7:
-        subject = chance.choices(list(PAGES), weights=PAGES.values())[0]
+        subject = chance.choices(list(PAGES), weights=list(PAGES.values()))[0]
         return {**event, "kind": "page", "subject": subject, "value": round(chance.expovariate(1 / 40), 1)}
-    subject = chance.choices(list(PRODUCTS), weights=PRODUCTS.values())[0]
+    subject = chance.choices(list(PRODUCTS), weights=list(PRODUCTS.values()))[0]
     added = {"name": "add-to-cart", "value": float(chance.randint(1, 4))} if chance.random() < 0.2 else {}
     return {**event, "subject": subject, **added}

@@ -24,6 +24,7 @@ from core.data.models import Timestamped
 from core.data.models import UtcDateTime
 from core.data.models import Versioned
 from core.data.models import now
+from services import Model
 from services import db
 
 
@@ -47,7 +48,7 @@ product_tag = Table(
 )
 
 
-class Category(Owned, Timestamped, Versioned, db.Model):
+class Category(Owned, Timestamped, Versioned, Model):
     __tablename__ = "example_category"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -59,7 +60,7 @@ class Category(Owned, Timestamped, Versioned, db.Model):
         return self.name
 
 
-class Tag(Owned, Versioned, db.Model):
+class Tag(Owned, Versioned, Model):
     __tablename__ = "example_tag"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -69,7 +70,7 @@ class Tag(Owned, Versioned, db.Model):
         return self.name
 
 
-class Product(Owned, Timestamped, Versioned, db.Model):
+class Product(Owned, Timestamped, Versioned, Model):
     __tablename__ = "example_product"
     __table_args__ = (CheckConstraint("price >= 0", "price"), CheckConstraint("stock >= 0", "stock"))
 
@@ -112,7 +113,7 @@ class Reason(enum.Enum):
     CORRECTION = "Correction"
 
 
-class StockMovement(db.Model):
+class StockMovement(Model):
     """So many of a product came into stock, or went out; it is never changed afterwards."""
 
     __tablename__ = "example_stock_movement"

@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeDecorator
 from core.data.models import UtcDateTime
 from core.data.models import exact
 from core.data.models import now
-from services import db
+from services import Model
 
 #: Characters of a name; a longer one is cut.
 LONGEST_NAME = 120
@@ -49,7 +49,7 @@ class Values(TypeDecorator[Any]):
         return json.loads(value) if value is not None and dialect.name in ("mysql", "mariadb") else value
 
 
-class Change(db.Model):
+class Change(Model):
     """One row was created, updated or deleted."""
 
     __tablename__ = "history_change"

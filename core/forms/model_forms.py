@@ -78,7 +78,7 @@ RULED_JSON = (Array, Choices, Hstore, MultiRange, Range)
 LONG_TEXT = 255
 
 
-class ModelForm(FlaskForm):  # type: ignore[misc]
+class ModelForm(FlaskForm):
     """The base of the forms of models."""
 
     #: Whose rows it writes.
