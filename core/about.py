@@ -20,7 +20,6 @@ import config
 import settings
 from config import Key
 from services import db
-from services import redact
 
 from . import keys
 from . import maintenance
@@ -29,6 +28,7 @@ from .data import cursors
 from .data import inventory
 from .data import revisions
 from .data import threads
+from .logs import redact
 from .modules import Module
 
 #: Seconds that the database may take.

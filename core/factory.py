@@ -32,6 +32,7 @@ from .api import deprecation
 from .api import limits
 from .crud import readers
 from .data import deadlines
+from .data import engines
 from .data import execution
 from .data import writability
 from .fields import relations
@@ -51,6 +52,7 @@ from .http.problems import Problem
 from .http.request import Request
 from .http.request import check_environ
 from .http.sessions import SessionInterface
+from .logs import request_ids
 from .pages import layout
 from .pages import menu
 from .pages import model_pages
@@ -147,7 +149,9 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     prefix.init_app(app)
     paths.init_app(app)
     app.before_request(check_environ)
+    request_ids.init_app(app)
     services.init_app(app)
+    engines.init_app(app)
     form_check.init_app(app)
     deadlines.init_app(app)
     writability.init_app(app)

@@ -26,7 +26,7 @@ KNOWN_FILES = {
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
 #: The packages and files of the core, from the ground up: each may import only what stands in an earlier line.
 CORE_ORDER = (
-    {"exceptions", "signals", "faults", "declarations", "lazy", "progress"},
+    {"exceptions", "signals", "faults", "declarations", "lazy", "logs", "progress"},
     {"modules", "maintenance"},
     {"fields"},
     {"data"},

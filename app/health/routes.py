@@ -16,7 +16,7 @@ from core.http.errors import RETRY_AFTER_SECONDS
 from core.http.hosts import any_host
 from core.http.problems import KINDS
 from core.http.problems import Problem
-from services import request_id
+from core.logs import request_id
 
 from . import bp
 from .examination import FAIL

@@ -30,11 +30,11 @@ from core.access import identity
 from core.access import is_unchecked
 from core.crud.served import served
 from core.data.models import now
+from core.logs import request_id
 from core.modules import offers
 from core.signals import app_ready
 from core.signals import row_written
 from services import db
-from services import request_id
 
 from . import notes
 from .bounds import fit

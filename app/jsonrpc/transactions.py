@@ -14,8 +14,8 @@ from core.http.errors import describe
 from core.http.problems import KINDS
 from core.http.problems import Kind
 from core.http.problems import Problem
+from core.logs import request_id
 from services import db
-from services import request_id
 
 from .calls import BATCH_SECONDS
 from .errors import OTHER_PROBLEM

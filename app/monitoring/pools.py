@@ -34,7 +34,7 @@ def listen(engine: Engine, most: int) -> None:
     def close(connection: Any, record: Any) -> None:
         measures.CONNECTIONS.dec()
 
-    # After the ping of services.py, which may refuse the connection.
+    # After the ping of core/data/engines.py, which may refuse the connection.
     @event.listens_for(engine, "checkout")
     def checkout(connection: Any, record: Any, proxy: Any) -> None:
         record.record_info[_SINCE] = perf_counter()

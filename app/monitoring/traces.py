@@ -31,10 +31,10 @@ from sqlalchemy import Engine
 from sqlalchemy import event
 
 import settings
+from core.logs import redact
+from core.logs import request_id
 from core.serving import paths
 from services import db
-from services import redact
-from services import request_id
 
 #: How long a process that ends waits until its last spans are sent.
 LAST_SECONDS = 2.0

@@ -11,7 +11,7 @@
 
 Parameters are ``:name`` on every engine, and always bound by the driver. Errors are SQLAlchemy's, as they
 are from the ORM, so that a database that is away becomes 503. Connections are the engine's: what
-``services.py`` sees to (a ping after a rest, none taken over by a fork) holds here as well.
+``core/data/engines.py`` sees to (a ping after a rest, none taken over by a fork) holds here as well.
 
 Where somebody listens to the engine (echo, tracing, a test that counts queries), the same SQL goes
 through SQLAlchemy, so that nothing is hidden from them.
@@ -181,7 +181,7 @@ def transaction() -> Iterator[Cursor]:
     try:
         cursor._raw = pooled.cursor()
         if engine.dialect.name == "sqlite":
-            # Its driver begins nothing by itself; see services.py.
+            # Its driver begins nothing by itself; see core/data/engines.py.
             cursor.execute("BEGIN IMMEDIATE")
         yield cursor
         pooled.commit()

@@ -23,7 +23,7 @@ from services import db
 from . import circuit_breaker as doors
 from .threads import begin
 
-#: Seconds that a connection may take to say that it is still there; see ``PING_AFTER_SECONDS`` in services.py.
+#: Seconds that a connection may take to say that it is still there; see ``PING_AFTER_SECONDS`` in core/data/engines.py.
 PING_SECONDS = 2.0
 
 #: Seconds that a new connection may take, where none are set.

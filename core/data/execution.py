@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 from sqlalchemy import event
 
 from services import db
-from services import request_id
+
+from ..logs import request_id
 
 
 class Spent:

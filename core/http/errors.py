@@ -25,7 +25,6 @@ from werkzeug.exceptions import SecurityError
 from werkzeug.http import HTTP_STATUS_CODES
 
 from services import db
-from services import request_id
 
 from .. import exceptions
 from ..access import ANONYMOUS
@@ -37,6 +36,7 @@ from ..data import drivers
 from ..data import inventory
 from ..data import revisions
 from ..data import writability
+from ..logs import request_id
 from . import form_check
 from .apis import is_for_programs
 from .challenges import challenge

@@ -23,6 +23,7 @@ import services
 import settings
 
 from .. import modules
+from ..data import engines
 from ..data import guards
 from ..signals import migrated
 from . import heads
@@ -50,7 +51,7 @@ def run() -> None:
     options = {
         **autogenerate.options(),
         "transaction_per_migration": True,
-        # Alembic knows that SQLite's driver begins no transaction for DDL; services.tune makes it begin one.
+        # Alembic knows that SQLite's driver begins no transaction for DDL; engines.tune makes it begin one.
         "transactional_ddl": True if url.get_backend_name() == "sqlite" else None,
     }
     if heads.is_history(config):
@@ -168,7 +169,7 @@ def make_engine(url: URL) -> Engine:
         engine = sa.create_engine(url, poolclass=NullPool)
     else:
         engine = sa.create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
-    services.tune(engine, foreign_keys=False)
+    engines.tune(engine, foreign_keys=False)
     return engine
 
 

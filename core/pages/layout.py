@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 import settings
 from services import bootstrap
-from services import request_id
 
 from ..access import identity
 from ..fields.words import printable
 from ..http.links import own_url
+from ..logs import request_id
 from . import display
 
 

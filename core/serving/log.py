@@ -6,8 +6,8 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 
-import services
-
+from ..logs import AddRequestId
+from ..logs import line_formatter
 from . import paths
 from . import settings
 
@@ -15,15 +15,15 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
-    """gunicorn's logger with the lines of :mod:`services`: redacted, in UTC, as text or JSON."""
+    """gunicorn's logger with the lines of :mod:`core.logs`: redacted, in UTC, as text or JSON."""
 
     def setup(self, cfg: Config) -> None:
         """Make the handlers, at start and at each reload."""
         super().setup(cfg)
-        formatter = services.line_formatter(settings.read().log_format)
+        formatter = line_formatter(settings.read().log_format)
         for handler in [*self.error_log.handlers, *self.access_log.handlers]:
             handler.setFormatter(formatter)
-            handler.addFilter(services.AddRequestId())
+            handler.addFilter(AddRequestId())
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Write who asked what, what was answered, and how long it took; no query string, which may hold secrets."""

@@ -4,7 +4,7 @@ from flask import Flask
 from flask import Request
 from flask import request
 
-import services
+from ..logs import is_secret_name
 
 KEY = "andamio.path"
 
@@ -26,6 +26,6 @@ def without_secrets(asked: Request) -> str:
     """Return the path of a request as it may be told to others."""
     path = asked.path
     for name, value in (asked.view_args or {}).items():
-        if services.is_secret_name(name):
+        if is_secret_name(name):
             path = path.replace(str(value), "[filtered]")
     return path

@@ -12,9 +12,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-import services
-
 from .. import migrations
+from ..data import engines
 from .faults import TransferError
 
 _SNAPSHOTS = {
@@ -32,7 +31,7 @@ def reading(url: URL) -> Iterator[Connection]:
     if url.get_backend_name() == "sqlite":
         _begin_deferred(engine)
     else:
-        services.tune(engine)
+        engines.tune(engine)
     with _connected(engine) as connection:
         connection.exec_driver_sql(_SNAPSHOTS[connection.dialect.name])
         yield connection
@@ -60,7 +59,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def _begin_deferred(engine: Engine) -> None:
-    # Otherwise its driver begins nothing before a SELECT; see services.py.
+    # Otherwise its driver begins nothing before a SELECT; see core/data/engines.py.
     @event.listens_for(engine, "connect")
     def leave_to_us(connection: Any, record: Any) -> None:
         connection.isolation_level = None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.accounts.tokens import texts
-from services import redact
+from core.logs import redact
 
 
 def test_token_has_its_prefix_and_256_random_bits() -> None:

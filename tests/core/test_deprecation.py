@@ -20,11 +20,11 @@ from core.api import deprecation
 from core.api.deprecation import Deprecation
 from core.api.limits import limited
 from core.http.apis import mark_api
+from core.logs import JSONFormatter
+from core.logs import TextFormatter
 from core.modules import ModuleError
 from core.rest import Api
 from core.rest import ModelResource
-from services import JSONFormatter
-from services import TextFormatter
 from services import db
 from tests.core import shelf
 

@@ -10,7 +10,7 @@ import secrets
 import string
 import zlib
 
-#: It never changes: scanners, and ``services.redact``, know a token by it.
+#: It never changes: scanners, and ``core.logs.redact``, know a token by it.
 PREFIX = "andamio_pat_"
 
 #: How much of a token is kept in clear, for its owner to tell one from another.
