@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.ports import free_port
 from tests.servers import START_SECONDS
 from tests.servers import Missing
 from tests.servers import children
@@ -77,7 +79,7 @@ class Front:
         if not program:
             raise Missing("nginx is missing: apt install nginx")
         self.folder = Path(tempfile.mkdtemp(prefix="andamio-front-"))
-        self.http, self.https, self.upstream = _free_ports(3)
+        self.http, self.https, self.upstream = free_port(), free_port(), free_port()
         self.certificate = make_certificate(self.folder)
         (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder))
         self._render(application, environ, options)
@@ -101,7 +103,7 @@ class Front:
         words = [f"--{name}={value}" for name, value in options.items()]
         command = [sys.executable, "-m", "flask", "--app", application, "deploy", "render", self.folder, *words, *more]
         environ = {"PATH": os.environ["PATH"], **environ}
-        made = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=START_SECONDS * 2)
+        made = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=START_SECONDS)
         if made.returncode:
             raise RuntimeError(f"The site cannot be rendered:\n{made.stderr}")
         (self.folder / "sites").mkdir()
@@ -116,7 +118,9 @@ class Front:
 
     def _run(self, command: list[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         path = {"PATH": "/usr/bin:/bin:/usr/sbin"}
-        return subprocess.Popen(command, cwd=ROOT, env={**path, **environ}, stdout=self._log, stderr=self._log)
+        # A group of its own: what has to be killed is killed with its workers.
+        options = {"stdout": self._log, "stderr": self._log, "start_new_session": True}
+        return subprocess.Popen(command, cwd=ROOT, env={**path, **environ}, **options)
 
     def _wait(self, process: subprocess.Popen[bytes], port: int) -> None:
         end = time.monotonic() + START_SECONDS
@@ -184,9 +188,10 @@ class Front:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        # Longer than gunicorn waits for its workers, 30 seconds.
+        process.wait(START_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -232,11 +237,3 @@ def make_certificate(folder: Path) -> Path:
     path = folder / "certificate.pem"
     path.write_bytes(certificate.public_bytes(pem))
     return path
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 90
 
@@ -85,7 +87,7 @@ class Launched:
         :param asks: the path that it must answer
         """
         self.folder = Path(tempfile.mkdtemp(prefix="andamio-server-"))
-        self.port, self.path = _free_port(), self.folder / "socket"
+        self.port, self.path = free_port(), self.folder / "socket"
         self.is_unix = any("{path}" in word for word in at)
         where = [word.format(port=self.port, path=self.path) for word in at]
         self.log_path = self.folder / "log"
@@ -175,10 +177,3 @@ class Launched:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(40)
         self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,6 +4,8 @@ import socket
 import threading
 from contextlib import suppress
 
+from tests.ports import free_port
+
 
 class Proxy:
     """Stands between an application and its database, can be cut, and can hold back what is said."""
@@ -11,7 +13,7 @@ class Proxy:
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
-        self.port = 0
+        self.port = free_port()
         self.flows = threading.Event()
         self.flows.set()
         self.restore()
@@ -25,7 +27,6 @@ class Proxy:
 
     def restore(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def cut(self) -> None:

@@ -26,8 +26,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 import config
+from tests.ports import free_port
 
-START_SECONDS = 30
+#: A server that has not answered by then does not start; long, because other tests may keep the machine busy.
+START_SECONDS = 120
 
 
 class Missing(Exception):
@@ -296,10 +298,3 @@ def _folder(name: str, user: str | None) -> Path:
     if user:
         shutil.chown(folder, user)
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -17,6 +17,7 @@ from config import load
 from core import keys
 from core import modules
 from settings import INSTALLED_APPS
+from tests.ports import free_port
 
 STRONG = "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo"
 
@@ -441,9 +442,7 @@ def test_a_faulty_configuration_ends_the_start_with_its_message(command, code, t
 
 
 def test_development_server_has_a_name_and_answers_on_this_machine_only(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, "APP_ENV": "testing", "DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "PORT": str(port)}
     process = subprocess.Popen([sys.executable, "run.py"], cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
     try:

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ import settings
 from core import keys
 from core import modules
 from tests import documents
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 KEYS = keys.known(modules.load(settings.INSTALLED_APPS))
@@ -62,7 +62,7 @@ class Reader:
         shutil.copytree(ROOT, folder, ignore=ignored)
         if installed:
             self._lend_packages()
-        self.port = _free_port()
+        self.port = free_port()
         names = [name for key in KEYS for name in key.names(os.environ)]
         kept = {name: value for name, value in os.environ.items() if name not in names}
         path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -92,7 +92,7 @@ class Reader:
 
     def run(self, command: str, expected: str) -> None:
         if command in SERVES:
-            self.serve(command, port=_free_port() if command == "make demo-site" else self.port)
+            self.serve(command, port=free_port() if command == "make demo-site" else self.port)
             return
         if exported := EXPORT.fullmatch(command):
             ran = self.shell(f'printf %s "{exported["value"]}"')
@@ -145,13 +145,6 @@ class Reader:
         for server in self.servers:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _without(text: str, heading: str) -> str:

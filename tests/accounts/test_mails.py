@@ -3,7 +3,6 @@
 import email
 import email.policy
 import smtplib
-import socket
 import ssl
 import subprocess
 import time
@@ -23,6 +22,7 @@ from app.accounts.mails import send
 from core import keys
 from core import modules
 from tests.conftest import SECRET_KEY
+from tests.ports import free_port
 
 
 class Inbox:
@@ -49,9 +49,7 @@ def start_smtp() -> Iterator[Callable[..., tuple[Inbox, int]]]:
     def start(**options: Any) -> tuple[Inbox, int]:
         inbox = Inbox()
         # The controller tries the very port that it was given: 0 is none.
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+        port = free_port()
         running.append(Controller(inbox, hostname="127.0.0.1", port=port, **options))
         running[-1].start()
         return inbox, port

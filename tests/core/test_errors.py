@@ -34,6 +34,7 @@ from tests.core import shelf
 from tests.core.shelf import Maker
 from tests.core.shelf import Thing
 from tests.core.shelf import things
+from tests.ports import free_port
 
 SECRET = "the secret of the house"
 
@@ -435,9 +436,7 @@ def test_deadlock_is_busy_for_one_and_passes_the_other(shop: Flask) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """gunicorn with the module of the tests, production's way of reading bodies."""
     folder = tmp_path_factory.mktemp("gunicorn")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environ = {"APP_ENV": "testing", "DATABASE_URL": f"sqlite:///{folder / 'x.db'}", "PATH": "/usr/bin:/bin"}
     arguments = [
         "--bind",

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from core.keys import complete
 from core.keys import known
 from core.keys import load
 from tests.doctor import found
+from tests.ports import free_port
 
 STRONG = "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo"
 Make = Callable[..., Flask]
@@ -267,9 +267,7 @@ def test_development_server_goes_on_when_keys_are_repaired(tmp_path: Path):
         "from flask import current_app\n" + PLAIN.format(label="shop") + view
     )
     (tmp_path / "shop" / "keys.py").write_text("KEYS = 1\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, "APP_ENV": "development", "PORT": str(port)}
     process = subprocess.Popen(
         [sys.executable, "run.py"], cwd=tmp_path, env=environ, stderr=subprocess.DEVNULL, start_new_session=True

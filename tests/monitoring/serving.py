@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import ROOT
+from tests.ports import free_port
 from tests.servers import START_SECONDS
 
 TOKEN = "of-the-collector-0123456789"
@@ -27,8 +27,7 @@ class Site:
     """
 
     def __init__(self, command: tuple[str, ...], folder: Path, **variables: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         environ = {"PATH": os.environ["PATH"], "APP_ENV": "testing", "SECRET_KEY": "x" * 40, "LOG_FORMAT": "json"}
         environ |= {"METRICS_TOKEN": TOKEN, "METRICS_FOLDER": str(folder / "metrics"), "RATE_LIMITS": "false"}
@@ -71,13 +70,13 @@ class Site:
     def stop(self, how: int = signal.SIGTERM) -> None:
         self.process.send_signal(how)
         try:
-            self.process.wait(20)
+            self.process.wait(START_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
 
 
-def wait(done: Callable[[], bool], said: Callable[[], object] = lambda: "", seconds: float = 2 * START_SECONDS) -> None:
+def wait(done: Callable[[], bool], said: Callable[[], object] = lambda: "", seconds: float = START_SECONDS) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not done():

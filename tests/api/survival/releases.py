@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from config import ROOT
+from tests.ports import free_port
 from tests.servers import START_SECONDS
 from tests.servers import Missing
 from tests.servers import answers_http
-from tests.servers import free_port
 
 #: What a release is made of; its history is its own.
 PARTS = ("app", "core", "alembic.ini", "alembic/env.py", "alembic/script.py.mako", "config.py", "run.py", "services.py")
