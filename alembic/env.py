@@ -1,5 +1,27 @@
-"""What the alembic command runs; see :mod:`core.migrations`."""
+"""Alembic's environment: one history over the tables of all installed modules; see :mod:`core.migrations`."""
 
-from core import migrations
+from alembic import context
 
-migrations.run()
+from core.migrations import Environment
+from core.migrations import explained
+
+environment = Environment()
+target_metadata = environment.target_metadata
+
+
+def run_migrations_offline() -> None:
+    """Write the SQL of the revisions to standard output (``--sql``)."""
+    environment.configure(url=environment.url, literal_binds=True, dialect_opts={"paramstyle": "named"})
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_migrations_online() -> None:
+    """Run the revisions on the database, or compare it with the models."""
+    with environment.connect() as connection:
+        environment.run_migrations(connection)
+
+
+with explained(context.script):
+    if environment.needs_migrations():
+        run_migrations_offline() if context.is_offline_mode() else run_migrations_online()

@@ -1,6 +1,6 @@
 """Migrations over modules: one history for the project, in ``alembic/versions``.
 
-``alembic/env.py`` runs :func:`run`; the other functions do the same from within Python.
+``alembic/env.py`` is written with :class:`Environment`; the functions do the same from within Python.
 """
 
 from alembic.util import CommandError
@@ -12,18 +12,20 @@ from .commands import make_config
 from .commands import pending
 from .commands import upgrade
 from .commands import waiting_after
+from .environment import Environment
 from .environment import make_engine
-from .environment import run
+from .heads import explained
 
 __all__ = [
     "CommandError",
+    "Environment",
     "applied",
     "downgrade",
+    "explained",
     "held_back",
     "make_config",
     "make_engine",
     "pending",
-    "run",
     "upgrade",
     "waiting_after",
 ]

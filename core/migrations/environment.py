@@ -1,6 +1,8 @@
-"""What ``alembic/env.py`` runs: one command of alembic on one database, safely."""
+"""One command of alembic on one database, safely."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,37 +36,66 @@ from .generated import make_portable
 from .rebuilds import batch_alter_table
 
 
-def run() -> None:
-    """Do what the alembic command asks for; called by ``alembic/env.py``.
+class Environment:
+    """One command of alembic on one database: what ``alembic/env.py`` is written with.
 
-    :raises alembic.util.CommandError: what is wrong, which the command shows without a traceback
+    :raises alembic.util.CommandError: if the deployment cannot be read, or a module cannot be loaded
     """
-    config = context.config
-    try:
-        url = find_url(config)
-        if config.cmd_opts is not None:
-            _start_logging()
-        names = config.attributes.get("installed_apps", settings.INSTALLED_APPS)
-        autogenerate = Autogenerate(modules.load(names), context.script)
-    except (deployment.ConfigError, modules.ModuleError) as error:
-        raise CommandError(str(error)) from error
-    options = {
-        **autogenerate.options(),
-        "transaction_per_migration": True,
-        # Alembic knows that SQLite's driver begins no transaction for DDL; engines.tune makes it begin one.
-        "transactional_ddl": True if url.get_backend_name() == "sqlite" else None,
-    }
-    if heads.is_history(config):
-        return heads.list_history(url)
-    if heads.is_ready(url, context.script):
-        return None
-    with heads.explained(context.script):
-        if context.is_offline_mode():
-            _run_offline(url, options)
-        else:
-            _guard(config, url)
-            _run_online(make_engine(url), options)
-    return None
+
+    def __init__(self) -> None:
+        self.config = context.config
+        try:
+            self.url = find_url(self.config)
+            if self.config.cmd_opts is not None:
+                _start_logging()
+            names = self.config.attributes.get("installed_apps", settings.INSTALLED_APPS)
+            self._autogenerate = Autogenerate(modules.load(names), context.script)
+        except (deployment.ConfigError, modules.ModuleError) as error:
+            raise CommandError(str(error)) from error
+        #: The tables of all installed modules.
+        self.target_metadata = self._autogenerate.metadata
+
+    def needs_migrations(self) -> bool:
+        """Return whether the command runs or compares revisions; the others are answered here, without a database."""
+        if heads.is_history(self.config):
+            heads.list_history(self.url)
+            return False
+        return not heads.is_ready(self.url, context.script)
+
+    def configure(self, **options: Any) -> None:
+        """Call ``context.configure`` with these options and those of every command."""
+        context.configure(
+            **self._autogenerate.options(),
+            transaction_per_migration=True,
+            # Alembic takes SQLite for one without transactions around DDL; engines.tune makes it begin them.
+            transactional_ddl=True if self.url.get_backend_name() == "sqlite" else None,
+            **options,
+        )
+        make_portable(context.get_context().dialect)
+        leave_out(context.get_context().impl)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Yield a connection while no other migration runs on this database."""
+        _guard(self.config, self.url)
+        with locks.exclusive(make_engine(self.url)) as connection:
+            yield connection
+
+    def run_migrations(self, connection: Connection) -> None:
+        """Run the revisions, again where a table is locked for a moment, and send the signal ``migrated``."""
+        ran: list[str] = []
+        enum_types = _EnumTypes(connection)
+
+        def on_version_apply(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any) -> None:
+            _check_foreign_keys(ctx, step)
+            enum_types.drop_unused()
+            if not step.is_stamp:
+                ran.extend(step.up_revision_ids)
+
+        self.configure(connection=connection, on_version_apply=on_version_apply)
+        locks.patiently(connection, _migrate)
+        if ran:
+            migrated.send(None, revisions=ran)
 
 
 def _guard(config: Config, url: URL) -> None:
@@ -75,33 +106,6 @@ def _guard(config: Config, url: URL) -> None:
     refusal = guards.refuse(url, str(named) if named else None, "-x database=NAME", deployment.load()["APP_ENV"])
     if refusal:
         raise CommandError(refusal)
-
-
-def _run_offline(url: URL, options: dict[str, Any]) -> None:
-    context.configure(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"}, **options)
-    make_portable(context.get_context().dialect)
-    leave_out(context.get_context().impl)
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-def _run_online(engine: Engine, options: dict[str, Any]) -> None:
-    ran: list[str] = []
-
-    def note(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any) -> None:
-        _check_foreign_keys(ctx, step)
-        enum_types.drop_unused()
-        if not step.is_stamp:
-            ran.extend(step.up_revision_ids)
-
-    with locks.exclusive(engine) as connection:
-        enum_types = _EnumTypes(connection)
-        context.configure(connection=connection, on_version_apply=note, **options)
-        make_portable(connection.dialect)
-        leave_out(context.get_context().impl)
-        locks.patiently(connection, _migrate)
-    if ran:
-        migrated.send(None, revisions=ran)
 
 
 def _migrate() -> None:
