@@ -2,16 +2,21 @@
 
 #: The modules, each below what it may import: a module may use only those listed above it.
 INSTALLED_APPS = [
+    # platform
     "app.home",
     "app.health",
     "app.accounts",
-    "app.example",
-    "app.api",
-    "app.events",
     "app.monitoring",
     "app.history",
     "app.jsonrpc",
     "app.apidocs",
+    # operations
+    "app.backups",
+    "app.transfer",
+    # demos
+    "app.example",
+    "app.api",
+    "app.events",
 ]
 
 #: The name in the navigation bar and in page titles.

@@ -28,7 +28,8 @@ class ModuleGroup(click.Group):
     """The commands of one module."""
 
     def __init__(self, module: Module) -> None:
-        super().__init__(module.label, help=f"Commands of {module.name}.")
+        text = module.package.__doc__ or f"Commands of {module.name}."
+        super().__init__(module.label, help=text.partition("\n")[0])
         self.module = module
 
     def _found(self) -> dict[str, click.Command]:

@@ -23,14 +23,9 @@ doctor = Lazy("core.doctor.command")
 #: So is what changes the secret.
 rotating = Lazy("core.rotation.rotating")
 
-#: So are backups.
-backups = Lazy("core.backups")
-
 #: The files of a deployment, and what they are rendered for.
 deploy = Lazy("core.deploy.render")
 deployments = Lazy("core.deploy.values")
 
 #: What `flask about` shows.
 about = Lazy("core.about")
-#: And the way from one engine to another.
-transfer = Lazy("core.transfer")

@@ -36,7 +36,7 @@ CORE_ORDER = (
     {"forms"},
     {"rest", "pages"},
     {"migrations", "rotation"},
-    {"serving", "backups", "transfer"},
+    {"serving"},
     {"unknown_variables"},
     {"keys"},
     {"about", "deploy"},

@@ -5,8 +5,6 @@
 
 from .about import about
 from .access import access
-from .data import data
-from .db import db
 from .deploy import deploy
 from .doctor import doctor
 from .maintenance import maintenance
@@ -14,6 +12,6 @@ from .prepare import prepare
 from .secret import secret
 
 #: In the order of their names; ``flask --help`` sorts them anyway.
-COMMANDS = (about, access, data, db, deploy, doctor, maintenance, prepare, secret)
+COMMANDS = (about, access, deploy, doctor, maintenance, prepare, secret)
 
 __all__ = ["COMMANDS", "doctor", "prepare", "secret"]

@@ -96,10 +96,8 @@ def _explain_number(column: sa.Column[Any], asked: Any) -> str:
     what = f"A new row of {column.table.name} got a {column.name} that another row has"
     if name is None:
         return f"{what}: its numbers are used up. Give the column a larger type."
-    return (
-        f"{what}: the sequence {name} is behind. Run `flask data sequences`, which sets each sequence after the "
-        "highest number that a row has."
-    )
+    statement = f"SELECT setval('{name}', (SELECT max({column.name}) FROM {column.table.name}))"  # noqa: S608 - it is logged
+    return f"{what}: the sequence {name} is behind. Set it to the highest number that a row has: {statement};"
 
 
 def _broken(error: IntegrityError | OperationalError, model: type[Any]) -> VerbError:

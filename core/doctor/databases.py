@@ -18,10 +18,8 @@ from services import db
 
 from .. import migrations
 from .. import modules
-from ..data import inventory
 from ..data import revisions
 from ..migrations import strays
-from ..transfer import sequences
 from .findings import Deployment
 from .findings import Finding
 from .findings import Level
@@ -222,21 +220,6 @@ def tables_differ(deployment: Deployment) -> Iterator[Finding]:
         )
     finally:
         logging.disable(before)
-
-
-@check("core.sequences-behind", Level.ERROR, needs=Needs.DATABASE)
-def sequences_behind(deployment: Deployment) -> Iterator[Finding]:
-    """The database numbers new rows after those that are there."""
-    if not revisions.measure().is_none:
-        # core.revision tells; a table may be missing.
-        return
-    there = inventory.tables(modules.installed(deployment.app))
-    tables = [table for _, table in there if inventory.is_migrated(table)]
-    with db.engine.connect() as connection:
-        for one in sequences.find_behind(connection, tables):
-            yield Finding(
-                f"A new row may get a number that another has: {one}.", "flask data sequences", one.column.table.name
-            )
 
 
 def _url() -> URL:

@@ -101,11 +101,15 @@ def _declared(path: Path) -> set[str]:
     return {name for node in nodes for name in _names(node)}
 
 
+#: How a call of ``Table`` says that no revision makes the table; see :func:`core.data.inventory.is_migrated`.
+_UNMIGRATED = {"info={'migrated': False}"}
+
+
 def _names(node: ast.AST) -> Iterator[str]:
     value: ast.expr | None = None
     if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == ["__tablename__"]:
         value = node.value
     elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Table" and node.args:
-        value = node.args[0]
+        value = None if _UNMIGRATED & {ast.unparse(one) for one in node.keywords} else node.args[0]
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         yield value.value

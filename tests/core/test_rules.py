@@ -134,7 +134,7 @@ def test_taken_number_blames_no_field(cellar_app: Flask, client: FlaskClient, ca
     assert "errors" not in answer.json
     assert "no free number" in answer.json["detail"]
     assert "cellar_bottle_id_seq is behind" in caplog.text
-    assert "flask data sequences" in caplog.text
+    assert "SELECT setval('public.cellar_bottle_id_seq', (SELECT max(id) FROM cellar_bottle));" in caplog.text
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
@@ -155,7 +155,7 @@ def test_taken_number_is_invalid(cellar_app: Flask, client: FlaskClient) -> None
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
 def test_used_up_numbers_blame_no_field(cellar_app: Flask, client: FlaskClient, caplog: Any) -> None:
     with cellar_app.app_context():
-        db.session.execute(sa.text("SELECT setval('cellar_bottle_id_seq', 2147483647)"))
+        db.session.execute(sa.text("SELECT setval('public.cellar_bottle_id_seq', 2147483647)"))
         db.session.commit()
     answer = client.post(BOTTLES, json={})
     assert answer.status_code == 503

@@ -28,7 +28,7 @@ CORE = """
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
-note = sa.Table("LABEL_note", metadata, sa.Column("id", sa.Integer, primary_key=True))
+note = sa.Table("LABEL_note", metadata, sa.Column("id", sa.Integer, primary_key=True), info=INFO)
 """
 SHARED = """
 from sqlalchemy.orm import Mapped, mapped_column
@@ -79,6 +79,11 @@ def test_imported_shared_base_is_quiet(project: Project) -> None:
 @pytest.mark.parametrize("info", ["{'bind_key': 'other'}", "{'migrated': False}"])
 def test_foreign_table_is_quiet(project: Project, info: str) -> None:
     assert named(write(project, OWN, info=info)) == []
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_table_that_is_not_migrated_is_quiet(project: Project, imported: bool) -> None:
+    assert named(write(project, CORE, imported=imported, info='{"migrated": False}')) == []
 
 
 def test_revision_and_check_name_table(project: Project, new_database: Callable[[str], URL]) -> None:

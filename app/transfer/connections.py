@@ -12,8 +12,9 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from .. import migrations
-from ..data import engines
+from core import migrations
+from core.data import engines
+
 from .faults import TransferError
 
 _SNAPSHOTS = {

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..data.models import exact
+from core.data.models import exact
 
 #: No module's prefix: alembic leaves it alone.
 journal = sa.Table(
@@ -14,6 +14,7 @@ journal = sa.Table(
     sa.MetaData(),
     sa.Column("name", exact(100), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+    info={"migrated": False},
 )
 
 

@@ -22,12 +22,14 @@ from sqlalchemy import URL
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.pool import NullPool
 
+from app.transfer.dumping import dump
+from app.transfer.faults import TransferError
+from app.transfer.loading import load
 from config import ROOT
 from core import migrations
-from core import transfer
 from core.api.idempotency import idempotency_keys
-from tests.core import cargo
 from tests.core import vault
+from tests.transfer import cargo
 
 Make = Callable[..., Flask]
 NewDatabase = Callable[[str], URL]
@@ -76,7 +78,7 @@ def make_cargo(
 ) -> Callable[[str], tuple[Flask, URL]]:
     """Make an application of the module, on an engine, with its tables."""
     init = "from flask import Blueprint\nbp = Blueprint('cargo', __name__)\n"
-    name = write_module("cargo", init=init, models="from tests.core.cargo import Base\n")
+    name = write_module("cargo", init=init, models="from tests.transfer.cargo import Base\n")
     write_revision("pass")
 
     def make(engine_name: str) -> tuple[Flask, URL]:
@@ -84,7 +86,7 @@ def make_cargo(
         migrations.upgrade(url, installed_apps=[name])
         execute(url, cargo.Base.metadata.create_all)
         execute(url, idempotency_keys.create)
-        return make_app(url, [name]), url
+        return make_app(url, [name, "app.transfer"]), url
 
     return make
 
@@ -144,10 +146,10 @@ def test_every_value_arrives_as_it_was(
     app, url = make_cargo(one)
     fill(url)
     folder = tmp_path / "dump"
-    dumped = app.test_cli_runner().invoke(args=["data", "dump", str(folder)])
+    dumped = app.test_cli_runner().invoke(args=["transfer", "dump", str(folder)])
     assert dumped.exit_code == 0, dumped.output
     there, target = make_cargo(other)
-    loaded = there.test_cli_runner().invoke(args=["data", "load", str(folder)])
+    loaded = there.test_cli_runner().invoke(args=["transfer", "load", str(folder)])
 
     assert loaded.exit_code == 0, loaded.output
     assert values(target) == values(url)
@@ -228,8 +230,8 @@ def test_types_that_one_engine_has_arrive_on_another_database_of_it(
     rows = [{"id": 1, "version": 1, **ONLY_HERE[engine]}, {"id": 2, "version": 1}]
     for row in rows:
         execute(urls[0], lambda connection, row=row: connection.execute(table.insert(), row))
-    transfer.dump(make_app(urls[0], [name]), tmp_path / "dump")
-    transfer.load(make_app(urls[1], [name]), tmp_path / "dump")
+    dump(make_app(urls[0], [name, "app.transfer"]), tmp_path / "dump")
+    load(make_app(urls[1], [name, "app.transfer"]), tmp_path / "dump")
     asked = table.select().order_by(table.c.id)
     before, after = (execute(url, lambda connection: connection.execute(asked).mappings().all()) for url in urls)
 
@@ -260,11 +262,11 @@ def test_value_without_room_is_named_before_anything_is_written(
     app, url = make_cargo("sqlite")
     row = {"id": 1, "name": "x", "version": 1, "live": False, **values}
     execute(url, lambda connection: connection.execute(CRATE.insert(), row))
-    transfer.dump(app, tmp_path / "dump")
+    dump(app, tmp_path / "dump")
     there, target = make_cargo(other)
     execute(target, lambda connection: connection.execute(cargo.notes.insert(), {"text": "kept"}))
-    with pytest.raises(transfer.TransferError) as refused:
-        transfer.load(there, tmp_path / "dump", replace=True)
+    with pytest.raises(TransferError) as refused:
+        load(there, tmp_path / "dump", replace=True)
 
     assert message in str(refused.value)
     assert "nothing was written" in str(refused.value)
@@ -322,7 +324,7 @@ def make_twins(
         tables = sys.modules["twins.models"].Base.metadata
         execute(url, tables.create_all)
         execute(url, idempotency_keys.create)
-        return make_app(url, [name]), url, tables
+        return make_app(url, [name, "app.transfer"]), url, tables
 
     return make
 
@@ -350,10 +352,10 @@ def test_equal_rows_are_named_before_writing(
     for row in rows:
         plain = sa.table(chosen.name, *(sa.column(name) for name in row))
         execute(url, lambda connection, plain=plain, row=row: connection.execute(plain.insert(), row))
-    transfer.dump(app, tmp_path / "dump")
+    dump(app, tmp_path / "dump")
     there, target, _ = make_twins(other)
-    with pytest.raises(transfer.TransferError) as refused:
-        transfer.load(there, tmp_path / "dump")
+    with pytest.raises(TransferError) as refused:
+        load(there, tmp_path / "dump")
 
     assert message in str(refused.value)
     assert "nothing was written" in str(refused.value)
@@ -373,9 +375,9 @@ def test_rows_that_differ_there_are_loaded(
     ]
     names = tables.tables["twins_name"]
     execute(url, lambda connection: connection.execute(names.insert(), rows))
-    transfer.dump(app, tmp_path / "dump")
+    dump(app, tmp_path / "dump")
     there, target, _ = make_twins(other)
-    transfer.load(there, tmp_path / "dump")
+    load(there, tmp_path / "dump")
     assert execute(target, lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(names))) == 3
 
 
@@ -385,9 +387,9 @@ def test_key_without_an_address_is_logged(
     app, url, tables = make_twins("sqlite")
     codes = tables.tables["twins_code"]
     execute(url, lambda connection: connection.execute(codes.insert(), [{"code": "a/b"}, {"code": "."}, {"code": "c"}]))
-    transfer.dump(app, tmp_path / "dump")
+    dump(app, tmp_path / "dump")
     there, target, _ = make_twins("sqlite")
-    transfer.load(there, tmp_path / "dump")
+    load(there, tmp_path / "dump")
     assert "twins_code: no address can name 2 of the keys, the first is row 1, '.'" in caplog.text
     assert execute(target, lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(codes))) == 3
 
@@ -399,16 +401,16 @@ def test_rows_are_replaced_only_when_that_is_said(
     fill(url)
     before = values(url)
     folder = tmp_path / "dump"
-    transfer.dump(app, folder)
+    dump(app, folder)
     run = app.test_cli_runner().invoke
     execute(url, lambda connection: connection.execute(cargo.notes.insert(), {"text": "later"}))
 
-    assert "not overwritten" in run(args=["data", "dump", str(folder)]).output
-    assert "--replace" in run(args=["data", "load", str(folder)]).output
+    assert "not overwritten" in run(args=["transfer", "dump", str(folder)]).output
+    assert "--replace" in run(args=["transfer", "load", str(folder)]).output
     app.config["APP_ENV"] = "production"
-    assert "name it with --database" in run(args=["data", "load", "--replace", str(folder)]).output
+    assert "name it with --database" in run(args=["transfer", "load", "--replace", str(folder)]).output
     app.config["APP_ENV"] = "testing"
-    done = run(args=["data", "load", "--replace", str(folder)])
+    done = run(args=["transfer", "load", "--replace", str(folder)])
     assert done.exit_code == 0, done.output
     assert values(url) == before
 
@@ -417,19 +419,19 @@ def test_part_of_a_dump_wants_what_it_refers_to(make_cargo: Callable[[str], tupl
     app, url = make_cargo("sqlite")
     fill(url)
     run = app.test_cli_runner().invoke
-    assert "There is no table" in run(args=["data", "dump", str(tmp_path / "no"), "--table", "nothing"]).output
-    assert run(args=["data", "dump", str(tmp_path / "one"), "--table", "cargo_place"]).exit_code == 0
-    assert run(args=["data", "dump", str(tmp_path / "all"), "--module", "cargo"]).exit_code == 0
+    assert "There is no table" in run(args=["transfer", "dump", str(tmp_path / "no"), "--table", "nothing"]).output
+    assert run(args=["transfer", "dump", str(tmp_path / "one"), "--table", "cargo_place"]).exit_code == 0
+    assert run(args=["transfer", "dump", str(tmp_path / "all"), "--module", "cargo"]).exit_code == 0
     there, target = make_cargo("sqlite")
-    result = there.test_cli_runner().invoke(args=["data", "load", str(tmp_path / "one")])
+    result = there.test_cli_runner().invoke(args=["transfer", "load", str(tmp_path / "one")])
 
     assert "20 of cargo_place to cargo_pallet" in result.output
     assert "core_idempotency_key" not in json.loads((tmp_path / "all" / "manifest.json").read_text())["tables"]
     assert (
         "another dump was broken off"
-        in there.test_cli_runner().invoke(args=["data", "load", str(tmp_path / "all")]).output
+        in there.test_cli_runner().invoke(args=["transfer", "load", str(tmp_path / "all")]).output
     )
-    assert there.test_cli_runner().invoke(args=["data", "load", "--replace", str(tmp_path / "all")]).exit_code == 0
+    assert there.test_cli_runner().invoke(args=["transfer", "load", "--replace", str(tmp_path / "all")]).exit_code == 0
     assert values(target) == values(url)
 
 
@@ -466,12 +468,12 @@ def test_unmigrated_tables_are_not_carried(
         migrations.upgrade(url, installed_apps=[name])
         execute(url, idempotency_keys.create)
     execute(urls[0], lambda connection: connection.exec_driver_sql("INSERT INTO attic_box VALUES (1, 7)"))
-    apps = [make_app(url, [name]) for url in urls]
+    apps = [make_app(url, [name, "app.transfer"]) for url in urls]
     with apps[0].app_context():
-        assert set(transfer.dump(apps[0], tmp_path / "dump").tables) == {"attic_box", idempotency_keys.name}
+        assert set(dump(apps[0], tmp_path / "dump").tables) == {"attic_box", idempotency_keys.name}
     with apps[1].app_context():
-        transfer.load(apps[1], tmp_path / "dump")
-    assert apps[1].test_cli_runner().invoke(args=["data", "sequences"]).exit_code == 0
+        load(apps[1], tmp_path / "dump")
+    assert apps[1].test_cli_runner().invoke(args=["transfer", "sequences"]).exit_code == 0
     read = "SELECT id, owner_id FROM attic_box"
     assert execute(urls[1], lambda connection: connection.exec_driver_sql(read).all()) == [(1, 7)]
 
@@ -482,7 +484,7 @@ def test_unmigrated_tables_are_not_carried(
 def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
     app, url = make_cargo("sqlite")
     fill(url)
-    transfer.dump(app, tmp_path / "dump")
+    dump(app, tmp_path / "dump")
     path, manifest = tmp_path / "dump" / "cargo_place.jsonl.gz", tmp_path / "dump" / "manifest.json"
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-9])
@@ -502,8 +504,8 @@ def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[
     else:
         manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
     there, target = make_cargo("sqlite")
-    with pytest.raises(transfer.TransferError, match=r"dump again|is of revision two"):
-        transfer.load(there, tmp_path / "dump")
+    with pytest.raises(TransferError, match=r"dump again|is of revision two"):
+        load(there, tmp_path / "dump")
 
     assert values(target)["cargo_place"] == []
 
@@ -516,7 +518,7 @@ ROWS = 60_000
 def start(url: URL, *words: str) -> subprocess.Popen[bytes]:
     address = url.render_as_string(hide_password=False)
     environ = {"PATH": os.environ["PATH"], "APP_ENV": "testing", "DATABASE_URL": address, "SECRET_KEY": "x" * 40}
-    command = [sys.executable, "-m", "flask", "--app", "run", "data", *words]
+    command = [sys.executable, "-m", "flask", "--app", "run", "transfer", *words]
     return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -6,7 +6,8 @@ from typing import cast
 
 from sqlalchemy import URL
 
-from ..progress import Advance
+from core.progress import Advance
+
 from . import mariadb
 from . import postgresql
 from . import sqlite

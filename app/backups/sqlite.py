@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from .. import migrations
-from ..migrations import locks
-from ..progress import Advance
-from ..progress import progress
+from core import migrations
+from core.migrations import locks
+from core.progress import Advance
+from core.progress import progress
+
 from .archives import CHUNK_BYTES
 from .archives import BackupError
 from .archives import Manifest

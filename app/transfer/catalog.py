@@ -14,13 +14,13 @@ from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import sort_tables_and_constraints
 from sqlalchemy.types import TypeEngine
 
+from core import migrations
+from core import modules
+from core.data import inventory
+from core.migrations.autogenerate import Autogenerate
+from core.migrations.spelling import DIALECTS
 from services import db
 
-from .. import migrations
-from .. import modules
-from ..data import inventory
-from ..migrations.autogenerate import Autogenerate
-from ..migrations.spelling import DIALECTS
 from .faults import TransferError
 from .kinds import kind_of
 from .kinds import moved

@@ -15,11 +15,12 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
 
-from .. import migrations
-from ..data.models import key_fault
-from ..migrations import locks
-from ..progress import Advance
-from ..progress import progress
+from core import migrations
+from core.data.models import key_fault
+from core.migrations import locks
+from core.progress import Advance
+from core.progress import progress
+
 from . import catalog
 from . import journal
 from . import references
@@ -55,7 +56,7 @@ def load(app: Flask, folder: Path, *, replace: bool = False) -> Manifest:
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        raise TransferError(f"{folder} holds no dump that is whole: run `flask data dump {folder}` to its end.")
+        raise TransferError(f"{folder} holds no dump that is whole: run `flask transfer dump {folder}` to its end.")
     try:
         url = app.config["SQLALCHEMY_DATABASE_URI"]
         with locks.exclusive(migrations.make_engine(url)), writing(url) as connection:

@@ -13,10 +13,11 @@ from sqlalchemy import URL
 from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
-from .. import migrations
-from ..migrations import locks
-from ..progress import Advance
-from ..progress import progress
+from core import migrations
+from core.migrations import locks
+from core.progress import Advance
+from core.progress import progress
+
 from .archives import BackupError
 from .archives import Manifest
 from .archives import Writer

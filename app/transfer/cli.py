@@ -1,4 +1,4 @@
-"""``flask data``: the rows of the modules, from one engine to another (:mod:`core.transfer`)."""
+"""``flask transfer``: dump the rows of the modules, load them into another database, set its sequences."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,19 +7,14 @@ from typing import Any
 
 import click
 from flask import current_app
-from flask.cli import with_appcontext
 
 import services
+from core.data import guards
 
-from .. import modules
-from ..data import guards
-from ..data import inventory
-from ..lazy import transfer
-
-
-@click.group()
-def data() -> None:
-    """Carry the rows of the modules from one database to another, of whatever engine."""
+from . import dumping
+from . import loading
+from .faults import TransferError
+from .sequences import catch_up
 
 
 def _says_why(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,24 +24,23 @@ def _says_why(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except transfer.TransferError as error:
+        except TransferError as error:
             raise click.ClickException(str(error)) from error
 
     return command
 
 
-@data.command()
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--module", "modules", multiple=True, metavar="LABEL", help="Only the tables of this module; repeatable.")
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this table; repeatable.")
-@with_appcontext
 @_says_why
 def dump(folder: Path, modules: tuple[str, ...], tables: tuple[str, ...]) -> None:
     """Write the rows of all modules into a folder, as they are at one moment.
 
     If it is broken off, the same command goes on where it was.
     """
-    manifest = transfer.dump(current_app, folder, modules, tables)
+    manifest = dumping.dump(current_app, folder, modules, tables)
     click.echo(f"{folder}: {len(manifest.tables)} tables, {manifest.rows:,} rows, revision {manifest.revisions[0]}.")
     if len(manifest.snapshots) > 1:
         click.secho(
@@ -56,11 +50,10 @@ def dump(folder: Path, modules: tuple[str, ...], tables: tuple[str, ...]) -> Non
         )
 
 
-@data.command()
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--replace", is_flag=True, help="Let the rows go that are in the tables of the dump.")
 @click.option("--database", "named", metavar="NAME", help="In production, with --replace: the database that is meant.")
-@with_appcontext
 @_says_why
 def load(folder: Path, replace: bool, named: str | None) -> None:
     """Load a dump into a database that has the tables; then compare all rows with the dump.
@@ -71,18 +64,15 @@ def load(folder: Path, replace: bool, named: str | None) -> None:
     refusal = guards.refuse(url, named, "--database NAME", current_app.config["APP_ENV"]) if replace else None
     if refusal:
         raise click.UsageError(refusal)
-    manifest = transfer.load(current_app, folder, replace=replace)
+    manifest = loading.load(current_app, folder, replace=replace)
     click.echo(f"Loaded {manifest.rows:,} rows in {len(manifest.tables)} tables; they are those of the dump.")
 
 
-@data.command()
-@with_appcontext
+@click.command()
 def sequences() -> None:
     """Set each sequence that is behind after the highest number that a row of its table has."""
-    there = inventory.tables(modules.installed(current_app))
-    tables = [table for _, table in there if inventory.is_migrated(table)]
     with services.db.engine.begin() as connection:
-        found = transfer.catch_up(connection, tables)
+        found = catch_up(connection, current_app)
     for one in found:
         click.echo(f"{one}: set.")
     click.echo(f"{len(found)} of the sequences were behind." if found else "No sequence is behind.")

@@ -1,4 +1,4 @@
-"""``flask db``: backups of the whole database (:mod:`core.backups`)."""
+"""``flask backups``: take a backup of the whole database, list and verify backups, and restore one."""
 
 import shutil
 import sys
@@ -12,21 +12,17 @@ from typing import Any
 
 import click
 from flask import current_app
-from flask.cli import with_appcontext
 from sqlalchemy import URL
 
 import services
+from core.data import guards
 
-from ..data import guards
-from ..lazy import backups
+from . import restoring
+from .archives import BackupError
+from .taking import backup
 
 #: Where backups are kept, below the project's folder, unless another place is named.
 FOLDER = "backups"
-
-
-@click.group()
-def db() -> None:
-    """Back up the database, and put a backup back."""
 
 
 def _says_why(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,19 +32,18 @@ def _says_why(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except backups.BackupError as error:
+        except BackupError as error:
             raise click.ClickException(str(error)) from error
 
     return command
 
 
-@db.command()
+@click.command()
 @click.argument("target", required=False, metavar="[FILE|DIR|-]")
 @click.option("--keep", type=click.IntRange(min=1), help="Delete all but the newest N of this database in the folder.")
 @click.option("--rehearse", is_flag=True, help="Restore it into a database that is made for that, and count.")
-@with_appcontext
 @_says_why
-def backup(target: str | None, keep: int | None, rehearse: bool) -> None:
+def take(target: str | None, keep: int | None, rehearse: bool) -> None:
     """Write the database into one file, while it is used, and read that back.
 
     Without a name it is in instance/backups/. The file has all that the database has, secrets as well: it can be
@@ -57,28 +52,27 @@ def backup(target: str | None, keep: int | None, rehearse: bool) -> None:
     place = Path(target) if target else Path(current_app.instance_path) / FOLDER
     if target == "-":
         with tempfile.TemporaryDirectory(prefix="andamio-") as folder:
-            path, _ = backups.backup(_url(), Path(folder), rehearsed=rehearse)
+            path, _ = backup(_url(), Path(folder), rehearsed=rehearse)
             with path.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
         return
     if keep and not (place.is_dir() or not place.suffix):
         raise click.UsageError("--keep is for a folder: name one instead of a file.")
-    path, manifest = backups.backup(_url(), place, keep=keep, rehearsed=rehearse)
+    path, manifest = backup(_url(), place, keep=keep, rehearsed=rehearse)
     size = path.stat().st_size
     click.echo(f"{path}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {size:,} bytes; read back and counted.")
 
 
-@db.command()
+@click.command()
 @click.argument("file", metavar="FILE|-")
 @click.option("--rehearse", is_flag=True, help="Restore it into a database that is made for that, and count.")
-@with_appcontext
 @_says_why
 def verify(file: str, rehearse: bool) -> None:
     """Read the whole of a backup, count its rows, and tell what it is."""
     with _given(file) as path:
-        manifest = backups.verify(path)
+        manifest = restoring.verify(path)
         if rehearse:
-            backups.rehearse(path, _url())
+            restoring.rehearse(path, _url())
     click.echo(f"{file}: {manifest.engine} {manifest.server}, database {manifest.database}, {manifest.created_at}")
     click.echo(f"Revision {', '.join(manifest.revisions) or 'none'}; {manifest.rows:,} rows:")
     for name, count in manifest.tables.items():
@@ -86,12 +80,11 @@ def verify(file: str, rehearse: bool) -> None:
     click.echo("It is whole" + (", and was restored on trial." if rehearse else "."))
 
 
-@db.command()
+@click.command()
 @click.argument("file", metavar="FILE|-")
 @click.option("--replace", is_flag=True, help="Let what is in the database go.")
 @click.option("--any-revision", is_flag=True, help="Also if this code does not have the backup's revision.")
 @click.option("--database", "named", metavar="NAME", help="In production, with --replace: the database that is meant.")
-@with_appcontext
 @_says_why
 def restore(file: str, replace: bool, any_revision: bool, named: str | None) -> None:
     """Put a backup back: all of it, or nothing is changed.
@@ -103,9 +96,9 @@ def restore(file: str, replace: bool, any_revision: bool, named: str | None) -> 
         raise click.UsageError(refusal)
     services.db.engine.dispose()
     with _given(file) as path:
-        manifest = backups.restore(_url(), path, replace=replace, any_revision=any_revision)
+        manifest = restoring.restore(_url(), path, replace=replace, any_revision=any_revision)
     click.echo(f"Restored {manifest.rows:,} rows in {len(manifest.tables)} tables, as of {manifest.created_at}.")
-    todo = None if any_revision else backups.next_steps(manifest)
+    todo = None if any_revision else restoring.next_steps(manifest)
     if todo:
         click.secho(todo, fg="yellow")
 

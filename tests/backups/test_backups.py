@@ -21,11 +21,11 @@ from flask import Flask
 from sqlalchemy import URL
 from sqlalchemy.pool import NullPool
 
-from core import backups
-from core import progress
-from core.backups import archives
-from core.backups import programs
-from core.backups import restoring
+from app.backups import archives
+from app.backups import programs
+from app.backups import restoring
+from app.backups.archives import BackupError
+from app.backups.taking import backup
 from tests.core import shelf
 
 Make = Callable[..., Flask]
@@ -74,11 +74,11 @@ def source(new_database: NewDatabase, engine_name: str) -> URL:
 
 @pytest.fixture
 def command(make_app: Make) -> Run:
-    """Run ``flask db …`` on a database: ``command(url, "backup", …)``."""
+    """Run ``flask backups …`` on a database: ``command(url, "take", …)``."""
 
     def run(url: URL, *words: str, **overrides: Any) -> Result:
-        app = make_app(url, [shelf.__name__], **overrides)
-        return app.test_cli_runner().invoke(args=["db", *words], input=overrides.pop("input", None))
+        app = make_app(url, [shelf.__name__, "app.backups"], **overrides)
+        return app.test_cli_runner().invoke(args=["backups", *words], input=overrides.pop("input", None))
 
     return run
 
@@ -103,12 +103,12 @@ def test_backup_taken_while_others_write_comes_back_as_of_one_moment(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        path, manifest = backups.backup(source, tmp_path / "folder", rehearsed=True)
+        path, manifest = backup(source, tmp_path / "folder", rehearsed=True)
     finally:
         fill_up.set()
         writer.join()
     target = new_database(engine_name)
-    backups.restore(target, path, any_revision=True)
+    restoring.restore(target, path, any_revision=True)
     restored = rows(target)
 
     assert wrote
@@ -128,7 +128,7 @@ def test_database_that_is_not_empty_is_replaced_only_when_that_is_said(
     command: Run, source: URL, tmp_path: Path
 ) -> None:
     before = rows(source)
-    taken = command(source, "backup", str(tmp_path / "one.zip"))
+    taken = command(source, "take", str(tmp_path / "one.zip"))
     assert taken.exit_code == 0, taken.output
     execute(source, lambda connection: connection.execute(shelf.Box.__table__.delete()))
     execute(source, lambda connection: connection.execute(sa.text("CREATE TABLE later (id integer)")))
@@ -147,15 +147,15 @@ def test_database_that_is_not_empty_is_replaced_only_when_that_is_said(
 def test_restore_that_fails_at_its_end_changes_nothing(
     source: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, _ = backups.backup(source, tmp_path / "one.zip")
+    path, _ = backup(source, tmp_path / "one.zip")
     claim(path, tables={"shelf_maker": 99})
     before = rows(source)
-    with pytest.raises(backups.BackupError, match=r"shelf_maker: 1 instead of 99"):
-        backups.restore(source, path, replace=True, any_revision=True)
+    with pytest.raises(BackupError, match=r"shelf_maker: 1 instead of 99"):
+        restoring.restore(source, path, replace=True, any_revision=True)
     # Also if what reads it before would not have noticed.
-    monkeypatch.setattr(restoring, "verify", backups.archives.read_manifest)
-    with pytest.raises(backups.BackupError, match=r"shelf_maker: 1 instead of 99"):
-        backups.restore(source, path, replace=True, any_revision=True)
+    monkeypatch.setattr(restoring, "verify", archives.read_manifest)
+    with pytest.raises(BackupError, match=r"shelf_maker: 1 instead of 99"):
+        restoring.restore(source, path, replace=True, any_revision=True)
 
     assert rows(source) == before
     if source.get_backend_name() == "mysql":
@@ -177,7 +177,7 @@ def claim(path: Path, **values: Any) -> None:
 
 
 def test_damaged_backup_is_refused(source: URL, tmp_path: Path) -> None:
-    path, manifest = backups.backup(source, tmp_path / "one.zip")
+    path, manifest = backup(source, tmp_path / "one.zip")
     whole = path.read_bytes()
     before = rows(source)
     chance = random.Random(1)
@@ -189,8 +189,10 @@ def test_damaged_backup_is_refused(source: URL, tmp_path: Path) -> None:
         broken = tmp_path / f"{number}.zip"
         broken.write_bytes(content)
         try:
-            backups.restore(source, broken, replace=True, any_revision=True) if number < 5 else backups.verify(broken)
-        except backups.BackupError:
+            restoring.restore(source, broken, replace=True, any_revision=True) if number < 5 else restoring.verify(
+                broken
+            )
+        except BackupError:
             refused += 1
         else:
             # A bit that nobody reads: a date in the ZIP's own tables.
@@ -214,8 +216,8 @@ def test_foreign_file_is_refused(tmp_path: Path, content: bytes | str | None, me
         path.mkdir()
     else:
         path.write_bytes(content)  # type: ignore[arg-type]
-    with pytest.raises(backups.BackupError, match=message):
-        backups.verify(path)
+    with pytest.raises(BackupError, match=message):
+        restoring.verify(path)
 
 
 @pytest.mark.parametrize(
@@ -223,31 +225,31 @@ def test_foreign_file_is_refused(tmp_path: Path, content: bytes | str | None, me
     [{"tables": ["a"]}, {"tables": {"a": "1"}}, {"server": "new"}, {"size": -1}, {"revisions": "0815"}, {"size": 0}],
 )
 def test_manifest_that_lies_is_a_sentence(kept: URL, tmp_path: Path, manifest: dict[str, Any]) -> None:
-    path, _ = backups.backup(kept, tmp_path / "one.zip")
+    path, _ = backup(kept, tmp_path / "one.zip")
     claim(path, **manifest)
-    with pytest.raises(backups.BackupError, match="is damaged"):
-        backups.verify(path)
+    with pytest.raises(BackupError, match="is damaged"):
+        restoring.verify(path)
 
 
 def test_archive_that_grows_is_not_unpacked(kept: URL, tmp_path: Path) -> None:
-    _, manifest = backups.backup(kept, tmp_path / "one.zip")
+    _, manifest = backup(kept, tmp_path / "one.zip")
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("database.sqlite", bytes(20_000_000))
         archive.writestr("manifest.json", json.dumps(vars(manifest)))
-    with pytest.raises(backups.BackupError, match="is damaged"), archives.reading(bomb) as pieces:
+    with pytest.raises(BackupError, match="is damaged"), archives.reading(bomb) as pieces:
         assert sum(map(len, pieces)) <= manifest.size + archives.CHUNK_BYTES
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", bytes(20_000_000))
-    with pytest.raises(backups.BackupError, match="too long"):
-        backups.verify(bomb)
+    with pytest.raises(BackupError, match="too long"):
+        restoring.verify(bomb)
 
 
 @pytest.mark.parametrize("command", ["\\! touch {}", "system touch {}"])
 def test_dump_runs_no_program_here(new_database: NewDatabase, tmp_path: Path, command: str) -> None:
     source = new_database("mariadb")
     fill(source, 3)
-    path, manifest = backups.backup(source, tmp_path / "one.zip")
+    path, manifest = backup(source, tmp_path / "one.zip")
     with zipfile.ZipFile(path) as archive:
         dump = f"{command.format(tmp_path / 'mark')}\n".encode() + archive.read("database.sql")
     with zipfile.ZipFile(path, "w") as archive:
@@ -255,8 +257,8 @@ def test_dump_runs_no_program_here(new_database: NewDatabase, tmp_path: Path, co
         told = {"size": len(dump), "sha256": hashlib.sha256(dump).hexdigest()}
         archive.writestr("manifest.json", json.dumps({**vars(manifest), **told}))
     target = new_database("mariadb")
-    with pytest.raises(backups.BackupError, match="sandbox"):
-        backups.restore(target, path, any_revision=True)
+    with pytest.raises(BackupError, match="sandbox"):
+        restoring.restore(target, path, any_revision=True)
 
     assert not (tmp_path / "mark").exists()
     assert rows(target) == {}
@@ -269,7 +271,7 @@ def test_own_settings_of_a_user_name_no_other_server(
     fill(url, 3)
     (tmp_path / ".my.cnf").write_text("[client]\nport=1\nuser=nobody\npassword=none\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    path, manifest = backups.backup(url, tmp_path / "one.zip", rehearsed=True)
+    path, manifest = backup(url, tmp_path / "one.zip", rehearsed=True)
 
     assert path.exists()
     assert manifest.tables["shelf_thing"] == 3
@@ -286,7 +288,7 @@ def kept(new_database: NewDatabase) -> URL:
 @pytest.mark.parametrize(
     ("claimed", "message"),
     [
-        ({"engine": "postgresql"}, "flask data dump"),
+        ({"engine": "postgresql"}, "flask transfer dump"),
         ({"revisions": ["0815"]}, "revision 0815, which this code does not have"),
         ({"format": 2}, "use newer code"),
     ],
@@ -294,7 +296,7 @@ def kept(new_database: NewDatabase) -> URL:
 def test_backup_from_elsewhere_is_refused_with_the_way(
     command: Run, kept: URL, tmp_path: Path, claimed: dict[str, Any], message: str
 ) -> None:
-    path, _ = backups.backup(kept, tmp_path / "one.zip")
+    path, _ = backup(kept, tmp_path / "one.zip")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("database.dump", b"")
     claim(path, **claimed)
@@ -308,7 +310,7 @@ def test_backup_from_elsewhere_is_refused_with_the_way(
 
 def test_restore_over_a_production_database_wants_its_name(command: Run, kept: URL, tmp_path: Path) -> None:
     name = Path(str(kept.database)).name
-    path, _ = backups.backup(kept, tmp_path / "one.zip")
+    path, _ = backup(kept, tmp_path / "one.zip")
     words = ["restore", "--replace", "--any-revision", str(path)]
 
     assert f"production database '{name}'" in command(kept, *words, APP_ENV="production").output
@@ -327,29 +329,29 @@ def test_nothing_is_overwritten_and_only_own_old_ones_are_deleted(command: Run, 
     busy = tmp_path / f".{old[1]}.part"
     with closing(busy.open("w")) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert command(kept, "backup", str(tmp_path), "--keep", "2").exit_code == 0
+        assert command(kept, "take", str(tmp_path), "--keep", "2").exit_code == 0
 
-    assert "is not overwritten" in command(kept, "backup", str(tmp_path / others[0])).output
+    assert "is not overwritten" in command(kept, "take", str(tmp_path / others[0])).output
     assert not left.exists()
     assert busy.exists()
     assert {name for name in (*old, *others) if (tmp_path / name).exists()} == {old[2], *others}
-    assert command(kept, "backup", str(tmp_path / "one.zip"), "--keep", "2").exit_code == 2
+    assert command(kept, "take", str(tmp_path / "one.zip"), "--keep", "2").exit_code == 2
     assert not (tmp_path / "one.zip").exists()
 
 
 def test_backup_goes_through_a_pipe(command: Run, kept: URL, make_app: Make, new_database: NewDatabase) -> None:
     before = rows(kept)
-    written = command(kept, "backup", "-")
+    written = command(kept, "take", "-")
     assert written.exit_code == 0
-    app = make_app(new_database("sqlite"), [shelf.__name__])
-    read = app.test_cli_runner().invoke(args=["db", "restore", "-"], input=written.stdout_bytes)
+    app = make_app(new_database("sqlite"), [shelf.__name__, "app.backups"])
+    read = app.test_cli_runner().invoke(args=["backups", "restore", "-"], input=written.stdout_bytes)
 
     assert read.exit_code == 0, read.output
     assert rows(app.config["SQLALCHEMY_DATABASE_URI"]) == before
 
 
 def test_verify_tells_what_is_in_it(command: Run, kept: URL, tmp_path: Path) -> None:
-    backups.backup(kept, tmp_path / "one.zip")
+    backup(kept, tmp_path / "one.zip")
     result = command(kept, "verify", "--rehearse", str(tmp_path / "one.zip"))
 
     assert result.exit_code == 0
@@ -398,7 +400,7 @@ def test_password_is_in_no_command_line(
         execute(url, lambda connection, said=said: connection.exec_driver_sql(said.replace("%", "%%")))
     notes = [wrapped(name) for name in used]
     try:
-        path, _ = backups.backup(url.set(username=user, password=password), tmp_path / "one.zip", rehearsed=True)
+        path, _ = backup(url.set(username=user, password=password), tmp_path / "one.zip", rehearsed=True)
     finally:
         if engine == "mariadb":
             execute(url, lambda connection: connection.exec_driver_sql(f"DROP USER {user}"))
@@ -435,8 +437,8 @@ def test_program_that_is_missing_or_too_old_is_named(
         (folder / "pg_dump").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(programs, "POSTGRESQL_FOLDERS", folder)
-    with pytest.raises(backups.BackupError, match=message):
-        backups.backup(url, tmp_path / "one.zip")
+    with pytest.raises(BackupError, match=message):
+        backup(url, tmp_path / "one.zip")
 
     assert list(tmp_path.glob("*.zip")) == []
 
@@ -453,48 +455,17 @@ def test_program_that_stops_half_way_leaves_no_backup(
     )
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with pytest.raises(backups.BackupError, match=f"{name} failed: lost"):
-        backups.backup(url, tmp_path / "one.zip")
+    with pytest.raises(BackupError, match=f"{name} failed: lost"):
+        backup(url, tmp_path / "one.zip")
 
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_database_that_does_not_answer_is_a_sentence(command: Run, tmp_path: Path) -> None:
     url = sa.make_url("postgresql+psycopg://nobody:secret@127.0.0.1:1/test_nothing")
-    result = command(url, "backup", str(tmp_path / "one.zip"))
+    result = command(url, "take", str(tmp_path / "one.zip"))
 
     assert result.exit_code == 1
     assert "The database does not answer" in result.output
     assert "secret" not in result.output
     assert list(tmp_path.iterdir()) == []
-
-
-# --- progress -----------------------------------------------------------------------------------
-
-
-def test_progress_on_a_terminal_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, theirs = os.openpty()
-    with os.fdopen(theirs, "w") as stderr, os.fdopen(ours, "rb", buffering=0) as screen:
-        monkeypatch.setattr("sys.stderr", stderr)
-        with progress.progress("Counting", 4) as advance:
-            advance(1)
-            advance(1)
-        stderr.write("end")
-        stderr.flush()
-        shown = b""
-        while not shown.endswith(b"end"):
-            shown += screen.read(100_000)
-
-    assert b"Counting" in shown
-    assert b"50%" in shown
-    assert b"100%" in shown
-
-
-def test_progress_elsewhere_is_a_line_now_and_then(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
-    with progress.progress("Counting", 2000) as advance:
-        advance(1000)
-
-    assert capsys.readouterr().err == "Counting: 1,000 of 2,000 (50 %)\nCounting: done.\n"

@@ -7,8 +7,9 @@ from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from .. import migrations
-from ..progress import progress
+from core import migrations
+from core.progress import progress
+
 from .archives import BackupError
 from .archives import Manifest
 from .archives import read_manifest
@@ -98,6 +99,6 @@ def _same_engine(manifest: Manifest, url: URL) -> str:
     if manifest.engine != engine:
         raise BackupError(
             f"This is a backup of {manifest.engine}, and DATABASE_URL is {engine}: from one engine to another, use "
-            "`flask data dump` there and `flask data load` here."
+            "`flask transfer dump` there and `flask transfer load` here."
         )
     return engine

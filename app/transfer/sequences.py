@@ -1,14 +1,16 @@
 """The numbers that the database gives to new rows: carried, so that one that was given is never given again."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from flask import Flask
 from sqlalchemy import Connection
 
-from ..data.models import numbered
-from ..data.models import sequence_of
+from core import modules
+from core.data import inventory
+from core.data.models import numbered
+from core.data.models import sequence_of
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Behind:
         )
 
 
-def find_behind(connection: Connection, tables: Iterable[sa.Table]) -> list[Behind]:
-    """Return the sequences that are behind the rows of these tables.
+def find_behind(connection: Connection, app: Flask) -> list[Behind]:
+    """Return the sequences that are behind the rows of the migrated tables of this application.
 
     SQLite and MariaDB raise theirs themselves where a row comes with a number.
     """
     found = []
+    there = inventory.tables(modules.installed(app))
+    tables = [table for _, table in there if inventory.is_migrated(table)]
     for column in (column for table in tables for column in numbered(table)):
         sequence = sequence_of(connection, column)
         highest = _highest(connection, column)
@@ -46,9 +50,9 @@ def find_behind(connection: Connection, tables: Iterable[sa.Table]) -> list[Behi
     return found
 
 
-def catch_up(connection: Connection, tables: Iterable[sa.Table]) -> list[Behind]:
+def catch_up(connection: Connection, app: Flask) -> list[Behind]:
     """Set the sequences that are behind after the highest number that is there, and return them as they were."""
-    found = find_behind(connection, tables)
+    found = find_behind(connection, app)
     for one in found:
         _set_sequence(connection, one.sequence, one.highest)
     return found

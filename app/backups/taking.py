@@ -11,7 +11,8 @@ from typing import BinaryIO
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from ..data import guards
+from core.data import guards
+
 from .archives import BackupError
 from .archives import Manifest
 from .archives import writing

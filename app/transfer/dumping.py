@@ -17,9 +17,10 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
 
-from .. import migrations
-from ..progress import Advance
-from ..progress import progress
+from core import migrations
+from core.progress import Advance
+from core.progress import progress
+
 from . import catalog
 from .catalog import Source
 from .connections import reading
