@@ -259,6 +259,28 @@ def unknown_offers(found: list[Source]) -> list[str]:
     return faults
 
 
+#: The file that commits the session.
+COMMITS = "core/crud/transactions.py"
+
+
+def commits(found: list[Source]) -> list[str]:
+    """The session is committed in one file.
+
+    Connections commit themselves where there is no session: settings of a new connection, locks of migrations,
+    hand-written SQL, dumps and loads. Flask-Security commits in ``after_this_request``, in its own code: by then
+    `app/accounts/commits.py` has committed its view, and it finds nothing to do.
+    """
+    faults = []
+    for source in found:
+        for call in ast.walk(source.tree):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "commit":
+                continue
+            of_session = not ast.unparse(call.func.value).endswith(("connection", "pooled"))
+            if of_session and source.path.parts[0] in ("core", "app") and str(source.path) != COMMITS:
+                faults.append(f"{source.path}:{call.lineno}: commit by core.crud.transaction")
+    return faults
+
+
 def long_functions(found: list[Source]) -> list[str]:
     """Nine in ten functions are under 40 lines."""
     lengths = [
@@ -288,6 +310,7 @@ RULES: list[Callable[[list[Source]], list[str]]] = [
     file_names,
     near_misses,
     unknown_offers,
+    commits,
     long_functions,
 ]
 
@@ -521,6 +544,16 @@ def test_an_offer_that_is_not_known_is_found():
     (found,) = unknown_offers(sources({"app/health/__init__.py": "offers(app, 'rpc')\noffers(app, 'pulse')"}))
 
     assert "'pulse'" in found
+
+
+@pytest.mark.parametrize("text", ["db.session.commit()", "session.commit()", "def f():\n    db.session().commit()"])
+def test_commit_elsewhere_is_found(text):
+    assert len(commits(sources({"app/blog/routes.py": text}))) == 1
+    assert commits(sources({COMMITS: text})) == []
+
+
+def test_connection_may_commit():
+    assert commits(sources({"core/cursors.py": "connection.commit()\nself.connection.commit()"})) == []
 
 
 def test_long_functions_are_found():

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 from werkzeug.sansio.utils import host_is_trusted
 
+from core.crud import transaction
 from core.http.hosts import SITE as SAID
 from services import db
 
@@ -38,9 +39,8 @@ SITE = click.option("--site", metavar="URL", help="Where the site is: https://ww
 def create_admin(email: str, name: str | None, site: str | None) -> None:
     """Make an administrator, and print a link to choose the password."""
     base = _where(site)
-    with as_click_error():
+    with as_click_error(), transaction():
         user = users.create(email, name or email.partition("@")[0], None, ["administrator"])
-    db.session.commit()
     click.echo(f"{user.email} is an administrator.")
     _show_link(user, base)
 
@@ -62,10 +62,9 @@ def reset(email: str, site: str | None) -> None:
 @click.argument("email")
 def disable(email: str) -> None:
     """Keep somebody out, at once."""
-    with as_click_error():
+    with as_click_error(), transaction():
         user = users.find(email)
         users.disable(user)
-    db.session.commit()
     click.echo(f"{user.email} cannot sign in any more, and is signed out everywhere.")
 
 
@@ -73,10 +72,9 @@ def disable(email: str) -> None:
 @click.argument("email")
 def enable(email: str) -> None:
     """Let somebody in again."""
-    with as_click_error():
+    with as_click_error(), transaction():
         user = users.find(email)
         users.enable(user)
-    db.session.commit()
     click.echo(f"{user.email} can sign in again.")
 
 
@@ -87,9 +85,8 @@ def enable(email: str) -> None:
 @click.option("--days", default=issuing.DAYS, show_default=True, help="How long it counts.")
 def token(email: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token for a machine, and print it; it is never seen again."""
-    with as_click_error():
+    with as_click_error(), transaction():
         made, text = issuing.make(users.find(email), name, scopes, days)
-    db.session.commit()
     click.echo(f"It counts until {made.expires_at:%Y-%m-%d %H:%M} UTC:", err=True)
     # Alone on the standard output, for a pipe into wherever secrets are kept.
     click.echo(text)

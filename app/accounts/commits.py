@@ -12,7 +12,7 @@ from flask import Flask
 from flask import Response
 from flask import make_response
 
-from services import db
+from core.crud import transaction
 
 from . import identities
 from .sessions import lifetimes
@@ -29,12 +29,10 @@ def _committing(view: Callable[..., Any]) -> Callable[..., Response]:
     @wraps(view)
     def commit(**values: Any) -> Response:
         try:
-            response = make_response(view(**values))
-            lifetimes.renew()
-            if db.session.registry.has():
-                db.session.commit()
+            with transaction():
+                response = make_response(view(**values))
+                lifetimes.renew()
         except Exception:
-            db.session.rollback()
             lifetimes.abandon()
             identities.look_again()
             raise

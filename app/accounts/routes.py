@@ -12,7 +12,7 @@ from flask_login import current_user
 
 from core.access import forget
 from core.access import may_open
-from services import db
+from core.crud import transaction
 
 from . import bp
 from . import forms
@@ -68,8 +68,8 @@ def profile() -> str | Response:
     form = forms.ProfileForm(obj=current_user)
     if not form.validate_on_submit():
         return render_template("accounts/profile.html", form=form), 422 if form.errors else 200
-    form.populate_obj(current_user)
-    db.session.commit()
+    with transaction():
+        form.populate_obj(current_user)
     forget()
     flash("Your name is saved.", "success")
     return redirect(url_for("accounts.index"), 303)

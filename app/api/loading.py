@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from core.crud import transaction
 from services import db
 
 from .models import City
@@ -30,14 +31,14 @@ def load(report: Report = lambda done, total: None) -> int:
 
     :return: how many were added
     """
-    countries = _missing(Country.code, _read("countries"))
-    cities = _missing(City.id, _read("cities"))
-    total = len(countries) + len(cities)
-    _insert(Country, countries, lambda done: report(done, total))
-    _insert(City, list(map(_complete, cities)), lambda done: report(len(countries) + done, total))
-    if cities:
-        _move_sequence()
-    db.session.commit()
+    with transaction():
+        countries = _missing(Country.code, _read("countries"))
+        cities = _missing(City.id, _read("cities"))
+        total = len(countries) + len(cities)
+        _insert(Country, countries, lambda done: report(done, total))
+        _insert(City, list(map(_complete, cities)), lambda done: report(len(countries) + done, total))
+        if cities:
+            _move_sequence()
     return total
 
 

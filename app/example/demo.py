@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
+from core.crud import transaction
 from services import db
 
 from .models import Category
@@ -59,8 +60,8 @@ def load() -> int:
     tags = [Tag(name=name) for name in TAGS]
     categories = [Category(name=name, description=f"Everything we sell as {name.lower()}.") for name in SHELVES]
     products = [_product(number, chance, categories, tags) for number in range(COUNT)]
-    db.session.add_all([*tags, *categories, *products])
-    db.session.commit()
+    with transaction():
+        db.session.add_all([*tags, *categories, *products])
     return len(tags) + len(categories) + len(products)
 
 

@@ -11,6 +11,7 @@ from core.access import PUBLIC
 from core.access import permission
 from core.crud import Crud
 from core.crud import Page
+from core.crud import transaction
 from core.crud.listing import Query
 from services import db
 
@@ -69,9 +70,9 @@ def prune(before: datetime) -> int:
     table, deleted = Change.__table__, 0
     oldest = sa.select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(AT_ONCE)
     while True:
-        ids = db.session.scalars(oldest).all()
-        db.session.execute(sa.delete(Change).where(Change.id.in_(ids)))
-        db.session.commit()
+        with transaction():
+            ids = db.session.scalars(oldest).all()
+            db.session.execute(sa.delete(Change).where(Change.id.in_(ids)))
         deleted += len(ids)
         if len(ids) < AT_ONCE:
             return deleted

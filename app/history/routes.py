@@ -20,6 +20,7 @@ from core.access import access
 from core.access import require
 from core.crud import Crud
 from core.crud import Page
+from core.crud import transaction
 from core.crud.consequences import EFFECTS
 from core.crud.consequences import consequences
 from core.exceptions import BadQuery
@@ -28,7 +29,6 @@ from core.http.links import cursor_urls
 from core.http.links import query_url
 from core.http.links import single_args
 from core.pages.model_pages import page_of
-from services import db
 
 from . import bp
 from . import rights
@@ -53,7 +53,7 @@ Answer = str | Response | tuple[str, int]
 @bp.get("/")
 @access(READ)
 def index() -> Response:
-    """Lead to all changes."""
+    """Redirect to all changes."""
     return redirect(url_for(".change_list"))
 
 
@@ -117,10 +117,9 @@ def undo(key: str) -> Answer:
     problems: tuple[str, ...] = ()
     if request.method == "POST":
         try:
-            return _take_back(undos.prepare(plan, change, lock=True))
+            return _take_back(plan, change)
         except undos.Refused as refused:
-            # A verb that refuses has undone the session, and with it what was read.
-            db.session.rollback()
+            # What was read is gone with the transaction.
             problems, change = refused.reasons, row_changes.get(key)
     found = undos.prepare(plan, change)
     found.require()
@@ -133,13 +132,14 @@ def undo(key: str) -> Answer:
     return render_template("history/undo.html", **context, effects=effects), 409 if problems else 200
 
 
-def _take_back(found: undos.Undo) -> Response:
-    """Take a change back, and lead to what came of it."""
-    table, key = found.change.model, found.change.row_key
-    item = undos.run(found, _version(found), partly="partly" in request.form)
-    target = None if item is None else page_of(item)
-    left = _left(found)
-    db.session.commit()
+def _take_back(plan: Plan, change: Change) -> Response:
+    """Take a change back, and redirect to what came of it."""
+    table, key = change.model, change.row_key
+    with transaction():
+        found = undos.prepare(plan, change, lock=True)
+        item = undos.run(found, _version(found), partly="partly" in request.form)
+        target = None if item is None else page_of(item)
+        left = _left(found)
     flash(f"The change was taken back.{left}", "success")
     return redirect(target or url_for(".row", table=table, key=key), 303)
 

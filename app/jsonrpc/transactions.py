@@ -9,13 +9,13 @@ from flask import request
 
 from core.access import identity
 from core.access import require
+from core.crud import transaction
 from core.http.errors import RETRY_AFTER_SECONDS
 from core.http.errors import describe
 from core.http.problems import KINDS
 from core.http.problems import Kind
 from core.http.problems import Problem
 from core.logs import request_id
-from services import db
 
 from .calls import BATCH_SECONDS
 from .errors import OTHER_PROBLEM
@@ -55,18 +55,14 @@ def run(method: Method, args: list[Any], kwargs: dict[str, Any]) -> bytes:
     """
     try:
         # Written before it is committed: a result that is no JSON undoes the call.
-        result = method.call(args, kwargs)
-        # A session that is made to be committed costs a tenth of a call.
-        if db.session.registry.has():
-            db.session.commit()
+        with transaction():
+            return method.call(args, kwargs)
     except Exception as error:
-        db.session.rollback()
         # What means nothing to a caller is raised again here.
         problem = describe(error)
         if not _is_for_callers(problem.kind):
             raise
         raise _call_error(problem) from error
-    return result
 
 
 def _is_for_callers(kind: Kind) -> bool:

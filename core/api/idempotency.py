@@ -29,6 +29,7 @@ from services import db
 
 from ..access import ANONYMOUS
 from ..access import identity
+from ..crud.transactions import transaction
 from ..data import drivers
 from ..data.models import UtcDateTime
 from ..data.models import now
@@ -72,8 +73,8 @@ idempotency_keys = sa.Table(
 def idempotent(view: Callable[..., Any]) -> Callable[..., Response]:
     """Let a view do a request once, however often it comes with the same ``Idempotency-Key``.
 
-    The view flushes and leaves the commit to this, with the key or without it. An error, raised or
-    answered, undoes what the view did. It stands below the route; the view's attribute
+    The view is one transaction, with the key or without it. An error, raised or answered, undoes what
+    the view did. It stands below the route; the view's attribute
     ``idempotent`` says that it takes the header.
 
     :raises BadRequest: 400 if the key is malformed
@@ -110,17 +111,12 @@ def _do_once(work: Callable[[], Response]) -> Response:
 
 def _transact(work: Callable[[], Response], key: str | None = None) -> Response:
     """Do the work and commit it; what has failed is undone before anybody else uses the session."""
-    try:
+    with transaction():
         response = work()
         if response.status_code >= 400:
             db.session.rollback()
-            return response
-        if key is not None:
+        elif key is not None:
             _keep(key, response)
-        db.session.commit()
-    except BaseException:
-        db.session.rollback()
-        raise
     return response
 
 

@@ -1,5 +1,6 @@
-"""The verbs over a model, and how its rows are listed. No HTTP."""
+"""The verbs over a model, how its rows are listed, and the transaction that commits them. No HTTP."""
 
+from .transactions import transaction
 from .verbs import VERBS
 from .verbs import Crud
 from .verbs import Page
@@ -10,4 +11,5 @@ __all__ = [
     "Crud",
     "Page",
     "check_allow",
+    "transaction",
 ]

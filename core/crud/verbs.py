@@ -2,7 +2,7 @@
 
 A module writes ``class Products(Crud)`` with a ``model`` and what its list understands, makes one
 object of it, and every face (REST, pages, RPC) calls that. The verbs write into the session and
-flush; the face commits, so that a request is one transaction. What these do not cover is met by
+flush; :func:`core.crud.transaction` commits, so that a request is one transaction. What these do not cover is met by
 overriding :meth:`Crud.select`, :meth:`Crud.check` or :meth:`Crud.fold`, or by writing the verb out.
 
 Each verb holds whoever is asking to its policy in :attr:`Crud.access`, so that all faces agree.

@@ -30,7 +30,6 @@ from wtforms.fields import FileField
 from wtforms.fields import SelectMultipleField
 
 import settings
-from services import db
 
 from ..access import Policy
 from ..access import access
@@ -43,6 +42,7 @@ from ..crud.consequences import consequences
 from ..crud.listing import Query
 from ..crud.loading import without_long
 from ..crud.served import serve
+from ..crud.transactions import transaction
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
 from ..crud.verbs import check_allow
@@ -174,10 +174,13 @@ class Pages:
         form = self._make_form()
         if request.method == "POST" and not form.is_searching and form.validate():
             try:
-                item = self.verbs.create(form.values())
-                return self._done(item, f"Created {self.noun} “{item}”.")
+                with transaction():
+                    item = self.verbs.create(form.values())
+                    target, message = self.url_after(item), f"Created {self.noun} “{item}”."
             except Invalid as error:
                 form.add_errors(error.errors)
+            else:
+                return _done(target, message)
         return self.render("form", 422 if form.errors else 200, form=form, item=None, origin=None)
 
     def edit(self, key: str) -> Answer:
@@ -196,16 +199,16 @@ class Pages:
         name = str(item)
         if request.method == "POST":
             try:
-                self.verbs.delete(item, self._version())
-                db.session.commit()
-                flash(f"Deleted {self.noun} “{name}”.", "success")
-                return redirect(self.url_after(), 303)
+                with transaction():
+                    self.verbs.delete(item, self._version())
             except InUse as error:
                 item = self.verbs.get(key)
                 return self._ask_to_delete(item, 409, problem=str(error), is_refused=True)
             except Stale:
                 problem = f"Somebody has changed this {self.noun} since you opened the page. This is what it is now."
                 return self._ask_to_delete(self.verbs.get(key), 409, problem=problem)
+            else:
+                return _done(self.url_after(), f"Deleted {self.noun} “{name}”.")
         return self._ask_to_delete(item)
 
     # --- parts ---
@@ -270,12 +273,6 @@ class Pages:
             name for name in ("created_at", "updated_at") if hasattr(self.verbs.model, name)
         ]
 
-    def _done(self, item: Any, message: str) -> Response:
-        target = self.url_after(item)
-        db.session.commit()
-        flash(message, "success")
-        return redirect(target, 303)
-
     def _ask_to_delete(
         self, item: Any, status: int = 200, *, problem: str | None = None, is_refused: bool = False
     ) -> Answer:
@@ -294,8 +291,9 @@ class Pages:
             if form.is_searching or not form.validate() or merge.open:
                 break
             try:
-                item = self.verbs.update(item, form.values(item), self.verbs.version(item))
-                return self._done(item, f"Saved {self.noun} “{item}”.{_told(merge)}")
+                with transaction():
+                    item = self.verbs.update(item, form.values(item), self.verbs.version(item))
+                    target, message = self.url_after(item), f"Saved {self.noun} “{item}”.{_told(merge)}"
             except Invalid as error:
                 form.add_errors(error.errors)
                 item = self.verbs.get(key)
@@ -305,6 +303,8 @@ class Pages:
                     raise
                 item = self.verbs.get(key)
                 self.verbs.require("update", item)
+            else:
+                return _done(target, message)
         origin = merging.write_origin(form, self.form(formdata=None, obj=item))
         if merge.open:
             return self.render("conflict", 409, form=form, item=item, differing=merge.open, origin=origin)
@@ -357,6 +357,11 @@ class Pages:
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise BadRequest("The form does not say which version of the row it was made from: load it again.")
         return int(text)
+
+
+def _done(target: str, message: str) -> Response:
+    flash(message, "success")
+    return redirect(target, 303)
 
 
 def _names_beside(form: ModelForm) -> Iterator[str]:

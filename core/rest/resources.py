@@ -39,6 +39,7 @@ from ..api.idempotency import idempotent
 from ..api.responses import empty_response
 from ..crud import readers
 from ..crud.served import serve
+from ..crud.transactions import transaction
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
@@ -209,10 +210,9 @@ class ModelResource(Resource):  # type: ignore[misc]
     def delete(self, key: str) -> Response:
         """Delete an item; 204."""
         refuse_args()
-        item = self.verbs.get(key)
-        version = self.precondition(item)
-        self.verbs.delete(item, version)
-        db.session.commit()
+        with transaction():
+            item = self.verbs.get(key)
+            self.verbs.delete(item, self.precondition(item))
         return empty_response()
 
     def options(self, key: str | None = None) -> Response:
@@ -252,16 +252,16 @@ class ModelResource(Resource):  # type: ignore[misc]
         """Update an item from the body."""
         check_acceptable()
         refuse_args()
-        kept = self._hidden_links(key)
-        data = self.load(self._schema, partial=not replace, **({"kept": kept} if kept else {}))
-        item = self.verbs.get(key)
-        version = self.precondition(item)
-        data = add_defaults(self._schema, self.verbs.model, data) if replace else merge_json(self._schema, item, data)
-        with names_as_sent(self._schema):
-            item = self.verbs.update(item, data, version)
-        response = self.respond(self.reader.written(item), self.verbs.version(item), 200)
-        db.session.commit()
-        return response
+        schema = self._schema
+        with transaction():
+            kept = self._hidden_links(key)
+            data = self.load(schema, partial=not replace, **({"kept": kept} if kept else {}))
+            item = self.verbs.get(key)
+            version = self.precondition(item)
+            data = add_defaults(schema, self.verbs.model, data) if replace else merge_json(schema, item, data)
+            with names_as_sent(schema):
+                item = self.verbs.update(item, data, version)
+            return self.respond(self.reader.written(item), self.verbs.version(item), 200)
 
     def _hidden_links(self, key: str) -> dict[str, str]:
         """Return the relationships of an item that show ``null`` as the current identity may not read the other row.

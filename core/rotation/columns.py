@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from services import db
 
+from ..crud.transactions import transaction
 from ..modules import offers
 
 #: Values between two commits. Deriving a key from a secret may take ten milliseconds for each.
@@ -74,10 +75,10 @@ def encrypt_anew(one: EncryptedColumn) -> Iterator[int]:
         # Nothing is held open while keys are derived.
         db.session.rollback()
         found = [(key, value, one.anew(value)) for key, value in rows]
-        for key, value, anew in found:
-            if anew is not None:
-                _replace(one, key, value, anew)
-        db.session.commit()
+        with transaction():
+            for key, value, anew in found:
+                if anew is not None:
+                    _replace(one, key, value, anew)
         last = rows[-1][0]
         yield sum(anew is None for _, _, anew in found)
 

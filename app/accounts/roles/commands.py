@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import click
 
+from core.crud import transaction
 from core.exceptions import Invalid
 from core.exceptions import NotFound
-from services import db
 
 from .. import users
 from ..models import User
@@ -28,10 +28,9 @@ def show_roles() -> None:
 @click.argument("permission")
 def grant(role: str, permission: str) -> None:
     """Let a role grant a permission."""
-    with as_click_error():
+    with as_click_error(), transaction():
         found = granting.get(role)
         granting.grant(found, {*found.permissions, permission})
-    db.session.commit()
     click.echo(f"{role} grants {permission}.")
 
 
@@ -40,7 +39,7 @@ def grant(role: str, permission: str) -> None:
 @click.argument("permission")
 def revoke(role: str, permission: str) -> None:
     """Let a role grant a permission no more."""
-    with as_click_error():
+    with as_click_error(), transaction():
         found = granting.get(role)
         if permission not in found.permissions:
             raise click.ClickException(f"{role} does not grant {permission}.")
@@ -48,7 +47,6 @@ def revoke(role: str, permission: str) -> None:
             granting.revoke_unknown(found, permission)
         else:
             granting.grant(found, {*found.permissions} - {permission})
-    db.session.commit()
     click.echo(f"{role} does not grant {permission} any more.")
 
 
@@ -57,10 +55,9 @@ def revoke(role: str, permission: str) -> None:
 @click.argument("role")
 def give(email: str, role: str) -> None:
     """Give somebody a role."""
-    with as_click_error():
+    with as_click_error(), transaction():
         user = users.find(email)
         granting.give(user, {*_names(user), role})
-    db.session.commit()
     click.echo(f"{user.email}: {', '.join(_names(user))}")
 
 
@@ -69,12 +66,11 @@ def give(email: str, role: str) -> None:
 @click.argument("role")
 def take(email: str, role: str) -> None:
     """Take a role from somebody."""
-    with as_click_error():
+    with as_click_error(), transaction():
         user = users.find(email)
         if role not in _names(user):
             raise click.ClickException(f"{user.email} does not have the role {role!r}.")
         granting.give(user, {*_names(user)} - {role})
-    db.session.commit()
     click.echo(f"{user.email}: {', '.join(_names(user)) or 'no role'}")
 
 

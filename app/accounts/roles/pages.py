@@ -15,9 +15,9 @@ from core.access.matrix import NO
 from core.access.matrix import Line
 from core.access.matrix import Matrix
 from core.access.matrix import matrix
+from core.crud import transaction
 from core.exceptions import Invalid
 from core.pages import Pages
-from services import db
 
 from .. import bp
 from ..freshness import fresh
@@ -63,7 +63,8 @@ def role_create() -> Answer:
     form = RoleForm()
     if form.validate_on_submit():
         try:
-            role = granting.create(form.name.data, form.description.data or None)
+            with transaction():
+                role = granting.create(form.name.data, form.description.data or None)
         except Invalid as error:
             _show(form, error)
         else:
@@ -81,7 +82,8 @@ def role_edit(name: str) -> Answer:
     form.permissions.choices = permissions()
     if form.validate_on_submit():
         try:
-            granting.grant(role, form.permissions.data)
+            with transaction():
+                granting.grant(role, form.permissions.data)
         except Invalid as error:
             _show(form, error)
         else:
@@ -101,7 +103,8 @@ def role_delete(name: str) -> Answer:
     form = GrantsForm()
     if form.is_submitted() and form.validate():
         try:
-            granting.delete(role)
+            with transaction():
+                granting.delete(role)
         except Invalid as error:
             flash(str(error), "danger")
             return redirect(url_for(".role_list"), 303)
@@ -120,7 +123,8 @@ def person_roles(key: str) -> Answer:
     form.roles.choices = [role.name for role in every]
     if form.validate_on_submit():
         try:
-            granting.give(user, form.roles.data)
+            with transaction():
+                granting.give(user, form.roles.data)
         except Invalid as error:
             _show(form, error)
         else:
@@ -159,6 +163,5 @@ def _show(form: Form, error: Invalid) -> None:
 
 
 def _done(message: str, url: str) -> Response:
-    db.session.commit()
     flash(message, "success")
     return redirect(url, 303)

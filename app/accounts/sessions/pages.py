@@ -9,7 +9,7 @@ from flask import url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from services import db
+from core.crud import transaction
 
 from .. import bp
 from ..freshness import fresh_or_back_to
@@ -36,7 +36,8 @@ def end_session() -> Response:
     handle = request.form.get("handle", "")
     if handle == current():
         abort(400, "This is the browser that you are using: sign out instead.")
-    ended = end_one(current_user, handle)
+    with transaction():
+        ended = end_one(current_user, handle)
     return _done("Signed out there." if ended else "That session had ended already.")
 
 
@@ -44,11 +45,11 @@ def end_session() -> Response:
 @fresh_or_back_to(".sessions")
 def end_other_sessions() -> Response:
     """Sign out everywhere else."""
-    count = end_others(current_user, "all others by the owner")
+    with transaction():
+        count = end_others(current_user, "all others by the owner")
     return _done(f"Signed out of {count} other browser{'' if count == 1 else 's'}.")
 
 
 def _done(message: str) -> Response:
-    db.session.commit()
     flash(message, "success")
     return redirect(url_for(".sessions"), 303)

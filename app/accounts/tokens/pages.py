@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
 
 from core.access import identity
+from core.crud import transaction
 from core.data.models import now
 from core.exceptions import Invalid
 from core.http.hosts import origin
-from services import db
 
 from .. import bp
 from ..freshness import fresh
@@ -46,11 +46,11 @@ def token_create() -> Answer:
     form.scopes.choices = [SelectChoice(scope.name, scope.words) for group in offered for scope in group.scopes]
     if form.validate_on_submit():
         try:
-            token, text = issuing.make(current_user, form.name.data, form.scopes.data, form.days.data)
+            with transaction():
+                token, text = issuing.make(current_user, form.name.data, form.scopes.data, form.days.data)
         except Invalid as error:
             _show(form, error)
         else:
-            db.session.commit()
             site = f"{origin()}{request.script_root}/"
             answer = make_response(render_template("accounts/tokens/created.html", token=token, text=text, site=site))
             answer.headers["Cache-Control"] = "no-store"
@@ -63,7 +63,8 @@ def token_revoke(token_id: int) -> Answer:
     """Ask whether to revoke a token, or revoke it."""
     token = issuing.get(current_user, token_id)
     if request.method == "POST":
-        issuing.revoke(token)
+        with transaction():
+            issuing.revoke(token)
         return _done(f"Revoked “{token.name}”.")
     return render_template("accounts/tokens/revoke.html", token=token)
 
@@ -72,13 +73,13 @@ def token_revoke(token_id: int) -> Answer:
 def token_revoke_all() -> Answer:
     """Ask whether to revoke all tokens, or revoke them."""
     if request.method == "POST":
-        count = issuing.revoke_all(current_user)
+        with transaction():
+            count = issuing.revoke_all(current_user)
         return _done(f"Revoked {count} tokens." if count != 1 else "Revoked one token.")
     return render_template("accounts/tokens/revoke_all.html", tokens=issuing.of(current_user))
 
 
 def _done(message: str) -> Response:
-    db.session.commit()
     flash(message, "success")
     return redirect(url_for(".token_list"), 303)
 
