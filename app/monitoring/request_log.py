@@ -10,7 +10,7 @@ from flask import g
 from flask import request
 
 from core.data.execution import Spent
-from core.serving import paths
+from core.http import paths
 
 logger = logging.getLogger("andamio.requests")
 

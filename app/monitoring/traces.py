@@ -31,9 +31,9 @@ from sqlalchemy import Engine
 from sqlalchemy import event
 
 import settings
+from core.http import paths
 from core.logs import redact
 from core.logs import request_id
-from core.serving import paths
 from services import db
 
 #: How long a process that ends waits until its last spans are sent.

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from weakref import ref
 
 import sqlalchemy as sa
+from flask import Flask
 from flask import g
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import selectinload
@@ -23,6 +24,7 @@ from ..access import Policy
 from ..access import allowed
 from ..access import condition
 from ..access import identity
+from ..fields import relations
 from .served import served
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 _CACHE = "readable_rows"
 
 _first: "WeakKeyDictionary[type[Any], ref[Crud]]" = WeakKeyDictionary()
+
+
+def init_app(app: Flask) -> None:
+    """Let fields of relationships accept the rows that exist for the caller, and refuse others like missing ones."""
+    relations.choose_by(app, rows)
 
 
 def add(verbs: "Crud") -> None:

@@ -79,6 +79,11 @@ def _read(read: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         raise BadRequest("The body is incomplete or wrongly encoded.") from error
 
 
+def init_app(app: flask.Flask) -> None:
+    """Check every request before anything else looks at it."""
+    app.before_request(check_environ)
+
+
 def check_environ() -> None:
     """Deal with what werkzeug would misread or fail on, before anything else looks at the request."""
     environ = flask.request.environ

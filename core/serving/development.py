@@ -35,14 +35,18 @@ logger = logging.getLogger(__name__)
 
 
 def init_app(app: Flask) -> None:
-    """Look, when a statement fails, whether a table or column is missing for want of a migration."""
+    """In development, explain a failed statement where a migration is missing or was not run."""
+    if app.config["APP_ENV"] != "development":
+        return
     app.register_error_handler(OperationalError, answer)
     app.register_error_handler(ProgrammingError, answer)
     app.add_url_rule("/_development/upgrade", "development_upgrade", upgrade, methods=["POST"])
 
 
 def warn(app: Flask) -> None:
-    """Log the tables that no revision will have; the doctor says it too."""
+    """In development, log the tables that no revision has."""
+    if app.config["APP_ENV"] != "development":
+        return
     for stray in strays.find_strays(modules.installed(app)):
         logger.warning("%s %s", stray.message, stray.cure)
 
