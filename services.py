@@ -6,6 +6,7 @@ They are made here and nowhere else, hold no application's state, and are tied t
 
 import logging.config
 from typing import TYPE_CHECKING
+from typing import ClassVar
 
 from flask import Flask
 from flask_bootstrap import Bootstrap5
@@ -13,6 +14,7 @@ from flask_marshmallow import Marshmallow
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import MetaData
+from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
 #: Every constraint gets a name, so that every migration can drop it again on every engine.
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         """``db.Model``, by a name that mypy accepts as a base class (python/mypy#8603)."""
 
         __abstract__ = True
+        __table__: ClassVar[Table]
 else:
     Model = db.Model
 

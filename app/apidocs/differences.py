@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from functools import partial
 
+from core.http.problems import Path
+
 from .changes import Change
 from .changes import Part
-from .changes import Path
 from .changes import compare_named
 from .changes import resolve
 from .schema_differences import SchemaComparison
@@ -88,8 +89,8 @@ class _Comparison:
 
     def answer(self, old: Part, new: Part, path: Path) -> Iterator[Change]:
         old, new = resolve(self.old, old), resolve(self.new, new)
-        headers = (one.get("headers", {}) for one in (old, new))
-        yield from compare_named(*headers, (*path, "headers"), "header", lambda *_: ())
+        before, after = old.get("headers", {}), new.get("headers", {})
+        yield from compare_named(before, after, (*path, "headers"), "header", lambda *_: ())
         yield from self.content(old.get("content", {}), new.get("content", {}), (*path, "content"), sent=False)
 
     def content(self, old: Part, new: Part, path: Path, *, sent: bool) -> Iterator[Change]:

@@ -102,8 +102,8 @@ def of_list(verbs: Crud, components: Components) -> list[Parameter]:
     hidden = listing.hidden()
     found = []
     if any(name not in hidden for name in listing.search):
-        text = {"type": "string", "maxLength": MAX_SEARCH, "pattern": WITHOUT_NUL}
-        found.append(_query("q", "Only what has this text in it.", text))
+        schema = {"type": "string", "maxLength": MAX_SEARCH, "pattern": WITHOUT_NUL}
+        found.append(_query("q", "Only what has this text in it.", schema))
     for name, operators in listing.filters.items():
         if name in hidden:
             continue

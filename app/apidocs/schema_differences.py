@@ -11,9 +11,10 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from core.http.problems import Path
+
 from .changes import Change
 from .changes import Part
-from .changes import Path
 from .changes import compare_named
 from .changes import resolve
 

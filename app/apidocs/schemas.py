@@ -122,16 +122,20 @@ def description(thing: object) -> str:
 
 def _policies(schema: Schema, named: Mapping[str, fields.Field[Any]]) -> Iterator[tuple[str, Policy]]:
     """Yield the fields that not every caller may read."""
-    model = getattr(schema.opts, "model", None)
-    rules = {} if model is None else column_policies(model)
     for name, field in named.items():
-        policy = rules.get(field.attribute or field.name)
+        policy = _policy(schema, field)
         if policy is not None:
             yield name, policy
+
+
+def _policy(schema: Schema, field: fields.Field[Any]) -> Policy | None:
+    model = getattr(schema.opts, "model", None)
+    attribute = field.attribute or field.name
+    return None if model is None or attribute is None else column_policies(model).get(attribute)
 
 
 def _is_required(schema: Schema, field: fields.Field[Any], shape: str) -> bool:
     # A row has all its columns; what else is answered says itself what is always there.
     has_all = shape == OUTPUT and getattr(schema.opts, "model", None) is not None
-    has_all = has_all and not any(_policies(schema, {field.name: field}))
+    has_all = has_all and _policy(schema, field) is None
     return has_all or (shape in (OUTPUT, INPUT) and field.required)

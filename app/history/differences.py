@@ -88,7 +88,9 @@ def describe_changes(changes: Sequence[Change], undone: dict[int, int], most: in
     """
     names = Names(changes)
     # A row that is gone is called what the other changes beside it say.
-    called = {(change.model, change.row_key): name for change in changes if (name := _name(names, change)) is not None}
+    called: dict[Place, str] = {
+        (change.model, change.row_key): name for change in changes if (name := _name(names, change)) is not None
+    }
     found, left = [], PAGE_CHARACTERS
     for change in changes:
         compared = [] if left < 0 else differences(change, names, most)
@@ -153,7 +155,7 @@ def differences(change: Change, names: Names, most: int = SHOWN_CHARACTERS) -> l
 
 
 #: Says nothing beside nothing.
-_EMPTY = (None, "", [])
+_EMPTY: tuple[object, ...] = (None, "", [])
 
 
 def _difference(
@@ -169,9 +171,11 @@ def _difference(
 def _name(names: Names, change: Change) -> str | None:
     """Return what a row that is gone was called: its first text that the reader may see."""
     plan = names.plans.get(change.model)
+    if plan is None:
+        return None
     before, after = names.sight.values(change)
     values = before or after or {}
-    for name, field in plan.columns.items() if plan is not None else ():
+    for name, field in plan.columns.items():
         column = plan.mapper.columns[name]
         speaks = isinstance(field, Text) and not (column.primary_key or column.foreign_keys)
         if speaks and values.get(name):

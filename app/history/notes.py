@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import PassiveFlag
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import attributes
 
@@ -112,11 +113,12 @@ def _differences(plan: Plan, item: Any) -> tuple[dict[str, Any], dict[str, Any]]
     """Return what has been set since the row was read, as it was and as it is."""
     state: Any = sa.inspect(item)
     changed = item.__dict__.keys() - state.unmodified - plan.counted
-    before, after = {}, {}
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
     for name in changed:
         if name not in plan.columns and name not in plan.links:
             continue
-        history = attributes.get_history(item, name, attributes.PASSIVE_NO_INITIALIZE)
+        history = attributes.get_history(item, name, PassiveFlag.PASSIVE_NO_INITIALIZE)
         if not history.has_changes():
             continue
         if name in plan.links:

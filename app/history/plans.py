@@ -57,7 +57,7 @@ class Plan:
     @property
     def table(self) -> str:
         """The name of the model in the history."""
-        return str(self.mapper.local_table.name)
+        return str(self.mapper.class_.__table__.name)
 
     def key_text(self, key: Sequence[Any]) -> str:
         """Return the key of a row as text; of several columns, as JSON."""
@@ -68,9 +68,10 @@ class Plan:
     def key_of(self, text: str) -> Any:
         """Read a key of one column; ``None`` if no row can have it."""
         (column,) = self.mapper.primary_key
+        name = self.mapper.get_property_by_column(column).key
         try:
             # Not the plan's own field, which takes what no column of this type holds.
-            return from_text(make_field(column), text)
+            return from_text(make_field(self.mapper.columns[name]), text)
         except (TypeError, ValidationError):
             return None
 

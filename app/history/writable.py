@@ -64,7 +64,9 @@ def is_as_in_a_new_row(plan: Plan, name: str, value: Any) -> bool:
     if name in plan.links or value is None:
         return not value
     default = plan.mapper.columns[name].default
-    return default is not None and default.is_scalar and plan.write({name: default.arg})[0].get(name) == value
+    if not isinstance(default, sa.ColumnDefault) or not default.is_scalar:
+        return False
+    return bool(plan.write({name: default.arg})[0].get(name) == value)
 
 
 def _is_written(plan: Plan, served: Served, verb: str, name: str) -> bool:

@@ -80,7 +80,8 @@ class Signature:
         known = {one.name: one for one in self.parameters if one.kind is not Kind.POSITIONAL_ONLY}
         unknown = [name for name in params if name not in known]
         for name, texts in unknown_parameters(unknown, f"There are {', '.join(known) or 'none'}.").items():
-            binding.refuse((name,), *texts)
+            for text in texts:
+                binding.refuse((name,), text)
         for one in self.parameters:
             if one.name in params and one.name in known:
                 binding.give(one, params[one.name], one.name)

@@ -3,7 +3,10 @@
 A module that measures something of its own stands below this one in ``INSTALLED_APPS``.
 """
 
+from typing import cast
+
 from flask import Blueprint
+from flask import Flask
 
 from . import sharing
 
@@ -19,6 +22,7 @@ from . import recording
 from . import routes
 
 bp.register_blueprint(api.metrics)
-bp.record_once(lambda state: recording.install(state.app, early))
+# Flask declares the application here as the part of one that does no I/O.
+bp.record_once(lambda state: recording.install(cast(Flask, state.app), early))
 
 __all__ = ["bp"]

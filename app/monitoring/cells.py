@@ -32,7 +32,7 @@ class Cells:
         self._used = _INT.unpack_from(self._map, 0)[0] or _START
         self._read()
 
-    def place(self, name: str) -> tuple[memoryview, int]:
+    def place(self, name: str) -> "tuple[memoryview[float], int]":
         """Return where the value of a name is; its moment is behind it. It stays true when the file grows."""
         if name not in self._indexes:
             self._append(name)

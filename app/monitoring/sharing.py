@@ -32,6 +32,10 @@ class _State:
     """What this process has opened."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with nothing, and with a lock that no thread of a parent holds."""
         self.lock = threading.RLock()
         #: Whether this process has answered a request.
         self.has_begun = False
@@ -82,7 +86,7 @@ def _stay_alone(path: Path, error: Exception) -> None:
 def _begin_anew() -> None:
     """Start from nothing, in a child: what its parent has counted is the parent's."""
     inherited = state.folder
-    state.__init__()  # type: ignore[misc]  # a lock that is held elsewhere is not
+    state.reset()
     if inherited is not None:
         inherited.leave()
     for value in list(_values):
@@ -110,7 +114,7 @@ class SharedValue:
     ) -> None:
         self._kind = f"{typ}_{multiprocess_mode}" if typ == "gauge" else typ
         self._key = mmap_key(metric_name, name, labelnames, labelvalues, help_text)
-        self._cells: memoryview | array[float] = array("d", (0.0, 0.0))
+        self._cells: memoryview[float] | array[float] = array("d", (0.0, 0.0))
         self._cell = 0
         with state.lock:
             _values.add(self)

@@ -5,12 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import defer
-from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.orm.interfaces import ORMOption
 
 from ..fields.columns import is_long
 
 
-def without_long(model: type[Any], shown: Container[str] = ()) -> list[ExecutableOption]:
+def without_long(model: type[Any], shown: Container[str] = ()) -> list[ORMOption]:
     """Return the options that leave columns unread whose values may be long; they are read when they are asked for.
 
     :param shown: attributes that are read nevertheless
