@@ -34,7 +34,7 @@ product:  ## follow the README's start of a product in a copy without the demos,
 	$(tools)
 	@$(python) scripts/product.py
 
-openapi:  ## write docs/openapi.json, and tell what has changed (ARGS=--breaking accepts that it breaks)
+openapi:  ## write docs/openapi.json, and list what has changed (ARGS=--breaking accepts breaking changes)
 	$(platform)
 	@$(python) -m flask --app run apidocs write $(ARGS)
 

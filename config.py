@@ -41,7 +41,7 @@ DRIVERS = {
 class ConfigError(Exception):
     """The environment does not describe a deployment that can run.
 
-    :param faults: one sentence per fault, naming the key, what is wrong and the cure
+    :param faults: one sentence per fault, naming the key, what is wrong and how to fix it
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -160,7 +160,7 @@ def listening_host(text: str) -> str:
 class Key:
     """One variable of the environment, or a family of them, ``NAME_<WHAT>``.
 
-    :param parse: reads the text; raises ValueError with the cure, ``write …``, where it cannot
+    :param parse: reads the text; raises ValueError with the hint, ``write …``, where it cannot
     :param default: the value, or one for each environment, where the variable is not set; a text is read like one
     :param doc: what it is, for the README and ``.env.example``
     :param is_secret: whether no message may repeat the value, and ``NAME_FILE`` may name a file that holds it

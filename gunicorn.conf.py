@@ -1,4 +1,4 @@
-"""How gunicorn serves this application: `gunicorn`, without arguments, starts it.
+"""gunicorn's settings for this application: `gunicorn`, without arguments, starts it.
 
 What a deployment chooses it says in the environment (`PORT`, `WEB_CONCURRENCY`, `WEB_THREADS`, `ACCESS_LOG`,
 `LOG_FORMAT`, …), or on the command line, which takes precedence over all that is here. docs/performance.md
@@ -26,7 +26,7 @@ except ConfigError as error:
     sys.exit(3)
 
 wsgi_app = "run:app"
-# Where systemd holds the socket (LISTEN_FDS), gunicorn takes that instead.
+# A socket of systemd (LISTEN_FDS) is taken instead by gunicorn.
 bind = serving.address
 # Group and owner may connect to a unix socket.
 umask = 0o007
@@ -59,7 +59,7 @@ limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
 
-# Who is believed is decided in core/http/proxies.py, whatever the server. gunicorn would believe `SCRIPT_NAME` and
+# Trusted proxies are decided in core/http/proxies.py, whatever the server. gunicorn would believe `SCRIPT_NAME` and
 # the scheme from its own machine even where no proxy is.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
@@ -99,7 +99,7 @@ def pre_exec(server: Arbiter) -> None:
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Tell the first worker of a new master which one it retires."""
+    """Let the first worker of a new master know which one it retires."""
     worker.retires = server.__dict__.pop("retiring", None)
 
 

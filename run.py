@@ -31,7 +31,7 @@ def make_app() -> Flask:
             return make_patient(error)
         print(f"Error: {error}", file=sys.stderr)
         if is_running_from_reloader():
-            # An end would end the development server too: it goes on, and starts anew with the next change.
+            # An end would end the development server too: it goes on, and restarts with the next change.
             return explain(error)
         sys.exit(EXIT_CODE)
 

@@ -1,4 +1,4 @@
-"""What the platform is made of: constants, the same in every deployment."""
+"""The parts of the platform: constants, the same in every deployment."""
 
 #: The modules, each below what it may import: a module may use only those listed above it.
 INSTALLED_APPS = [
@@ -22,7 +22,7 @@ INSTALLED_APPS = [
 #: The name in the navigation bar and in page titles.
 SITE_NAME = "Andamio"
 
-#: Who answers for the API, as its document says it (OpenAPI's Contact Object).
+#: Contact for the API, in its document (OpenAPI's Contact Object).
 API_CONTACT = {"name": "The Andamio authors"}
 
 #: Rows on a page of a list, unless the view says otherwise.

@@ -40,7 +40,7 @@ INSERT = """
 """
 ORDER = "-population,-id"
 
-#: Whose token it is, and whether they may add places by it: their role says so, and the token is not limited to others.
+#: Owner of the token, and whether it may add places: by its role, with a token without scopes.
 OWNER = """
     SELECT person.key, 'api.city.add' = ANY (string_to_array(token.scopes, ' ')) AND EXISTS (
         SELECT FROM accounts_user_role held
@@ -116,7 +116,7 @@ def answer_nothing() -> Response:
 
 @dataclass(frozen=True)
 class Shape:
-    """What of the cities is shown, and the statements that read it.
+    """Fields of the cities, and the statements that read them.
 
     :param names: the columns in JSON; the population and the id follow behind them in each row
     :param related: how many columns of the country follow behind those
@@ -185,7 +185,7 @@ def list_cities() -> Response:
 
 def items(rows: list[tuple[Any, ...]], shape: Shape) -> list[dict[str, Any]]:
     """Give rows as JSON shows them."""
-    # What comes behind the last name is left out.
+    # Rows behind the last name are left out.
     if not shape.related:
         return [dict(zip(shape.names, row, strict=False)) for row in rows]
     place = len(shape.names) + 2
@@ -308,7 +308,7 @@ def repeat(key: str) -> Response:
 
 
 def fingerprint() -> bytes:
-    """Return what tells this request from others."""
+    """Return a text that identifies this request."""
     return sha256(request.full_path.encode() + b"\0" + request.get_data()).digest()
 
 

@@ -1,4 +1,4 @@
-"""What the servers are asked: the kinds of requests, and that bare Flask answers them as Andamio does."""
+"""Cases of the benchmark: the kinds of requests, and that bare Flask answers them as Andamio does."""
 
 import json
 import random
@@ -25,7 +25,7 @@ SAMPLES = 200
 #: Requests that may be sent once only, made for each second that a server is asked.
 FRESH = 4000
 
-#: What every request has, after which further headers may stand.
+#: Headers of every request, after which further ones may stand.
 _ACCEPT = b"\r\nAccept: */*\r\n"
 
 #: The name of the events that are sent here, by which they are found again.
@@ -36,14 +36,14 @@ EVENT = "benchmark"
 class Case:
     """One kind of request.
 
-    :param requests: what each server is asked, by its name; made anew for each measurement
+    :param requests: requests for each server, by its name; made again for each measurement
     """
 
     name: str
     requests: Mapping[str, Callable[[], Sequence[bytes]]]
 
 
-#: What each server takes as proof of who creates places, by its name: the value of ``Authorization``.
+#: Credentials for creating places in each server, by its name: the value of ``Authorization``.
 Tokens = Mapping[str, str]
 
 
@@ -117,7 +117,7 @@ def new_events(count: int) -> list[bytes]:
 
 
 def new_event(number: int) -> bytes:
-    """Return the body of an event that nobody has sent before."""
+    """Return the body of a new event."""
     event = {"id": str(uuid.uuid4()), "kind": "page", "name": EVENT, "subject": f"/page/{number % 50}", "value": 12.5}
     return json.dumps(event).encode()
 
@@ -159,7 +159,7 @@ def check_equal(ids: Sequence[int], tokens: Tokens) -> None:
 def check_creates(headers: Mapping[str, str], tokens: Tokens) -> None:
     """Compare what a new place is answered, but for its number.
 
-    :raises SystemExit: if it is answered differently, or somebody takes one from nobody
+    :raises SystemExit: if it is answered differently, or a request without a token succeeds
     """
     for server in (OURS, BARE, AUTOCOMMIT, DRF, STARTPROJECT):
         if server.ask("POST", CITIES, new_city(0))[0] not in (401, 403):

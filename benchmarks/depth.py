@@ -1,4 +1,4 @@
-"""What a page costs at the beginning, in the middle and at the end of a million places, by cursor."""
+"""Costs of a page at the beginning, in the middle and at the end of a million places, by cursor."""
 
 import base64
 import json
@@ -93,7 +93,7 @@ def make_pages(url: str) -> dict[str, str]:
 
 
 def move(link: str, place: Sequence[int]) -> str:
-    """Let the cursor of a link stand at another row, for nobody walks to the last page."""
+    """Let the cursor of a link stand at another row, to save walking to the last page."""
     base, _, cursor = link.partition("cursor=")
     *order, _, _ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     moved = base64.urlsafe_b64encode(json.dumps([*order, *place], separators=(",", ":")).encode())

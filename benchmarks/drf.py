@@ -56,7 +56,7 @@ FASTEST = {
     },
 }
 
-#: What Django 5.2's template of a project says.
+#: Settings of Django 5.2's template of a project.
 AS_STARTED = {
     "INSTALLED_APPS": [
         "django.contrib.admin",
@@ -150,7 +150,7 @@ class City(models.Model):
 
 
 class CountrySerializer(ModelSerializer):
-    """What is shown of a country."""
+    """A country's fields."""
 
     class Meta:
         model = Country
@@ -158,7 +158,7 @@ class CountrySerializer(ModelSerializer):
 
 
 class CitySerializer(ModelSerializer):
-    """What is shown and taken in."""
+    """A city's fields."""
 
     country_code = CharField(max_length=2, source="country_id")
 
@@ -202,7 +202,7 @@ class Event(models.Model):
 
 
 class EventSerializer(ModelSerializer):
-    """What comes in."""
+    """An event's fields."""
 
     # Without the validator that looks the id up before: what is there already is no error.
     id = UUIDField()

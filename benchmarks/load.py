@@ -26,7 +26,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What a server answered.
+    """Response of a server.
 
     :param seconds: how long it took
     """

@@ -114,7 +114,7 @@ def database() -> Iterator[str]:
 
 
 def make_tokens(url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Make somebody who may create places, and return what says so to each server."""
+    """Make a user who may create places, and return the credentials for each server."""
     email = "benchmark@example.org"
     flask = [sys.executable, "-m", "flask", "--app", "run", "accounts"]
     made = [*flask, "create-admin", email, "--site", "http://127.0.0.1"]

@@ -32,7 +32,7 @@ WORKERS = 2
 THREADS = 4
 STARTS = 5
 SLOW = 40
-#: After so many seconds somebody who waits has gone.
+#: Longest wait of a client, in seconds.
 PATIENCE = 10
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -50,7 +50,7 @@ del when_ready
 class Kind:
     """One way to serve.
 
-    :param at: how it is told where to listen, by TCP and by a unix socket
+    :param at: its options for listening, by TCP and by a unix socket
     """
 
     name: str

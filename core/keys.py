@@ -45,7 +45,7 @@ def warn(app: Flask, modules: Sequence[Module]) -> None:
     """Log the variables that look like ours and are not; a test's process has a developer's."""
     if app.config["APP_ENV"] != "testing":
         for variable in unknown_variables.find_unknown(known(modules)):
-            app.logger.warning("%s %s", variable.message, variable.cure)
+            app.logger.warning("%s %s", variable.message, variable.hint)
 
 
 def complete(modules: Sequence[Module], given: Mapping[str, Any]) -> dict[str, Any]:

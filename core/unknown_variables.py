@@ -75,7 +75,7 @@ class UnknownVariable:
         return f"{self.name} is set in {self.place}, and is none of this platform's variables."
 
     @property
-    def cure(self) -> str:
+    def hint(self) -> str:
         """Return a sentence that says what to write."""
         return f"Set {self.meant}, and remove {self.name}."
 

@@ -1,7 +1,7 @@
 """Make ``app/static/dark.css`` and ``app/static/icons.svg`` from the Bootstrap that is installed.
 
 Run it after Bootstrap-Flask was updated, after a ``[data-bs-theme=dark]`` rule of ``site.css`` was
-changed, or to add an icon: ``python scripts/theme.py``. A test tells when that was forgotten.
+changed, or to add an icon: ``python scripts/theme.py``. A test fails when that was forgotten.
 """
 
 import re

@@ -50,7 +50,7 @@ from core import keys
 from core import migrations
 from core import modules
 from core.access import Identity
-from core.access import tell
+from core.access import set_identity_loader
 from services import db
 from tests import products
 from tests import servers
@@ -359,7 +359,7 @@ def make_app(platform: Callable[[str], URL], sender: Callable[[], Identity] | No
         environ = {"APP_ENV": "testing", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": address}
         app = create_app({**deployment.load(environ), **overrides}, installed_apps)
         if sender is not None:
-            tell(app, sender)
+            set_identity_loader(app, sender)
         # pytest's own handlers, which configure_logging has taken away: caplog needs them.
         root.handlers += [handler for handler in handlers if handler not in root.handlers]
         made.append(app)

@@ -11,7 +11,7 @@ from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import permissions
 from core.access import roles
-from core.access import tell
+from core.access import set_identity_loader
 
 #: Sends a request as somebody: ``ask("member", "GET", "/")``; ``""`` is nobody.
 Ask = Callable[..., TestResponse]
@@ -28,7 +28,7 @@ def ask_with_roles(app: Flask) -> Ask:
         granted = roles()
     known = {name: Identity(name, name, granted[name], roles=frozenset({name}), via="session") for name in granted}
     known["other"] = Identity("other", "Other", granted["member"], via="session")
-    tell(app, lambda: known.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    set_identity_loader(app, lambda: known.get(request.headers.get("X-Who", ""), ANONYMOUS))
     client = app.test_client()
 
     def send(who: str, method: str, url: str, **more: Any) -> TestResponse:

@@ -149,7 +149,7 @@ def test_a_fault_repeats_no_password(environ):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "cure"),
+    ("name", "value", "hint"),
     [
         ("APP_ENV", "prod", "write one of development, testing, production"),
         ("PORT", "65536", "write a whole number from 1 to 65535"),
@@ -160,10 +160,10 @@ def test_a_fault_repeats_no_password(environ):
         ("LOG_FORMAT", "xml", "write one of text, json"),
     ],
 )
-def test_a_value_that_is_none_is_named_with_its_cure(name, value, cure):
+def test_a_value_that_is_none_is_named_with_its_cure(name, value, hint):
     (found,) = faults(**{name: value})
 
-    assert found == f"{name} is {value!r}: {cure}"
+    assert found == f"{name} is {value!r}: {hint}"
 
 
 def test_an_empty_variable_counts_as_not_set():
@@ -235,17 +235,17 @@ def test_machine_itself_is_answered_in_development(make_app, host):
 
 
 @pytest.mark.parametrize(
-    ("url", "cure"),
+    ("url", "hint"),
     [
         ("postgresql://db:99999/site", "write one from 1 to 65535"),
         ("mariadb://db:0/site", "write one from 1 to 65535"),
         ("sqlite://site.db", "write sqlite:///FILE, with three"),
     ],
 )
-def test_impossible_database_url_is_refused(url, cure):
+def test_impossible_database_url_is_refused(url, hint):
     (found,) = faults(DATABASE_URL=url)
 
-    assert cure in found
+    assert hint in found
 
 
 # --- the database -------------------------------------------------------------------------------

@@ -234,7 +234,7 @@ def _redis_away(server: Server) -> Iterator[None]:
 
 
 MEANWHILE = {
-    "Somebody holds a table": _held_table,
+    "A lock is held": _held_table,
     "Code and tables do not fit": _forgotten_migration,
     "Redis is away": _redis_away,
     "After an accident": _accident,

@@ -26,7 +26,7 @@ from html5lib.html5parser import ParseError
 from sqlalchemy.engine import URL
 
 from config import ROOT
-from core.access import tell
+from core.access import set_identity_loader
 from core.http.problems import KINDS
 from core.modules import offers
 from services import db
@@ -167,7 +167,7 @@ def test_pages_of_any_model_are_valid(
     make_app: Callable[..., Flask], new_database: Callable[[str], URL], node_modules: Path, tmp_path: Path
 ) -> None:
     app = make_app(new_database("sqlite"), [discs.__name__])
-    tell(app, editor)
+    set_identity_loader(app, editor)
     with app.app_context():
         discs.Base.metadata.create_all(db.engine)
         discs.plant(db.session, 60)

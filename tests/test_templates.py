@@ -141,7 +141,7 @@ def test_error_page_says_nothing_twice(app: Flask) -> None:
     html = render_template("error.html", kind=kind, detail=kind.title, errors={})
     assert html.count(str(Markup.escape(kind.title))) == 2  # the window's title and the h1
     kind = KINDS["internal"]
-    assert render_template("error.html", kind=kind, detail=kind.cure, errors={}).count(kind.cure) == 1
+    assert render_template("error.html", kind=kind, detail=kind.hint, errors={}).count(kind.hint) == 1
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -15,7 +15,7 @@ depends_on: str | tuple[str, ...] | None = None
 
 OWNED = ('api_city', 'example_category', 'example_product', 'example_tag')
 
-#: What is granted here is granted once: what an operator takes away later stays away.
+#: Granted once: what an operator takes away later stays away.
 MEMBERS = ('api.city.add', 'example.product.add', 'example.tag.add')
 STAFF = (
     *MEMBERS,

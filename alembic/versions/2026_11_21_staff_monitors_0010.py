@@ -13,7 +13,7 @@ down_revision: str | tuple[str, ...] | None = '0009'
 branch_labels: str | tuple[str, ...] | None = None
 depends_on: str | tuple[str, ...] | None = None
 
-#: What is granted here is granted once: what an operator takes away later stays away.
+#: Granted once: what an operator takes away later stays away.
 STAFF = ('health.details.read', 'monitoring.page.view')
 
 role = sa.table('accounts_role', sa.column('id', sa.Integer), sa.column('name', sa.String))

@@ -1,4 +1,4 @@
-"""Which requests are attempts at somebody's account, and what is answered when there were too many.
+"""Rate limits of sign-in attempts: the requests that count, and the response when there were too many.
 
 They are counted by `throttles.py`: by the forms (`counted.py`), just before a password is compared or a mail is
 sent, and after Flask-Security's view, when it is known what came of it.
@@ -27,7 +27,7 @@ from .throttles import PASSWORDS
 from .throttles import Throttle
 from .users import identify
 
-#: What is guessed, or asked for, at Flask-Security's views.
+#: Throttles of Flask-Security's views.
 THROTTLES: Mapping[str, Throttle] = {
     "login": PASSWORDS,
     "verify": PASSWORDS,
@@ -40,13 +40,13 @@ THROTTLES: Mapping[str, Throttle] = {
     "change_email": MAILS,
 }
 
-#: Those that count for the address in the form, whoever is signed in, and whatever comes of it.
+#: Throttles that count for the submitted address, in any session and with any outcome.
 TYPED = (LINKS, MAILS)
 
-#: Views of somebody who is signed in, at which a redirect means that it went well.
+#: Views of a signed-in user, at which a redirect means success.
 OWN_VIEWS = ("verify", "change_password")
 
-#: Whose second factor is asked for, once the password was right.
+#: Session key of the user whose second factor is asked for, once the password was right.
 HALF_WAY = "tf_account"
 
 
@@ -95,8 +95,8 @@ def finish(response: Response) -> Response:
         throttles.failed(throttle, account)
     elif not went_well:
         throttles.failed(throttle, account)
-        if not g.get("accounts_failure_told"):
-            # Nobody has such an account; what was typed may be a password in the wrong field.
+        if not g.get("accounts_failure_recorded"):
+            # No such account; what was typed may be a password in the wrong field.
             security_log.record("sign-in.failed", security_log.FAILURE, by=throttle.name)
     elif view == "login":
         session[HALF_WAY] = account
@@ -120,7 +120,7 @@ def password_was_right() -> None:
 
 
 def _account(throttle: Throttle) -> str:
-    """Return the mark of the account that a request is about; of what was typed, if nobody is signed in."""
+    """Return the mark of the account that a request is about; of the submitted address, without a session."""
     if throttle not in TYPED and current_user.is_authenticated:
         return throttles.mark(current_user.email)
     if throttle is CODES:

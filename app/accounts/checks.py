@@ -24,13 +24,13 @@ from .sessions import lifetimes
 #: The role that may do everything.
 ADMINISTRATOR = "administrator"
 
-#: What switches a factor on, and who has it.
+#: The check's factor, its setting, and the condition for users who have it.
 FACTORS = {
     "ACCOUNTS_TOTP": User.tf_totp_secret.is_not(None),
     "ACCOUNTS_PASSKEYS": sa.exists().where(Passkey.user_id == User.id),
 }
 
-#: What nobody's address ends with (RFC 2606), but that of an account from somebody's try.
+#: Endings of reserved addresses (RFC 2606), except those of test accounts.
 RESERVED = ("example.com", "example.net", "example.org")
 
 #: Hours after which NIST SP 800-63B asks everybody to sign in again, also at its lowest level: thirty days.
@@ -42,10 +42,10 @@ MANY_RECORDS = 100_000
 
 @check("accounts.administrator-missing", Level.WARNING, needs=Needs.DATABASE)
 def administrator_missing(deployment: Deployment) -> Iterator[Finding]:
-    """Somebody administers the site."""
+    """There is an administrator who can sign in."""
     if not _administrators():
         yield Finding(
-            "Nobody who can sign in is an administrator.",
+            "There is no administrator who can sign in.",
             "flask --app run accounts create-admin you@your-domain",
             "accounts_user_role",
         )
@@ -68,7 +68,7 @@ def administrator_factor(deployment: Deployment) -> Iterator[Finding]:
 
 @check("accounts.factor-off", Level.WARNING, needs=Needs.DATABASE)
 def factor_off(deployment: Deployment) -> Iterator[Finding]:
-    """What people have added to their password is asked for."""
+    """Second factors that users have set up are asked for."""
     for name, has in FACTORS.items():
         if deployment.config[name]:
             continue
@@ -76,7 +76,7 @@ def factor_off(deployment: Deployment) -> Iterator[Finding]:
         if count:
             yield Finding(
                 f"{name} is false, but was used by {count} who now sign in without.",
-                f"Set {name}=true, or tell them that their password is all that keeps others out.",
+                f"Set {name}=true, or inform them that their password alone protects their account.",
                 name,
             )
 
@@ -88,7 +88,7 @@ def reserved_address(deployment: Deployment) -> Iterator[Finding]:
     found = db.session.scalars(sa.select(User.email).where(User.active, sa.or_(*ends)).order_by(User.email)).all()
     if found:
         yield Finding(
-            f"Accounts have addresses that are nobody's: {_some(found)}.",
+            f"Accounts have reserved addresses: {_some(found)}.",
             "flask --app run accounts disable ADDRESS",
             "accounts_user",
         )
@@ -96,11 +96,11 @@ def reserved_address(deployment: Deployment) -> Iterator[Finding]:
 
 @check("accounts.registration-open", Level.WARNING, production=True)
 def registration_open(deployment: Deployment) -> Iterator[Finding]:
-    """Who registers shows that the address is theirs."""
+    """Registration confirms the address."""
     config = deployment.config
     if config["ACCOUNTS_REGISTRATION"] and not (config["ACCOUNTS_CONFIRM"] and config["MAIL_URL"]):
         yield Finding(
-            "Visitors may register with any address, also with somebody else's.",
+            "Visitors may register with any address, also with another person's.",
             "Set ACCOUNTS_CONFIRM=true and MAIL_URL, or ACCOUNTS_REGISTRATION=false.",
             "ACCOUNTS_REGISTRATION",
         )
@@ -111,7 +111,7 @@ def mail_missing(deployment: Deployment) -> Iterator[Finding]:
     """Mails can be sent."""
     if not deployment.config["MAIL_URL"]:
         yield Finding(
-            "MAIL_URL is not set: who has forgotten a password needs you, and nobody is told that theirs was changed.",
+            "MAIL_URL is not set: users cannot reset a forgotten password, and get no mail when theirs is changed.",
             "Set MAIL_URL=smtp://USER:PASSWORD@HOST:587 and MAIL_SENDER.",
             "MAIL_URL",
         )

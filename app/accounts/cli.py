@@ -1,4 +1,4 @@
-"""Commands for whoever runs the site: ``flask --app run accounts …``.
+"""Commands for operators: ``flask --app run accounts …``.
 
 No password is ever an argument: it would be in the shell's history, and in the list of processes.
 """
@@ -49,7 +49,7 @@ def create_admin(email: str, name: str | None, site: str | None) -> None:
 @click.argument("email")
 @SITE
 def reset(email: str, site: str | None) -> None:
-    """Print a link with which somebody chooses a new password."""
+    """Print a link for choosing a new password."""
     base = _where(site)
     with as_click_error():
         user = users.find(email)
@@ -61,7 +61,7 @@ def reset(email: str, site: str | None) -> None:
 @click.command()
 @click.argument("email")
 def disable(email: str) -> None:
-    """Keep somebody out, at once."""
+    """Disable an account, at once."""
     with as_click_error(), transaction():
         user = users.find(email)
         users.disable(user)
@@ -71,7 +71,7 @@ def disable(email: str) -> None:
 @click.command()
 @click.argument("email")
 def enable(email: str) -> None:
-    """Let somebody in again."""
+    """Enable an account again."""
     with as_click_error(), transaction():
         user = users.find(email)
         users.enable(user)
@@ -116,7 +116,7 @@ def _origin(base: str) -> str:
 
 
 def _where(site: str | None) -> str:
-    """Return where the site is, as was said or else as far as the configuration tells.
+    """Return the site's URL: the given one, or that of the configuration.
 
     :raises click.UsageError: if it does not, or if a link that begins so would not be answered
     """
@@ -142,7 +142,7 @@ def _address(app: Flask) -> str:
         return f"http://{host}:{app.config['PORT']}"
     named = [host for host in app.config["TRUSTED_HOSTS"] or () if not host.startswith(".")]
     if not named:
-        raise click.UsageError("TRUSTED_HOSTS does not tell where the site is: say it by --site https://…")
+        raise click.UsageError("TRUSTED_HOSTS does not name the site: pass its URL as --site https://…")
     return f"{app.config['PREFERRED_URL_SCHEME']}://{named[0]}"
 
 

@@ -20,7 +20,7 @@ _LETTERS = str.maketrans("@4831!|0$5+7", "aabeiiiosstt")
 
 _ENDS = re.compile(r"(?s)([\W\d_]*)(.*?)([\W\d_]*)")
 
-#: What stands at the ends, and its price in guesses: a year, a run of digits, one sign a few times. Others: as many
+#: Ending of a password, and its price in guesses: a year, a run of digits, one sign a few times. Others: as many
 #: as there are digits, or signs.
 _DECORATIONS = re.compile(r"(?P<year>(?:19|20)\d\d)|(?P<run>123[4-9]*0?)|(?P<sign>\D)(?P=sign)*|\d")
 _PRICES = {"year": 2.0, "run": 1.5, "sign": 1.6, None: 1.0}

@@ -1,8 +1,8 @@
-"""What is encrypted with SECRET_KEY: the keys of authenticator apps."""
+"""Encrypted columns: the keys of authenticator apps."""
 
 from core.rotation import EncryptedColumn
 
 from .factors import app_codes
 from .models import User
 
-COLUMNS = (EncryptedColumn(User.tf_totp_secret, app_codes.of_an_earlier_key, app_codes.encrypted_anew),)
+COLUMNS = (EncryptedColumn(User.tf_totp_secret, app_codes.of_an_earlier_key, app_codes.reencrypted),)

@@ -1,4 +1,4 @@
-"""What whoever starts a new site is told."""
+"""Instructions for a new site without accounts."""
 
 import os
 import sys
@@ -15,10 +15,10 @@ from .models import User
 
 
 @prepared.connect
-def tell_first_steps(app: Flask) -> None:
-    """Say how to make an administrator, as long as nobody has an account."""
+def print_first_steps(app: Flask) -> None:
+    """Print how to make an administrator, while there is no account."""
     if app.blueprints.get(bp.name) is bp and db.session.scalar(select(User.id).limit(1)) is None:
         click.echo(
-            "app.accounts: nobody has an account yet. Make yourself an administrator:\n"
+            "app.accounts: there is no account yet. Make yourself an administrator:\n"
             f"  {os.path.relpath(sys.executable)} -m flask --app run accounts create-admin you@example.org"
         )

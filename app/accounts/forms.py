@@ -38,7 +38,7 @@ from .counted import Guess
 from .models import LONGEST_NAME
 from .passwords import LONGEST
 from .passwords import SHORTEST
-from .timing import AsLong
+from .timing import ConstantTimeMixin
 
 ADVICE = f"At least {SHORTEST} characters. A few words in a row are good; spaces count."
 
@@ -48,7 +48,7 @@ def _email(*checks, autocomplete="email", label="Email address"):
 
 
 def _password(label="Password"):
-    """Make the field for a password that somebody has."""
+    """Make the field for an existing password."""
     return PasswordField(
         label, [password_required, Length(max=LONGEST)], render_kw={"autocomplete": "current-password"}
     )
@@ -64,7 +64,7 @@ def _again(name):
     return PasswordField("The same again", [same, password_required], render_kw={"autocomplete": "new-password"})
 
 
-#: What makes a name look like more than one, or like another: lines of its own, and letters from right to left.
+#: Characters that make a name look like more than one, or like another: line breaks, and right-to-left marks.
 _MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -156,7 +156,7 @@ class ConfirmForm(FlaskForm):
         return not faults
 
 
-class SendConfirmationForm(AsLong, AskForMail, BaseSendConfirmationForm):
+class SendConfirmationForm(ConstantTimeMixin, AskForMail, BaseSendConfirmationForm):
     email = _email(EmailValidation(verify=False), valid_user_email)
     submit = None
 
@@ -186,12 +186,12 @@ class ChangePasswordForm(Guess, BaseChangePasswordForm):
         return is_valid
 
 
-class ChangeEmailForm(AsLong, AskForNewAddress, BaseChangeEmailForm):
+class ChangeEmailForm(ConstantTimeMixin, AskForNewAddress, BaseChangeEmailForm):
     email = _email(EmailValidation(verify=True), unique_user_email, label="New email address")
     submit = None
 
 
 class ProfileForm(FlaskForm):
-    """What somebody tells about themselves."""
+    """Form of a user's own profile."""
 
     name = _name()

@@ -1,4 +1,4 @@
-"""Who does something grave has shown lately who they are (ASVS 5.0, 7.5.2): within ``SECURITY_FRESHNESS``."""
+"""Fresh authentication for sensitive actions (ASVS 5.0, 7.5.2): within ``SECURITY_FRESHNESS``."""
 
 import functools
 from collections.abc import Callable
@@ -44,6 +44,6 @@ def fresh_or_back_to(endpoint: str) -> Callable[[View], View]:
 
 
 def is_fresh() -> bool:
-    """Return whether whoever is signed in has shown lately who they are."""
-    # Flask-Security knows how somebody has signed in only once the account was looked at.
+    """Return whether the current user has authenticated lately."""
+    # Flask-Security knows the method of the sign-in only once the account was looked at.
     return current_user.is_authenticated and check_and_update_authn_fresh(_within(), timedelta(0), "session")

@@ -1,4 +1,4 @@
-"""Whether people can sign in and stay signed in."""
+"""Health checks of the accounts."""
 
 from core.data.models import now
 from core.http.health import check
@@ -9,5 +9,5 @@ from .sessions import lifetimes
 # The rest of the site works without.
 @check(essential=False)
 def session_store() -> None:
-    """Who is signed in can be looked up."""
+    """Sessions can be looked up."""
     lifetimes.store().find("", "", now())

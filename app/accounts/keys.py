@@ -1,4 +1,4 @@
-"""What a deployment says about accounts: who may have one, how long somebody is signed in, how mails are sent."""
+"""Settings of the accounts: registration, sessions, factors, mails."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from config import integer
 from config import one_of
 from config import words
 
-#: What the names of the keys begin with.
+#: Prefixes of the settings' names.
 PREFIXES = ("ACCOUNTS", "MAIL", "SESSION")
 
-#: Whom the mails are from that do not leave this machine.
-NOBODY = "no-reply@localhost"
+#: Sender of mails that do not leave this machine.
+LOCAL_SENDER = "no-reply@localhost"
 
 
 def ways_of_mail(text: str) -> list[str]:
@@ -122,7 +122,7 @@ KEYS = (
         "several comma-separated; console and `instance/mail` in development, none in production",
         is_secret=True,
     ),
-    Key("MAIL_SENDER", sender, NOBODY, "whom mails are from: `Andamio <no-reply@example.org>`"),
+    Key("MAIL_SENDER", sender, LOCAL_SENDER, "sender of mails: `Andamio <no-reply@example.org>`"),
 )
 
 
@@ -135,7 +135,7 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
     leave = is_production or any(url.startswith("smtp") for url in values["MAIL_URL"])
     if leave and values["MAIL_URL"] and not values["TRUSTED_HOSTS"]:
         yield "TRUSTED_HOSTS is missing: without it a visitor chooses where the links in mails lead"
-    if is_production and values["MAIL_URL"] and values["MAIL_SENDER"] == NOBODY:
+    if is_production and values["MAIL_URL"] and values["MAIL_SENDER"] == LOCAL_SENDER:
         yield "MAIL_SENDER is missing: set it to the address that mails are from"
     if is_production and values["ACCOUNTS_REGISTRATION"] and values["ACCOUNTS_CONFIRM"] and not values["MAIL_URL"]:
         yield "MAIL_URL is missing: who registers gets a mail; set it, or ACCOUNTS_CONFIRM=false"

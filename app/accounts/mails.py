@@ -1,7 +1,7 @@
 """Mails: sent by SMTP, or in development shown on the console and kept in a folder.
 
 ``MAIL_URL`` says how; see :mod:`app.accounts.keys`. Flask-Mailman was tried and left: its STARTTLS checks no
-certificate, so that whoever sits between reads the links that make passwords.
+certificate, so that a man in the middle reads the links that set passwords.
 """
 
 import logging
@@ -42,7 +42,7 @@ Transport = Callable[[EmailMessage], None]
 
 
 class Mails(MailUtil):
-    """What Flask-Security asks about addresses, and how it sends."""
+    """Flask-Security's mail interface: normalizes addresses, and sends."""
 
     def normalize(self, email):
         """Return the address as it is kept."""
@@ -61,7 +61,7 @@ class Mails(MailUtil):
 def send(recipient: str, subject: str, text: str) -> None:
     """Send a mail, with its text as HTML beside it, once the transaction that it reports is committed.
 
-    By SMTP it is sent by a thread: how long that takes must not tell whether there is an account.
+    By SMTP it is sent by a thread: the response time must not reveal whether there is an account.
     """
     message = EmailMessage()
     message["Subject"] = subject
@@ -96,7 +96,7 @@ def _transport(url: str) -> Transport:
 
 
 def _show(message: EmailMessage) -> None:
-    """Print what somebody would read."""
+    """Print a mail as its recipient reads it."""
     text = message.get_body(("plain",)).get_content()
     click.echo(f"--- mail to {message['To']}: {message['Subject']}\n{text}---")
 
@@ -143,7 +143,7 @@ class Smtp:
         logger.error("the mail %r could not be sent: %r", message["Subject"], reason)
 
     def send(self, message: EmailMessage) -> None:
-        """Send over a connection that nobody reads.
+        """Send over a connection that cannot be intercepted.
 
         Within one machine there may be no TLS; anywhere else a server that offers none is not used.
         """

@@ -1,6 +1,6 @@
-"""What Flask-Security says, in our words; the rest of its messages stay as they are."""
+"""Flask-Security's messages in this platform's words; the others stay as they are."""
 
-#: What a change of the password, of an app, of a passkey does to other sessions.
+#: Effect of a changed password, app or passkey on other sessions.
 ENDED = "other browsers are signed out"
 
 #: Its name for a message → the text, and how it looks (`app/templates/_alerts.html`).

@@ -1,4 +1,4 @@
-"""Who has an account, what their roles grant, and what they carry: passkeys, sessions, tokens.
+"""Users, their roles, and what belongs to them: passkeys, sessions, tokens.
 
 Columns that Flask-Security reads keep the names that it knows (``fs_uniquifier``, ``tf_totp_secret``);
 its own models are not used: their tables, types and indexes are not the same on every engine.
@@ -35,13 +35,13 @@ from core.data.models import now
 from services import Model
 from services import db
 
-#: Letters in the name of a role, and of somebody.
+#: Letters in the name of a role, and of a user.
 LONGEST_ROLE = 40
 LONGEST_NAME = 120
 
 
 def new_key() -> str:
-    """Return a key that nobody has and nobody guesses."""
+    """Return a random key."""
     return str(uuid4())
 
 
@@ -83,7 +83,7 @@ class Role(RoleMixin, Model):
 
 class User(Versioned, UserMixin, Model):
     __tablename__ = "accounts_user"
-    # Of what is secret, the history tells only that it changed.
+    # Of secret columns, the history records only that they changed.
     __recorded__ = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -99,7 +99,7 @@ class User(Versioned, UserMixin, Model):
     active: Mapped[bool] = mapped_column(default=True)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
-    #: What a session names the user by; another one ends all sessions.
+    #: Names the user in a session; a new one ends all sessions.
     fs_uniquifier: Mapped[str] = mapped_column(
         exact(64), unique=True, default=lambda: uuid4().hex, info={"secret": True, "label": "Key of the sessions"}
     )
@@ -135,7 +135,7 @@ class User(Versioned, UserMixin, Model):
 
 
 class Passkey(WebAuthnMixin, Model):
-    """What a browser or a security key signs in with (WebAuthn)."""
+    """Credential of a browser or a security key (WebAuthn)."""
 
     __tablename__ = "accounts_webauthn"
 
@@ -185,7 +185,7 @@ class Token(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("accounts_user.id", ondelete="CASCADE"), index=True)
     user: Mapped[User] = relationship()
     name: Mapped[str] = mapped_column(String(80))
-    prefix: Mapped[str] = mapped_column(exact(16), info={"description": "How it begins, to tell one from another."})
+    prefix: Mapped[str] = mapped_column(exact(16), info={"description": "How it begins, to distinguish it."})
     digest: Mapped[str] = mapped_column(exact(64), unique=True)
     scopes: Mapped[str] = mapped_column(
         Text, info={"description": "Permissions that it is limited to, between spaces (RFC 6749, section 3.3)."}

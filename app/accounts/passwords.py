@@ -1,4 +1,4 @@
-"""Which passwords are taken: long ones that nobody guesses (ASVS 5.0, section 6.2; NIST SP 800-63B, section 3.1.1).
+"""Rules for passwords: long, and hard to guess (ASVS 5.0, section 6.2; NIST SP 800-63B, section 3.1.1).
 
 There are no rules about kinds of characters, and none grows old.
 """
@@ -24,7 +24,7 @@ class Passwords(PasswordUtil):
     """Says what is wrong with a password, in words that help to find a better one."""
 
     def normalize(self, password):
-        """Return a password as it is hashed; of one that nobody can have, no more than shows that.
+        """Return a password as it is hashed; of one that is too long, no more than shows that.
 
         Compatibility letters grow eighteenfold (U+FDFA), beyond what the hash takes.
         """
@@ -43,7 +43,7 @@ class Passwords(PasswordUtil):
 
 
 def _known(user=None, email=None, name=None, **others) -> list[str]:
-    """Return the words that somebody who guesses would try first."""
+    """Return the words that an attacker would try first."""
     words = [settings.SITE_NAME, email or getattr(user, "email", ""), name or getattr(user, "name", "")]
     return [part for word in words if word for part in (word, *word.replace("@", " ").replace(".", " ").split())]
 

@@ -1,4 +1,4 @@
-"""The accounts, as whoever looks after them lists them. No HTTP."""
+"""The accounts, as listed for those who manage them. No HTTP."""
 
 from core.crud import Crud
 

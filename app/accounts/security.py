@@ -77,7 +77,7 @@ URLS = {
     "VERIFY_URL": "/verify",
 }
 
-#: Where Flask-Security leads when it is done.
+#: Where Flask-Security redirects afterwards.
 VIEWS = {
     "POST_LOGIN_VIEW": "accounts.index",
     "POST_LOGOUT_VIEW": f"{BLUEPRINT}.login",
@@ -88,7 +88,7 @@ VIEWS = {
     "CHANGE_EMAIL_ERROR_VIEW": "accounts.index",
 }
 
-#: Its pages that ask who somebody is; the others are for everybody.
+#: Its pages for signed-in users; the others are for everyone.
 FOR_USERS = ("verify", "change_password", "change_email", "change_email_confirm", *factors.FOR_USERS)
 
 #: A link in a mail, and what asks first.
@@ -106,10 +106,10 @@ def init_app(app: Flask) -> None:
             password_util_cls=Passwords,
             **FORMS | factors.PARTS | {"register_form": _registers(app)},
         )
-    # Who may do what is decided by core.access; Principal would keep its own idea of it in `g.identity`.
+    # core.access decides about permissions; Principal would keep its own idea of it in `g.identity`.
     identity_changed.disconnect(security.principal._on_identity_changed, app)
     sign_with_todays_secret(security)
-    # A link holds a hash. It is made as a password's is: asking for a link takes as long for nobody's address.
+    # A link holds a hash. It is made as a password's is: asking for a link takes as long for an unknown address.
     security.hashing_context = security.pwd_context
     # Programs send personal access tokens; Flask-Security's own are never given out, nor taken.
     security.login_manager.request_loader(None)
@@ -163,7 +163,7 @@ def options(app: Flask) -> dict[str, Any]:
         "CLI_ROLES_NAME": None,
         "DATETIME_FACTORY": now,
         "USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": identify, "case_insensitive": False}}],
-        # No pepper: with a new SECRET_KEY nobody's password would be right any more.
+        # No pepper: with a new SECRET_KEY no password would be right any more.
         "PASSWORD_SCHEMES": ["argon2"],
         "PASSWORD_SINGLE_HASH": ["argon2"],
         "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
@@ -185,7 +185,7 @@ def unchanged(app: Flask) -> Iterator[None]:
     """Give the application back what Flask-Security, Flask-Login and Flask-Principal add to every request.
 
     They load the account before each request, also for public pages, read the session after each,
-    also in APIs, where it is no key, and wrap our JSON. Whoever wants to know asks ``core.access``.
+    also in APIs, where it is no key, and wrap our JSON. Code that needs the identity asks ``core.access``.
     """
     places = (app.before_request_funcs, app.after_request_funcs, app.template_context_processors)
     kept = [list(place.get(None, ())) for place in places]
@@ -197,14 +197,14 @@ def unchanged(app: Flask) -> Iterator[None]:
 
 
 @change_email_confirmed.connect
-def tell_old_address(app: Flask, *, user: User, old_email: str, **details: object) -> None:
+def notify_old_address(app: Flask, *, user: User, old_email: str, **details: object) -> None:
     """Write to the address that an account had: its owner is who must know."""
     subject = "Your email address was changed"
     send(old_email, subject, render_template("security/email/email_changed.txt", user=user))
 
 
 def refuse(mechanisms: object = None, headers: object = None) -> Any:
-    """Answer as the rest of the platform does where somebody must sign in first."""
+    """Answer as the rest of the platform does where a sign-in is needed."""
     raise Unauthenticated
 
 

@@ -1,4 +1,4 @@
-"""What Flask-Security announces: sessions begin and end by it, and the security log tells it."""
+"""Receivers of Flask-Security's signals: they begin and end sessions, and write the security log."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ from . import users
 from .models import User
 from .sessions import lifetimes
 
-#: What followed the password, by the view that ends the sign-in: Flask-Security does not tell.
+#: Second factor by the view that ends the sign-in: Flask-Security's signal does not contain it.
 SECOND_FACTORS = {"two_factor_token_validation": "code", "mf_recovery": "recovery", "wan_signin_response": "webauthn"}
 
 
@@ -60,8 +60,8 @@ def signed_out(app: Flask, user: Any = None, **more: Any) -> None:
 
 @user_failed_authn.connect
 def failed(app: Flask, user: User, auth_type: str, tfa: bool = False, **more: Any) -> None:
-    """Tell at whose account somebody guessed."""
-    g.accounts_failure_told = True
+    """Record a failed sign-in at an account."""
+    g.accounts_failure_recorded = True
     record("sign-in.failed", FAILURE, who=user.key, by=auth_type)
 
 
@@ -90,7 +90,7 @@ def password_is_reset(app: Flask, user: User, **more: Any) -> None:
 
 @user_confirmed.connect
 def address_is_confirmed(app: Flask, user: User, **more: Any) -> None:
-    """Know the browser by which somebody read the owner's mail."""
+    """Remember the browser in which the owner's mail was read."""
     record("account.confirmed", who=user.key)
     throttles.remember_browser(throttles.mark(user.email))
 
@@ -106,18 +106,18 @@ def address_is_changed(app: Flask, user: User, **more: Any) -> None:
 
 @wan_registered.connect
 def passkey_is_added(app: Flask, user: User, **more: Any) -> None:
-    """Tell it; what somebody calls a passkey is not told."""
+    """Record it without the passkey's name."""
     record("passkey.added", who=user.key)
 
 
 @wan_deleted.connect
 def passkey_is_removed(app: Flask, user: User, **more: Any) -> None:
-    """Tell it."""
+    """Record it."""
     record("passkey.removed", who=user.key)
 
 
-#: What is only told.
-TOLD = {
+#: Signals that are only recorded.
+RECORDED = {
     user_registered: "account.registered",
     reset_password_instructions_sent: "password.reset-asked",
     change_email_instructions_sent: "email.change-asked",
@@ -126,13 +126,13 @@ TOLD = {
 }
 
 
-def _telling(event: str) -> Callable[..., None]:
-    def tell(app: Flask, user: User, **more: Any) -> None:
+def _recorder(event: str) -> Callable[..., None]:
+    def receiver(app: Flask, user: User, **more: Any) -> None:
         record(event, who=user.key)
 
-    return tell
+    return receiver
 
 
-for _signal, _event in TOLD.items():
+for _signal, _event in RECORDED.items():
     # The signal is all that holds it.
-    _signal.connect(_telling(_event), weak=False)
+    _signal.connect(_recorder(_event), weak=False)

@@ -1,9 +1,9 @@
-"""How often somebody may guess: counters, and what a browser is trusted for. No views.
+"""Throttles of guessing: counters, and what a browser is trusted for. No views.
 
-After OWASP's "Slow Down Online Guessing Attacks with Device Cookies" and NIST SP 800-63B, section 3.2.2. Nobody's
-account is ever locked, for that would let anybody lock anybody out. What runs out is the attempts
+After OWASP's "Slow Down Online Guessing Attacks with Device Cookies" and NIST SP 800-63B, section 3.2.2. No
+account is ever locked, for that would let anyone lock any account. What runs out is the attempts
 
-- of one browser at one account, if somebody has signed in to the account with it before: its mark is in its
+- of one browser at one account, if its user has signed in with it before: its mark is in its
   session cookie, and outlives the sign-out. No guessing of others takes anything from these;
 - else of one address at one account; of all unknown browsers at one account; and of one address at all accounts.
 
@@ -35,8 +35,8 @@ from limits.strategies import MovingWindowRateLimiter
 
 from core.api.limits import REDIS_SECONDS
 from core.api.limits import address
-from core.data.circuit_breaker import Closed
-from core.data.circuit_breaker import Door
+from core.data.circuit_breaker import CircuitBreaker
+from core.data.circuit_breaker import CircuitOpenError
 
 from .counters import ThreadSafeMemory
 from .sessions.lifetimes import KNOWN
@@ -54,7 +54,7 @@ MOST_KNOWN = 5
 
 @dataclass(frozen=True)
 class Throttle:
-    """How many attempts of one kind may fail.
+    """Limits of one kind of attempts.
 
     :param own: of a known browser, or of an address, at one account
     :param account: of all unknown browsers at one account
@@ -67,7 +67,7 @@ class Throttle:
     address: str
 
 
-#: Of passwords. NIST stops at 100 in a row for ever; here it is 100 a day, by browsers that nobody knows.
+#: Of passwords. NIST stops at 100 in a row for ever; here it is 100 a day, by unknown browsers.
 PASSWORDS = Throttle("password", own="10 per 15 minutes", account="30 per hour; 100 per day", address="100 per hour")
 
 #: Of codes of six digits, three of which count at a time: 20 a day leave one chance in 46 for a whole year.
@@ -94,7 +94,7 @@ class Counters:
         if url:
             self._places.insert(0, MovingWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **waits)))
         # One sign-in counts often, and would wait each time.
-        self._door = Door(_is_silence, rest=REST_SECONDS)
+        self._breaker = CircuitBreaker(_is_silence, rest=REST_SECONDS)
 
     def hit(self, text: str, *key: str) -> float:
         """Count an attempt, and return the seconds to wait if that was one too many."""
@@ -121,8 +121,8 @@ class Counters:
     def _ask(self, question: Callable[[MovingWindowRateLimiter], Result]) -> Result:
         for place in self._places[:-1]:
             try:
-                return self._door.ask(partial(question, place))
-            except Closed:
+                return self._breaker.call(partial(question, place))
+            except CircuitOpenError:
                 continue
             except StorageError as error:
                 logger.warning("attempts are counted in this process only: %s", str(error).splitlines()[0])

@@ -1,7 +1,7 @@
 """Answers that take as long whether or not there is an account: each hashes as often, which is what takes long.
 
 A link holds a hash, made as a password's is (`security.py`). Flask-Security hashes for a sign-in that cannot
-succeed, and for most of what else is asked about nobody; the rest is here.
+succeed, and for most requests about unknown addresses; the rest is here.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from flask_security import user_registered
 from .models import User
 
 
-class AsLong:
+class ConstantTimeMixin:
     """Takes as long to refuse an address as to send it a link."""
 
     def validate(self, **kwargs):
@@ -42,7 +42,7 @@ def is_known(app: Flask, user: User, **more: Any) -> None:
 
 @reset_password_instructions_sent.connect
 def link_is_sent(app: Flask, user: User, **more: Any) -> None:
-    """Hash for whoever has no password yet: their link holds none."""
+    """Hash for a user without a password: their link holds none."""
     if user.password is None:
         _hash(1)
 

@@ -1,4 +1,4 @@
-"""What can be done with accounts, for the pages and for the commands."""
+"""The verbs of accounts, for the pages and for the commands."""
 
 from uuid import uuid4
 
@@ -26,12 +26,12 @@ from .tokens import issuing
 #: Characters of an address, as many as its column holds; to look at a million takes seconds.
 LONGEST_EMAIL = 254
 
-#: What everyone who registers is.
+#: Role of every registered user.
 EVERYONE = "member"
 
 
 def normalized(email: str) -> str:
-    """Return an address as it is kept: in small letters, for no mail server tells them apart.
+    """Return an address as it is kept: in small letters, for mail servers ignore case.
 
     :raises ValueError: if it is none
     """
@@ -42,7 +42,7 @@ def normalized(email: str) -> str:
 
 
 def identify(text: str) -> str | None:
-    """Return the address that somebody names themselves by; ``None`` if it is none."""
+    """Return the normalized address of a sign-in form; ``None`` if it is none."""
     try:
         return normalized(text)
     except ValueError:
@@ -64,7 +64,7 @@ class Datastore(SQLAlchemyUserDatastore):
         kwargs.setdefault("roles", [EVERYONE])
         granting.complete()
         user = super().create_user(**kwargs)
-        # Who registers with the same address at the same moment is refused here, before a mail is sent.
+        # A second registration of the same address at the same moment is refused here, before a mail is sent.
         db.session.flush()
         return user
 
@@ -84,7 +84,7 @@ def find(email: str) -> User:
     except ValueError:
         user = None
     if user is None:
-        raise NotFound(f"Nobody has the address {email!r} here.")
+        raise NotFound(f"No account has the address {email!r}.")
     return user
 
 
@@ -141,9 +141,9 @@ def claim(user: User) -> None:
 
 
 def disable(user: User) -> None:
-    """Keep somebody out, and end what they have open.
+    """Disable an account, and end its sessions and tokens.
 
-    :raises Invalid: if nobody would be left who may do everything
+    :raises Invalid: if no administrator would be left
     """
     if user.active and ADMINISTRATOR in (role.name for role in user.roles):
         granting.check_others_left(user)
@@ -157,7 +157,7 @@ def disable(user: User) -> None:
 
 
 def enable(user: User) -> None:
-    """Let somebody in again."""
+    """Enable an account again."""
     datastore().activate_user(user)
     db.session.flush()
     security_log.record("account.enabled", who=user.key)

@@ -1,4 +1,4 @@
-"""Which cities are nearest to a place on the globe."""
+"""Cities near a place on the globe."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ RADIUS_KM = 6371.0088
 #: There is nothing farther away.
 FARTHEST_KM = math.pi * RADIUS_KM
 
-#: Where the search begins, and how the circle grows.
+#: First radius of the search, and the factor by which it grows.
 FIRST_KM = 16.0
 GROWTH = 4
 
@@ -31,7 +31,7 @@ BANDS = 6
 #: A circle that is larger by no more than this factor is the same one.
 _CLOSE = 1.02
 
-#: What covers a circle is slightly larger, so that no rounding cuts off what lies on the edge.
+#: Margin around a circle, so that no rounding cuts off what lies on the edge.
 _EDGE = 1e-9
 
 
@@ -64,7 +64,7 @@ def _find(place: tuple[float, float], limit: int) -> list[tuple[int, float]]:
             found = _read(place, km) if count >= limit or km == FARTHEST_KM else []
             if len(found) >= limit or km == FARTHEST_KM:
                 return found
-            # What is too many may all lie beside the circle.
+            # Surplus cities may all lie beside the circle.
             few, enough = km, enough if enough > km * _CLOSE else math.inf
         else:
             enough = km

@@ -20,14 +20,14 @@ DATA = Path(__file__).parent / "data"
 #: Rows that one statement inserts.
 CHUNK = 1000
 
-#: Told how many rows are done, of how many.
+#: Called with the number of rows that are done, and of all.
 Report = Callable[[int, int], object]
 
 
 def load(report: Report = lambda done, total: None) -> int:
     """Add the rows that are not there yet, all or none, and commit.
 
-    Rows that are there stay as they are, so that nobody's change is lost.
+    Existing rows stay as they are, so that no change is lost.
 
     :return: how many were added
     """

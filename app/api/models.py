@@ -47,7 +47,7 @@ class City(Owned, Versioned, Model):
         sa.Index(None, "country_code", "population", "id"),
         sa.Index(None, "name", "id"),
         sa.Index(None, "country_code", "name", "id"),
-        # What is near is read off this one.
+        # Nearby cities are found by this index.
         sa.Index(None, "latitude", "longitude"),
     )
 

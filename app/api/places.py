@@ -1,4 +1,4 @@
-"""What may be done with countries and cities. No HTTP."""
+"""The verbs of countries and cities. No HTTP."""
 
 import unicodedata
 

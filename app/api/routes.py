@@ -8,7 +8,7 @@ from core.access import access
 
 from . import bp
 
-#: What the page shows to try: a sentence and the query string of the list of cities.
+#: Examples on the page: a sentence and the query string of the list of cities.
 SAMPLES = (
     ("The largest cities", ""),
     ("Cities of Spain with more than half a million people", "country_code=ES&population__gte=500000"),

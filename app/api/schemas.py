@@ -1,4 +1,4 @@
-"""What of the places is shown and taken in."""
+"""Schemas of the places: the fields that are shown and accepted."""
 
 from core.fields.schemas import ModelSchema
 

@@ -1,4 +1,4 @@
-"""What an operation answers: successes, problems, and the headers of both."""
+"""Responses of an operation: successes, problems, and the headers of both."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -121,7 +121,7 @@ def problem_component(name: str) -> Answer:
     examples = {str(kind.name): {"summary": kind.title, "value": problem_example(kind)} for kind in kinds}
     more = _MORE_HEADERS.get(kinds[0].status, ())
     return {
-        "description": " Or: ".join(f"{kind.title}. {kind.cure}" for kind in kinds),
+        "description": " Or: ".join(f"{kind.title}. {kind.hint}" for kind in kinds),
         "headers": headers([*more, "X-Request-ID"]),
         "content": {"application/problem+json": {"schema": reference("Problem"), "examples": examples}},
     }
@@ -129,7 +129,7 @@ def problem_component(name: str) -> Answer:
 
 def problem_example(kind: Kind) -> Mapping[str, Any]:
     """Return what a problem of this kind looks like."""
-    found: dict[str, Any] = {"type": kind.type_url(""), "title": kind.title, "status": kind.status, "detail": kind.cure}
+    found: dict[str, Any] = {"type": kind.type_url(""), "title": kind.title, "status": kind.status, "detail": kind.hint}
     found["request_id"] = "5f0c6a1d2b3e4f70"
     if kind.name == "bad-query":
         error = {"field": "limit", "message": "A whole number from 1 to 100.", "parameter": "limit"}

@@ -1,4 +1,4 @@
-"""Commands: write the OpenAPI document, and tell what has changed since it was written."""
+"""Commands: write the OpenAPI document, and list what has changed since it was written."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from . import documents
 from .changes import Change
 from .differences import compare
 
-#: Where the document is kept under version control.
+#: Place of the document under version control.
 WRITTEN = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 file_option = click.option(
@@ -26,7 +26,7 @@ def write(file: Path, breaking: bool) -> None:
     """Write the document of what is installed."""
     document = documents.build(current_app)
     changes = _changes(file, document) if file.exists() else []
-    _tell(changes)
+    _print(changes)
     if any(change.is_breaking for change in changes) and not breaking:
         raise click.ClickException("Breaking changes: offer them as a new version beside the old, or use --breaking.")
     file.write_text(documents.text(document), encoding="utf-8")
@@ -36,11 +36,11 @@ def write(file: Path, breaking: bool) -> None:
 @click.command()
 @file_option
 def check(file: Path) -> None:
-    """Tell what has changed since the document was written: 0 nothing, 1 nothing that breaks, 2 something that does."""
+    """List changes since the document was written; exit with 0 for none, 1 for compatible, 2 for breaking ones."""
     if not file.exists():
         raise click.ClickException(f"{file} is missing: flask --app run apidocs write")
     changes = _changes(file, documents.build(current_app))
-    _tell(changes)
+    _print(changes)
     if changes:
         click.echo("Accept it with: flask --app run apidocs write", err=True)
     sys.exit(2 if any(change.is_breaking for change in changes) else 1 if changes else 0)
@@ -50,6 +50,6 @@ def _changes(file: Path, document: documents.Document) -> list[Change]:
     return compare(json.loads(file.read_text(encoding="utf-8")), document)
 
 
-def _tell(changes: list[Change]) -> None:
+def _print(changes: list[Change]) -> None:
     for change in changes:
         click.secho(str(change), fg="red" if change.is_breaking else None)

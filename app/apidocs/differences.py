@@ -1,7 +1,7 @@
-"""What has changed between two OpenAPI documents, and what of it breaks those who call.
+"""Differences of two OpenAPI documents, and which of them break clients.
 
-Whoever sends is broken by what is taken no more: what comes in may grow, and must not shrink. Whoever
-reads is broken by what is no longer promised: what goes out may be promised more exactly, and no less.
+Requests break by what is accepted no more: what comes in may grow, and must not shrink. Responses
+break by what is no longer promised: what goes out may be promised more exactly, and no less.
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,7 @@ from typing import Any
 
 from .schemas import JsonSchema
 
-#: What a text of a format looks like.
+#: Example text for each format.
 FORMATS = {
     "date": "2026-01-31",
     "date-time": "2026-01-31T12:00:00Z",
@@ -15,12 +15,12 @@ FORMATS = {
     "uuid": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     "uri": "https://example.org/",
     "uri-reference": "/example",
-    "email": "somebody@example.org",
+    "email": "ann@example.org",
     "ipv4": "192.0.2.1",
     "ipv6": "2001:db8::1",
 }
 
-#: What else a text may look like, where a pattern asks for it.
+#: Other example texts, where a pattern asks for one.
 TEXTS = (
     "1.50",
     "1",

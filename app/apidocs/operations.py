@@ -1,4 +1,4 @@
-"""What each URL of an API does, method by method: an OpenAPI operation of every view."""
+"""OpenAPI operations of every view: one for each URL and method."""
 
 import re
 import typing
@@ -116,7 +116,7 @@ def view_operation(function: Any, rule: Rule, components: Components) -> Operati
     if rule.arguments:
         found["parameters"] = parameters.of_path(rule, {})
     if hasattr(function, "operation"):
-        # What no contract can say, in OpenAPI's own words.
+        # Rules that no contract can express, in OpenAPI's own words.
         return {**found, **function.operation()}
     if contract is None:
         kinds = ["not-found"] if rule.arguments else []

@@ -1,4 +1,4 @@
-"""What may stand beside the body: the query string, the path, and headers."""
+"""Parameters beside the body: the query string, the path, and headers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -55,7 +55,7 @@ COMMON: dict[str, Parameter] = {
     "If-Match": {
         "name": "If-Match",
         "in": "header",
-        "description": "The `ETag` of what you change, as you read it: 412 if somebody has changed it since.",
+        "description": "The `ETag` of what you change, as you read it: 412 if it has changed since.",
         "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'},
         "example": '"1"',
     },
@@ -166,6 +166,6 @@ def _several(name: str, text: str, schema: JsonSchema) -> Parameter:
 
 
 def _without_comma(schema: JsonSchema) -> JsonSchema:
-    # What has a rule of its own, as a date has, has no comma either.
+    # A type with a rule of its own, as a date, has no comma either.
     is_free = schema.get("type") == "string" and schema.get("pattern", WITHOUT_NUL) == WITHOUT_NUL
     return {**schema, "pattern": r"^[^,\u0000]+$"} if is_free and not {"enum", "format"} & schema.keys() else schema

@@ -1,4 +1,4 @@
-"""What has changed between the JSON Schemas of two documents.
+"""Differences of the JSON Schemas of two documents.
 
 Each is compared for whether it takes less (narrower) or more (wider); whether callers send what it
 describes, or read it, decides which of the two breaks them. New properties of an answer are no wider:
@@ -18,7 +18,7 @@ from .changes import Part
 from .changes import compare_named
 from .changes import resolve
 
-#: What says nothing about values.
+#: Keywords without a meaning for values.
 ANNOTATIONS = ("title", "description", "examples", "example", "default", "deprecated", "$comment")
 #: Bounds that narrow as they rise, and as they fall.
 LOW = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
@@ -70,7 +70,7 @@ class SchemaComparison:
         required_before, required_after = set(old.get("required", ())), set(new.get("required", ()))
         for name in required_after - required_before:
             yield Change((*path, "required"), f"{name} must be there now", sent)
-        # One that has gone altogether is told once.
+        # One that has gone altogether is reported once.
         for name in (required_before - required_after) & after.keys():
             yield Change((*path, "required"), f"{name} need not be there any more", not sent)
         yield from self._other_properties(old, new, (*path, "additionalProperties"), sent=sent)
@@ -97,7 +97,7 @@ class SchemaComparison:
             return
         here = (*path, name)
         before, after = _branches(name, old), _branches(name, new)
-        # What looks the same, or has the same name, belongs together; of the others those at the same place.
+        # Schemas that look the same, or have the same name, belong together; of the others those at the same place.
         for key in before.keys() & after.keys():
             yield from self.compare(before.pop(key), after.pop(key), here, sent=sent)
         for one, other in zip(before.values(), after.values(), strict=False):
@@ -109,7 +109,7 @@ class SchemaComparison:
             yield Change(here, f"{name} has {'more' if gained else 'fewer'} branches", is_breaking)
 
 
-#: What has changed in a schema: words, whether it takes less (``None``: one cannot know), and where.
+#: A difference of a schema: words, whether it takes less (``None``: one cannot know), and where.
 Finding = tuple[str, bool | None, str]
 
 

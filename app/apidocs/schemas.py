@@ -24,7 +24,7 @@ class Components:
 
     One schema of marshmallow gives up to four: ``City`` as it is answered and ``CityPart`` where the caller
     has chosen fields, ``CityInput`` for a whole one and ``CityPatch`` for a change. Inputs have no read-only
-    fields and take no others; answers may get more fields, so that an addition breaks nobody.
+    fields and take no others; answers may get more fields, so that an addition breaks no client.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Components:
     def _included(self, schema: Schema, is_many: bool, plain: JsonSchema | None) -> JsonSchema:
         shown = self.of(schema)
         found = {"type": "array", "items": shown} if is_many else {"anyOf": [shown, {"type": "null"}]}
-        # Where it is not included, the keys may be in its place.
+        # An include that was not asked for may be keys instead.
         return {"anyOf": [plain, found]} if plain else found
 
     def property(self, field: fields.Field[Any], shape: str = OUTPUT) -> JsonSchema:

@@ -35,7 +35,7 @@ Watch = Callable[[bytes], object]
 
 
 class BackupError(Exception):
-    """A backup cannot be written, trusted or restored; the message says why, and the cure."""
+    """A backup cannot be written, trusted or restored; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def store(sent: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _row(event: Mapping[str, Any], received: datetime) -> dict[str, Any]:
-    # Whose clock is wrong gets no answer that would help: a beacon sees none. The event is kept.
+    # A sender with a wrong clock gets no answer that would help: a beacon sees none. The event is kept.
     occurred = event.get("occurred_at")
     if occurred is None or not is_believed(occurred, received):
         occurred = received
@@ -90,7 +90,7 @@ def find(query: Mapping[str, Any]) -> Page:
     limit = query["limit"]
     side, number, key = _place(query.get("cursor"))
     values = {**values_of(query), "at": number, "id": key, "limit": limit + 1}
-    # One more than asked for tells whether more follow.
+    # One more than asked for shows whether more follow.
     rows = cursors.read(_page_sql(query, side), values)
     more, rows = len(rows) > limit, rows[:limit]
     if side == "before":
@@ -138,7 +138,7 @@ def where(conditions: Sequence[str]) -> str:
 
 
 def delete_before(moment: datetime, *, at_once: int = 1000) -> int:
-    """Delete the events that occurred before a moment, some at a time, so that nobody waits long for a lock.
+    """Delete the events that occurred before a moment, some at a time, so that no lock is held for long.
 
     :return: how many
     """

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from core.data.models import exact
 from services import db
 
-#: What an event may be about.
+#: Kinds of an event.
 KINDS = ("page", "product")
 
 LONGEST_KIND = 20

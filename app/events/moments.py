@@ -9,10 +9,10 @@ MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-#: What lies before is a clock that was never set.
+#: Earlier moments come from a clock that was never set.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
-#: A visitor's clock may be so much ahead of ours and is still believed.
+#: A visitor's clock may be so much ahead of the server's and is still believed.
 MOST_AHEAD = timedelta(minutes=5)
 
 

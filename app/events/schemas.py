@@ -1,4 +1,4 @@
-"""What comes in and goes out."""
+"""Schemas of requests and responses."""
 
 from marshmallow import Schema
 from marshmallow import fields
@@ -72,7 +72,7 @@ class StoredEventSchema(EventSchema):
 
 
 class ReceiptSchema(Schema):
-    """What became of the events that were sent."""
+    """Result of the events that were sent."""
 
     received = Whole(required=True, metadata={"description": "How many were understood."})
     stored = Whole(required=True, metadata={"description": "How many of them were new."})
@@ -82,7 +82,7 @@ class ReceiptSchema(Schema):
 
 
 class PeriodSchema(Schema):
-    """Which events are meant."""
+    """Filters of a list of events."""
 
     kind = Text(validate=validate.OneOf(KINDS), metadata={"description": "Only those about this."})
     name = Text(validate=NAME, metadata={"description": "Only those of this name."})
@@ -154,7 +154,7 @@ class EventPageSchema(Schema):
 
 
 class SumSchema(Schema):
-    """What some events add up to."""
+    """Sums of events."""
 
     events = Whole(required=True)
     visitors = Whole(required=True, metadata={"description": "Different visitors; events without one are not counted."})
@@ -177,7 +177,7 @@ class RankedSchema(SumSchema):
 
 
 class AnswerPeriodSchema(Schema):
-    """Which period an answer is about, in whole hours or days."""
+    """Period of an answer, in whole hours or days."""
 
     since = Moment(required=True, data_key="from")
     until = Moment(required=True, data_key="to")

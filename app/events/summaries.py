@@ -1,4 +1,4 @@
-"""What the events add up to: by hour, by day, and the top ten. Window functions by hand, one statement each."""
+"""Sums of events: by hour, by day, and the top ten. Window functions by hand, one statement each."""
 
 from collections.abc import Mapping
 from datetime import datetime

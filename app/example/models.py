@@ -29,7 +29,7 @@ from services import db
 
 
 class Status(enum.Enum):
-    """Where a product is in its life."""
+    """State of a product."""
 
     DRAFT = "Draft"
     ON_SALE = "On sale"

@@ -1,6 +1,6 @@
-"""What can be done with the catalogue, without HTTP.
+"""The verbs of the catalogue, without HTTP.
 
-Anybody reads. Whoever may add something also changes and deletes what is theirs; what others have added, and the
+Everyone reads. Users who may add something also change and delete what is theirs; what others have added, and the
 shelves that it stands on, is for those who may edit it.
 """
 

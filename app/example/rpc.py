@@ -19,7 +19,7 @@ Sku = Annotated[str, Length(min=1, max=20)]
 
 
 class Movement(TypedDict):
-    """What came into stock, or below zero, went out."""
+    """A stock movement: in, or below zero, out."""
 
     id: int
     quantity: int

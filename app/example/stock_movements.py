@@ -1,4 +1,4 @@
-"""What comes into stock and goes out: counted so that two at once never take the same thing."""
+"""Stock movements, in and out: counted so that two at once never take the same thing."""
 
 from collections.abc import Sequence
 
@@ -33,14 +33,14 @@ def move(sku: str, quantity: int, reason: Reason) -> StockMovement:
     """
     if quantity == 0:
         raise Invalid({"quantity": ["Nothing moves: give a number above or below 0."]})
-    # Whoever comes second waits here, and then sees what the first has left.
+    # The second of two waits here, and then sees what the first has left.
     product = _one(sa.select(Product).with_for_update().execution_options(populate_existing=True), sku)
     stock = product.stock + quantity
     if stock < 0:
         raise Invalid({"quantity": [f"Only {product.stock} in stock."]})
     if stock > MOST:
         raise Invalid({"quantity": [f"At most {MOST} can be in stock."]})
-    # Who moves stock need not be one who may edit products.
+    # A user who moves stock need not be one who may edit products.
     with unchecked():
         products.update(product, {"stock": stock})
     movement = StockMovement(product=product, quantity=quantity, reason=reason)

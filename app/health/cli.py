@@ -1,4 +1,4 @@
-"""``flask health check``: the checks with all that they know, for whoever has a terminal on the machine."""
+"""``flask health check``: the checks with all details, for operators."""
 
 import json
 import sys
@@ -27,6 +27,6 @@ def check(as_json: bool) -> None:
             click.echo(f"{word}  {result.check.name:24} {result.message or result.check.rule}")
             for module, places in result.parts.items():
                 click.echo(f"      {module}: {', '.join(places)}")
-            if result.cure:
-                click.echo(f"      Cure: {result.cure}")
+            if result.hint:
+                click.echo(f"      Hint: {result.hint}")
     sys.exit(0 if report.is_ready else 1)

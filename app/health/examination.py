@@ -23,8 +23,8 @@ from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.data import threads
+from core.http.health import CheckFailed
 from core.http.health import Terms
-from core.http.health import Unwell
 from core.modules import ModuleError
 from core.modules import offers
 from core.signals import app_ready
@@ -44,7 +44,7 @@ _LINES = {
 #: Seconds for which an answer counts.
 FRESH_SECONDS = 1.0
 
-#: A check that has not come back is tried anew after so many seconds, then after twice as many, and so on: it may
+#: A check that has not come back is tried again after so many seconds, then after twice as many, and so on: it may
 #: wait on a connection whose other end is gone for good.
 AGAIN_SECONDS = 10.0
 
@@ -65,7 +65,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Result:
-    """What one check has found.
+    """Result of one check.
 
     :param outcome: ``pass``, ``warn`` or ``fail``
     :param message: for those who may know; empty if all is well
@@ -76,13 +76,13 @@ class Result:
     outcome: str
     milliseconds: float
     message: str = ""
-    cure: str = ""
+    hint: str = ""
     parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What all checks have found, in the order of the modules."""
+    """Results of all checks, in the order of the modules."""
 
     results: Sequence[Result]
     made_at: float
@@ -131,7 +131,7 @@ class Examiner:
         self._outcomes[name] = result.outcome
         level, words = _LINES[result.outcome]
         # No colon after the name: what follows "session_store:" would be filtered as a secret.
-        logger.log(level, "%s %s. %s %s", name, words, result.message, result.cure)
+        logger.log(level, "%s %s. %s %s", name, words, result.message, result.hint)
 
 
 class _Trial:
@@ -143,13 +143,13 @@ class _Trial:
         self.future: Future[Any] = Future()
         self.future.cancel()
         self.started = 0.0
-        #: Whether it took too long the last time: nobody waits for it then, the next report tells what came of it.
+        #: Whether it took too long the last time: it is not waited for then, the next report has its result.
         self.is_slow = False
         #: How often it was started while the last one had not come back.
         self.hung = 0
 
     def start(self) -> None:
-        """Begin, unless the last time is not over yet, or not told yet."""
+        """Begin, unless the last run is not over yet, or its result not reported yet."""
         if not self.future.done():
             if time.monotonic() - self.started >= AGAIN_SECONDS * 2**self.hung:
                 self.hung += 1
@@ -188,14 +188,14 @@ class _Trial:
         return Result(self.check, WARN if remark else PASS, taken, str(remark or ""))
 
     def _failure(self, outcome: str, error: Exception) -> Result:
-        if isinstance(error, Unwell):
-            return self._result(outcome, str(error), error.cure, error.parts)
+        if isinstance(error, CheckFailed):
+            return self._result(outcome, str(error), error.hint, error.parts)
         return self._result(outcome, _describe(error))
 
     def _result(
-        self, outcome: str, message: str, cure: str = "", parts: Mapping[str, Sequence[str]] | None = None
+        self, outcome: str, message: str, hint: str = "", parts: Mapping[str, Sequence[str]] | None = None
     ) -> Result:
-        return Result(self.check, outcome, (time.monotonic() - self.started) * 1000, message, cure, parts or {})
+        return Result(self.check, outcome, (time.monotonic() - self.started) * 1000, message, hint, parts or {})
 
 
 def _describe(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What every site needs: its database, at the revision of the code, and room to write."""
+"""Checks that every site needs: its database, at the revision of the code, and room to write."""
 
 import shutil
 import sqlite3
@@ -16,7 +16,7 @@ from core.data import inventory
 from core.data import revisions
 from core.data import writability
 from core.data.revisions import Distance
-from core.http.health import Unwell
+from core.http.health import CheckFailed
 from core.http.health import check
 from core.lazy import Lazy
 from services import db
@@ -26,11 +26,11 @@ redis = Lazy("redis")
 #: Seconds that Redis may take.
 REDIS_SECONDS = 0.5
 
-#: Where there is less room, it is told; and where there is next to none, a database there cannot be written.
+#: Less room is a warning; next to none a failure: a database there cannot be written.
 LOW_BYTES = 200 * 1024**2
 LEAST_BYTES = 20 * 1024**2
 
-#: Whether the tables are what the models say is looked at again after so many seconds.
+#: Whether the tables match the models is checked again after so many seconds.
 TABLES_SECONDS = 60.0
 
 
@@ -50,7 +50,7 @@ def writes() -> None:
             return
         if not drivers.is_read_only(cause):
             raise
-        raise Unwell(f"{cause}. {writability.explain(db.engine)}", "Let the database be written.") from error
+        raise CheckFailed(f"{cause}. {writability.explain(db.engine)}", "Let the database be written.") from error
 
 
 def schema() -> str | None:
@@ -61,15 +61,15 @@ def schema() -> str | None:
         if missing:
             places = ", ".join(place for module in missing.values() for place in module)
             return f"All revisions are run, and no revision makes {places}."
-        return f"{distance} {distance.cure}" if distance.held else None
+        return f"{distance} {distance.hint}" if distance.held else None
     missing = inventory.lacking(current_app)
     if distance.unknown and current_app.config["HEALTH_DATABASE_AHEAD"] == "allow":
         missing = missing or inventory.demanding(current_app)
         if not missing:
             return str(distance)
     if distance.unknown:
-        raise Unwell(f"{distance} {distance.cure}", "Deploy the code that goes with the database.", missing)
-    raise Unwell(str(distance), distance.cure, missing)
+        raise CheckFailed(f"{distance} {distance.hint}", "Deploy the code that goes with the database.", missing)
+    raise CheckFailed(str(distance), distance.hint, missing)
 
 
 def _missing_at_head(distance: Distance) -> dict[str, list[str]]:
@@ -91,7 +91,7 @@ def disk() -> str | None:
         place = next(one for one in (folder, *folder.parents) if one.exists())
         free = shutil.disk_usage(place).free
         if free < LEAST_BYTES and len(folders) == 2:
-            raise Unwell(f"{place} has {free:,} bytes left.", "Make room on the disk.")
+            raise CheckFailed(f"{place} has {free:,} bytes left.", "Make room on the disk.")
         if free < LOW_BYTES:
             return f"{place} has {free:,} bytes left."
     return None

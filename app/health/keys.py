@@ -1,4 +1,4 @@
-"""What may differ from one deployment to the next in being ready."""
+"""Settings of the health checks."""
 
 from config import Key
 from config import one_of

@@ -24,14 +24,14 @@ from .examination import Report
 from .examination import Result
 from .examination import examiner
 
-#: Who may see what exactly is wrong: hosts, paths, tables, what a driver has said.
+#: Needed to see details: hosts, paths, tables, messages of drivers.
 DETAILS = permission("health.details.read")
 
 
 @bp.get("/live")
 @any_host()
 def live() -> Response:
-    """Say that the process answers; nothing is asked of anybody else."""
+    """Say that the process answers; nothing else is asked."""
     return _answer({"live": True}, 200)
 
 
@@ -41,7 +41,7 @@ def ready() -> Response:
     """Say whether requests should be sent here, check by check."""
     report = examiner().report()
     if not report.is_ready:
-        # Who is asking may be what cannot be looked up.
+        # The current identity may be what cannot be looked up.
         g.setdefault("identity", ANONYMOUS)
     detailed = current_app.config["APP_ENV"] == "development" or (report.is_ready and allowed(DETAILS))
     # Of the kinds that are equally welcome, the first: to curl it is JSON.
@@ -58,18 +58,18 @@ def ready() -> Response:
 
 
 def _is_closed() -> bool:
-    """Return whether visitors are told to come back later; requests are served, so that they can be told."""
+    """Return whether the site is closed for visitors; requests are served, with 503."""
     return maintenance.current(current_app.config["MAINTENANCE_FILE"]) is not None
 
 
 def describe(result: Result, detailed: bool) -> dict[str, Any]:
-    """Return what a program is told of a check.
+    """Return a check's result as JSON.
 
-    :param detailed: whether also what only those may know who run the site
+    :param detailed: whether to include the details for operators
     """
     found: dict[str, Any] = {"name": result.check.name, "result": result.outcome}
-    if result.cure:
-        found["cure"] = result.cure
+    if result.hint:
+        found["hint"] = result.hint
     if result.parts:
         found["modules"] = dict(result.parts) if detailed else dict.fromkeys(result.parts, FAIL)
     if detailed:
@@ -81,8 +81,8 @@ def describe(result: Result, detailed: bool) -> dict[str, Any]:
 
 def _problem(report: Report) -> Problem:
     failed = [result for result in report.results if result.outcome == FAIL]
-    cures = [result.cure for result in failed if result.cure]
-    detail = " ".join([f"Failed: {', '.join(result.check.name for result in failed)}.", *cures])
+    hints = [result.hint for result in failed if result.hint]
+    detail = " ".join([f"Failed: {', '.join(result.check.name for result in failed)}.", *hints])
     return Problem(KINDS["unavailable"], detail)
 
 

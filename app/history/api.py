@@ -12,7 +12,7 @@ v1 = Blueprint("v1", __name__, url_prefix="/api/v1")
 
 
 class ChangeResource(ModelResource):
-    """What was changed, by whom and when, the newest first."""
+    """Changes of rows, with their user and time, the newest first."""
 
     verbs = changes
     schema = schemas.ChangeSchema

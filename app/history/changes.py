@@ -1,4 +1,4 @@
-"""What can be done with the history: list it, and prune it. No HTTP; changes are never changed."""
+"""The verbs of the history: list it, and prune it. No HTTP; changes are never changed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ from .bounds import READ_BYTES
 from .models import Change
 from .models import brief
 
-#: Who may read the changes of all rows.
+#: Needed to read the changes of all rows.
 READ = permission("history.change.read")
 
 #: Rows that are deleted in one transaction.
@@ -53,7 +53,7 @@ class Changes(Crud):
 
 
 class RowChanges(Changes):
-    """The changes of one row: whoever asks has been held to what they may do with the row."""
+    """The changes of one row: the permission to see them was checked on the row."""
 
     access = {"list": PUBLIC, "get": PUBLIC}
 
@@ -63,7 +63,7 @@ row_changes = RowChanges()
 
 
 def prune(before: datetime) -> int:
-    """Delete the changes that were made before a moment, some at a time, so that nobody waits long for a lock.
+    """Delete the changes that were made before a moment, some at a time, so that no lock is held for long.
 
     :return: how many
     """

@@ -22,7 +22,7 @@ from .names import Place
 from .plans import Plan
 from .undos import Undo
 
-#: What is said for each verb.
+#: Past tense of each verb.
 DONE = {"create": "Created", "update": "Updated", "delete": "Deleted"}
 
 
@@ -48,7 +48,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Telling:
+class Entry:
     """A change as a page shows it.
 
     :param noun: what kind of row it is
@@ -69,7 +69,7 @@ class Telling:
 
     @property
     def done(self) -> str:
-        """What was done, in a word."""
+        """Verb in the past tense."""
         return DONE[self.change.verb]
 
     @property
@@ -77,10 +77,10 @@ class Telling:
         """By whom, in words."""
         if self.change.actor_key is not None:
             return self.change.actor_name or self.change.actor_key
-        return "a command" if self.change.via == "command" else "somebody who was not signed in"
+        return "a command" if self.change.via == "command" else "a visitor who was not signed in"
 
 
-def describe_changes(changes: Sequence[Change], undone: dict[int, int], most: int = LISTED_CHARACTERS) -> list[Telling]:
+def describe_changes(changes: Sequence[Change], undone: dict[int, int], most: int = LISTED_CHARACTERS) -> list[Entry]:
     """Return changes in words.
 
     :param undone: change to the one that took it back
@@ -109,13 +109,13 @@ def _describe(
     compared: Sequence[Difference],
     *,
     is_long: bool,
-) -> Telling:
+) -> Entry:
     plan, row = names.plans.get(change.model), names.row(change)
     noun = noun_of(plan, change.model)
     name = _name(names, change) or called.get((change.model, change.row_key), change.row_key)
     title = str(row)[:LONGEST_NAME] if row is not None else name
     shown = () if is_long else compared
-    return Telling(change, noun, title, row, shown, undone_by, names.sight.withholds(change), is_long)
+    return Entry(change, noun, title, row, shown, undone_by, names.sight.withholds(change), is_long)
 
 
 def steps(undo: Undo) -> tuple[list[Difference], list[Difference]]:

@@ -64,13 +64,13 @@ class Change(Model):
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, index=True)
     actor_key: Mapped[str | None] = mapped_column(
-        exact(64), info={"description": "Who did it, for ever the same; null for nobody that is known."}
+        exact(64), info={"description": "Key of the identity that did it; null for an anonymous visitor."}
     )
     actor_name: Mapped[str] = mapped_column(
         String(LONGEST_NAME), default="", info={"description": "What they were called then."}
     )
     via: Mapped[str] = mapped_column(
-        exact(20), default="", info={"description": "session, token or command; empty for nobody that is known."}
+        exact(20), default="", info={"description": "session, token or command; empty for an anonymous visitor."}
     )
     request_id: Mapped[str | None] = mapped_column(
         exact(64), info={"description": "X-Request-ID of the request; the logs have it too."}
@@ -99,7 +99,7 @@ class Change(Model):
         BigInteger, index=True, info={"description": "The change that this one took back."}
     )
 
-    #: What is read in the place of `before` and `after`, where they may be long; see `brief`.
+    #: Read in the place of `before` and `after`, where they may be long; see `brief`.
     brief_before: Mapped[dict[str, Any] | None] = query_expression()
     brief_after: Mapped[dict[str, Any] | None] = query_expression()
 

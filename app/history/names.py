@@ -40,7 +40,7 @@ class Names:
             self.rows |= {(table, key): row for key, row in _read(self.plans[table], keys).items()}
 
     def row(self, change: Change) -> Any:
-        """Return the row that changed; ``None`` if it is gone, or not for whoever is asking."""
+        """Return the row that changed; ``None`` if it is gone, or not visible to the current identity."""
         return self.rows.get((change.model, change.row_key))
 
     def value(self, plan: Plan, name: str, value: Any) -> Any:
@@ -106,7 +106,7 @@ def _target(plan: Plan, name: str) -> str | None:
 
 
 def _read(plan: Plan, texts: Iterable[Hashable]) -> Mapping[Hashable, Any]:
-    """Return rows by the texts of their keys, those that whoever is asking may read."""
+    """Return rows by the texts of their keys, those that the current identity may read."""
     model = plan.mapper.class_
     if len(plan.mapper.primary_key) != 1:
         return {}

@@ -1,4 +1,4 @@
-"""What one row's change comes to: its values before and after, and the row of the history that keeps them."""
+"""The change of one row: its values before and after, and the row of the history that keeps them."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ def make_row(
     was, was_unkept = (None, set()) if before is None else plan.write(before)
     became, is_unkept = (None, set()) if after is None else plan.write(after)
     unkept = was_unkept | is_unkept
-    # What can be read on one side only is worth nothing.
+    # A value that can be read on one side only is worth nothing.
     for name in unkept:
         for side in (was, became):
             if side is not None:
@@ -103,7 +103,7 @@ def make_row(
 
 def _of_new(plan: Plan, item: Any) -> dict[str, Any]:
     known = item.__dict__
-    # What nobody has set is NULL, unless the database sets it.
+    # An attribute that was not set is NULL, unless the database sets it.
     values = {name: known.get(name) for name in plan.columns}
     values |= {name: UNKNOWN for name in plan.made if name not in known}
     return values | {name: known[name] for name in plan.links if name in known}
@@ -125,7 +125,7 @@ def _differences(plan: Plan, item: Any) -> tuple[dict[str, Any], dict[str, Any]]
             before[name] = [*history.unchanged, *history.deleted]
             after[name] = [*history.unchanged, *history.added]
         else:
-            # What was never read is not known: nobody has asked for it before it was set.
+            # A value that was never read is not known: it was not loaded before it was set.
             before[name] = history.deleted[0] if history.deleted else UNKNOWN
             after[name] = history.added[0] if history.added else None
     return before, after

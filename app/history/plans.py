@@ -1,4 +1,4 @@
-"""What of a model is recorded, and how its values are written so that they can be read back exactly."""
+"""Recording plans: a model's recorded columns, and how their values are written and read back exactly."""
 
 import json
 import math
@@ -36,14 +36,14 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is recorded of one model.
+    """Recorded parts of one model.
 
-    :param columns: attribute to the field that writes its values; ``None`` where only that they changed is told
+    :param columns: attribute to the field that writes its values; ``None`` where only that they changed is recorded
     :param links: relationships by a table between, each with a field of the keys
     :param pointers: foreign keys, each with the relationship that people know it by
     :param counted: attributes that are set at each update: no change of their own
     :param plain: attributes whose values JSON has as they are
-    :param made: attributes that the database sets where nobody has
+    :param made: attributes that the database sets where the application has not
     """
 
     mapper: Mapper[Any]
@@ -89,7 +89,7 @@ class Plan:
                     raise Unreadable
                 kept[name] = _shown(field, value)
             except (Unreadable, ArithmeticError, AttributeError, TypeError, ValueError):
-                # A type of somebody's own: that its history is thin is better than that nobody can save the row.
+                # A custom type: a thin history is better than a row that cannot be saved.
                 hidden.add(name)
         return kept, hidden
 
@@ -158,7 +158,7 @@ def make_plan(mapper: Mapper[Any]) -> Plan:
 
 
 def _is_recorded(column: sa.Column[Any]) -> bool:
-    # What the database makes of other columns says nothing new.
+    # Columns that the database computes from others say nothing new.
     if column.computed is not None or isinstance(plain_type(column), TSVECTOR):
         return False
     return bool(column.info.get("recorded", True))
@@ -171,7 +171,7 @@ def _field(column: sa.Column[Any]) -> Field | None:
         cls, arguments = field_class(column)
     except TypeError:
         return None
-    # What is stored is read back as it is, also where the rules for what comes in have become stricter.
+    # A stored value is read back as it is, also where the rules for input have become stricter.
     return cls(**{name: value for name, value in arguments.items() if name != "validate"})
 
 

@@ -2,7 +2,7 @@
 
 It sees every row that the ORM inserts, updates or deletes, whichever face asked for it, with the links of its
 many-to-many relationships. It does not see statements: ``session.execute(update(…))``, bulk inserts, SQL by hand,
-and what the database does by itself (ON DELETE CASCADE). Whoever runs such says so by
+and what the database does by itself (ON DELETE CASCADE). Code that runs such reports it by
 :data:`core.signals.row_written`.
 
 A read costs nothing: there are no listeners but those of models that are recorded, and of flushes.
@@ -127,7 +127,7 @@ def _place(mapper: Mapper[Any], item: Any) -> tuple[list[notes.Note], Plan | Non
 
 @event.listens_for(db.session, "before_flush")
 def _start(session: Session, *rest: Any) -> None:
-    # What a flush that failed has left is not so.
+    # The remains of a failed flush are not true.
     session.info.pop("history", None)
     if has_app_context() and current_app.extensions.get("history"):
         session.info["history"] = []
@@ -185,7 +185,7 @@ def _circumstances(session: Session) -> dict[str, Any]:
         "actor_name": who.name[:LONGEST_NAME],
         "via": who.via or ("" if has_request_context() else "command"),
         "request_id": request_id(),
-        # What is done on the application's own behalf is the effect of something else that was asked for.
+        # A change on the application's own behalf is the effect of another that was asked for.
         "is_effect": is_unchecked(),
         "undoes_id": session.info.get("undoes"),
     }

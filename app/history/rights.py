@@ -1,4 +1,4 @@
-"""Who may see what has happened to a row, and take it back."""
+"""Permissions to see the changes of a row, and to undo them."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -23,10 +23,10 @@ from .sight import whole_of
 
 
 def may_see(model: type[Any], item: Any) -> bool:
-    """Return whether whoever is asking may see the history of a row.
+    """Return whether the current identity may see the history of a row.
 
     Those who may read the whole history, and those who may read and update the row: its owner, where rows have owners.
-    That anybody may update it does not tell anybody who has.
+    That everyone may update a row does not reveal who has.
 
     :param item: the row, or what :func:`subject` makes of one that is gone
     """
@@ -40,7 +40,7 @@ def may_see(model: type[Any], item: Any) -> bool:
 
 
 def require_sight(model: type[Any], item: Any) -> None:
-    """Hold whoever is asking to :func:`may_see`.
+    """Raise unless the current identity passes :func:`may_see`.
 
     :raises Unauthenticated: if it is not known who they are
     :raises Forbidden: if it is known, and they may not

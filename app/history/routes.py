@@ -37,7 +37,7 @@ from .bounds import SHOWN_CHARACTERS
 from .changes import READ
 from .changes import changes
 from .changes import row_changes
-from .differences import Telling
+from .differences import Entry
 from .differences import describe_changes
 from .differences import steps
 from .labels import label_of
@@ -88,8 +88,8 @@ def row(table: str, key: str) -> Answer:
 def change(key: str) -> Answer:
     """Show one change, with more of long values."""
     found = _change(key)
-    (telling,) = describe_changes([found], undos.undone_by([found]), SHOWN_CHARACTERS)
-    return render_template("history/change.html", telling=telling)
+    (entry,) = describe_changes([found], undos.undone_by([found]), SHOWN_CHARACTERS)
+    return render_template("history/change.html", entry=entry)
 
 
 @bp.get("/changes/<key>/<any(before, after):side>/<name>")
@@ -101,10 +101,10 @@ def value(key: str, side: str, name: str) -> Answer:
     part = read_part(found, side, name, number)
     if part is None:
         raise NotFound(f"Change {key} has recorded no such value.")
-    (telling,) = describe_changes([found], undos.undone_by([found]))
+    (entry,) = describe_changes([found], undos.undone_by([found]))
     links = {"previous": number - 1, "next": number + 1 if part.more else 0}
     urls = {rel: query_url(part=place) for rel, place in links.items() if place}
-    return render_template("history/value.html", telling=telling, part=part, side=side, number=number, links=urls)
+    return render_template("history/value.html", entry=entry, part=part, side=side, number=number, links=urls)
 
 
 @bp.route("/changes/<key>/undo", methods=["GET", "POST"])
@@ -123,12 +123,12 @@ def undo(key: str) -> Answer:
             problems, change = refused.reasons, row_changes.get(key)
     found = undos.prepare(plan, change)
     found.require()
-    (telling,) = describe_changes([change], undos.undone_by([change]), SHOWN_CHARACTERS)
+    (entry,) = describe_changes([change], undos.undone_by([change]), SHOWN_CHARACTERS)
     back, later = steps(found)
     faults = [*problems, *(fault for fault in found.faults if fault not in problems)]
     left = [(label_of(plan, name), reason) for name, reason in found.left.items()]
     effects = _effects(found)
-    context = {"telling": telling, "undo": found, "faults": faults, "back": back, "later": later, "left": left}
+    context = {"entry": entry, "undo": found, "faults": faults, "back": back, "later": later, "left": left}
     return render_template("history/undo.html", **context, effects=effects), 409 if problems else 200
 
 
@@ -194,10 +194,10 @@ def _query(asked: Mapping[str, str]) -> dict[str, str]:
 
 def _list(template: str, page: Page | None, **context: Any) -> str:
     """Render a page of changes, each in words."""
-    tellings: list[Telling] = [] if page is None else describe_changes(page.items, undos.undone_by(page.items))
+    entries: list[Entry] = [] if page is None else describe_changes(page.items, undos.undone_by(page.items))
     places = {} if page is None else {"next": page.next, "previous": page.previous}
     links = cursor_urls({name: cursor for name, cursor in places.items() if cursor})
-    return render_template(f"history/{template}.html", page=page, tellings=tellings, links=links, **context)
+    return render_template(f"history/{template}.html", page=page, entries=entries, links=links, **context)
 
 
 def _effects(found: undos.Undo) -> dict[str, list[str]]:
@@ -229,9 +229,9 @@ def _plan(table: str) -> Plan:
 
 
 def _subject(plan: Plan, key: str) -> Any:
-    """Return a row, or what is known of one that is gone, to whoever may see its history.
+    """Return a row, or what is known of one that is gone, if its history may be seen.
 
-    :raises Forbidden: if whoever is asking may not
+    :raises Forbidden: if the current identity may not
     """
     found = rights.subject(plan, key)
     rights.require_sight(plan.mapper.class_, found)

@@ -11,7 +11,7 @@ from core.fields.schemas import ModelSchema
 from .models import Change
 from .sight import Sight
 
-#: What is filled in with what the reader may see.
+#: Fields that are filled in with what the reader may see.
 FILLED = ("before", "after", "hidden", "cut")
 
 

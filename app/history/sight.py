@@ -33,7 +33,7 @@ class Sight:
 
     def __init__(self, changes: Iterable[Change]) -> None:
         self.plans = {plan.table: plan for plan in plans_of().values()}
-        #: Whether the reader may read the changes of all rows.
+        #: True if the reader may read the changes of all rows.
         self.reads_all = allowed(READ)
         self._unread: dict[str, frozenset[str]] = {}
         self._withheld = self._find_withheld(changes)

@@ -47,7 +47,7 @@ NOTHING_WRITTEN = "There is nothing to set back: what it changed stays as it is.
 NOTHING_LEFT = "Everything that it changed has been changed since."
 UNREAD = "you may not read it"
 
-#: What takes each verb back.
+#: The reverse of each verb.
 REVERSE = {"create": "delete", "update": "update", "delete": "create"}
 
 
@@ -64,7 +64,7 @@ class Refused(Exception):
 
 @dataclass
 class Undo:
-    """What would take a change back.
+    """An undo: the reverse of a change.
 
     :param item: the row; ``None`` if it is gone
     :param names: what would be set back
@@ -87,7 +87,7 @@ class Undo:
 
     @property
     def verb(self) -> str:
-        """What will be done to the row."""
+        """Verb that is applied to the row."""
         return REVERSE[self.change.verb]
 
     @property
@@ -107,7 +107,7 @@ class Undo:
 
     @property
     def is_possible(self) -> bool:
-        """Whether there is something to be set back at all."""
+        """Return whether there is something to be set back at all."""
         return not self.faults and (self.verb != "update" or bool(self.names))
 
     def leave(self, name: str, reason: str) -> None:
@@ -126,7 +126,7 @@ class Undo:
         return name if not name or self.shows(name) else "A value that you may not read"
 
     def require(self) -> None:
-        """Hold whoever is asking to what taking it back takes, where it can be done at all.
+        """Raise unless the current identity may undo it, where it can be undone at all.
 
         :raises Forbidden: if they may not
         """
@@ -142,7 +142,7 @@ def undone_by(changes: Sequence[Change]) -> dict[int, int]:
 
 
 def may_undo(plan: Plan, verb: str, item: Any) -> bool:
-    """Return whether whoever is asking may take back what a verb did, as they may on the row's own pages.
+    """Return whether the current identity may undo what a verb did, as it may on the row's own pages.
 
     :param item: the row; ``None`` if it is gone
     """
@@ -212,7 +212,7 @@ def _of_delete(undo: Undo, served: Served) -> None:
     if undo.item is not None:
         undo.faults.append("There is such a row again.")
     elif _is_not_the_last(undo.change):
-        # What was decided about the row after it had come back would be passed over.
+        # Decisions about the row after it had come back would be passed over.
         undo.faults.append("The row has come back since, and is gone again: undo its last deletion.")
     secrets = undo.sight.secrets(undo.change)
     if undo.change.hidden:
@@ -257,11 +257,11 @@ def _sort(undo: Undo, name: str) -> None:
 def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
     """Take a change back; the caller commits.
 
-    :param version: of the row, as whoever asks has seen it
+    :param version: of the row, as the current user has seen it
     :param partly: leave what has changed since as it is, and set the rest back
     :return: the row; ``None`` if it was deleted
     :raises Refused: if it cannot be done
-    :raises Forbidden: if whoever is asking may not do it to the row
+    :raises Forbidden: if the current identity may not do it to the row
     """
     if not undo.is_possible or undo.verbs is None:
         raise Refused(*(undo.faults or [NOTHING_LEFT]))
@@ -277,7 +277,7 @@ def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
             verbs.delete(undo.item, version)
             return None
     except Stale:
-        raise Refused("Somebody has changed the row since you opened the page.") from None
+        raise Refused("The row was changed since you opened the page.") from None
     except InUse as error:
         raise Refused(str(error)) from error
     except Invalid as error:
@@ -317,7 +317,7 @@ def _restore(undo: Undo, verbs: Crud) -> Any:
     item = verbs.create(_values(undo))
     version, before = verbs.version_key, undo.before
     if version is not None and version in before:
-        # Counted from 1 it would meet its own old versions, which somebody may still have seen.
+        # Counted from 1 it would meet its own old versions, which a browser may still show.
         mapper = undo.plan.mapper
         keys = zip(mapper.primary_key, mapper.primary_key_from_instance(item), strict=True)
         table: Any = mapper.local_table

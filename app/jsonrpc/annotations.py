@@ -129,7 +129,7 @@ def _simple(annotation: Any, options: dict[str, Any]) -> fields.Field[Any]:
 def _optional(arguments: tuple[Any, ...], options: dict[str, Any]) -> fields.Field[Any]:
     rest = [one for one in arguments if one is not type(None)]
     if len(rest) != 1 or len(rest) == len(arguments):
-        raise UnknownAnnotationError(f"a choice of {len(rest)} types cannot be told apart in JSON: name one, or Any")
+        raise UnknownAnnotationError(f"a choice of {len(rest)} types cannot be distinguished in JSON: name one, or Any")
     return field_for(rest[0], **{**options, "allow_none": True})
 
 

@@ -52,7 +52,7 @@ Response = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back.
+    """Response to a call.
 
     :param body: ``None`` where nothing is to be said: notifications only
     :param refused: whether the whole of what came was no request, and no batch of 1 to the most calls
@@ -143,7 +143,7 @@ class Dispatcher:
         except CallError:
             raise
         except Exception as error:
-            # Its words may tell what is nobody's business.
+            # Its words may contain internals.
             logger.exception("the method %s failed", method.name)
             raise CallError(INTERNAL_ERROR) from error
 

@@ -1,4 +1,4 @@
-"""What the page says of each method, in words for people."""
+"""Descriptions of each method for its page, in words for people."""
 
 import json
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ from .signatures import Parameter
 
 JsonSchema = dict[str, Any]
 
-#: What is the same for every method, by code.
-CURES = {
+#: Hints that are the same for every method, by code.
+HINTS = {
     PARSE_ERROR: "The body is no JSON. Send valid JSON, in UTF-8.",
     INVALID_REQUEST: "It is no request. Its `data` says why, where the message does not.",
     METHOD_NOT_FOUND: "`App.index` names all methods.",
     INVALID_PARAMS: "Correct the parameters that `data.errors` names.",
-    INTERNAL_ERROR: KINDS["internal"].cure,
+    INTERNAL_ERROR: KINDS["internal"].hint,
     PROBLEM_CODES["not-found"]: "What `data.detail` names is not there, or no longer.",
     PROBLEM_CODES["invalid"]: "Correct what `data.errors` names.",
     PROBLEM_CODES["unavailable"]: "Nothing was done. Try again after `data.retry_after` seconds.",
@@ -153,7 +153,7 @@ def _simple(kind: str, schema: JsonSchema) -> str:
         return f"{text} of at most {most} characters" if most else text
     words = {"integer": "whole number", "number": "number", "boolean": "true or false"}
     low, high = schema.get("minimum"), schema.get("maximum")
-    # What 64 bits hold is no limit that anybody meets.
+    # The range of 64 bits is no limit worth a word.
     limits = [one for one in (("from", low), ("to", high)) if one[1] is not None and SMALLEST < one[1] < LARGEST]
     return " ".join([words.get(kind, kind), *(f"{word} {number:,}" for word, number in limits)])
 
@@ -172,7 +172,7 @@ def _choices(schema: JsonSchema) -> Iterator[str]:
 
 def codes() -> list[tuple[int, str, str]]:
     """Return (code, what happened, what to do) of every error."""
-    found = [(code, MESSAGES[code], CURES[code]) for code in MESSAGES]
-    told = {code: KINDS[name] for name, code in reversed(PROBLEM_CODES.items())}
-    found += [(code, kind.title, CURES.get(code, kind.cure)) for code, kind in sorted(told.items(), reverse=True)]
-    return [*found, (OTHER_PROBLEM, "Another problem", CURES[OTHER_PROBLEM])]
+    found = [(code, MESSAGES[code], HINTS[code]) for code in MESSAGES]
+    kinds = {code: KINDS[name] for name, code in reversed(PROBLEM_CODES.items())}
+    found += [(code, kind.title, HINTS.get(code, kind.hint)) for code, kind in sorted(kinds.items(), reverse=True)]
+    return [*found, (OTHER_PROBLEM, "Another problem", HINTS[OTHER_PROBLEM])]

@@ -1,4 +1,4 @@
-"""What the methods are, said to programs: a list of names, and a document in OpenRPC 1.3.
+"""Descriptions of the methods for programs: a list of names, and a document in OpenRPC 1.3.
 
 OpenRPC is at https://spec.open-rpc.org.
 """

@@ -1,4 +1,4 @@
-"""What a call can go wrong with: the codes of JSON-RPC 2.0 (section 5.1), and ours."""
+"""Errors of a call: the codes of JSON-RPC 2.0 (section 5.1), and those of this platform."""
 
 from typing import Any
 

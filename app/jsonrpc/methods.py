@@ -38,7 +38,7 @@ class Method:
 
     @property
     def policy(self) -> Policy | None:
-        """Who may call it; ``None`` if that is not declared."""
+        """Policy of the method; ``None`` if none is declared."""
         found: Policy | None = getattr(self.function, "policy", None)
         return found
 
@@ -49,18 +49,18 @@ class Method:
 
     @cached_property
     def description(self) -> str:
-        """What else its docstring says, paragraph by paragraph, without its ``:param:`` lines."""
+        """The docstring after its first line, paragraph by paragraph, without its ``:param:`` lines."""
         return self._said.partition("\n\n")[2].strip()
 
     @cached_property
     def words(self) -> dict[str, str]:
-        """What the docstring says of each parameter, and of the result as ``return``."""
+        """Descriptions from the docstring, of each parameter, and of the result as ``return``."""
         lines = re.findall(r"^:(?:param (\w+)|return):\s*(.+(?:\n\s+.+)*)", self._text, re.M)
         return {name or "return": " ".join(words.split()) for name, words in lines}
 
     @cached_property
     def problems(self) -> list[tuple[str, str]]:
-        """What it may raise, as its docstring says: (name of the kind of problem, when)."""
+        """Problems that it may raise, from its docstring: (name of the kind of problem, when)."""
         lines = re.findall(r"^:raises (\w+):\s*(.+(?:\n\s+.+)*)", self._text, re.M)
         # NotFound is not-found: the exceptions of core.exceptions are called after the problems that they are.
         return [(re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(), " ".join(when.split())) for name, when in lines]

@@ -1,4 +1,4 @@
-"""What ``POST /rpc`` takes and gives, for the API's document (OpenAPI)."""
+"""The operation ``POST /rpc`` of the API's document (OpenAPI)."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ from .transactions import admit
 from .transactions import batch_seconds
 from .transactions import run
 
-#: What a module cannot be called: methods of these names are ours, or the specification's (section 4).
+#: Names that no module may have: their methods are the platform's, or the specification's (section 4).
 TAKEN = ("App", "rpc")
 
 

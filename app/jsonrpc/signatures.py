@@ -1,4 +1,4 @@
-"""What a method takes: its signature, and the values of one call held against it."""
+"""Parameters of a method: its signature, and the values of one call checked against it."""
 
 import inspect
 import typing
@@ -73,7 +73,7 @@ class Signature:
         else:
             self._by_position(binding, params)
         if binding.errors:
-            raise CallError(INVALID_PARAMS, data={"errors": [*_told(binding.errors)]})
+            raise CallError(INVALID_PARAMS, data={"errors": [*_errors(binding.errors)]})
         return binding.args, binding.kwargs
 
     def _by_name(self, binding: "_Binding", params: Mapping[str, Any]) -> None:
@@ -136,7 +136,7 @@ class _Binding:
             self.args.append(value)
 
 
-def _told(errors: Sequence[tuple[Path, str, Path]]) -> Iterator[dict[str, str]]:
+def _errors(errors: Sequence[tuple[Path, str, Path]]) -> Iterator[dict[str, str]]:
     for path, message, sent_at in errors[:MOST_ERRORS]:
         yield {"field": field_name(path), "message": message, "pointer": pointer(("params", *sent_at))}
     if len(errors) > MOST_ERRORS:

@@ -33,7 +33,7 @@ def batch_seconds() -> float:
 
 
 def admit(method: Method) -> None:
-    """Hold whoever is calling to the method's policy.
+    """Raise unless the current identity satisfies the method's policy.
 
     :raises CallError: if they may not
     """
@@ -58,7 +58,7 @@ def run(method: Method, args: list[Any], kwargs: dict[str, Any]) -> bytes:
         with transaction():
             return method.call(args, kwargs)
     except Exception as error:
-        # What means nothing to a caller is raised again here.
+        # Errors without a meaning for the caller are raised again here.
         problem = describe(error)
         if not _is_for_callers(problem.kind):
             raise

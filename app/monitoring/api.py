@@ -1,4 +1,4 @@
-"""The metrics as Prometheus reads them, for whoever knows the token."""
+"""The metrics for Prometheus, read with a token."""
 
 import hmac
 
@@ -20,7 +20,7 @@ from . import exposition
 
 READ = permission("monitoring.metric.read")
 
-#: Who sends ``METRICS_TOKEN``, and in development whoever is at this machine.
+#: Sender of ``METRICS_TOKEN``, and in development of requests from this machine.
 COLLECTOR = Identity("metrics", "Metrics", READ.permissions, READ.permissions, via="token")
 
 metrics = Blueprint("metrics", __name__, url_prefix="/metrics")
@@ -47,7 +47,7 @@ def read() -> Response:
 def _sends_token() -> bool:
     token = current_app.config["METRICS_TOKEN"]
     sent = request.headers.get("Authorization", "")
-    # Compared in a time that does not tell how much of it is right.
+    # Compared in constant time.
     return bool(token) and hmac.compare_digest(sent.encode(), f"Bearer {token}".encode())
 
 

@@ -19,7 +19,7 @@ _START = 8
 
 
 class Cells:
-    """An open file; whoever changes it holds a lock.
+    """An open file; it is changed under a lock.
 
     :raises OSError: if it cannot be opened, or the disk is full
     :raises ValueError: if it is broken
@@ -64,7 +64,7 @@ class Cells:
         self._map[self._used : end] = _INT.pack(len(text)) + padded + bytes(16)
         self._indexes[name] = end // 8 - 2
         self._used = end
-        # Last, so that nobody reads what is half there.
+        # Last, so that no reader finds a half-written cell.
         self._map[:4] = _INT.pack(end)
 
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Counted(Collector):
-    """What was counted in the shared folder, or by this process alone; and what the system says of each process."""
+    """Samples from the shared folder, or of this process alone; and the system's figures for each process."""
 
     def __init__(self, environment: str) -> None:
         self._environment = environment
@@ -91,7 +91,7 @@ def _processes(pids: Iterable[int]) -> Iterator[Metric]:
         try:
             resident, seconds, began = _of_process(pid)
         except (OSError, ValueError, IndexError):
-            # It has just ended, or this system tells nothing of its processes.
+            # It has just ended, or this system shows nothing of its processes.
             continue
         memory.add_metric([str(pid)], resident)
         cpu.add_metric([str(pid)], seconds)

@@ -28,7 +28,7 @@ class Folder:
         #: Of its number alone, a process could be taken for an earlier one.
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
         with self.locked():
-            # Nobody must find the file between its opening and its locking.
+            # No other process must find the file between its opening and its locking.
             self._alive = _lock(self._alive_path(self.process), fcntl.LOCK_EX)
             self._take_over()
 

@@ -1,4 +1,4 @@
-"""What a deployment says about monitoring: who may read the metrics, where they are kept, what is slow."""
+"""Settings of the monitoring: access to the metrics, their place, and limits for slow requests."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import config
 from config import Key
 from config import integer
 
-#: What the names of the keys begin with.
+#: Prefixes of the settings' names.
 PREFIXES = ("METRICS", "SLOW")
 
 

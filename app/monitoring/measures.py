@@ -1,13 +1,13 @@
-"""What is measured, by the names that /metrics and docs/operations.md call it.
+"""Metrics, by the names of /metrics and docs/operations.md.
 
-Labels have few values: an endpoint is one of ours or none, a method one of HTTP's or ``other``.
+Labels have few values: an endpoint is a known one or none, a method one of HTTP's or ``other``.
 """
 
 from prometheus_client import Counter
 from prometheus_client import Gauge
 from prometheus_client import Histogram
 
-#: Seconds. Half of what is asked takes a millisecond or two, and nobody waits longer than ten seconds.
+#: Seconds. Half of all requests take a millisecond or two, and ten seconds is the longest that a client waits.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 REQUESTS = Counter("http_requests", "Requests that were answered.", ["endpoint", "method", "status"])
@@ -15,7 +15,7 @@ DURATION = Histogram(
     "http_request_duration_seconds", "How long the application took to answer.", ["endpoint"], buckets=BUCKETS
 )
 IN_FLIGHT = Gauge("http_requests_in_flight", "Requests that are being answered.", multiprocess_mode="livesum")
-EXCEPTIONS = Counter("http_exceptions", "Exceptions that nobody foresaw (500).", ["endpoint", "exception"])
+EXCEPTIONS = Counter("http_exceptions", "Unhandled exceptions (500).", ["endpoint", "exception"])
 
 SQL_SECONDS = Counter("database_seconds", "Time that statements took, of requests.", ["endpoint"])
 SQL_STATEMENTS = Counter("database_statements", "Statements that requests have run.", ["endpoint"])

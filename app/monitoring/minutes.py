@@ -1,4 +1,4 @@
-"""What the site did in each minute of the last two days, for the plots.
+"""Figures of each minute of the last two days, for the plots.
 
 The first request of a minute, in whichever process, writes a line for the minute before: what all processes of this
 machine have counted since the line before that. So there is no thread, nothing is written while nothing happens, and
@@ -53,7 +53,7 @@ class Minutes:
         try:
             self._write(minute)
         except Exception:
-            # Whatever it is: nobody's request is to fail because somebody watches.
+            # Any error: no request is to fail because it is measured.
             logger.exception("a minute could not be kept for the plots")
 
     def read(self, since: int) -> list[Minute]:
@@ -67,7 +67,7 @@ class Minutes:
                 base = _base(shared.path)
             kept = list(_lines(shared.path, since))
         if base:
-            # Somebody may have written this very minute since.
+            # Another process may have written this very minute since.
             kept = [one for one in kept if one[0] < base[0]] + [(base[0], totals.between(base[1], now))]
         return [one for one in kept if one[0] >= since]
 

@@ -1,4 +1,4 @@
-"""What the page shows of the minutes: plots, tables, and a few numbers above."""
+"""The page's view of the minutes: plots, tables, and a few numbers above."""
 
 from collections.abc import Callable
 from collections.abc import Sequence

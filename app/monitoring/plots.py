@@ -51,7 +51,7 @@ class Plot:
 
     @property
     def summary(self) -> str:
-        """What the picture shows, in a sentence."""
+        """Description of the picture, in a sentence."""
         parts = [f"{line.label}: {self._range(line)}" for line in self.lines]
         return f"{self.title}. {'; '.join(parts)}."
 

@@ -33,10 +33,10 @@ from .sharing import SharedValue
 
 logger = logging.getLogger(__name__)
 
-#: What else visitors send counts as one.
+#: Methods that count by name; all others count as one.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 
-#: What no view answers: the router has refused it.
+#: Endpoint of requests that the router has refused.
 NO_ENDPOINT = "none"
 
 #: OpenTelemetry's own variables; where none is set, nothing of it is imported.
@@ -149,7 +149,7 @@ def _most_connections(app: Flask) -> int:
 
 
 def count_exception(app: Flask, exception: BaseException, **_: Any) -> None:
-    """Count what nobody foresaw."""
+    """Count an unhandled exception."""
     measures.EXCEPTIONS.labels(request.endpoint or NO_ENDPOINT, type(exception).__name__).inc()
 
 

@@ -1,7 +1,7 @@
 """A line in the log for each request that failed (5xx) or was slow: what it was, whose, and what its SQL took of it.
 
 One logger, ``andamio.requests``; as JSON each word is a field of its own. Of the address there is the path only: a
-query may hold what nobody should read, and what a route has for secret, as the token of a link, is left out.
+query may hold private data, and secret URL parameters, as the token of a link, are left out.
 """
 
 import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger("andamio.requests")
 def write(status: str, seconds: float, spent: Spent) -> None:
     """Write the line, while the request is there."""
     known = g.get("identity")
-    told = {
+    fields = {
         "status": int(status),
         "method": request.method,
         "path": paths.without_secrets(request),
@@ -29,5 +29,5 @@ def write(status: str, seconds: float, spent: Spent) -> None:
         "who": known.key if known is not None else None,
     }
     text = "%s %s answered %s in %.3f s, of it %.3f s in %d statements (endpoint %s, who %s)"
-    values = [told[name] for name in ("method", "path", "status", "seconds", "sql_seconds", "statements")]
-    logger.warning(text, *values, told["endpoint"], told["who"] or "-", extra=told)
+    values = [fields[name] for name in ("method", "path", "status", "seconds", "sql_seconds", "statements")]
+    logger.warning(text, *values, fields["endpoint"], fields["who"] or "-", extra=fields)

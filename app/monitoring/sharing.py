@@ -1,7 +1,7 @@
 """Values that the processes of a service count together, for all metrics of prometheus-client.
 
-Its own class for that opens files while modules are imported, in commands as well, wants to be told which processes
-have ended, and fails where it cannot write. Here a value is in memory until the process answers its first request;
+Its own class for that opens files while modules are imported, in commands as well, needs a notice of each process that
+has ended, and fails where it cannot write. Here a value is in memory until the process answers its first request;
 from then on it is in a file of :mod:`.folders` too, and where that cannot be, it stays in memory.
 
 The registry of prometheus-client is one for each process, as are these values: of several applications in one
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class _State:
-    """What this process has opened."""
+    """The files that this process has opened."""
 
     def __init__(self) -> None:
         self.reset()
@@ -37,7 +37,7 @@ class _State:
     def reset(self) -> None:
         """Begin with nothing, and with a lock that no thread of a parent holds."""
         self.lock = threading.RLock()
-        #: Whether this process has answered a request.
+        #: True once this process has answered a request.
         self.has_begun = False
         self.folder: Folder | None = None
         self.files: dict[str, Cells] = {}
@@ -48,7 +48,7 @@ _values: "WeakSet[SharedValue]" = WeakSet()
 
 
 def install() -> list[str]:
-    """Let all metrics that are made from now on have values of ours; those that were made before have none."""
+    """Let all metrics that are made from now on have shared values; those that were made before have none."""
     early = [metric.name for metric in REGISTRY.collect() if not metric.name.startswith(("process_", "python_"))]
     values.ValueClass = SharedValue
     # When a value was made in this process says nothing of what is counted over many.
@@ -83,7 +83,7 @@ def _stay_alone(path: Path, error: Exception) -> None:
     state.files.clear()
 
 
-def _begin_anew() -> None:
+def _reset() -> None:
     """Start from nothing, in a child: what its parent has counted is the parent's."""
     inherited = state.folder
     state.reset()
@@ -93,7 +93,7 @@ def _begin_anew() -> None:
         value.detach(0.0)
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(after_in_child=_reset)
 
 
 class SharedValue:
@@ -166,7 +166,7 @@ def _open(kind: str) -> Cells:
         try:
             state.files[kind] = Cells(path)
         except (ValueError, struct.error) as error:
-            logger.warning("%s was broken, and is begun anew: %s", path, error)
+            logger.warning("%s was broken, and is created again: %s", path, error)
             path.unlink()
             state.files[kind] = Cells(path)
     return state.files[kind]

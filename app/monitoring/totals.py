@@ -1,4 +1,4 @@
-"""What the plots need of the metrics: totals since the processes began to count, and what came in between two."""
+"""Totals of the metrics for the plots: since the processes began to count, and the difference of two."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ def between(before: Totals, after: Totals) -> Totals:
 
 
 def _less(value: Any, old: Any) -> Any:
-    """Return what was added; where there is less than before, somebody has deleted the files: all of it."""
+    """Return what was added; where there is less than before, the files were deleted: all of it."""
     if isinstance(value, list):
         known = isinstance(old, list) and len(old) == len(value) and sum(old) <= sum(value)
         return [one - other for one, other in zip(value, old, strict=True)] if known else value
@@ -98,7 +98,7 @@ def join(records: Iterable[Totals]) -> Totals:
 
 
 def percentile(counts: list[float], share: float) -> float | None:
-    """Return how long the fastest ``share`` of the requests took at most, as near as the buckets tell.
+    """Return how long the fastest ``share`` of the requests took at most, as exact as the buckets.
 
     :return: seconds; ``None`` without requests, the last bound for what took longer
     """

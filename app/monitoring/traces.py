@@ -69,7 +69,7 @@ def start() -> None:
 
 
 def _send_the_last(provider: TracerProvider, pid: int) -> None:
-    # By a thread, because it has no limit of its own: a collector that is away must hold nobody up.
+    # By a thread, because it has no limit of its own: an unresponsive collector must not delay a request.
     if os.getpid() == pid:
         sender = threading.Thread(target=provider.shutdown, daemon=True)
         sender.start()
@@ -119,7 +119,7 @@ def _describe(span: Span, environ: dict[str, Any], method: str, status: str) -> 
         span.set_attribute("http.route", rule.rule)
         span.set_attribute("code.function.name", rule.endpoint)
     if asked is not None:
-        # Not before the router has told which part of it is a secret.
+        # Not before the router has matched, which shows the secret parts.
         span.set_attribute("url.path", redact(paths.without_secrets(asked)))
         span.set_attribute("http.request.header.x-request-id", [request_id() or ""])
     span.set_attribute("http.response.status_code", int(status[:3]))
@@ -128,7 +128,7 @@ def _describe(span: Span, environ: dict[str, Any], method: str, status: str) -> 
 
 
 def record_exception(app: Flask, exception: BaseException, **_: Any) -> None:
-    """Tell the request's span of what nobody foresaw."""
+    """Record an unhandled exception in the request's span."""
     _record(trace.get_current_span(), exception)
 
 
@@ -160,7 +160,7 @@ def _listen(engine: Engine) -> None:
         if not trace.get_current_span().is_recording():
             return
         word = sql.split(None, 1)[0].upper() if sql.strip() else "SQL"
-        # As it is prepared: values are sent beside it, and not told.
+        # The prepared statement: values are sent beside it, and not recorded.
         about = {"db.system.name": system, "db.namespace": database, "db.operation.name": word, "db.query.text": sql}
         running.monitoring_span = trace.get_tracer(__name__).start_span(word, kind=SpanKind.CLIENT, attributes=about)
 
@@ -169,8 +169,8 @@ def _listen(engine: Engine) -> None:
         _end(running)
 
     @event.listens_for(engine, "handle_error")
-    def failed(told: Any) -> None:
-        _end(told.execution_context, type(told.original_exception).__name__)
+    def failed(context: Any) -> None:
+        _end(context.execution_context, type(context.original_exception).__name__)
 
 
 def _end(running: Any, error: str | None = None) -> None:

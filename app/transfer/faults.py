@@ -2,4 +2,4 @@
 
 
 class TransferError(Exception):
-    """Rows cannot be dumped or loaded; the message says which, why, and the cure."""
+    """Rows cannot be dumped or loaded; the message says which, why, and what to do."""

@@ -1,7 +1,7 @@
-"""Who may do what: who is asking, what a module lets whom do, and the question that joins them.
+"""Access control: the current identity, policies, and checks that join them.
 
 The front door for authors of modules. Identities come from a module such as ``app.accounts``, which sets
-their loader with :func:`tell`.
+their loader with :func:`set_identity_loader`.
 """
 
 from .checks import allowed
@@ -21,7 +21,7 @@ from .identities import acting_as
 from .identities import forget
 from .identities import has_looked
 from .identities import identity
-from .identities import tell
+from .identities import set_identity_loader
 from .permissions import owners_permissions
 from .permissions import permissions
 from .policies import PUBLIC
@@ -30,7 +30,7 @@ from .policies import Policy
 from .policies import any_of
 from .policies import permission
 from .roles import roles
-from .roles import tell_roles
+from .roles import set_role_loader
 
 __all__ = [
     "ANONYMOUS",
@@ -57,7 +57,7 @@ __all__ = [
     "require",
     "restrict",
     "roles",
-    "tell",
-    "tell_roles",
+    "set_identity_loader",
+    "set_role_loader",
     "unchecked",
 ]

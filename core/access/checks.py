@@ -1,4 +1,4 @@
-"""The question that joins policies and identities: may whoever is asking do this?"""
+"""Checks that join policies and identities: may the current identity do this?"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from .policies import Policy
 
 
 def require(policy: Policy, item: Any = None) -> None:
-    """Hold whoever is asking to a policy.
+    """Raise unless the current identity satisfies a policy.
 
     :raises Unauthenticated: if it is not known who they are
     :raises Forbidden: if it is known, and they may not
@@ -28,7 +28,7 @@ def require(policy: Policy, item: Any = None) -> None:
 
 
 def allowed(policy: Policy, item: Any = None) -> bool:
-    """Return whether whoever is asking may."""
+    """Return whether the current identity satisfies a policy."""
     if policy is PUBLIC or is_unchecked():
         return True
     who = identity()
@@ -36,7 +36,7 @@ def allowed(policy: Policy, item: Any = None) -> bool:
 
 
 def condition(policy: Policy, model: Any) -> Any:
-    """Return what the rows have in common for which whoever is asking may; ``None`` for all rows."""
+    """Return the condition of the rows for which the current identity satisfies a policy; ``None`` for all rows."""
     if not policy.knows_owners or is_unchecked() or identity().is_operator:
         return None
     return policy.condition(identity(), model)
@@ -44,7 +44,7 @@ def condition(policy: Policy, model: Any) -> Any:
 
 @contextmanager
 def unchecked() -> Iterator[None]:
-    """Let everything pass within: whoever writes this has asked before, for another permission.
+    """Let everything pass within: the caller has checked another permission before.
 
     A method that moves stock changes a product on its own behalf; its caller need not be one who may edit
     products.

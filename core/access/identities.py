@@ -1,4 +1,4 @@
-"""Who is asking. It is found out when somebody wants to know: a public endpoint costs no query."""
+"""The current identity. It is loaded on first use: a public endpoint costs no query."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from flask import has_request_context
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody, as the rest of the platform knows them.
+    """A user, as the rest of the platform knows them.
 
-    :param key: tells people apart, for ever the same; ``None`` for nobody. At most 64 characters
+    :param key: identifies the user for ever; ``None`` for an anonymous visitor. At most 64 characters
     :param name: for people to read
     :param permissions: what the roles grant: ``example.product.edit``
     :param scopes: what a token is limited to, of those permissions; ``None`` without a token
     :param roles: the names of the roles
-    :param via: ``session``, ``token`` or ``command``; empty for nobody
+    :param via: ``session``, ``token`` or ``command``; empty for an anonymous visitor
     """
 
     key: str | None = None
@@ -33,7 +33,7 @@ class Identity:
 
     @property
     def is_known(self) -> bool:
-        """Return whether somebody has signed in, or sent a token that counts."""
+        """Return whether this is a signed-in user, or the owner of a valid token."""
         return self.key is not None
 
     @property
@@ -50,25 +50,25 @@ class Identity:
         return permission in self.permissions and self.covers(permission)
 
 
-#: Who has not signed in.
+#: A visitor who has not signed in.
 ANONYMOUS = Identity()
 
-#: Whoever runs commands on the server.
+#: Runs commands on the server.
 OPERATOR = Identity(via="command")
 
 Finder = Callable[[], Identity]
 
 
-def tell(app: Flask, find: Finder) -> None:
+def set_identity_loader(app: Flask, find: Finder) -> None:
     """Let this application ask ``find`` who sends a request; it is called at most once for each.
 
-    :param find: answers :data:`ANONYMOUS` for nobody; raises where credentials were sent that do not count
+    :param find: returns :data:`ANONYMOUS` for a visitor; raises where invalid credentials were sent
     """
     app.extensions["identity"] = find
 
 
 def identity() -> Identity:
-    """Return who is asking; nobody where no module knows people, the operator where there is no request."""
+    """Return the current identity; anonymous where no module knows users, the operator where there is no request."""
     if not has_app_context():
         return OPERATOR
     known: Identity | None = g.get("identity")
@@ -83,21 +83,21 @@ def identity() -> Identity:
 
 
 def has_looked() -> bool:
-    """Return whether this request has found out that somebody is asking: its answer may be for them alone."""
+    """Return whether this request has loaded a known identity: its answer may be for them alone."""
     known: Identity | None = g.get("identity")
     return known is not None and known.is_known
 
 
 def forget() -> None:
-    """Find out anew who is asking: they have just signed in or out."""
+    """Load the identity again on next use: a user has just signed in or out."""
     g.pop("identity", None)
 
 
 @contextmanager
-def acting_as(somebody: Identity) -> Iterator[None]:
-    """Let somebody else ask, for a command, a task or a test; within an application context."""
+def acting_as(other: Identity) -> Iterator[None]:
+    """Set the current identity, for a command, a task or a test; within an application context."""
     before = g.get("identity")
-    g.identity = somebody
+    g.identity = other
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Which permissions there are: those that the policies of the installed modules ask for."""
+"""The known permissions: those that the policies of the installed modules ask for."""
 
 from flask import Flask
 

@@ -1,4 +1,4 @@
-"""What a module lets whom do, declared once: for a verb, an endpoint or a method.
+"""Policies: which identities may use a verb, an endpoint or a method, declared once.
 
 .. code-block:: python
 
@@ -49,7 +49,7 @@ class Policy(ABC):
     @property
     @abstractmethod
     def reason(self) -> str:
-        """Who may, in a few words: ``signed in``."""
+        """Short description for people: ``signed in``."""
 
     @property
     def permissions(self) -> frozenset[str]:
@@ -58,7 +58,7 @@ class Policy(ABC):
 
     @property
     def knows_owners(self) -> bool:
-        """Whether it depends on the row."""
+        """Return whether it depends on the row."""
         return False
 
     def confines(self, who: Identity) -> bool:
@@ -91,13 +91,13 @@ class Everybody(Policy):
 
     @property
     def reason(self) -> str:
-        """Who may."""
+        """Short description for people."""
         return "public"
 
 
 @dataclass(frozen=True)
 class SignedIn(Policy):
-    """Whoever has signed in may. A token is for what has a permission, which it can be limited to."""
+    """Satisfied by every signed-in user. A token needs a policy with a permission, which it can be limited to."""
 
     def allows(self, who: Identity, item: Any = None) -> bool:
         """Return whether they have a session."""
@@ -105,13 +105,13 @@ class SignedIn(Policy):
 
     @property
     def reason(self) -> str:
-        """Who may."""
+        """Short description for people."""
         return "signed in"
 
 
 @dataclass(frozen=True)
 class Permission(Policy):
-    """Whoever has a permission may, by one of their roles; and the owner of the row, where it has one.
+    """Satisfied by a permission, granted by a role; and by the owner of the row, where it has one.
 
     A token must cover the permission in either case.
 
@@ -131,7 +131,7 @@ class Permission(Policy):
 
     @property
     def reason(self) -> str:
-        """Who may."""
+        """Short description for people."""
         return self.name if self.owner is None else f"{self.name}, or the owner"
 
     @property
@@ -141,7 +141,7 @@ class Permission(Policy):
 
     @property
     def knows_owners(self) -> bool:
-        """Whether rows have owners."""
+        """Return whether rows have owners."""
         return self.owner is not None
 
     def confines(self, who: Identity) -> bool:
@@ -163,7 +163,7 @@ class Permission(Policy):
 
 @dataclass(frozen=True)
 class AnyOf(Policy):
-    """Whoever may by one of several policies: a request that does one of several things."""
+    """Satisfied by any of several policies: a request that does one of several things."""
 
     policies: tuple[Policy, ...]
 
@@ -173,7 +173,7 @@ class AnyOf(Policy):
 
     @property
     def reason(self) -> str:
-        """Who may."""
+        """Short description for people."""
         return "; or ".join(dict.fromkeys(policy.reason for policy in self.policies))
 
     @property
@@ -214,7 +214,7 @@ SIGNED_IN = SignedIn()
 def permission(name: str, *, owner: str | None = None) -> Policy:
     """Return the policy that asks for a permission, or for the row's owner.
 
-    :param name: ``<module>.<noun>.<verb>``; that it is used makes it known, nobody has it until it is granted
+    :param name: ``<module>.<noun>.<verb>``; that it is used makes it known, no role has it until it is granted
     :param owner: attribute of the row that holds the key of its owner's identity
     :raises ValueError: if it is not called so
     """

@@ -1,4 +1,4 @@
-"""Which roles there are, and what each grants: told by the module that keeps them."""
+"""Roles and what each grants, from the module that stores them."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from flask import current_app
 Roles = Mapping[str, frozenset[str]]
 
 
-def tell_roles(app: Flask, find: Callable[[], Roles]) -> None:
+def set_role_loader(app: Flask, find: Callable[[], Roles]) -> None:
     """Let this application ask ``find`` which roles there are; only lists for people do."""
     app.extensions["roles"] = find
 

@@ -14,7 +14,7 @@ from ..lazy import doctor as examiner
 @click.option("--fail-level", type=click.Choice(["error", "warning"]), default="error", show_default=True)
 @click.option("--list", "lists", is_flag=True, help="Name the checks, and run none.")
 def doctor(production: bool, as_json: bool, fail_level: str, lists: bool) -> None:
-    """Look for what is wrong with this deployment, and name the cure.
+    """Check this deployment, and print what to do.
 
     The exit code is 1 if there is an error, or with --fail-level=warning a warning.
     """

@@ -101,7 +101,7 @@ def _reencrypt(app: Flask) -> bool:
             continue
         unreadable = 0
         with click.progressbar(length=count, label=one.name, file=sys.stderr) as bar:
-            for failed in rotating.encrypt_anew(one):
+            for failed in rotating.reencrypt(one):
                 unreadable += failed
                 bar.update(min(rotating.BATCH, count - bar.pos))
         click.echo(f"{one.name}: {count - unreadable:,} of {count:,} values encrypted with today's secret.")

@@ -64,12 +64,12 @@ def _limit(engine: Engine, seconds: float) -> None:
 
 def _one_at_a_time(engine: Engine, connect: Any) -> Any:
     error = engine.dialect.loaded_dbapi.OperationalError
-    door = doors.Door(_is_silence)
+    breaker = doors.CircuitBreaker(_is_silence)
 
     def make_connection(dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> Any:
         try:
-            return door.ask(lambda: connect(*args, **options))
-        except doors.Closed as closed:
+            return breaker.call(lambda: connect(*args, **options))
+        except doors.CircuitOpenError as closed:
             raise error(f"The database: {closed}") from None
 
     return make_connection

@@ -99,7 +99,7 @@ class Distance:
         return f"{count} revision{' is' if count == 1 else 's are'} not run: {', '.join(self.waiting)}."
 
     @property
-    def cure(self) -> str:
+    def hint(self) -> str:
         """Return the exact command, for whoever runs the site; empty if there is nothing to do."""
         if self.unknown:
             back = " ".join(self.heads) or "base"

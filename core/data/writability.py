@@ -146,7 +146,7 @@ def unwritable(path: Path) -> list[Path]:
 
 
 def explain(engine: Engine) -> str:
-    """Return why a database takes no writes, and the cure."""
+    """Return why a database takes no writes, and what to do."""
     path = sqlite_file(engine)
     if path is None:
         return "The server takes no writes: it is a standby, or set to read_only. Point DATABASE_URL to the primary."

@@ -1,4 +1,4 @@
-"""What is wrong with a deployment: checks with an id, a level and a cure, run by ``flask doctor``.
+"""Checks of a deployment, with an id, a level and a hint, run by ``flask doctor``.
 
 A module adds its own in ``checks.py``:
 
@@ -8,7 +8,7 @@ A module adds its own in ``checks.py``:
     def key(deployment: Deployment) -> Iterator[Finding]:
         \"\"\"The key of the payment service is set.\"\"\"
         if not deployment.config.get("SHOP_KEY"):
-            yield Finding("SHOP_KEY is not set.", cure="Set it to the key of your account.")
+            yield Finding("SHOP_KEY is not set.", hint="Set it to the key of your account.")
 
 A check only looks: it changes nothing, and takes no more than a moment.
 """

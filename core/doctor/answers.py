@@ -19,7 +19,7 @@ NOWHERE = "/.doctor"
 #: The platform sets these.
 CURE = "Leave it to core.http.headers: something takes it away or replaces it."
 
-#: What lets a page run or load anything.
+#: Directives that let a page run or load anything.
 _LOOSE = re.compile(r"'unsafe-(?:inline|eval|hashes)'|(?:^|\s)(?:\*|https?:|data:)(?=\s|$)")
 
 
@@ -54,9 +54,9 @@ def csp(deployment: Deployment) -> Iterator[Finding]:
 
 @check("core.hsts", Level.ERROR, production=True)
 def hsts(deployment: Deployment) -> Iterator[Finding]:
-    """Browsers are told to come by https only, for a year at least."""
+    """Browsers use https only, for a year at least."""
     if not deployment.config["HTTPS"]:
-        # core.https tells.
+        # core.https reports it.
         return
     header = ask(deployment).headers.get("Strict-Transport-Security", "")
     found = re.search(r"max-age=\"?(\d+)", header)
@@ -70,7 +70,7 @@ def hsts(deployment: Deployment) -> Iterator[Finding]:
 
 @check("core.hsts-subdomains", Level.INFO, production=True)
 def hsts_subdomains(deployment: Deployment) -> Iterator[Finding]:
-    """That counts for the names below the site's too (ASVS 3.4.1)."""
+    """Subdomains use https only too (ASVS 3.4.1)."""
     if deployment.config["HSTS_SECONDS"] and not deployment.config["HSTS_SUBDOMAINS"]:
         yield Finding(
             "Names below the site's may still be asked by http, and set cookies for all of the domain.",
@@ -81,7 +81,7 @@ def hsts_subdomains(deployment: Deployment) -> Iterator[Finding]:
 
 @check("core.headers", Level.ERROR)
 def headers(deployment: Deployment) -> Iterator[Finding]:
-    """Answers are not guessed at by browsers, tell other sites nothing, and do not name the software."""
+    """Responses are not sniffed, send no referrer to other sites, and do not name the software."""
     answer = ask(deployment).headers
     if answer.get("X-Content-Type-Options") != "nosniff":
         yield Finding(

@@ -51,7 +51,7 @@ def list_checks(app: Flask, *, as_json: bool) -> None:
 
 
 def _echo(text: str) -> None:
-    # click takes colours out where nobody looks at a terminal; https://no-color.org.
+    # click removes colours where the output is no terminal; https://no-color.org.
     click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
 
 
@@ -72,7 +72,7 @@ def _write(one: Diagnosis) -> str:
     finding = one.finding
     head = f"{_level(one.check.level)}  {click.style(one.check.id, bold=True)}"
     head += f"  ({finding.where})" if finding.where else ""
-    return "\n".join([head, _indent(finding.message), _indent(f"Cure: {finding.cure}")])
+    return "\n".join([head, _indent(finding.message), _indent(f"Hint: {finding.hint}")])
 
 
 def _indent(text: str) -> str:
@@ -112,7 +112,7 @@ def _finding(one: Diagnosis) -> dict[str, Any]:
         "id": one.check.id,
         "level": one.check.level.word,
         "message": finding.message,
-        "cure": finding.cure,
+        "hint": finding.hint,
         "where": finding.where,
     }
 

@@ -24,7 +24,7 @@ from .findings import check
 LARGE_BODY_BYTES = 100 * 1024 * 1024
 
 #: For a fault that names none.
-DEFAULT_CURE = "Correct it in .env or in the environment."
+DEFAULT_HINT = "Correct it in .env or in the environment."
 
 
 @check("core.cannot-start", Level.ERROR, needs=Needs.NOTHING)
@@ -32,11 +32,11 @@ def start(deployment: Deployment) -> Iterator[Finding]:
     """The application starts."""
     fault: BaseException | None = deployment.fault
     if isinstance(fault, ConfigError):
-        # A module that cannot be used is told of beside what is wrong with the environment.
+        # A module that cannot be used is reported beside faults of the environment.
         others = [one for one in fault.faults if one != str(fault.__cause__)]
         for one in others:
-            what, _, cure = one.partition(": ")
-            yield Finding(f"{what}.", f"In .env or in the environment: {cure}." if cure else DEFAULT_CURE, _key(one))
+            what, _, hint = one.partition(": ")
+            yield Finding(f"{what}.", f"In .env or in the environment: {hint}." if hint else DEFAULT_HINT, _key(one))
         fault = fault.__cause__
     if fault is not None:
         yield Finding(str(fault), "Correct what the message names.")
@@ -61,7 +61,7 @@ def environment(deployment: Deployment) -> Iterator[Finding]:
 def variable_unknown(deployment: Deployment) -> Iterator[Finding]:
     """No variable is set that looks like one of this platform's, and is none."""
     for variable in unknown_variables.find_unknown(keys.known(modules.installed(deployment.app))):
-        yield Finding(variable.message, variable.cure, variable.name)
+        yield Finding(variable.message, variable.hint, variable.name)
 
 
 @check("core.debug", Level.ERROR, production=True)
@@ -87,19 +87,19 @@ def secret_fallbacks(deployment: Deployment) -> Iterator[Finding]:
         )
     elif fallbacks:
         ends = rotating.last_until(deployment.app)
-        message, cure = f"Earlier secrets are still accepted: {len(fallbacks)}.", "Drop them by `flask secret retire`"
+        message, hint = f"Earlier secrets are still accepted: {len(fallbacks)}.", "Drop them by `flask secret retire`"
         if ends is None:
-            cure += " once the sessions that they signed have ended."
+            hint += " once the sessions that they signed have ended."
         elif ends > datetime.now(UTC):
-            cure += f" after {ends:%Y-%m-%d %H:%M} UTC, when the sessions that they signed have ended."
+            hint += f" after {ends:%Y-%m-%d %H:%M} UTC, when the sessions that they signed have ended."
         else:
-            message, cure = f"{message} The sessions that they signed have ended.", f"{cure}."
-        yield Finding(message, cure, "SECRET_KEY_FALLBACKS")
+            message, hint = f"{message} The sessions that they signed have ended.", f"{hint}."
+        yield Finding(message, hint, "SECRET_KEY_FALLBACKS")
 
 
 @check("core.secret-encrypted", Level.WARNING, needs=Needs.DATABASE)
 def secret_encrypted(deployment: Deployment) -> Iterator[Finding]:
-    """What is encrypted needs no earlier secret to be read."""
+    """Encrypted columns need no earlier secret to be read."""
     for column, count in rotation.count_earlier(deployment.app).items():
         yield Finding(
             f"{column} has {count:,} values that are encrypted with an earlier secret.",
@@ -115,7 +115,7 @@ def cookie_flags(deployment: Deployment) -> Iterator[Finding]:
     for cookie in ("SESSION_COOKIE", "REMEMBER_COOKIE"):
         for flag, values in wanted.items():
             name = f"{cookie}_{flag}"
-            # Without https there is nothing to be secure for: core.https tells.
+            # Without https there is nothing to be secure for: core.https reports it.
             concerns = name in deployment.config and (flag != "SECURE" or deployment.config["HTTPS"])
             if concerns and deployment.config[name] not in values:
                 yield Finding(
@@ -130,7 +130,7 @@ def cookie_host(deployment: Deployment) -> Iterator[Finding]:
     """The session's cookie belongs to this host alone: its name begins with __Host-."""
     config = deployment.config
     if not config["HTTPS"]:
-        # core.https tells.
+        # core.https reports it.
         return
     name = deployment.app.session_interface.get_cookie_name(deployment.app)
     is_wide = config["SESSION_COOKIE_DOMAIN"] or config["SESSION_COOKIE_PATH"] not in (None, "/")
@@ -197,7 +197,7 @@ def proxy(deployment: Deployment) -> Iterator[Finding]:
     if deployment.config["HTTPS"] and not deployment.config["PROXY_HOPS"]:
         yield Finding(
             "HTTPS is on and PROXY_HOPS is 0: if a proxy ends TLS, all visitors have its address, so that limits "
-            "count them as one, and logs cannot tell them apart.",
+            "count them as one, and logs cannot distinguish them.",
             "Set PROXY_HOPS to the number of proxies in front (one nginx: 1); where gunicorn speaks TLS, none.",
             "PROXY_HOPS",
         )
@@ -226,7 +226,7 @@ def cors_any(deployment: Deployment) -> Iterator[Finding]:
 def limits_off(deployment: Deployment) -> Iterator[Finding]:
     """The limits of the APIs count."""
     if not deployment.config["RATE_LIMITS"]:
-        yield Finding("RATE_LIMITS is false: nobody is slowed down.", "Set RATE_LIMITS=true.", "RATE_LIMITS")
+        yield Finding("RATE_LIMITS is false: no client is slowed down.", "Set RATE_LIMITS=true.", "RATE_LIMITS")
 
 
 @check("core.body-large", Level.WARNING)
@@ -243,7 +243,7 @@ def body_large(deployment: Deployment) -> Iterator[Finding]:
 
 @check("core.log-secrets", Level.WARNING, production=True)
 def log_secrets(deployment: Deployment) -> Iterator[Finding]:
-    """Logs do not tell what visitors send."""
+    """Logs do not contain what visitors send."""
     if deployment.config["LOG_LEVEL"] == "DEBUG":
         yield Finding("LOG_LEVEL is DEBUG: libraries log what visitors send.", "Set LOG_LEVEL=INFO.", "LOG_LEVEL")
     if deployment.config.get("SQLALCHEMY_ECHO"):
@@ -265,7 +265,7 @@ def log_text(deployment: Deployment) -> Iterator[Finding]:
 def shadowed(deployment: Deployment) -> Iterator[Finding]:
     """Every address and every template of a module can be reached."""
     for shadow in shadows.find_shadows(deployment.app):
-        yield Finding(shadow.message, shadow.cure, shadow.where)
+        yield Finding(shadow.message, shadow.hint, shadow.where)
 
 
 @check("core.policy-missing", Level.WARNING)
@@ -275,7 +275,7 @@ def policy_missing(deployment: Deployment) -> Iterator[Finding]:
     if found:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         yield Finding(
-            f"Open to everybody, as nobody has said anything: {', '.join(found[:5])}{more}.",
+            f"Open to everyone, without a declared policy: {', '.join(found[:5])}{more}.",
             "Declare their policy; PUBLIC, where everybody is meant (docs/security.md).",
             found[0],
         )

@@ -77,7 +77,7 @@ def database_sqlite(deployment: Deployment) -> Iterator[Finding]:
 
 @check("core.database-password", Level.ERROR, production=True)
 def database_password(deployment: Deployment) -> Iterator[Finding]:
-    """The database's user has a password that nobody guesses (ASVS 13.2.3)."""
+    """The database's user has a password that is hard to guess (ASVS 13.2.3)."""
     url = _url()
     if url.get_backend_name() == "sqlite":
         return
@@ -186,7 +186,7 @@ def clock(deployment: Deployment) -> Iterator[Finding]:
 def table_stray(deployment: Deployment) -> Iterator[Finding]:
     """Every table that a module declares is in the reach of its models.py, and so of migrations."""
     for stray in strays.find_strays(modules.installed(deployment.app)):
-        yield Finding(stray.message, stray.cure, stray.file)
+        yield Finding(stray.message, stray.hint, stray.file)
 
 
 @check("core.revision", Level.ERROR, needs=Needs.DATABASE)
@@ -194,7 +194,7 @@ def revision(deployment: Deployment) -> Iterator[Finding]:
     """The database is at the newest revision, and there is one newest."""
     distance = revisions.measure()
     if distance.is_forked or not distance.is_none:
-        yield Finding(str(distance), distance.cure, "alembic_version")
+        yield Finding(str(distance), distance.hint, "alembic_version")
 
 
 @check("core.tables-differ", Level.WARNING, needs=Needs.DATABASE)
@@ -202,7 +202,7 @@ def tables_differ(deployment: Deployment) -> Iterator[Finding]:
     """The tables are as the models say."""
     distance = revisions.measure()
     if distance.held or distance.is_forked or not distance.is_none:
-        # core.revision tells, or they differ on purpose.
+        # core.revision reports it, or they differ on purpose.
         return
     names = [module.name for module in deployment.app.extensions["modules"]]
     alembic = migrations.make_config(_url(), names)

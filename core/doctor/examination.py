@@ -28,7 +28,7 @@ from .findings import Level
 from .findings import Needs
 from .findings import check
 
-#: Where the core's own checks are, in the order in which they are run.
+#: The core's own checks, in the order in which they are run.
 CORE = (configuration, files, programs, answers, databases, stores)
 
 
@@ -42,7 +42,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Examination:
-    """What came out.
+    """Result of an examination.
 
     :param skipped: the checks that could not look, for want of an application or a database
     """
@@ -104,7 +104,7 @@ def as_production(deployment: Deployment, environ: Mapping[str, str]) -> Deploym
 
     :param environ: the variables of the deployment
     """
-    # One that cannot start has no modules: then those of settings.py are told of.
+    # One that cannot start has no modules: then those of settings.py are reported.
     names = [one.name for one in deployment.app.extensions.get("modules", ())] or settings.INSTALLED_APPS
     try:
         app = create_app(keys.load(modules.load(names), {**environ, "APP_ENV": "production"}), names)
@@ -124,7 +124,7 @@ def _what_there_is(deployment: Deployment) -> Needs:
         with db.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except Exception:
-        # Whatever it is, the check of the database tells it.
+        # Any fault of it is reported by the check of the database.
         return Needs.APP
     return Needs.DATABASE
 

@@ -11,13 +11,13 @@ from .findings import Level
 from .findings import Needs
 from .findings import check
 
-#: What holds secrets of a deployment, from the project's folder.
+#: Files with secrets of a deployment, from the project's folder.
 SECRET_FILES = (".env", "instance/secret_key")
 
 #: The code, from the project's folder.
 CODE = ("app", "core", "alembic", "config.py", "services.py", "settings.py", "run.py")
 
-#: What is no source of this project, or is a deployment's own.
+#: Folders that are no source of this project, or are a deployment's own.
 _NOT_SOURCE = {"instance", "node_modules", "__pycache__", ".venv", ".env"}
 
 
@@ -44,7 +44,7 @@ def secret_published(deployment: Deployment) -> Iterator[Finding]:
         if any(secret in text for secret in wanted):
             name = path.relative_to(deployment.root).as_posix()
             yield Finding(
-                f"SECRET_KEY stands in {name}: whoever has the code can sign in as anybody.",
+                f"SECRET_KEY stands in {name}: anyone with the code can sign in as any user.",
                 "Make a new one, and keep it in .env or in the environment.",
                 name,
             )
@@ -65,7 +65,7 @@ def code_writable(deployment: Deployment) -> Iterator[Finding]:
     """The application cannot change its own code."""
     places = [name for name in CODE if (deployment.root / name).exists()]
     open_to_all = [name for name in places if (deployment.root / name).stat().st_mode & stat.S_IWOTH]
-    # Root may write everywhere: core.root tells.
+    # Root may write everywhere: core.root reports it.
     own = [name for name in places if os.access(deployment.root / name, os.W_OK)] if os.geteuid() else []
     writable = open_to_all or own
     if writable:
@@ -92,7 +92,7 @@ def source_control(deployment: Deployment) -> Iterator[Finding]:
     """The history of the code is not deployed (ASVS 13.4.1)."""
     if (deployment.root / ".git").exists():
         yield Finding(
-            "The history of the code lies beside it (.git). It is not served, but tells whoever gets in.",
+            "The history of the code lies beside it (.git). It is not served, but is readable after a break-in.",
             "Deploy without it: git archive HEAD | tar x -C FOLDER.",
             ".git",
         )

@@ -1,4 +1,4 @@
-"""What a check is, and what it finds."""
+"""Checks and their findings."""
 
 import enum
 import re
@@ -15,7 +15,7 @@ import config
 
 
 class Level(enum.IntEnum):
-    """How much a finding matters."""
+    """Severity of a finding."""
 
     #: Worth knowing.
     INFO = 1
@@ -31,7 +31,7 @@ class Level(enum.IntEnum):
 
 
 class Needs(enum.IntEnum):
-    """What must be there before a check can look."""
+    """Prerequisite of a check."""
 
     NOTHING = 1
     #: An application that starts; the check runs in its context.
@@ -45,18 +45,18 @@ class Finding:
     """Something that is wrong.
 
     :param message: a sentence: what is so, with the value, but never with a secret
-    :param cure: a sentence: what to do
+    :param hint: a sentence: what to do
     :param where: the variable, the file or the table that it is about
     """
 
     message: str
-    cure: str
+    hint: str
     where: str = ""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is examined.
+    """Deployment that is examined.
 
     :param app: as it starts in the examined environment; one that knows nothing where ``fault`` is set
     :param named: the environment that the deployment itself names, also where it is examined as another
@@ -98,7 +98,7 @@ class Check:
 
     @property
     def rule(self) -> str:
-        """What should be so, in one sentence."""
+        """Expected state, in one sentence."""
         return str(self.look.__doc__).partition("\n")[0]
 
 

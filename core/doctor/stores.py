@@ -41,7 +41,7 @@ def redis_open(deployment: Deployment) -> Iterator[Finding]:
         return
     if not url.password:
         yield Finding(
-            "REDIS_URL has no password: whoever reaches the port can read and write.",
+            "REDIS_URL has no password: anyone who reaches the port can read and write.",
             "Give Redis a user with a password, and REDIS_URL both.",
             "REDIS_URL",
         )

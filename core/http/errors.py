@@ -116,7 +116,7 @@ def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
 def answer_internal(error: InternalServerError) -> Any:
     """Answer what nobody foresaw; Flask has logged it."""
     undo_changes()
-    return answer(Problem(KINDS["internal"], KINDS["internal"].cure))
+    return answer(Problem(KINDS["internal"], KINDS["internal"].hint))
 
 
 def describe(error: Exception) -> Problem:
@@ -139,7 +139,7 @@ def describe(error: Exception) -> Problem:
             return Problem(KINDS["not-found"], str(error) or "There is nothing at this address.")
         case exceptions.Unauthenticated():
             security_log.record("access.unauthenticated", security_log.DENIED, target=request.endpoint)
-            return Problem(KINDS["unauthorized"], KINDS["unauthorized"].cure, headers=challenge())
+            return Problem(KINDS["unauthorized"], KINDS["unauthorized"].hint, headers=challenge())
         case exceptions.Forbidden():
             return _describe_forbidden(error)
         case exceptions.InUse():
@@ -194,10 +194,10 @@ def _describe_missing(error: sqlalchemy.exc.DBAPIError) -> Problem:
     if not is_cause:
         raise error
     cause = str(error.orig).splitlines()[0]
-    logger.error("code and database are out of step: %s %s (%s)", distance, distance.cure, cause)
+    logger.error("code and database are out of step: %s %s (%s)", distance, distance.hint, cause)
     detail = "The site is being upgraded."
     if current_app.config["APP_ENV"] == "development":
-        detail = f"{distance} {distance.cure}"
+        detail = f"{distance} {distance.hint}"
     return Problem(KINDS["unavailable"], detail, headers={"Retry-After": str(UPGRADE_SECONDS)})
 
 
@@ -214,7 +214,7 @@ def _describe_http(error: HTTPException) -> Problem:
             detail = f"{detail} If it is yours, add it to TRUSTED_HOSTS in .env."
     if detail == type(error).description:
         # Werkzeug's own words say less than ours.
-        detail = kind.cure if kind else None
+        detail = kind.hint if kind else None
     if kind is None:
         kind = Kind(None, status, HTTP_STATUS_CODES.get(status, "Error"), "")
     return Problem(kind, str(detail or kind.title), headers=headers)
@@ -227,7 +227,7 @@ def _describe_forbidden(error: exceptions.Forbidden) -> Problem:
     headers = {}
     if identity().scopes is not None:
         headers = challenge("insufficient_scope", scopes=error.permissions)
-    return Problem(KINDS["forbidden"], str(error) or KINDS["forbidden"].cure, headers=headers)
+    return Problem(KINDS["forbidden"], str(error) or KINDS["forbidden"].hint, headers=headers)
 
 
 def _placed(error: exceptions.Invalid) -> list[tuple[Path, str]]:

@@ -6,7 +6,7 @@
     def warehouse():
         \"\"\"The warehouse answers.\"\"\"
         if not warehouse.ping():
-            raise Unwell("The warehouse at 10.0.0.7 does not answer.", cure="Start the warehouse.")
+            raise CheckFailed("The warehouse at 10.0.0.7 does not answer.", hint="Start the warehouse.")
 
 A plain function is a check as well. Whoever collects them (``app.health``) calls each in a thread of its own,
 in the application's context, and waits no longer than its time limit.
@@ -49,15 +49,15 @@ def check(*, seconds: float = SECONDS, essential: bool = True) -> Callable[[Func
     return decorate
 
 
-class Unwell(Exception):
+class CheckFailed(Exception):
     """Something does not work.
 
     :param message: what is wrong, for those who may know: it may name hosts, paths and versions
-    :param cure: what to do, in a few words that everybody may read
+    :param hint: what to do, in a few words that everybody may read
     :param parts: what is missing, by module; everybody is told the names of the modules, and no more
     """
 
-    def __init__(self, message: str, cure: str = "", parts: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, message: str, hint: str = "", parts: Mapping[str, Sequence[str]] | None = None) -> None:
         super().__init__(message)
-        self.cure = cure
+        self.hint = hint
         self.parts = parts or {}

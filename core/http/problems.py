@@ -27,13 +27,13 @@ class Kind:
 
     :param name: the last part of its type; ``None`` where the status says it all (``about:blank``)
     :param title: what happened, in a few words, the same every time
-    :param cure: what whoever gets it can do
+    :param hint: what whoever gets it can do
     """
 
     name: str | None
     status: int
     title: str
-    cure: str
+    hint: str
 
     def type_url(self, root: str) -> str:
         """Return what identifies the kind in an answer.

@@ -33,7 +33,7 @@ class Shadow:
     """
 
     message: str
-    cure: str
+    hint: str
     where: str
 
 
@@ -44,9 +44,9 @@ def find_shadows(app: Flask) -> list[Shadow]:
 
 
 def warn(app: Flask) -> None:
-    """Write into the log what can never be reached, and the cure."""
+    """Log rules that can never be reached, with a hint."""
     for shadow in find_shadows(app):
-        logger.warning("%s %s", shadow.message, shadow.cure)
+        logger.warning("%s %s", shadow.message, shadow.hint)
 
 
 def _owner(owners: dict[str, str], path: str) -> str | None:
@@ -79,12 +79,12 @@ def _hidden(rule: Rule, earlier: Rule, methods: list[str], owners: dict[str, str
         f"{' and '.join(methods)} {rule.rule} never reaches {_named(rule, own)}: "
         f"{_named(earlier, other)} has the same address and was registered before."
     )
-    cure = "Give one of them another address."
+    hint = "Give one of them another address."
     if rule.endpoint.rpartition(".")[2] == "static":
-        cure = f"Give the blueprint a url_prefix, or static_url_path='/{rule.endpoint.partition('.')[0]}/static'."
+        hint = f"Give the blueprint a url_prefix, or static_url_path='/{rule.endpoint.partition('.')[0]}/static'."
     elif own and other and own != other:
-        cure += f" Or list {own!r} before {other!r} in INSTALLED_APPS, or take {other!r} out."
-    return Shadow(message, cure, rule.endpoint)
+        hint += f" Or list {own!r} before {other!r} in INSTALLED_APPS, or take {other!r} out."
+    return Shadow(message, hint, rule.endpoint)
 
 
 def _named(rule: Rule, module: str | None) -> str:

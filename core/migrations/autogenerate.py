@@ -150,7 +150,7 @@ class Autogenerate:
         if self.left_alone:
             logger.warning("Left alone, because no installed module has them: %s", ", ".join(sorted(self.left_alone)))
         for stray in strays.find_strays(self.installed):
-            logger.warning("%s %s", stray.message, stray.cure)
+            logger.warning("%s %s", stray.message, stray.hint)
         script = directives[0]
         if script.upgrade_ops is not None:
             _warn(script.upgrade_ops)

@@ -21,7 +21,7 @@ UP_TO_DATE = "Target database is not up to date."
 def refuse_several_heads(history: ScriptDirectory) -> None:
     """Do nothing if the history has one head, or none.
 
-    :raises alembic.util.CommandError: naming the heads and the cure
+    :raises alembic.util.CommandError: naming the heads and what to do
     """
     heads = history.get_heads()
     if len(heads) > 1:
@@ -32,9 +32,9 @@ def refuse_several_heads(history: ScriptDirectory) -> None:
 
 @contextmanager
 def explained(history: ScriptDirectory) -> Iterator[None]:
-    """Add the cure to the message of what alembic refuses.
+    """Add the hint to the message of what alembic refuses.
 
-    :raises alembic.util.CommandError: what alembic has raised, or that with the cure
+    :raises alembic.util.CommandError: Alembic's own, or that with the hint
     """
     try:
         yield

@@ -38,7 +38,7 @@ class Stray:
         return f"{', '.join(self.tables)} in {self.file}: no revision has what {self.module} declares there."
 
     @property
-    def cure(self) -> str:
+    def hint(self) -> str:
         """Return a sentence that says what to write."""
         return f"Import it in {self.module.replace('.', '/')}/models.py, or move it there: migrations read that file."
 

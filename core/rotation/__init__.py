@@ -1,11 +1,11 @@
-"""Another ``SECRET_KEY``: what is encrypted with it is encrypted anew, so that the earlier one can be forgotten.
+"""Rotation of ``SECRET_KEY``: encrypted columns are encrypted again, so that the earlier secret can be dropped.
 
 A module with encrypted columns derives what encrypts them with :func:`derive`, each value noting down
 the name of its key, and offers the columns in ``encrypted.py``:
 
 .. code-block:: python
 
-    COLUMNS = (EncryptedColumn(Account.bank_token, tokens.of_an_earlier_key, tokens.encrypted_anew),)
+    COLUMNS = (EncryptedColumn(Account.bank_token, tokens.of_an_earlier_key, tokens.reencrypted),)
 
 Signatures need none of this: Flask, and what this platform signs with, take earlier secrets as long as
 they stand in ``SECRET_KEY_FALLBACKS``.

@@ -24,12 +24,12 @@ class EncryptedColumn:
 
     :param column: of a model with one primary key
     :param is_earlier: returns the condition by which the database finds what is not encrypted with today's secret
-    :param anew: encrypts a value with today's secret; ``None`` where its own is not known
+    :param reencrypt: encrypts a value with today's secret; ``None`` where its own is not known
     """
 
     column: InstrumentedAttribute[Any]
     is_earlier: Callable[[], sa.ColumnElement[bool]]
-    anew: Callable[[Any], Any]
+    reencrypt: Callable[[Any], Any]
 
     @property
     def table(self) -> sa.Table:
@@ -64,23 +64,23 @@ def _count(one: EncryptedColumn) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(one.table).where(_earlier(one))) or 0
 
 
-def encrypt_anew(one: EncryptedColumn) -> Iterator[int]:
+def reencrypt(one: EncryptedColumn) -> Iterator[int]:
     """Encrypt what needs an earlier secret, some values at a time; yield of each time how many cannot be read.
 
-    What is done is committed: who is interrupted begins again where this ended. A value that somebody
-    changes meanwhile stays as they set it.
+    What is done is committed: after an interruption it continues where this ended. A value that changes
+    meanwhile stays as it was set.
     """
     last = None
     while rows := _batch(one, last):
         # Nothing is held open while keys are derived.
         db.session.rollback()
-        found = [(key, value, one.anew(value)) for key, value in rows]
+        found = [(key, value, one.reencrypt(value)) for key, value in rows]
         with transaction():
-            for key, value, anew in found:
-                if anew is not None:
-                    _replace(one, key, value, anew)
+            for key, value, new in found:
+                if new is not None:
+                    _replace(one, key, value, new)
         last = rows[-1][0]
-        yield sum(anew is None for _, _, anew in found)
+        yield sum(new is None for _, _, new in found)
 
 
 def _earlier(one: EncryptedColumn) -> sa.ColumnElement[bool]:
@@ -93,8 +93,8 @@ def _batch(one: EncryptedColumn, last: Any) -> list[tuple[Any, Any]]:
     return [(key, value) for key, value in found]
 
 
-def _replace(one: EncryptedColumn, key: Any, value: Any, anew: Any) -> None:
+def _replace(one: EncryptedColumn, key: Any, value: Any, new: Any) -> None:
     column = one.column.expression
-    # Without the ORM: it is the same value to everybody, so that neither version nor history change.
-    statement = sa.update(one.table).where(one.key == key, column == value).values({column.name: anew})
+    # Without the ORM: the value is the same to its readers, so that neither version nor history change.
+    statement = sa.update(one.table).where(one.key == key, column == value).values({column.name: new})
     db.session.execute(statement)

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from dotenv.parser import Binding
 from dotenv.parser import parse_stream
 
-#: What every reader of such files takes as it stands, and what they agree on within single quotes.
+#: Characters that every reader of such files takes as they stand, also within single quotes.
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/+=,@%-]*")
 _QUOTABLE = re.compile(r"[^'\\\r\n$`]*")
 
@@ -100,7 +100,7 @@ def changing(path: Path) -> Iterator[EnvFile]:
         path = path.resolve(strict=True)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            # Who else changes it waits, and then finds what is written here.
+            # Another process that changes it waits, and then finds what is written here.
             fcntl.flock(folder, fcntl.LOCK_EX)
             with path.open(encoding="utf-8", newline="") as file:
                 found = EnvFile(path, file.read())

@@ -1,4 +1,4 @@
-"""When ``SECRET_KEY`` was changed, so that it is known when the earlier one can go."""
+"""The time at which ``SECRET_KEY`` was changed, by which it is known when the earlier one can go."""
 
 from datetime import UTC
 from datetime import datetime

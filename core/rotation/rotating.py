@@ -1,4 +1,4 @@
-"""What ``flask secret`` does: a new secret beside the earlier ones, and later without them."""
+"""The verbs of ``flask secret``: a new secret beside the earlier ones, and later without them."""
 
 import secrets
 from datetime import UTC
@@ -12,17 +12,17 @@ import config
 from .columns import BATCH
 from .columns import EncryptedColumn
 from .columns import count_earlier
-from .columns import encrypt_anew
 from .columns import encrypted_columns
+from .columns import reencrypt
 from .env_file import EnvFile
 from .env_file import EnvFileError
 from .env_file import changing
 
-__all__ = ["BATCH", "EncryptedColumn", "EnvFileError", "count_earlier", "encrypt_anew", "encrypted_columns"]
+__all__ = ["BATCH", "EncryptedColumn", "EnvFileError", "count_earlier", "encrypted_columns", "reencrypt"]
 
 
 def make() -> str:
-    """Return a secret that nobody guesses: 384 random bits."""
+    """Return a random secret: 384 bits."""
     return secrets.token_urlsafe(48)
 
 
@@ -56,7 +56,7 @@ def retire(app: Flask, path: Path) -> None:
 
 
 def last_until(app: Flask) -> datetime | None:
-    """Return until when sessions may last that an earlier secret has signed; ``None`` if nobody knows."""
+    """Return until when sessions may last that an earlier secret has signed; ``None`` if it is not known."""
     rotated_at: datetime | None = app.config["SECRET_KEY_ROTATED_AT"]
     return rotated_at + app.permanent_session_lifetime if rotated_at else None
 

@@ -48,7 +48,7 @@ def warn(app: Flask) -> None:
     if app.config["APP_ENV"] != "development":
         return
     for stray in strays.find_strays(modules.installed(app)):
-        logger.warning("%s %s", stray.message, stray.cure)
+        logger.warning("%s %s", stray.message, stray.hint)
 
 
 def answer(error: DBAPIError) -> Any:

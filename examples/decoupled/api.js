@@ -15,11 +15,11 @@ export const API = readAddress();
 function readAddress() {
   const text = new URLSearchParams(location.search).get("api") || document.querySelector("meta[name=api]").content;
   // Which addresses may be asked at all is not decided here but by connect-src: a link with another ?api= cannot
-  // send what somebody enters to a stranger.
+  // send what the visitor enters to a stranger.
   return URL.canParse(text) ? new URL(text).origin : "http://127.0.0.1:5000";
 }
 
-/** Tells of every answer, as "answered". */
+/** Dispatches every answer, as "answered". */
 export const traffic = new EventTarget();
 
 /** No answer came: the network, the timeout, or the API does not let this origin read it. */
@@ -64,7 +64,7 @@ export async function call(method, params, signal) {
 }
 
 /**
- * Create an item, again and again with the same key until the API has answered, and tell `onWait` before each pause.
+ * Create an item, again and again with the same key until the API has answered, and call `onWait` before each pause.
  *
  * Whether an attempt without an answer was done cannot be known here. The key lets the API know: it does the work
  * once and repeats its answer.
@@ -84,7 +84,7 @@ export async function create(path, body, { key, token }, onWait) {
   }
 }
 
-/** Say who asks. The token comes from whoever uses the page; it is never part of an address. */
+/** Return the current identity. The token is entered on the page; it is never part of an address. */
 function authorization(token) {
   if (!token) return {};
   // A browser refuses to send anything else, and says so as if the API were away.

@@ -49,7 +49,7 @@ function read(form) {
 
 // --- the key --------------------------------------------------------------------------------------
 
-/** Return the key of this attempt: the same for the same content, also after the page was loaded anew. */
+/** Return the key of this attempt: the same for the same content, also after the page was reloaded. */
 function keyFor(body) {
   const kept = recall();
   if (kept?.body === body) return kept.key;
@@ -119,7 +119,7 @@ function refuse(form, error) {
     list.append(entry(input, message));
   }
   if ([401, 403].includes(error.status)) {
-    const message = part("token").value ? error.message : "Enter one: whoever adds a place says who they are.";
+    const message = part("token").value ? error.message : "Enter a token: adding a place needs one.";
     mark(part("token"), message);
     list.append(entry(part("token"), message));
   }

@@ -210,7 +210,7 @@ function whenNear(element, then) {
   observer.observe(element);
 }
 
-/** Fetch what the form offers, when somebody comes near it. */
+/** Fetch what the form offers, when the visitor comes near it. */
 async function fillForm() {
   part("timezones").replaceChildren(...Intl.supportedValuesOf("timeZone").map((name) => new Option(name)));
   try {
@@ -222,7 +222,7 @@ async function fillForm() {
   }
 }
 
-/** Suggest what the city on show has; what somebody entered stays. */
+/** Suggest what the city on show has; what the visitor entered stays. */
 function suggest() {
   for (const name of ["country_code", "timezone"]) {
     const input = part(name);

@@ -110,7 +110,7 @@ def test_reencrypt_is_taken_up_where_it_was_interrupted(
     between = make_app(url, **BOTH)
     (column,) = encrypted.COLUMNS
     with between.app_context():
-        assert next(columns.encrypt_anew(column)) == 0
+        assert next(columns.reencrypt(column)) == 0
         db.session.rollback()
         assert columns.count_earlier(between) == {"accounts_user.tf_totp_secret": 3}
     assert reencrypt(between)[0] == 0
@@ -141,11 +141,11 @@ def test_what_somebody_changes_meanwhile_stays(make_app: Make, monkeypatch: pyte
     def turn_off(value: str) -> Any:
         db.session.execute(sa.update(User).values(tf_totp_secret=None))
         db.session.commit()
-        return column.anew(value)
+        return column.reencrypt(value)
 
     with app.app_context():
         slow = columns.EncryptedColumn(column.column, column.is_earlier, turn_off)
-        assert list(columns.encrypt_anew(slow)) == [0]
+        assert list(columns.reencrypt(slow)) == [0]
         assert db.session.scalars(sa.select(User.tf_totp_secret)).all() == [None]
 
 

@@ -167,7 +167,7 @@ def test_last_administrator_stays_one(app: Flask, chief: FlaskClient) -> None:
     url = f"/accounts/people/{user_id(app, ROOT)}/roles"
     answer = submit(chief, url, roles=["member"])
     assert answer.status_code == 422
-    assert "Nobody else is an administrator" in answer.text
+    assert "This is the only administrator" in answer.text
     make_person(app, "second@example.org", "Second", ["administrator"])
     assert submit(chief, url, roles=["member"]).status_code == 303
     assert names(app, ROOT) == ["member"]
@@ -182,7 +182,7 @@ def test_disabled_administrator_does_not_count(app: Flask, chief: FlaskClient) -
 
 
 def test_last_administrator_is_not_disabled(app: Flask, chief: FlaskClient) -> None:
-    with app.app_context(), pytest.raises(Invalid, match="Nobody else is an administrator"):
+    with app.app_context(), pytest.raises(Invalid, match="This is the only administrator"):
         users.disable(users.find(ROOT))
     assert chief.get("/accounts/").status_code == 200
     make_person(app, "second@example.org", "Second", ["administrator"])

@@ -279,7 +279,7 @@ def test_whoever_may_nothing_is_told_so(site: Flask, visitor: FlaskClient, monke
     sign_in(visitor)
     monkeypatch.setattr(scopes, "offered", lambda who: [])
     page = visitor.get(f"{PATH}/new").text
-    assert "nothing yet that a token of yours could do" in page
+    assert "nothing yet that your token could do" in page
     assert "<form class" not in page
 
 
@@ -319,7 +319,7 @@ def test_command_makes_a_token_for_a_machine(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nobody@example.org", "--name", "CI", "--scope", "history.change.read"), "Nobody has the address"),
+        (("nobody@example.org", "--name", "CI", "--scope", "history.change.read"), "No account has the address"),
         (("ada@example.org", "--name", "CI", "--scope", "accounts.role.edit"), "accounts.role.edit: nothing that"),
         (("ada@example.org", "--name", "CI", "--scope", "history.change.read", "--days", "1000"), "1 to 366 days"),
         (("ada@example.org", "--name", "CI"), "Missing option"),

@@ -25,8 +25,8 @@ from core.access import identity
 from core.access import permission
 from core.access import permissions
 from core.access import require
-from core.access import tell
-from core.access import tell_roles
+from core.access import set_identity_loader
+from core.access import set_role_loader
 from core.access import unchecked
 from core.access.matrix import matrix
 from core.crud import Crud
@@ -52,7 +52,7 @@ def house(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) ->
     club.Base.metadata.create_all(engine)
     engine.dispose()
     app = make_app(url, [club.__name__], WTF_CSRF_ENABLED=False)
-    tell(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    set_identity_loader(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     return app
 
 
@@ -203,7 +203,7 @@ def test_command_may_do_everything(house: Flask, letters: dict[str, int]) -> Non
 
 def test_identity_is_found_out_once_a_request(house: Flask) -> None:
     asked: list[int] = []
-    tell(house, lambda: asked.append(1) or ANN)
+    set_identity_loader(house, lambda: asked.append(1) or ANN)
     house.add_url_rule("/thrice", "thrice", lambda: f"{identity().key} {identity().key} {identity().key}")
     client = house.test_client()
     assert client.get("/thrice").text == "ann ann ann"
@@ -561,7 +561,7 @@ def test_public_endpoint_asks_nobody(house: Flask, letters: dict[str, int]) -> N
     def fail() -> Identity:
         raise AssertionError("somebody wanted to know who asks")
 
-    tell(house, fail)
+    set_identity_loader(house, fail)
     client: FlaskClient = house.test_client()
     for url in ("/club/v1/notes", "/club/v1/notes/1", "/club/v1/plains", "/club/lawn", "/club/closed/window"):
         assert client.get(url).status_code == 200
@@ -576,7 +576,7 @@ def test_undeclared_is_told(house: Flask, caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_matrix_says_who_may(house: Flask) -> None:
-    tell_roles(house, lambda: {"writer": frozenset({"club.letter.write", "club.letter.edit"})})
+    set_role_loader(house, lambda: {"writer": frozenset({"club.letter.write", "club.letter.edit"})})
     with house.app_context():
         found = matrix(house)
     assert list(found.columns) == ["anybody", "signed in", "writer"]

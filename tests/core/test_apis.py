@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 from core.access import PUBLIC
 from core.access import SIGNED_IN
 from core.access import Identity
-from core.access import tell
+from core.access import set_identity_loader
 from core.api.contract import contract
 from core.http.apis import is_api_endpoint
 from core.http.apis import mark_api
@@ -159,7 +159,7 @@ def broken() -> Any:
 @pytest.fixture
 def shop(make_app: Callable[..., Flask]) -> Flask:
     app = make_app(LOCAL, [__name__])
-    tell(app, lambda: Identity(key=session.get("name"), via="session"))
+    set_identity_loader(app, lambda: Identity(key=session.get("name"), via="session"))
     DONE.clear()
     return app
 

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL
 
 from core.access import ANONYMOUS
-from core.access import tell
+from core.access import set_identity_loader
 from core.exceptions import BadQuery
 from services import db
 from tests import forms
@@ -27,7 +27,7 @@ EDIT = "/discs/discs/1/edit"
 
 def open_app(make_app: Callable[..., Flask], url: URL) -> Flask:
     app = make_app(url, [discs.__name__])
-    tell(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    set_identity_loader(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     return app
 
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
 from core.access import ANONYMOUS
-from core.access import tell
+from core.access import set_identity_loader
 from core.fields.words import plural
 from services import db
 from tests import forms
@@ -26,7 +26,7 @@ DELETE = "/discs/discs/1/delete"
 def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with a disc that others point to in every way."""
     app = make_app(new_database(engine_name), [discs.__name__])
-    tell(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    set_identity_loader(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     with app.app_context():
         discs.Base.metadata.create_all(db.engine)
         discs.plant(db.session, 3)

@@ -69,7 +69,7 @@ def ids(output: str) -> list[str]:
 def test_finding_is_told_with_its_level_place_and_cure(corner: Make) -> None:
     code, output = run(corner(CHECKS))
 
-    assert "warning  corner.dusty  (the corner)\n  There is dust.\n  Cure: Sweep.\n" in output
+    assert "warning  corner.dusty  (the corner)\n  There is dust.\n  Hint: Sweep.\n" in output
     assert output.endswith("checks for testing: 1 warning.\n")
     assert code == 0
 
@@ -107,7 +107,7 @@ def test_answer_for_programs_is_an_object(corner: Make) -> None:
         "id": "corner.dusty",
         "level": "warning",
         "message": "There is dust.",
-        "cure": "Sweep.",
+        "hint": "Sweep.",
         "where": "the corner",
     }
     assert (answer["environment"], answer["production"], answer["skipped"]) == ("testing", False, [])
@@ -180,7 +180,7 @@ def test_check_that_fails_is_a_finding_and_the_others_go_on(corner: Make) -> Non
     found = {one["id"]: one for one in answer["findings"]}
 
     assert found["core.check-broken"]["message"] == "The check 'corner.dusty' failed."
-    assert "ZeroDivisionError" in found["core.check-broken"]["cure"]
+    assert "ZeroDivisionError" in found["core.check-broken"]["hint"]
     assert "corner.dark" in found
 
 
@@ -222,7 +222,7 @@ def test_module_that_cannot_be_imported_is_reported(project: Path) -> None:
     assert ran.returncode == 1
     (fault,) = [one for one in json.loads(ran.stdout)["findings"] if one["id"] == "core.cannot-start"]
     assert "nothing_of_this_name" in fault["message"]
-    assert fault["cure"]
+    assert fault["hint"]
 
 
 def test_broken_deployment_still_lists_the_checks(project: Path) -> None:

@@ -79,7 +79,7 @@ def test_variable_that_is_wrong_is_found(make: Make, identity: str, environ: dic
     (finding,) = found(make(**environ), identity)
 
     assert message in finding.message
-    assert finding.cure
+    assert finding.hint
     assert finding.where in {*(key.name for key in keys.known([]))}
 
 
@@ -122,13 +122,13 @@ def test_faults_of_the_configuration_are_told_one_by_one(make: Make) -> None:
     fault = ConfigError(["SECRET_KEY is missing: set it", "PORT is 'x': write a number", "it is broken"])
     first, second, third = found(make(), "core.cannot-start", fault=fault)
 
-    assert (first.message, first.cure, first.where) == (
+    assert (first.message, first.hint, first.where) == (
         "SECRET_KEY is missing.",
         "In .env or in the environment: set it.",
         "SECRET_KEY",
     )
     assert second.where == "PORT"
-    assert third.cure == "Correct it in .env or in the environment."
+    assert third.hint == "Correct it in .env or in the environment."
 
 
 def test_debugger_is_found(make: Make) -> None:
@@ -218,7 +218,7 @@ def test_secrets_that_everybody_can_read_are_found(make: Make, folder: Path, nam
     (folder / name).chmod(mode)
     (finding,) = found(app, "core.secret-readable", root=folder)
 
-    assert (finding.where, finding.cure) == (name, f"chmod o-rwx {name}")
+    assert (finding.where, finding.hint) == (name, f"chmod o-rwx {name}")
 
 
 def test_secret_in_the_projects_files_is_found(make: Make, folder: Path) -> None:
@@ -486,7 +486,7 @@ def test_revision_that_is_not_run_is_found(make: Make, engine_name: str, new_dat
     (finding,) = found(make(new_database(engine_name)), "core.revision")
 
     assert "revisions are not run" in finding.message
-    assert finding.cure == "alembic upgrade head"
+    assert finding.hint == "alembic upgrade head"
 
 
 def test_revision_that_the_code_does_not_have_is_found(make: Make, platform: Callable[[str], URL]) -> None:
@@ -512,7 +512,7 @@ def test_several_heads_are_found(
     app = make(new_database("sqlite"))
     (finding,) = found(app, "core.revision")
     assert "several heads, three and two" in finding.message
-    assert finding.cure == "alembic merge heads; then alembic upgrade head"
+    assert finding.hint == "alembic merge heads; then alembic upgrade head"
     assert found(app, "core.tables-differ") == []
 
 

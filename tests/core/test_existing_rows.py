@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from core.access import ANONYMOUS
 from core.access import Identity
-from core.access import tell
+from core.access import set_identity_loader
 from core.crud import readers
 from core.crud.references import NO_SUCH_ROW
 from services import db
@@ -56,7 +56,7 @@ def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engi
                 connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100)"))
     engine.dispose()
     found = make_app(url, [shop.__name__, "app.apidocs"], WTF_CSRF_ENABLED=False)
-    tell(found, lambda: KEEPER if request.headers.get("X-Who") == "keeper" else ANONYMOUS)
+    set_identity_loader(found, lambda: KEEPER if request.headers.get("X-Who") == "keeper" else ANONYMOUS)
     return found
 
 

@@ -94,7 +94,7 @@ def test_origin_is_taken(origin):
 
 @pytest.mark.parametrize("name", ["CORS_ORIGINS", "CORS_ORIGINS_API"])
 @pytest.mark.parametrize(
-    ("origin", "cure"),
+    ("origin", "hint"),
     [
         ("https://*.example.org", "write SCHEME://HOST"),
         ("https://site.example/", "write SCHEME://HOST"),
@@ -113,11 +113,11 @@ def test_origin_is_taken(origin):
         ("https://one.example,*", "write it alone"),
     ],
 )
-def test_what_is_no_origin_is_named_with_its_cure(name, origin, cure):
+def test_what_is_no_origin_is_named_with_its_cure(name, origin, hint):
     (found,) = faults(**{name: origin})
 
     assert found.startswith(f"{name} is {origin!r}: ")
-    assert cure in found
+    assert hint in found
 
 
 @pytest.mark.parametrize(

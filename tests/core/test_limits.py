@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import identity
-from core.access import tell
+from core.access import set_identity_loader
 from core.api import limits
 from core.http.apis import mark_api
 from core.modules import ModuleError
@@ -158,7 +158,7 @@ def test_callers_are_counted_apart(customer):
 
 def test_somebody_who_is_known_already_counts_wherever_they_are(market, customer):
     people = iter([Identity(key="ada"), Identity(key="ada"), Identity(key="eve"), ANONYMOUS])
-    tell(market, lambda: next(people))
+    set_identity_loader(market, lambda: next(people))
     market.before_request(lambda: identity() and None)
 
     tried = [codes(customer, "/shop/v1/rare", 1, environ_base={"REMOTE_ADDR": f"10.0.0.{n}"})[0] for n in range(2)]
@@ -168,7 +168,7 @@ def test_somebody_who_is_known_already_counts_wherever_they_are(market, customer
 
 
 def test_nobody_is_looked_up_to_be_counted(market, customer):
-    tell(market, lambda: pytest.fail("asked who it is"))
+    set_identity_loader(market, lambda: pytest.fail("asked who it is"))
 
     assert codes(customer, "/shop/v1/rare", 2) == [200, 429]
 

@@ -241,7 +241,7 @@ def test_file_that_is_missing_is_none() -> None:
     assert Module("app", __import__("app")).file("nothing_of_this_name") is None
 
 
-# --- refusals: what, where, and the cure --------------------------------------------------------
+# --- refusals: what, where, and the hint --------------------------------------------------------
 
 
 def test_misspelt_module(make_app: Make) -> None:

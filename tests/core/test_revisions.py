@@ -91,7 +91,7 @@ def test_distance_is_what_alembic_says(new_database: Callable[[str], URL], make_
             distance = revisions.measure()
             assert list(distance.waiting) == migrations.pending(connection)
             assert distance.is_none == (applied == history[0])
-            assert distance.cure == ("" if distance.is_none else "alembic upgrade head")
+            assert distance.hint == ("" if distance.is_none else "alembic upgrade head")
             assert bool(inventory.lacking(app)) != distance.is_none
 
 
@@ -114,7 +114,7 @@ def test_revision_that_contracts_is_held_back_as_prepare_does(attic: Flask, tmp_
         assert revisions.measure().waiting == ("one", "two")
         migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"], "one")
         distance = revisions.measure()
-        assert (distance.is_none, distance.held, distance.cure) == (True, ("two",), "flask prepare --contract")
+        assert (distance.is_none, distance.held, distance.hint) == (True, ("two",), "flask prepare --contract")
         assert str(distance) == "Held back until no earlier code runs any more: two."
         with db.engine.connect() as connection:
             assert migrations.held_back(connection) == ["two"]
@@ -129,7 +129,7 @@ def test_several_heads_name_the_cure(attic: Flask, tmp_path: Path, make_app: Cal
     with attic.app_context():
         distance = revisions.measure()
         assert (distance.is_forked, distance.is_none, distance.is_behind) == (True, False, False)
-        assert distance.cure == "alembic merge heads; then alembic upgrade head"
+        assert distance.hint == "alembic merge heads; then alembic upgrade head"
         assert "several heads, three and two" in str(distance)
     result = attic.test_cli_runner().invoke(args=["prepare"])
     assert result.exit_code != 0
@@ -142,7 +142,7 @@ def test_several_heads_name_the_cure(attic: Flask, tmp_path: Path, make_app: Cal
 
 def test_cure_of_what_is_behind_runs_nothing_that_is_held_back() -> None:
     behind = revisions.Distance(("three",), ("one",), waiting=("two",), held=("three",))
-    assert behind.cure == "flask prepare"
+    assert behind.hint == "flask prepare"
 
 
 @pytest.mark.parametrize("path", ["entities", "cursors"])

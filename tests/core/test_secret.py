@@ -210,11 +210,11 @@ def test_retire_drops_what_nothing_needs_any_more(make_rotated: Make, path: Path
 
 
 def test_doctor_says_when_earlier_secrets_can_go(make_rotated: Make) -> None:
-    cures = [found(make_rotated(days), "core.secret-fallbacks")[0].cure for days in (None, 3, 40)]
+    hints = [found(make_rotated(days), "core.secret-fallbacks")[0].hint for days in (None, 3, 40)]
 
-    assert cures[0].endswith("once the sessions that they signed have ended.")
-    assert re.search(r"`flask secret retire` after 20\d\d-\d\d-\d\d \d\d:\d\d UTC", cures[1])
-    assert cures[2] == "Drop them by `flask secret retire`."
+    assert hints[0].endswith("once the sessions that they signed have ended.")
+    assert re.search(r"`flask secret retire` after 20\d\d-\d\d-\d\d \d\d:\d\d UTC", hints[1])
+    assert hints[2] == "Drop them by `flask secret retire`."
 
 
 def test_database_that_is_behind_is_named_before_anything_is_dropped(

@@ -44,7 +44,7 @@ def module(label: str, rule: str = "/", methods: tuple[str, ...] = ("GET",), opt
 
 
 def hidden(app: Flask) -> dict[str, str]:
-    return {shadow.where: f"{shadow.message} {shadow.cure}" for shadow in shadows.find_shadows(app)}
+    return {shadow.where: f"{shadow.message} {shadow.hint}" for shadow in shadows.find_shadows(app)}
 
 
 def test_hidden_start_page_is_named(write_module: Write, make_app: Make, caplog: pytest.LogCaptureFixture) -> None:
@@ -114,7 +114,7 @@ def test_hidden_template_is_named(write_module: Write, make_app: Make, tmp_path:
         tmp_path.joinpath(label, "templates").mkdir()
         for template in ("index.html", "base.html"):
             tmp_path.joinpath(label, "templates", template).touch()
-    found = [f"{one.message} {one.cure}" for one in shadows.find_shadows(make_app(None, names))]
+    found = [f"{one.message} {one.hint}" for one in shadows.find_shadows(make_app(None, names))]
 
     assert len(found) == 3
     assert f"The template 'base.html' of module {names[0]!r} is never used: app/templates has one" in found[0]

@@ -20,7 +20,7 @@ from sqlalchemy import URL
 from sqlalchemy.pool import NullPool
 
 from app.health import examination
-from core.access import tell
+from core.access import set_identity_loader
 from core.data import cursors
 from services import db
 from tests.people import editor
@@ -85,7 +85,7 @@ def owner_of(folder: Path) -> Iterator[None]:
 def make_notes(make_app: Make, write_module: Callable[..., str]) -> Make:
     def make(url: URL) -> Flask:
         app = make_app(url, ["app.health", write_module("notes", init=MODULE)])
-        tell(app, editor)
+        set_identity_loader(app, editor)
         return app
 
     return make
@@ -241,7 +241,7 @@ def test_read_only_postgresql_is_named(make_notes: Make, new_database: Any, admi
     )
     client = make_notes(url).test_client()
     status, check = readiness(client)
-    assert (status, check["result"], check["cure"]) == (503, "fail", "Let the database be written.")
+    assert (status, check["result"], check["hint"]) == (503, "fail", "Let the database be written.")
     admin(url, "SET default_transaction_read_only = off", f"ALTER DATABASE {url.database} RESET ALL")
     # Each check has a connection of its own, and those that began read-only are given up one after the other.
     found = [readiness(client)[1]["result"] for _ in range(4)]

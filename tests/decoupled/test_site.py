@@ -239,8 +239,8 @@ def test_what_is_wrong_is_said_beside_its_field(site_page: Page, count: Callable
 @pytest.mark.parametrize(
     ("entered", "said"),
     [
-        ("", "Enter one"),
-        ("mine", "This is not a token of ours"),
+        ("", "Enter a token"),
+        ("mine", "This is not a token of this site"),
         ("andamio_pat_é", "This is not a token"),
     ],
 )

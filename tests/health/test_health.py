@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from core import migrations
 from core.access import Identity
-from core.access import tell
+from core.access import set_identity_loader
 from core.modules import ModuleError
 from services import db
 from tests.proxies import Proxy
@@ -190,7 +190,7 @@ def test_database_without_tables_gets_the_command(empty: Flask) -> None:
     client = empty.test_client()
     answer = client.get(READY)
     schema = refused(answer, "health.schema")["health.schema"]
-    assert schema["cure"] == "alembic upgrade head"
+    assert schema["hint"] == "alembic upgrade head"
     assert "alembic upgrade head" in answer.json["detail"]
     # Which modules miss something, and not what.
     assert schema["modules"]["app.accounts"] == "fail"
@@ -210,7 +210,7 @@ def test_database_of_newer_code_is_refused(
     app = make_app(url)
     execute(app, "UPDATE alembic_version SET version_num = 'newer'")
     answer = app.test_client().get(READY)
-    assert refused(answer, "health.schema")["health.schema"]["cure"].startswith("Deploy the code")
+    assert refused(answer, "health.schema")["health.schema"]["hint"].startswith("Deploy the code")
     assert "newer" not in answer.text
     lenient = make_app(url, HEALTH_DATABASE_AHEAD="allow").test_client()
     assert checks(lenient.get(READY))["health.schema"]["result"] == "warn"
@@ -234,7 +234,7 @@ def test_details_are_for_whoever_has_the_permission(make_app: Callable[..., Flas
     app = make_app()
     for permissions, names in ((set(), set()), ({"health.details.read"}, {"rule", "milliseconds"})):
         who = Identity("1", "Ann", frozenset(permissions), via="session")
-        tell(app, lambda who=who: who)
+        set_identity_loader(app, lambda who=who: who)
         answer = app.test_client().get(READY)
         assert checks(answer)["health.database"].keys() - {"name", "result"} == names
 
@@ -287,7 +287,7 @@ INIT = """
 """
 HEALTH = '''
     import time
-    from core.http.health import Unwell, check
+    from core.http.health import CheckFailed, check
 
     def well():
         """All is well."""
@@ -297,7 +297,7 @@ HEALTH = '''
 
     @check(essential=False)
     def optional():
-        raise Unwell("The scales at 10.0.0.7 are off.", cure="Switch the scales on.")
+        raise CheckFailed("The scales at 10.0.0.7 are off.", hint="Switch the scales on.")
 
     def needed():
         raise KeyError("s3cret")
@@ -335,7 +335,7 @@ def test_functions_of_a_module_are_checks(make_app: Callable[..., Flask], depot:
     found = refused(answer, "depot_module.needed", "depot_module.slow")
     results = {name.partition(".")[2]: check["result"] for name, check in found.items() if "depot" in name}
     assert results == {"well": "pass", "told": "warn", "optional": "warn", "needed": "fail", "slow": "fail"}
-    assert found["depot_module.optional"]["cure"] == "Switch the scales on."
+    assert found["depot_module.optional"]["hint"] == "Switch the scales on."
     assert not any(secret in answer.text for secret in ("10.0.0.7", "s3cret", "pallets"))
 
 
@@ -350,7 +350,7 @@ def test_command_tells_everything(make_app: Callable[..., Flask], depot: Callabl
     ran = make_app(None, depot(HEALTH)).test_cli_runner().invoke(args=["health", "check"])
     assert ran.exit_code == 1
     assert "fail  depot_module.needed      KeyError: 's3cret'" in ran.output
-    assert "The scales at 10.0.0.7 are off.\n      Cure: Switch the scales on." in ran.output
+    assert "The scales at 10.0.0.7 are off.\n      Hint: Switch the scales on." in ran.output
     assert "pass  depot_module.well        All is well." in ran.output
 
 

@@ -17,7 +17,7 @@ from app.history.models import Change
 from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import acting_as
-from core.access import tell
+from core.access import set_identity_loader
 from core.api.idempotency import idempotency_keys
 from services import db
 from tests.history import bank
@@ -38,7 +38,7 @@ class Office:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.who = ANONYMOUS
-        tell(app, lambda: self.who)
+        set_identity_loader(app, lambda: self.who)
 
     def client(self, who: Identity = ANONYMOUS) -> FlaskClient:
         """Return a client; from now on all that is asked is asked by this person."""

@@ -225,7 +225,7 @@ def test_undo_of_what_changes_meanwhile_is_a_conflict(office: Office) -> None:
     office.change(key, amount=Decimal(9))
     answer = client.post(path, data={"version": "2"})
     assert answer.status_code == 409
-    assert "Somebody has changed the row" in answer.text
+    assert "The row was changed" in answer.text
     assert 'name="version" value="3"' in answer.text
     office.change(key, title="Hire")
     answer = client.post(path, data={"version": "4"})

@@ -10,7 +10,7 @@ from flask import request
 from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import endpoints
-from core.access import tell
+from core.access import set_identity_loader
 
 METHODS = '''
     """A safe."""
@@ -48,7 +48,7 @@ PEOPLE = {
 def safe(make_app: Callable[..., Flask], new_database: Any, write_module: Callable[..., str]) -> Flask:
     """Return an application with these methods; the header ``X-Who`` says who calls."""
     app = make_app(new_database("sqlite"), ["app.jsonrpc", write_module("safe", METHODS)])
-    tell(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    set_identity_loader(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     return app
 
 

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from core.access import ANONYMOUS
-from core.access import tell
+from core.access import set_identity_loader
 from core.modules import ModuleError
 from services import db
 from tests.people import editor
@@ -153,7 +153,7 @@ def test_batch_beyond_limit_is_refused(numbers: Flask) -> None:
 def test_batch_ends_by_identity(
     site: Flask, monkeypatch: pytest.MonkeyPatch, sender: Call, seconds: int, begun: int
 ) -> None:
-    tell(site, sender)
+    set_identity_loader(site, sender)
     ticks = itertools.count(0, 0.4)
     monkeypatch.setattr("app.jsonrpc.calls.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     batch = [request("numbers.subtract", 3, id=number) for number in range(20)]

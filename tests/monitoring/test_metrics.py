@@ -17,7 +17,7 @@ from config import ROOT
 from core import maintenance
 from core.access import ANONYMOUS
 from core.access import Identity
-from core.access import tell
+from core.access import set_identity_loader
 from tests.monitoring.serving import GRANIAN
 from tests.monitoring.serving import GUNICORN
 from tests.monitoring.serving import TOKEN
@@ -196,7 +196,7 @@ def test_a_later_start_goes_on_and_a_broken_file_stops_nobody(tmp_path: Path) ->
     (histogram,) = (tmp_path / "metrics").glob("histogram_*.db")
     histogram.write_bytes(b"\xff" * 100)
 
-    assert "was broken, and is begun anew" in count(tmp_path / "metrics", 6)
+    assert "was broken, and is created again" in count(tmp_path / "metrics", 6)
     assert len(list((tmp_path / "metrics").glob("counter_*.db"))) == 1
 
 
@@ -236,11 +236,11 @@ def test_without_a_token_nobody_knows_it(make_app) -> None:
 
 def test_a_token_of_somebody_with_the_permission_is_enough(make_app) -> None:
     app = make_app()
-    tell(app, lambda: Identity("a", "A", frozenset({"monitoring.metric.read"}), via="token"))
+    set_identity_loader(app, lambda: Identity("a", "A", frozenset({"monitoring.metric.read"}), via="token"))
     assert read(app) == 200
-    tell(app, lambda: Identity("b", "B", via="token"))
+    set_identity_loader(app, lambda: Identity("b", "B", via="token"))
     assert read(app) == 403
-    tell(app, lambda: ANONYMOUS)
+    set_identity_loader(app, lambda: ANONYMOUS)
     assert read(app) == 401
 
 

@@ -21,7 +21,7 @@ from app.monitoring.cells import Cells
 from app.monitoring.folders import Folder
 from app.monitoring.minutes import Minutes
 from core.access import Identity
-from core.access import tell
+from core.access import set_identity_loader
 
 VIEWER = Identity("v", "Vera", frozenset({"monitoring.page.view"}), via="session")
 
@@ -177,7 +177,7 @@ def test_a_metric_that_was_made_before_is_named(make_app, caplog) -> None:
 @pytest.fixture
 def viewer(make_app) -> Flask:
     app: Flask = make_app()
-    tell(app, lambda: VIEWER)
+    set_identity_loader(app, lambda: VIEWER)
     return app
 
 

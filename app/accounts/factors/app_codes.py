@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 #: A step before this moment and one after it: a phone's clock is seldom wrong by more.
 WINDOW_SECONDS = 30
 
-#: What the secrets of the apps are encrypted for.
+#: Purpose of the derived key that encrypts the secrets of the apps.
 USE = "accounts: totp"
 
 
@@ -69,7 +69,7 @@ class AppCodes(Totp):
         """Return whether a secret is encrypted with a key that is being rotated out."""
         return json.loads(totp_secret)["enckey"]["t"] != self.tag
 
-    def encrypted_anew(self, totp_secret: str) -> str:
+    def reencrypted(self, totp_secret: str) -> str:
         """Return a secret, encrypted with the key of today."""
         return self._totp.from_source(totp_secret).to_json(encrypt=True)
 
@@ -79,7 +79,7 @@ def keep_readable(app: Flask, user: UserMixin, **more: Any) -> None:
     """Encrypt the secret with the key of today, so that an earlier one can be forgotten one day."""
     codes = app.extensions["security"].totp_factory
     if codes.is_of_an_earlier_key(user.tf_totp_secret):
-        user.tf_totp_secret = codes.encrypted_anew(user.tf_totp_secret)
+        user.tf_totp_secret = codes.reencrypted(user.tf_totp_secret)
 
 
 # --- all of them at once, by `flask secret reencrypt` -------------------------------------------
@@ -90,10 +90,10 @@ def of_an_earlier_key() -> ColumnElement[bool]:
     return User.tf_totp_secret.not_like(f'%"t":"{_all_codes().tag}"%')
 
 
-def encrypted_anew(totp_secret: str) -> str | None:
+def reencrypted(totp_secret: str) -> str | None:
     """Return a secret, encrypted with the key of today; ``None`` where its own is not known."""
     try:
-        return _all_codes().encrypted_anew(totp_secret)
+        return _all_codes().reencrypted(totp_secret)
     except (KeyError, ValueError):
         return None
 

@@ -78,7 +78,7 @@ class SetupForm(TwoFactorSetupForm):
     submit = None
 
 
-#: What somebody may choose between, in words.
+#: Second factors to choose between, in words.
 _WAYS = {"authenticator": "A code of the authenticator app", "webauthn": "A passkey"}
 
 

@@ -1,7 +1,7 @@
-"""What happens when the keys to an account change: its owner gets a mail, and other browsers are signed out.
+"""Reactions to a changed factor: its owner gets a mail, and other browsers are signed out.
 
-The mail is sent for what Flask-Security announces and for recovery codes, so that nobody finds out too late that
-somebody else has added a key (OWASP ASVS 5.0, 6.3.7); whoever was in by a key of before is out (7.4.3).
+The mail is sent for Flask-Security's signals and for recovery codes, so that an owner soon learns that another
+person has added a key (OWASP ASVS 5.0, 6.3.7); sessions that began before end (7.4.3).
 """
 
 from typing import Any
@@ -22,13 +22,13 @@ from ..sessions import lifetimes
 
 @tf_profile_changed.connect
 def app_is_set_up(app: Flask, user: UserMixin, **more: Any) -> None:
-    """Tell of a new authenticator app."""
+    """Notify the owner of a new authenticator app."""
     changed(user, "An authenticator app was set up", "signing in now asks for its codes")
 
 
 @tf_disabled.connect
 def app_is_turned_off(app: Flask, user: UserMixin, **more: Any) -> None:
-    """Tell that codes are not asked for any more."""
+    """Notify the owner that codes are no longer asked for."""
     changed(user, "The authenticator app was turned off", "signing in does not ask for its codes any more")
     drop_unused_codes(user, has_app=False)
 
@@ -41,30 +41,30 @@ def passkey_is_made(app: Flask, user: UserMixin, **more: Any) -> None:
 
 @wan_deleted.connect
 def passkey_is_deleted(app: Flask, user: UserMixin, name: str, **more: Any) -> None:
-    """Tell of a passkey that there was."""
+    """Notify the owner of a deleted passkey."""
     changed(user, "A passkey was deleted", "one of its passkeys does not open it any more")
     drop_unused_codes(user, without=name)
 
 
 def codes_are_made(user: UserMixin) -> None:
-    """Tell of new recovery codes."""
+    """Record new recovery codes."""
     record("recovery-codes.made", who=user.key)
     changed(user, "New recovery codes were made", "the recovery codes that there were no longer work")
 
 
 def code_is_used(user: UserMixin, left: int) -> None:
-    """Tell that a recovery code was needed."""
+    """Notify the owner that a recovery code was used."""
     record("recovery-code.used", who=user.key)
-    tell(user, "A recovery code was used", f"somebody signed in with a recovery code; {left or 'none'} are left")
+    notify(user, "A recovery code was used", f"a sign-in used a recovery code; {left or 'none'} are left")
 
 
 def changed(user: UserMixin, subject: str, what: str) -> None:
     """Write to the owner, and end all sessions but this one."""
     lifetimes.end_others(user, "factor changed")
-    tell(user, subject, what)
+    notify(user, subject, what)
 
 
-def tell(user: UserMixin, subject: str, what: str) -> None:
+def notify(user: UserMixin, subject: str, what: str) -> None:
     """Write to the owner."""
     send(user.email, subject, render_template("security/email/factor_changed.txt", user=user, what=what))
 

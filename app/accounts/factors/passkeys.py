@@ -41,7 +41,7 @@ from services import db
 from ..models import Passkey
 from ..models import User
 
-#: What a broken credential makes the libraries raise; Flask-Security expects some of it. The last is of JSON
+#: Errors that a broken credential makes the libraries raise; Flask-Security expects some of it. The last is of JSON
 #: within JSON within JSON.
 _BROKEN = (WebAuthnException, ValueError, KeyError, TypeError, RecursionError)
 
@@ -49,10 +49,10 @@ _UNREADABLE = "What the browser sent could not be read. Try again."
 
 
 class PasskeyRules(WebauthnUtil):
-    """What is asked of a passkey."""
+    """Requirements of a passkey."""
 
     def generate_challenge(self, nbytes: int | None = None) -> str:
-        """Return a challenge that tells when it was made; the state around it is signed."""
+        """Return a challenge that contains its time of creation; the state around it is signed."""
         return f"{time.time_ns() // 1000}.{secrets.token_urlsafe(nbytes)}"
 
     def authenticator_selection(self, user: UserMixin, usage: str) -> AuthenticatorSelectionCriteria:
@@ -86,7 +86,7 @@ class NewPasskeyForm(WebAuthnRegisterForm):
     name = StringField(
         "Name",
         validators=[InputRequired("Give it a name."), Length(max=64)],
-        description="To tell it from others, such as “Phone” or “Blue key”.",
+        description="To distinguish it from others, such as “Phone” or “Blue key”.",
         render_kw={"autocomplete": "off"},
     )
     usage = RadioField(
@@ -153,7 +153,7 @@ class UsedPasskeyForm(WebAuthnSigninResponseForm):
     def _is_first_use(self) -> bool:
         """Return whether the challenge was made after the passkey's last use: none is answered twice.
 
-        The counter within a passkey would tell as well, but those that are copied between devices have none.
+        The counter within a passkey would show it as well, but those that are copied between devices have none.
         """
         db.session.refresh(self.cred, with_for_update=True)
         made_at = int(self.challenge.partition(".")[0])

@@ -20,7 +20,7 @@ from .steps import PasskeyStep
 from .steps import Steps
 from .steps import check_step
 
-#: What :class:`flask_security.Security` is made with.
+#: Arguments for :class:`flask_security.Security`.
 PARTS: dict[str, Any] = {
     "totp_cls": AppCodes,
     "mf_recovery_codes_util_cls": RecoveryCodes,
@@ -37,7 +37,7 @@ PARTS: dict[str, Any] = {
     "wan_delete_form": passkeys.PasskeyDeletionForm,
 }
 
-#: Flask-Security's pages on which somebody changes what their account asks for.
+#: Flask-Security's pages on which a user changes their factors.
 FOR_USERS = (
     *("two_factor_setup", "two_factor_setup_validate", "mf_recovery_codes"),
     *("wan_register", "wan_register_response", "wan_delete", "wan_verify", "wan_verify_response"),
@@ -83,11 +83,11 @@ def options(app: Flask) -> dict[str, Any]:
         "WAN_REGISTER_TEMPLATE": "accounts/passkeys.html",
         "WAN_SIGNIN_TEMPLATE": "accounts/passkey_sign_in.html",
         "WAN_VERIFY_TEMPLATE": "accounts/passkey_verify.html",
-        # A hint would tell who has an account, and who of them a passkey.
+        # A hint would reveal who has an account, and who of them a passkey.
         "WAN_ALLOW_USER_HINTS": False,
         "WAN_ALLOW_AS_VERIFY": ["first"],
         "VERIFY_TEMPLATE": "accounts/verify.html",
-        # Who changes a factor has shown so lately who they are; no page prolongs it.
+        # A user who changes a factor has authenticated within this time; no page prolongs it.
         "FRESHNESS": timedelta(minutes=15),
         "FRESHNESS_GRACE_PERIOD": timedelta(0),
     }

@@ -1,4 +1,4 @@
-"""Between the password and the second factor: where to go on, and when to forget that somebody was half-way in."""
+"""Between the password and the second factor: the next page, and when a half-done sign-in expires."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ from flask_security.webauthn import WebAuthnTfPlugin
 
 SINCE = "tf_since"
 
-#: What Flask-Security keeps in the session meanwhile, and when the password was right.
+#: Flask-Security's session keys meanwhile, and when the password was right.
 HALF_WAY = ("tf_state", "tf_user_id", "tf_primary_method", "tf_remember_login", "tf_totp_secret", "tf_select", SINCE)
 
 #: How long it may take from the password to the second factor.

@@ -54,7 +54,7 @@ def revoke(role: str, permission: str) -> None:
 @click.argument("email")
 @click.argument("role")
 def give(email: str, role: str) -> None:
-    """Give somebody a role."""
+    """Grant a role to a user."""
     with as_click_error(), transaction():
         user = users.find(email)
         granting.give(user, {*_names(user), role})
@@ -65,7 +65,7 @@ def give(email: str, role: str) -> None:
 @click.argument("email")
 @click.argument("role")
 def take(email: str, role: str) -> None:
-    """Take a role from somebody."""
+    """Take a role from a user."""
     with as_click_error(), transaction():
         user = users.find(email)
         if role not in _names(user):

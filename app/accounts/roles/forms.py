@@ -36,6 +36,6 @@ class GrantsForm(FlaskForm):
 
 
 class RolesForm(FlaskForm):
-    """Asks which roles somebody has."""
+    """Form for a user's roles."""
 
     roles = SelectMultipleField("Roles")

@@ -1,7 +1,7 @@
-"""What can be done with roles: what each grants, and who has it. No HTTP.
+"""The verbs of roles: what each grants, and who has it. No HTTP.
 
-Nobody gives what they have not got: whoever may edit roles or people, and is no administrator, grants and takes
-only permissions of their own, and roles that grant no others. And somebody must be left who may do everything.
+Users grant only what they have: one who may edit roles or people, and is no administrator, grants and takes
+only permissions of their own, and roles that grant no others. At least one administrator must remain.
 """
 
 from collections.abc import Collection
@@ -33,13 +33,13 @@ from ..models import user_role
 from .permissions import ADMINISTRATOR
 from .permissions import granted
 
-#: Who may say what a role grants, and see who may do what.
+#: Needed to edit what a role grants, and to see the matrix of permissions.
 EDIT_ROLES: Policy = permission("accounts.role.edit")
 
-#: Who may say which roles somebody has.
+#: Needed to edit the roles of a user.
 EDIT_PEOPLE: Policy = permission("accounts.user.edit")
 
-#: What the platform itself gives, by these names.
+#: Roles that the platform itself needs, by name.
 BUILT_IN = {
     "member": "Everyone who has an account.",
     "staff": "Who keeps what others have entered in order.",
@@ -53,7 +53,7 @@ def every() -> list[Role]:
 
 
 def complete() -> None:
-    """Make what the platform gives and is not there: a history that was begun anew has the tables only."""
+    """Create the built-in roles that are missing: a history that was started again has the tables only."""
     there = set(db.session.scalars(sa.select(Role.name).where(Role.name.in_(BUILT_IN))))
     missing = [Role(name=name, description=text) for name, text in BUILT_IN.items() if name not in there]
     if missing:
@@ -108,7 +108,7 @@ def create(name: str, description: str | None) -> Role:
 def delete(role: Role) -> None:
     """Remove a role from all who have it.
 
-    :raises Forbidden: if it grants what whoever asks has not got
+    :raises Forbidden: if it grants what the current user does not have
     :raises Invalid: if the platform needs it
     """
     require(EDIT_ROLES)
@@ -125,7 +125,7 @@ def delete(role: Role) -> None:
 def grant(role: Role, names: Collection[str]) -> None:
     """Let a role grant these permissions, and no others; what no installed module asks for stays as it is.
 
-    :raises Forbidden: if one that comes or goes is none of whoever asks
+    :raises Forbidden: if the current user lacks one that is added or removed
     :raises Invalid: if one is unknown, or the role is the administrators'
     """
     require(EDIT_ROLES)
@@ -154,10 +154,10 @@ def revoke_unknown(role: Role, name: str) -> None:
 
 
 def give(user: User, names: Collection[str]) -> None:
-    """Let somebody have these roles, and no others.
+    """Set the roles of a user.
 
-    :raises Forbidden: if one that comes or goes grants what whoever asks has not got
-    :raises Invalid: if there is none of a name, or nobody would be left who may do everything
+    :raises Forbidden: if one that is added or removed grants what the current user does not have
+    :raises Invalid: if there is none of a name, or no administrator would be left
     """
     require(EDIT_PEOPLE)
     known = {role.name: role for role in every()}
@@ -205,10 +205,10 @@ def _check_reach(names: Iterable[str]) -> None:
 def check_others_left(user: User) -> None:
     """Refuse to take the last administrator away; of two at once the second sees what the first has left.
 
-    :raises Invalid: if nobody but this one is an administrator who can sign in
+    :raises Invalid: if this is the only administrator who can sign in
     """
     role = db.session.scalars(sa.select(Role).where(Role.name == ADMINISTRATOR).with_for_update()).one()
     others = sa.select(User.id).join(user_role).where(user_role.c.role_id == role.id, User.id != user.id, User.active)
     # With a lock: on MariaDB a plain SELECT would still see what was before the wait.
     if db.session.scalar(others.limit(1).with_for_update()) is None:
-        raise Invalid({"roles": ["Nobody else is an administrator: make somebody one first."]})
+        raise Invalid({"roles": ["This is the only administrator: make another one first."]})

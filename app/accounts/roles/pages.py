@@ -1,4 +1,4 @@
-"""The pages for whoever looks after the accounts: roles, people, and who may do what."""
+"""The pages for managing accounts: roles, people, and the matrix of permissions."""
 
 from flask import current_app
 from flask import flash
@@ -116,7 +116,7 @@ def role_delete(name: str) -> Answer:
 @access(EDIT_PEOPLE)
 @fresh
 def person_roles(key: str) -> Answer:
-    """Show which roles somebody has, or change that."""
+    """Show the roles of a user, or change them."""
     user = people.get(key)
     form = RolesForm(data={"roles": [role.name for role in user.roles]})
     every = granting.every()

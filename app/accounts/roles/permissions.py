@@ -1,4 +1,4 @@
-"""What roles grant. The administrators' is not kept: they may do everything that any module asks for."""
+"""Permissions of roles. The administrators' are not stored: they have every permission of every module."""
 
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from core.access import permissions
 
-#: Who may do everything, also what a module asks for that was installed today.
+#: Has every permission, also those of a module that was installed today.
 ADMINISTRATOR = "administrator"
 
 #: For statements by hand about a ``person``: what they hold, a row for each permission of each role.
@@ -20,13 +20,13 @@ HELD_COLUMNS = "role.name, granted.permission"
 
 
 def held(rows: Iterable[Sequence[Any]]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of somebody's roles, and the permissions that they have, from rows of :data:`HELD`."""
+    """Return the names of a user's roles, and the permissions that they grant, from rows of :data:`HELD`."""
     roles = frozenset(row[-2] for row in rows if row[-2])
     return roles, granted(roles, (row[-1] for row in rows if row[-1]))
 
 
 def granted(roles: Iterable[str], kept: Iterable[str]) -> frozenset[str]:
-    """Return the permissions that somebody has.
+    """Return the permissions of a user.
 
     :param roles: the names of their roles
     :param kept: what the tables say that these grant

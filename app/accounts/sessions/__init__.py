@@ -1,1 +1,1 @@
-"""Where somebody is signed in: a record of each session, which can be ended."""
+"""Server-side records of sessions, which can be ended."""

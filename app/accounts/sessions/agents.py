@@ -1,4 +1,4 @@
-"""What a browser says of itself, in words: ``Firefox on Windows``. A hint for its owner, and proof of nothing."""
+"""A browser's name from its User-Agent: ``Firefox on Windows``. A hint for its owner, and proof of nothing."""
 
 import re
 

@@ -16,8 +16,8 @@ from typing import Any
 import redis
 
 from core.data import cursors
-from core.data.circuit_breaker import Closed
-from core.data.circuit_breaker import Door
+from core.data.circuit_breaker import CircuitBreaker
+from core.data.circuit_breaker import CircuitOpenError
 from core.data.models import now
 from core.http.problems import KINDS
 from core.http.problems import Problem
@@ -52,7 +52,7 @@ class RedisStore(Store):
         super().__init__(idle, longest)
         waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
         self._client: Any = redis.Redis.from_url(url, decode_responses=True, **waits)
-        self._door = Door(lambda error: isinstance(error, redis.TimeoutError))
+        self._breaker = CircuitBreaker(lambda error: isinstance(error, redis.TimeoutError))
 
     def add(self, record: Record) -> None:
         fields = {
@@ -106,10 +106,10 @@ class RedisStore(Store):
         """Leave it to Redis."""
 
     def _asked(self, ask: Callable[..., Any], *args: Any) -> Any:
-        """Return what Redis answers; without it nobody can be told from nobody, and that is no sign-out."""
+        """Return what Redis answers; without it sessions cannot be looked up, and that is no sign-out."""
         try:
-            return self._door.ask(partial(ask, *args))
-        except (redis.RedisError, Closed) as error:
+            return self._breaker.call(partial(ask, *args))
+        except (redis.RedisError, CircuitOpenError) as error:
             detail = "The records of who is signed in cannot be read right now."
             raise Refusal(Problem(KINDS["unavailable"], detail, headers={"Retry-After": RETRY_AFTER})) from error
 

@@ -1,8 +1,8 @@
-"""Who is signed in: a browser has a random id in its signed cookie, and the server a record of it.
+"""The lifetime of sessions: a browser has a random id in its signed cookie, and the server a record of it.
 
 A cookie that was signed once is signed for ever; a record can be ended. Every sign-in, every change of the
-password and every new proof of who is there begins a session under a new id, so that nobody knows it who saw the
-one before. What ends a session is in :func:`end` and below, or time: ``SESSION_IDLE_HOURS``, ``SESSION_MAX_HOURS``.
+password and every new proof of identity begins a session under a new id, so that knowing the id before is of no
+use. What ends a session is in :func:`end` and below, or time: ``SESSION_IDLE_HOURS``, ``SESSION_MAX_HOURS``.
 """
 
 import hashlib
@@ -41,11 +41,11 @@ from .records import handle_of
 
 logger = logging.getLogger(__name__)
 
-#: What Flask's session holds: the id, and when who it is was proved (Flask-Security's ``fs_paa``).
+#: Keys of Flask's session: the id, and when the identity was proved (Flask-Security's ``fs_paa``).
 ID = "sid"
 PROVED_AT = "sid_at"
 
-#: What outlives a sign-out: that this browser was somebody's; see `throttles.py`.
+#: Outlives a sign-out: the accounts that this browser is known for; see `throttles.py`.
 KNOWN = "known"
 
 #: That a session is used is written when the time before is so long ago, not at every request.
@@ -54,7 +54,7 @@ USED_EVERY = timedelta(minutes=1)
 #: Sessions of one account; who signs in once more ends the one that was not used for longest (ASVS 5.0, 7.1.2).
 MOST_SESSIONS = 50
 
-#: One in so many sign-ins clears away records of sessions that nobody ended.
+#: One in so many sign-ins clears away records of sessions that have expired.
 PURGE_ONE_IN = 10
 
 LONGEST_AGENT = 255
@@ -86,9 +86,9 @@ def store() -> Store:
 
 
 def start(user: User) -> None:
-    """Begin a session of somebody who has just shown who they are; the one before ends.
+    """Begin a session of a user who has just authenticated; the one before ends.
 
-    It is flushed; whoever signs people in commits.
+    It is flushed; the caller commits.
     """
     before = session.get(ID)
     # Flask-Login would write a cookie of its own, which no sign-out ends.
@@ -113,14 +113,14 @@ def start(user: User) -> None:
 
 
 def _forget_form_token() -> None:
-    """Let forms that were open before not count after: somebody else may know their token."""
+    """Invalidate the form tokens of before: another person may know them."""
     name = current_app.config["WTF_CSRF_FIELD_NAME"]
     session.pop(name, None)
     g.pop(name, None)
 
 
 def renew() -> None:
-    """Give the session a new id where somebody signed in has shown once more who they are (ASVS 5.0, 7.2.4)."""
+    """Give the session a new id where a signed-in user has authenticated again (ASVS 5.0, 7.2.4)."""
     if ID in session and session.get("fs_paa") != session.get(PROVED_AT) and current_user.is_authenticated:
         start(current_user)
         security_log.record("reauthenticated", who=current_user.key)
@@ -161,14 +161,14 @@ def _forget_owner() -> None:
 
 
 def load(uniquifier: str) -> User | None:
-    """Return the account of who is signed in; Flask-Login asks, when somebody wants its ``current_user``.
+    """Return the account of the current user; Flask-Login's user loader, called when ``current_user`` is used.
 
     :param uniquifier: by which the session knows the user
     """
     who = identity()
     if not isinstance(who, Owner):
         return None
-    # What Flask-Security's own loader says.
+    # As Flask-Security's own loader does.
     set_request_attr("fs_authn_via", "session")
     set_request_attr("fs_paa", session.get("fs_paa", 0))
     return user_of(who)
@@ -178,7 +178,7 @@ def _note_use(digest: str) -> None:
     """Write that the session is in use, after the answer is made and at most once a minute.
 
     Reading an API does not count: it is the hot path, and a page that looks for news by itself would keep
-    a session alive before which nobody sits.
+    a session alive that is not used by a person.
     """
     is_reading = request.method in SAFE_METHODS
     if is_reading and is_api(current_app, request):
@@ -202,7 +202,7 @@ def current() -> str:
 
 
 def of(user: User) -> Sequence[Record]:
-    """Return where somebody is signed in, the latest used first."""
+    """Return the sessions of a user, the latest used first."""
     return store().of(user.id)
 
 
@@ -218,7 +218,7 @@ def clear() -> None:
 
 
 def end() -> None:
-    """End this browser's session; whoever has a copy of its cookie is nobody from now on."""
+    """End this browser's session; copies of its cookie are anonymous from now on."""
     sid = session.get(ID)
     clear()
     if sid:
@@ -226,7 +226,7 @@ def end() -> None:
 
 
 def end_one(user: User, handle: str) -> bool:
-    """End one session of somebody.
+    """End one session of a user.
 
     :return: whether there was one
     """
@@ -234,13 +234,13 @@ def end_one(user: User, handle: str) -> bool:
 
 
 def end_others(user: User, reason: str) -> int:
-    """End all sessions of somebody but this one, and tell how many they were."""
+    """End all sessions of a user but this one, and return how many there were."""
     mine = _digest(session.get(ID, ""))
     return _end(user, [record for record in of(user) if record.digest != mine], reason)
 
 
 def end_all(user: User, reason: str) -> int:
-    """End all sessions of somebody, and tell how many they were; it needs no request."""
+    """End all sessions of a user, and return how many there were; it needs no request."""
     return _end(user, of(user), reason)
 
 

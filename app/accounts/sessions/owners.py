@@ -1,4 +1,4 @@
-"""Whose session it is, as one statement by hand tells; the ORM's account is made where a page wants it."""
+"""Owner of a session, read by one hand-written statement; the ORM's account is loaded where a page needs it."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from services import db
 from ..models import User
 from ..roles.permissions import held
 
-#: What is known of an account without asking twice; the ORM reads the rest when somebody wants it.
+#: Columns of an account that are read with the session; the ORM reads the rest on demand.
 NAMES = ("id", "key", "name", "email", "version", "fs_uniquifier")
 
 #: The first columns of a statement about a ``person``.
@@ -23,7 +23,7 @@ COLUMNS = ", ".join(f"person.{name}" for name in NAMES)
 
 @dataclass(frozen=True, slots=True)
 class Owner(Identity):
-    """Somebody who has signed in.
+    """A signed-in user.
 
     :param account: what is known of the account, by its attributes
     """

@@ -1,4 +1,4 @@
-"""The page that shows where somebody is signed in, and ends what is not theirs any more."""
+"""The page that lists a user's sessions, and ends them."""
 
 from flask import abort
 from flask import flash
@@ -22,7 +22,7 @@ from .lifetimes import of
 
 @bp.get("/sessions", endpoint="sessions")
 def list_sessions() -> str:
-    """Show where somebody is signed in; this browser first, then the latest used."""
+    """List the sessions of the current user; this browser first, then the latest used."""
     found = of(current_user)
     mine = current()
     ordered = sorted(found, key=lambda record: record.handle != mine)

@@ -1,7 +1,7 @@
 """The records of sessions, wherever they are kept: what each says, and what a place must do. No HTTP.
 
 What is kept of a session's id is its SHA-256: who reads the records cannot take a session over. Two hundred and
-fifty-six random bits need no slower hash, and what is compared is found by an index: its time tells nothing.
+fifty-six random bits need no slower hash, and what is compared is found by an index: its timing reveals nothing.
 """
 
 from abc import ABC
@@ -31,7 +31,7 @@ class Record:
 
     @property
     def handle(self) -> str:
-        """What a page calls it by; nobody can do anything with it but end a session of their own."""
+        """Return the id for pages; it serves only to end a session of one's own."""
         return handle_of(self.digest)
 
 
@@ -43,7 +43,7 @@ def handle_of(digest: str) -> str:
 class Store(ABC):
     """Keeps records.
 
-    :param idle: after which a session ends that nobody uses
+    :param idle: after which an unused session ends
     :param longest: after which every session ends
     """
 
@@ -61,7 +61,7 @@ class Store(ABC):
 
     @abstractmethod
     def find(self, digest: str, uniquifier: str, before: datetime) -> tuple[Owner, bool] | None:
-        """Return whose session it is, and whether nobody has used it since ``before``; one question to the database.
+        """Return the owner of a session, and whether it was unused since ``before``; one question to the database.
 
         :param uniquifier: what the session calls the user; another one since then has ended all sessions
         """

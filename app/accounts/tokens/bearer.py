@@ -1,8 +1,8 @@
-"""Who sends a request with ``Authorization: Bearer …``: one question to the database (RFC 6750).
+"""The sender of a request with ``Authorization: Bearer …``: one question to the database (RFC 6750).
 
 Only in APIs, and only in this header: tokens in addresses and in bodies end up in logs and
 in browsers' histories, so that none is taken there. A token that does not count is refused at public addresses
-too: who sends one is not to wonder why she is nobody.
+too: its sender would wonder why the request is anonymous.
 """
 
 import logging
@@ -95,7 +95,7 @@ def read_header(text: str) -> str:
     """
     scheme, _, rest = text.strip(" \t").partition(" ")
     if scheme.lower() != "bearer":
-        # No error code: a caller who knows nothing of tokens is told of them (RFC 6750, section 3.1).
+        # No error code where no token was sent (RFC 6750, section 3.1).
         detail = "Only tokens are taken here: Authorization: Bearer TOKEN."
         raise Refusal(Problem(KINDS["unauthorized"], detail, headers=challenge()))
     token = rest.strip(" ")
@@ -103,12 +103,12 @@ def read_header(text: str) -> str:
         detail = "Authorization: Bearer takes one token, and nothing else."
         raise Refusal(Problem(KINDS["bad-request"], detail, headers=challenge("invalid_request", detail)))
     if not is_token(token):
-        raise _refused("This is not a token of ours: copy all of it.")
+        raise _refused("This is not a token of this site: copy all of it.")
     return token
 
 
 def _refused(detail: str, **known: Any) -> Refusal:
-    """Return what to answer to a token that does not count, and tell the security log what is known of it."""
+    """Return the refusal of an invalid token, and record it in the security log."""
     record("token.refused", FAILURE, **known)
     seconds = throttles.bad_token() if current_app.config["RATE_LIMITS"] else 0
     if seconds:

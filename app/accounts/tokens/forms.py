@@ -14,7 +14,7 @@ from .issuing import DAYS
 from .issuing import LONGEST_NAME
 from .issuing import MOST_DAYS
 
-#: What is offered; :data:`MOST_DAYS` at most.
+#: Periods to choose from; :data:`MOST_DAYS` at most.
 _PERIODS = {7: "7 days", 30: "30 days", DAYS: f"{DAYS} days", 180: "180 days", MOST_DAYS: "One year"}
 
 

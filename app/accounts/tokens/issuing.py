@@ -31,12 +31,12 @@ MOST_DAYS = 366
 
 LONGEST_NAME = 80
 
-#: Tokens of one account: whoever has more has lost sight of them.
+#: Tokens of one account: with more than that, their owner has lost track of them.
 MOST_TOKENS = 50
 
 
 def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tuple[Token, str]:
-    """Make a token of somebody, and give it with its text, which is never seen again.
+    """Make a token of a user, and return it with its text, which is never shown again.
 
     :param scopes: permissions that it is limited to, of those that :mod:`.scopes` offers
     :param days: how long it counts
@@ -81,12 +81,12 @@ def _locked(user: User) -> Sequence[Token]:
 
 
 def of(user: User) -> Sequence[Token]:
-    """Return somebody's tokens, the newest first; those that have expired are among them."""
+    """Return a user's tokens, the newest first; those that have expired are among them."""
     return db.session.scalars(sa.select(Token).where(Token.user_id == user.id).order_by(Token.id.desc())).all()
 
 
 def get(user: User, token_id: int) -> Token:
-    """Return one of somebody's tokens.
+    """Return one of a user's tokens.
 
     :raises NotFound: if it is none of theirs
     """
@@ -104,7 +104,7 @@ def revoke(token: Token) -> None:
 
 
 def revoke_all(user: User) -> int:
-    """End all tokens of somebody, and tell how many there were."""
+    """End all tokens of a user, and return how many there were."""
     result: Any = db.session.execute(sa.delete(Token).where(Token.user_id == user.id))
     if result.rowcount:
         record("token.revoked", who=user.key, count=result.rowcount)

@@ -1,4 +1,4 @@
-"""The pages of somebody's own tokens: to see, to make and to revoke them."""
+"""The pages of a user's own tokens: to see, to make and to revoke them."""
 
 from flask import flash
 from flask import make_response

@@ -1,4 +1,4 @@
-"""What a token can be limited to: the permissions that its owner can use, in words, module by module."""
+"""Scopes of a token: the permissions that its owner can use, in words, module by module."""
 
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Group:
 
 
 def offered(who: Identity) -> list[Group]:
-    """Return what a token of somebody can be limited to: what they may do, if only with rows of their own."""
+    """Return the scopes that a user can give to a token: their permissions, also those for their own rows only."""
     own = owners_permissions()
     usable = [name for name in permissions() if name in who.permissions or name in own]
     return grouped(usable, own - who.permissions)
