@@ -19,6 +19,8 @@ from core.data import guards
 
 from . import restoring
 from .archives import BackupError
+from .archives import read_manifest
+from .taking import SUFFIX
 from .taking import backup
 
 #: Where backups are kept, below the project's folder, unless another place is named.
@@ -49,7 +51,7 @@ def take(target: str | None, keep: int | None, rehearse: bool) -> None:
     Without a name it is in instance/backups/. The file has all that the database has, secrets as well: it can be
     read by its owner only. "-" writes it to standard output, for age or gpg.
     """
-    place = Path(target) if target else Path(current_app.instance_path) / FOLDER
+    place = Path(target) if target else _default_folder()
     if target == "-":
         with tempfile.TemporaryDirectory(prefix="andamio-") as folder:
             path, _ = backup(_url(), Path(folder), rehearsed=rehearse)
@@ -61,6 +63,25 @@ def take(target: str | None, keep: int | None, rehearse: bool) -> None:
     path, manifest = backup(_url(), place, keep=keep, rehearsed=rehearse)
     size = path.stat().st_size
     click.echo(f"{path}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {size:,} bytes; read back and counted.")
+
+
+@click.command("list")
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]")
+def list_backups(folder: Path | None) -> None:
+    """List the backups in a folder, by default instance/backups/, the oldest first.
+
+    Only what they say of themselves is read: "verify" reads all of one.
+    """
+    place, lines = folder or _default_folder(), []
+    for path in place.glob(f"*{SUFFIX}"):
+        try:
+            manifest = read_manifest(path)
+        except BackupError as error:
+            click.secho(str(error), fg="red", err=True)
+            continue
+        size = f"{path.stat().st_size:,} bytes"
+        lines.append(f"{manifest.created_at}  {manifest.database}  {manifest.rows:,} rows  {size}  {path}")
+    click.echo("\n".join(sorted(lines)) or f"There is no backup in {place}.")
 
 
 @click.command()
@@ -114,6 +135,10 @@ def _given(file: str) -> Iterator[Path]:
         with path.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         yield path
+
+
+def _default_folder() -> Path:
+    return Path(current_app.instance_path) / FOLDER
 
 
 def _url() -> URL:

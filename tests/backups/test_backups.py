@@ -339,6 +339,20 @@ def test_nothing_is_overwritten_and_only_own_old_ones_are_deleted(command: Run, 
     assert not (tmp_path / "one.zip").exists()
 
 
+def test_list_shows_backups_by_age(command: Run, kept: URL, tmp_path: Path) -> None:
+    assert "There is no backup" in command(kept, "list", str(tmp_path)).output
+    for name, moment in (("a", "2026-02-01T00:00:00Z"), ("b", "2026-01-01T00:00:00Z")):
+        path, manifest = backup(kept, tmp_path / f"{name}.backup.zip")
+        claim(path, created_at=moment)
+    (tmp_path / "c.backup.zip").write_text("cut")
+    result = command(kept, "list", str(tmp_path))
+
+    assert result.exit_code == 0
+    assert [Path(line.split()[-1]).name for line in result.stdout.splitlines()] == ["b.backup.zip", "a.backup.zip"]
+    assert f"{manifest.rows:,} rows" in result.stdout
+    assert "c.backup.zip is no backup" in result.stderr
+
+
 def test_backup_goes_through_a_pipe(command: Run, kept: URL, make_app: Make, new_database: NewDatabase) -> None:
     before = rows(kept)
     written = command(kept, "take", "-")

@@ -1,0 +1,16 @@
+from collections.abc import Callable
+
+from flask import Flask
+
+from settings import INSTALLED_APPS
+
+NAME = "app.backups"
+
+
+def test_commands_go_with_the_module(make_app: Callable[..., Flask]) -> None:
+    app = make_app(None, [name for name in INSTALLED_APPS if name != NAME])
+
+    result = app.test_cli_runner().invoke(args=["backups", "take"])
+    assert (result.exit_code, "No such command" in result.output) == (2, True)
+    assert app.test_client().get("/").status_code == 200
+    assert "take" in make_app(None, [NAME]).test_cli_runner().invoke(args=["backups", "--help"]).output
