@@ -253,12 +253,12 @@ def purge() -> None:
     """Delete some of the expired keys, in a transaction of its own, without waiting for anybody."""
     keys = idempotency_keys
     expired = sa.select(keys.c.id).where(keys.c.expires_at <= now()).order_by(keys.c.expires_at).limit(PURGE_ROWS)
-    engine = db.engine
-    if engine.dialect.name != "sqlite":
-        # MariaDB would else lock the gaps between the rows, too, and new keys fall into them.
-        engine = engine.execution_options(isolation_level="READ COMMITTED")
     try:
-        with engine.begin() as connection:
+        with db.engine.begin() as connection:
+            if db.engine.dialect.name != "sqlite":
+                # MariaDB would else lock the gaps between the rows, too, and new keys fall into them. By a statement:
+                # where the option of SQLAlchemy finds the connection lost, it raises the driver's own error.
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             ids = connection.scalars(expired.with_for_update(skip_locked=True)).all()
             if ids:
                 connection.execute(sa.delete(keys).where(keys.c.id.in_(ids)))

@@ -32,6 +32,9 @@ _CONFLICT_STATES = {"23001", "23503", "23505", "23P01"}
 _CONFLICT_NUMBERS = {1062, 1169, 1451, 1452, 1586}
 _CONFLICT_NAMES = {f"SQLITE_CONSTRAINT_{name}" for name in ("UNIQUE", "PRIMARYKEY", "ROWID", "FOREIGNKEY")}
 
+#: SQLAlchemy's number of "Can't reconnect until invalid transaction is rolled back".
+_LOST_BEFORE = "8s2b"
+
 #: Of a row that another transaction has changed since it was read (MariaDB's innodb_snapshot_isolation).
 _STALE_NUMBER = 1020
 
@@ -46,6 +49,9 @@ def is_transient(error: BaseException) -> bool:
     """Return whether the same statement may well succeed a moment later."""
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return True
+    # The transaction's connection was lost before: its error was caught, and the session used again.
+    if isinstance(error, sqlalchemy.exc.PendingRollbackError):
+        return error.code == _LOST_BEFORE
     if not isinstance(error, sqlalchemy.exc.DBAPIError):
         return False
     if is_lost(error):

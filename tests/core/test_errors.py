@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,25 @@ def test_connection_lost_in_between_is_not_noticed_by_readers(proxied: Any, engi
     assert client.get("/shelf/things").status_code == 200
     proxy.cut()
     proxy.restore()
+    assert client.get("/shelf/things").status_code == 200
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_view_that_goes_on_without_its_connection_is_unavailable(proxied: Any, engine_name: str) -> None:
+    app, proxy = proxied(engine_name)
+
+    def go_on() -> str:
+        db.session.execute(sa.text("SELECT 1"))
+        proxy.cut()
+        proxy.restore()
+        with suppress(sa.exc.DBAPIError):
+            db.session.execute(sa.text("SELECT 1"))
+        return str(db.session.scalar(sa.text("SELECT 1")))
+
+    app.add_url_rule("/go-on", "go_on", go_on)
+    client = app.test_client()
+    for _ in range(2):
+        problem(client.get("/go-on", headers={"Accept": "application/json"}), 503, "unavailable")
     assert client.get("/shelf/things").status_code == 200
 
 

@@ -270,6 +270,27 @@ def test_failure_to_delete_does_not_spoil_the_answer(
     assert "expired idempotency keys could not be deleted" in caplog.text
 
 
+@pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
+def test_connection_lost_before_deleting_does_not_spoil_the_answer(
+    proxied: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, proxy = proxied(engine_name)
+    with app.app_context():
+        db.session.add(Maker(id=1, name="Acme"))
+        db.session.commit()
+
+    def lose_and_purge() -> None:
+        proxy.cut()
+        proxy.restore()
+        purge()
+
+    monkeypatch.setattr(idempotency, "purge", lose_and_purge)
+    monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 1)
+    assert send(app.test_client()).status_code == 201
+    assert "expired idempotency keys could not be deleted" in caplog.text
+    assert count(app) == 1
+
+
 # --- several at once ----------------------------------------------------------------------------
 
 
