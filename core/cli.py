@@ -88,7 +88,7 @@ def init_app(app: Flask) -> None:
 
 
 def make_patient(error: Exception) -> Flask:
-    """Make an application that only knows what needs none: to ``doctor``, which tells why, and to make a secret."""
+    """Make an application for commands that need none: ``doctor``, which reports why, and a new secret."""
     app = Flask("app", static_folder=None)
     app.extensions["start_fault"] = error
     app.cli.add_command(doctor)

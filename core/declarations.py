@@ -1,4 +1,4 @@
-"""What is declared once for many endpoints: above a view, in a class of views, or for a blueprint.
+"""Declarations for many endpoints: above a view, in a class of views, or for a blueprint.
 
 The nearest counts: a view's own before its class's, that before its blueprint's, and an inner
 blueprint's before the outer's. It is looked up at start, and the views concerned are wrapped: an
@@ -21,7 +21,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Declaration:
-    """What counts for an endpoint.
+    """Declarations of an endpoint.
 
     :param place: what it was declared for, the same for all endpoints that share it
     """

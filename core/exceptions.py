@@ -1,4 +1,4 @@
-"""What the verbs raise. None of it knows HTTP: :mod:`core.http.errors` gives each its answer."""
+"""Errors that the verbs raise. None of it knows HTTP: :mod:`core.http.errors` gives each its answer."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ UNKNOWN = "Unknown parameter."
 
 
 def unknown_parameters(names: Iterable[str], known: str) -> dict[str, list[str]]:
-    """Return the errors of parameters that are unknown; the first also tells what is known.
+    """Return the errors of parameters that are unknown; the first also names the known ones.
 
     Repeated for each, it would make the answer many times as long as the question.
 

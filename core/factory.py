@@ -107,7 +107,7 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
 
 
 def _load_modules(names: Sequence[str], config: Mapping[str, Any] | None) -> list[modules.Module]:
-    """Import the modules; where one cannot be used, tell also what is wrong with the environment."""
+    """Import the modules; where one cannot be used, also report what is wrong with the environment."""
     try:
         return modules.load(names)
     except modules.ModuleError as error:

@@ -1,10 +1,10 @@
-"""Where in the project's own files something went wrong, in one line."""
+"""Place of an error in the project's own files, in one line."""
 
 import sysconfig
 import traceback
 from pathlib import Path
 
-#: Where the steps are taken that are nobody's fault: Python, packages, and the loader of modules.
+#: Frames that are never the cause: Python, packages, and the loader of modules.
 _ELSEWHERE = (
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     str(Path(__file__).parent),

@@ -90,7 +90,7 @@ def _keys(module: Module, file: ModuleType) -> Sequence[Key]:
 
 
 def _own(module: Module, file: ModuleType, owners: dict[str, str]) -> None:
-    """Note down whose the keys are, so that nobody else has them."""
+    """Note down the owner of the keys, so that no other module has them."""
     prefixes = getattr(file, "PREFIXES", (module.label.upper(),))
     for key in file.KEYS:
         if not _NAME.fullmatch(key.name) or not key.name.startswith(tuple(f"{prefix}_" for prefix in prefixes)):

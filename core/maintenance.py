@@ -1,7 +1,7 @@
-"""Whether the site is closed for maintenance: a file, because the database may be what is being maintained.
+"""Maintenance mode: a file closes the site, because the database may be what is being maintained.
 
 It is looked at once a request, which costs three microseconds, and is replaced as a whole: all processes see the same
-at once, also those that start later. Machines that share no folder are told one by one. No HTTP; that is
+at once, also those that start later. Machines that share no folder are closed one by one. No HTTP; that is
 :mod:`core.http.maintenance`.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-#: What visitors are told where nobody has said anything.
+#: Default message to visitors.
 MESSAGE = "The site is being maintained, and will be back soon."
 
 #: Characters of a message.
@@ -33,9 +33,9 @@ LONGEST_MESSAGE = 500
 class Maintenance:
     """One time that the site is closed.
 
-    :param id: no other time has it: what lets somebody pass now is worth nothing the next time
+    :param id: no other time has it: a bypass of now is worth nothing the next time
     :param until: when it should be over, as far as is known
-    :param bypass: digest of what lets somebody pass; empty if nothing does
+    :param bypass: digest of the bypass token; empty if there is none
     """
 
     id: str
@@ -46,16 +46,16 @@ class Maintenance:
 
     @property
     def text(self) -> str:
-        """Return what visitors are told."""
-        told = self.message or MESSAGE
+        """Return the message to visitors."""
+        message = self.message or MESSAGE
         if self.until is None:
-            return told
-        end = "" if told[-1] in ".!?…" else "."
+            return message
+        end = "" if message[-1] in ".!?…" else "."
         # Without a zero, which not every platform's strftime can leave out.
-        return f"{told}{end} Expected back by {self.until.day} {self.until:%B %Y, %H:%M} UTC."
+        return f"{message}{end} Expected back by {self.until.day} {self.until:%B %Y, %H:%M} UTC."
 
     def seconds_left(self) -> int | None:
-        """Return how long it should take from now; ``None`` if nobody has said, below 0 if it takes longer."""
+        """Return how long it should take from now; ``None`` if no time was given, below 0 if it takes longer."""
         return None if self.until is None else int((self.until - datetime.now(UTC)).total_seconds())
 
 
@@ -81,7 +81,7 @@ def _read(path: str, changed_at: int, number: int) -> Maintenance | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        # Somebody wanted it closed.
+        # It was closed on purpose.
         logger.error("%s cannot be read (%s): the site stays closed until `flask maintenance off`", path, error)
         return Maintenance("", datetime.now(UTC))
 
@@ -96,8 +96,8 @@ def _moment(text: str | None) -> Any:
 def begin(path: str, message: str | None, until: datetime | None, bypass: bool) -> tuple[Maintenance, str]:
     """Close the site; if it is closed already, change what is given and keep the rest.
 
-    :param bypass: whether to let somebody pass; what did before does so no longer
-    :return: the maintenance, and the token that lets somebody pass, which is kept nowhere; else empty
+    :param bypass: whether to make a bypass token; one from before is worthless then
+    :return: the maintenance, and the bypass token, which is kept nowhere; else empty
     :raises OSError: if the file cannot be written
     """
     found = current(path)
@@ -133,7 +133,7 @@ def digest(token: str) -> str:
 
 
 def _write(path: Path, maintenance: Maintenance) -> None:
-    """Write the file beside its place, and put it there in one step: nobody reads a half."""
+    """Write the file beside its place, and put it there in one step: no reader finds a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(maintenance), default=datetime.isoformat, indent=2)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -141,7 +141,7 @@ def _write(path: Path, maintenance: Maintenance) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            # The server may run as another user than whoever gives the command; there is no secret in it.
+            # The server may run as another user than the command; there is no secret in it.
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
         os.replace(name, path)

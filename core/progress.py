@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, a line now and then elsewhere; both on standard error."""
+"""Progress of a long command: a bar on a terminal, a line now and then elsewhere; both on standard error."""
 
 import sys
 import time
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import click
 
-#: Seconds between two lines where there is no terminal: a log shall tell, not fill.
+#: Seconds between two lines where there is no terminal.
 LINE_SECONDS = 10.0
 
-#: Tells that so many more are done.
+#: Reports that so many more are done.
 Advance = Callable[[int], None]
 
 
@@ -28,13 +28,13 @@ def progress(label: str, total: int) -> Iterator[Advance]:
 
 
 def _lines(label: str, total: int) -> Advance:
-    done, told = 0, time.monotonic()
+    done, reported = 0, time.monotonic()
 
     def advance(more: int) -> None:
-        nonlocal done, told
+        nonlocal done, reported
         done += more
-        if time.monotonic() - told >= LINE_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported >= LINE_SECONDS:
+            reported = time.monotonic()
             click.echo(
                 f"{label}: {min(done, total):,} of {total:,} ({min(100, 100 * done // max(total, 1))} %)", err=True
             )

@@ -1,4 +1,4 @@
-"""What the platform announces; connect with ``@row_created.connect`` in a module's ``signals.py``.
+"""Signals of the platform; connect with ``@row_created.connect`` in a module's ``signals.py``.
 
 The row signals are sent by the verbs inside the transaction, after the row was written and before
 it is committed: a receiver that raises undoes the change. Their sender is the model's class.
@@ -20,7 +20,7 @@ row_updated = _namespace.signal("row-updated")
 #: ``item``: the row that is gone.
 row_deleted = _namespace.signal("row-deleted")
 
-#: Statements that the session does not see have written a row, and whoever ran them says so, in the same transaction.
+#: Statements that the session does not see have written a row; sent by their author, in the same transaction.
 #: ``key``: of the row. ``before``, ``after``: attribute to value of what has changed; ``None`` where there was no row.
 #: A name that is no attribute's, with a text for people, says what has changed in rows that belong to it.
 row_written = _namespace.signal("row-written")

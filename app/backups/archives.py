@@ -1,4 +1,4 @@
-"""The file of a backup: a ZIP with what the engine wrote, and a manifest that tells what must be in it.
+"""The file of a backup: a ZIP with the engine's own dump, and a manifest with its expected contents.
 
 A ZIP because it can be written in one pass, notices when its end is missing, and is opened by tools that will
 still be there when this code is not: ``unzip -p FILE database.dump | pg_restore …``.
@@ -40,7 +40,7 @@ class BackupError(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is in a backup.
+    """Manifest of a backup.
 
     :param server: the server's version, of SQLite the library's
     :param revisions: where alembic had brought the database; more than one if its history forked

@@ -89,7 +89,7 @@ def list_backups(folder: Path | None) -> None:
 @click.option("--rehearse", is_flag=True, help="Restore it into a database that is made for that, and count.")
 @_says_why
 def verify(file: str, rehearse: bool) -> None:
-    """Read the whole of a backup, count its rows, and tell what it is."""
+    """Read the whole of a backup, count its rows, and print its manifest."""
     with _given(file) as path:
         manifest = restoring.verify(path)
         if rehearse:

@@ -1,4 +1,4 @@
-"""What is in a database: its tables with their rows, and where alembic had brought it."""
+"""Contents of a database: its tables with their rows, and its Alembic revision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from .archives import BackupError
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a database at the moment that a backup shows; the words are the manifest's."""
+    """Contents of a database at the moment of a backup; the words are the manifest's."""
 
     server: str
     revisions: list[str]
@@ -28,12 +28,12 @@ def compare(expected: Mapping[str, int], found: Mapping[str, int]) -> None:
     """
     names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if names:
-        told = "; ".join(
-            f"{name}: {_told(found.get(name))} instead of {_told(expected.get(name))}" for name in names[:5]
+        differences = "; ".join(
+            f"{name}: {_count(found.get(name))} instead of {_count(expected.get(name))}" for name in names[:5]
         )
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        raise BackupError(f"The rows are not those that were counted when the backup was taken ({told}{more}).")
+        raise BackupError(f"The rows are not those that were counted when the backup was taken ({differences}{more}).")
 
 
-def _told(count: int | None) -> str:
+def _count(count: int | None) -> str:
     return "no table" if count is None else f"{count:,}"

@@ -1,4 +1,4 @@
-"""Which engine a database is of, and the file here that knows it."""
+"""Engines of databases, and the file here for each."""
 
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ from .contents import Contents
 
 
 class Engine(Protocol):
-    """What each engine's file has."""
+    """Interface of each engine's file."""
 
     def take(self, url: URL, writer: Writer, folder: Path) -> Contents: ...
 

@@ -150,7 +150,7 @@ def _refuse_unsafe(connection: Connection) -> None:
         )
 
 
-# --- what mariadb-dump tells --------------------------------------------------------------------
+# --- the output of mariadb-dump -----------------------------------------------------------------
 
 
 class _Counter:

@@ -1,4 +1,4 @@
-"""PostgreSQL: pg_dump writes, pg_restore reads, and what it reads is run in one transaction of ours."""
+"""PostgreSQL: pg_dump writes, pg_restore reads, and its SQL is run in one transaction of the application."""
 
 import re
 from collections.abc import Iterable
@@ -48,7 +48,7 @@ _OTHERS = {
     "routines": f"SELECT count(*) FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace AND {_OURS}",  # noqa: S608
 }
 
-#: Statements that drop everything of ours.
+#: Statements that drop everything that the application owns.
 _DROPS = sa.text(
     f"""
     SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', o.nspname), 0 FROM pg_namespace o
@@ -163,7 +163,7 @@ def _contents(connection: Connection) -> Contents:
 
 
 def _tables(connection: Connection) -> list[str]:
-    return [_told(schema, table) for schema, table in connection.execute(_TABLES)]
+    return [_qualified(schema, table) for schema, table in connection.execute(_TABLES)]
 
 
 def _count(connection: Connection, name: str) -> int:
@@ -172,11 +172,11 @@ def _count(connection: Connection, name: str) -> int:
     return int(connection.scalar(counted) or 0)
 
 
-def _told(schema: str, table: str) -> str:
+def _qualified(schema: str, table: str) -> str:
     return table if schema == "public" else f"{schema}.{table}"
 
 
-# --- what pg_restore tells ----------------------------------------------------------------------
+# --- the output of pg_restore -------------------------------------------------------------------
 
 
 class _Copy:
@@ -210,7 +210,7 @@ def _parts(lines: Iterable[bytes]) -> Iterator[bytes | _Copy]:
         if found:
             yield b"".join(text)
             text = []
-            yield _Copy(line, _told(_plain(found[1]), _plain(found[2])), _rows(lines))
+            yield _Copy(line, _qualified(_plain(found[1]), _plain(found[2])), _rows(lines))
         elif not line.startswith((b"\\restrict", b"\\unrestrict")):
             # Those are for psql, which would run commands that stand in the rows; here nothing does.
             text.append(line)

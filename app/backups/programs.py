@@ -1,4 +1,4 @@
-"""The engines' own programs: found, old enough or not, told the password in secret, and run."""
+"""The engines' own programs: found, checked for their version, given the password in secret, and run."""
 
 import os
 import re
@@ -61,7 +61,7 @@ def mariadb_program(name: str) -> str:
 
 
 def mariadb_sandbox(program: str) -> list[str]:
-    """Return what keeps the client from running programs of this machine, which a dump may tell it to do.
+    """Return what keeps the client from running programs of this machine, as a dump may ask it to.
 
     Empty for one that is too old to have it (before 10.5.25, 10.6.18 and 10.11.8).
     """
@@ -148,7 +148,7 @@ def running(
 
 
 class _Feeder(threading.Thread):
-    """Writes into a program while somebody else reads from it."""
+    """Writes into a program while another thread reads from it."""
 
     def __init__(self, target: IO[bytes] | None, source: Iterable[bytes] | None) -> None:
         super().__init__(daemon=True)
@@ -165,7 +165,7 @@ class _Feeder(threading.Thread):
                 for piece in self._source:
                     target.write(piece)
         except BrokenPipeError:
-            # It has ended; its exit code tells why.
+            # It has ended; its exit code shows why.
             pass
         except BaseException as error:
             self.error = error

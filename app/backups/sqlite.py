@@ -41,7 +41,7 @@ def take(url: URL, writer: Writer, folder: Path) -> Contents:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as place:
         copy = Path(place) / "copy"
         with closing(_open(path)) as source:
-            # While it reads, others' commits do not begin the copy anew.
+            # While it reads, others' commits do not restart the copy.
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             _copy(source, copy, "Writing the backup")

@@ -87,7 +87,7 @@ class _Part:
         except OSError as error:
             raise BackupError(f"No file can be made in {self._final.parent}: {error.strerror}.") from error
         self.file: BinaryIO = os.fdopen(handle, "w+b")
-        # Held until the process ends: tells a part that is written from one that was left.
+        # Held until the process ends: distinguishes a part that is written from one that was left.
         fcntl.flock(self.file, fcntl.LOCK_EX)
         return self
 
@@ -97,7 +97,7 @@ class _Part:
         os.fsync(self.file.fileno())
 
     def publish(self) -> None:
-        """Give it its name, in one step, if nobody has taken that meanwhile."""
+        """Give it its name, in one step, if the name is still free."""
         try:
             os.link(self.path, self._final)
         except FileExistsError as error:

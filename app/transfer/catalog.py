@@ -66,7 +66,7 @@ class Source:
             is_native = self.dialect.name == "postgresql"
             return (sa.cast(column, sa.Text) if is_native else sa.type_coerce(column, sa.Text)).label(column.name)
         if kind == "single" and self.dialect.name in ("mysql", "mariadb"):
-            # MariaDB tells six digits of a FLOAT, and all of a DOUBLE.
+            # MariaDB shows six digits of a FLOAT, and all of a DOUBLE.
             return sa.type_coerce(column + sa.literal_column("0e0"), sa.Double).label(column.name)
         return sa.type_coerce(column, type_).label(column.name)
 

@@ -45,7 +45,7 @@ def dump(folder: Path, modules: tuple[str, ...], tables: tuple[str, ...]) -> Non
     if len(manifest.snapshots) > 1:
         click.secho(
             f"It was broken off, and shows {len(manifest.snapshots)} moments: {', '.join(manifest.snapshots)}. What "
-            "was changed between them may not fit together: a load tells. For one moment, dump again.",
+            "was changed between them may not fit together: a load reports it. For one moment, dump again.",
             fg="yellow",
         )
 

@@ -27,7 +27,7 @@ _SNAPSHOTS = {
 
 @contextmanager
 def reading(url: URL) -> Iterator[Connection]:
-    """Yield a connection that sees the database as it is now, and holds up nobody who writes."""
+    """Yield a connection that sees the database as it is now, and blocks no writer."""
     engine = sa.create_engine(url, poolclass=NullPool)
     if url.get_backend_name() == "sqlite":
         _begin_deferred(engine)

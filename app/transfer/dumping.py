@@ -63,7 +63,7 @@ def dump(app: Flask, folder: Path, modules: Sequence[str] = (), tables: Sequence
                     _write(connection, folder, manifest, source, advance)
         write_manifest(folder, manifest)
         remove(folder, UNFINISHED)
-    _tell_left_out(app, there - {source.name for source in found.sources} - {"alembic_version"})
+    _warn_left_out(app, there - {source.name for source in found.sources} - {"alembic_version"})
     return manifest
 
 
@@ -186,10 +186,10 @@ def _revisions(connection: Connection) -> list[str]:
     return sorted(migrations.applied(connection))
 
 
-def _tell_left_out(app: Flask, names: set[str]) -> None:
+def _warn_left_out(app: Flask, names: set[str]) -> None:
     if names:
-        told = ", ".join(sorted(names))
-        app.logger.warning("Left out, because no installed module has them: %s", told)
+        listed = ", ".join(sorted(names))
+        app.logger.warning("Left out, because no installed module has them: %s", listed)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What is in the way of a dump or a load."""
+"""Obstacles to a dump or a load."""
 
 
 class TransferError(Exception):

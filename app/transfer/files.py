@@ -31,7 +31,7 @@ UNFINISHED = "unfinished.json"
 
 @dataclass
 class TableState:
-    """What of a table is in its file.
+    """Part of a table in its file.
 
     :param kinds: of each column, in the order in which they stand in a line
     :param last: the key of the last row, as it is in the line
@@ -50,7 +50,7 @@ class TableState:
 
 @dataclass
 class Manifest:
-    """What a dump is.
+    """Manifest of a dump.
 
     :param snapshots: the moments that its tables show: more than one if it was broken off and gone on with
     """

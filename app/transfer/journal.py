@@ -1,4 +1,4 @@
-"""How far a load has come, noted in the database itself, in the same transaction as the rows."""
+"""Progress of a load, noted in the database itself, in the same transaction as the rows."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""How each type of column is written in JSON, read again, and compared between engines.
+"""Types of columns: how each is written in JSON, read again, and compared between engines.
 
 Most values are what JSON has. The others have a kind, which the dump's manifest names, so that a dump can be
 read where a column has another type: an array of PostgreSQL where another engine has a JSON column.
@@ -243,7 +243,7 @@ def _plain_double(value: Any) -> Any:
 
 
 def shortest(value: Any) -> Any:
-    """Return a number as the shortest that a float of 4 bytes tells from its neighbours."""
+    """Return a number as the shortest that a float of 4 bytes distinguishes from its neighbours."""
     if isinstance(value, str):
         return value
     try:

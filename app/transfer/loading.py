@@ -252,7 +252,7 @@ class _Load:
                 advance(rows % STATEMENT_ROWS)
                 if rows != state.rows or str(digest) != state.digest:
                     raise TransferError(
-                        f"{source.name} has {rows:,} rows that are not the {state.rows:,} of the dump: somebody has "
+                        f"{source.name} has {rows:,} rows that are not the {state.rows:,} of the dump: something has "
                         "written to it meanwhile, or there is a fault in this code. Load again with --replace, and the "
                         "site stopped."
                     )

@@ -1,4 +1,4 @@
-"""What an engine has no room for: told before anything is written, not by the database half-way."""
+"""Values that an engine has no room for: reported before anything is written, not by the database half-way."""
 
 import base64
 import re
@@ -25,7 +25,7 @@ _SIZE = re.compile(r"\((\d+)(?:, ?(\d+))?\)")
 
 
 class Room:
-    """What the columns of a table take on the engine that it is loaded into.
+    """Ranges of a table's columns on the engine that it is loaded into.
 
     :param kinds: of the dump, which may be from another engine
     """

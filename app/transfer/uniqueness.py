@@ -106,7 +106,7 @@ class Rehearsal:
         self._write()
         for unique in self.uniques:
             for first, second in self.connection.execute(sa.text(_question(unique, self._quote))):
-                yield self._tell(unique, first, second)
+                yield self._describe(unique, first, second)
         self.connection.exec_driver_sql(f"DROP TABLE {_NAME}")
         self.connection.commit()
 
@@ -133,7 +133,7 @@ class Rehearsal:
             self.connection.commit()
             self._rows = []
 
-    def _tell(self, unique: Unique, first: int, second: int) -> str:
+    def _describe(self, unique: Unique, first: int, second: int) -> str:
         number = self._table.c[_NUMBER]
         shown = [self._table.c[name] for name in unique.columns]
         found = self.connection.execute(sa.select(*shown).where(number.in_([first, second])).order_by(number))

@@ -1,8 +1,8 @@
-"""Who may ask an endpoint: ``policy``, declared above a view, in a resource, or for a blueprint.
+"""Access to endpoints: ``policy``, declared above a view, in a resource, or for a blueprint.
 
 ``@access(permission("shop.order.edit"))`` above a view, ``restrict(blueprint, SIGNED_IN)``, or the attribute
 ``policy`` of a plain resource. Those of a model's resource and of its pages follow from the verbs' own
-``access``, method by method. It is asked before the body is read, and whoever may not is answered 401 or 403.
+``access``, method by method. It is checked before the body is read; a refusal is answered with 401 or 403.
 
 What is declared for no one stays open to everybody, as Flask has it, and :func:`undeclared` names it.
 """
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 #: The policy of each method; ``None`` where none is declared.
 ByMethod = Mapping[str, Policy | None]
 
-#: What a browser asks before it asks, and what only tells which methods there are.
+#: Preflight requests of browsers, and questions for the methods.
 ALWAYS_OPEN = {"OPTIONS"}
 
 
@@ -59,7 +59,7 @@ class Guarded:
 
     @property
     def reason(self) -> str:
-        """Who may, in a few words."""
+        """Short description for people."""
         return "undeclared" if self.policy is None else self.policy.reason
 
 
@@ -108,7 +108,7 @@ def find(app: Flask, endpoint: str, method: str) -> Policy | None:
 
 
 def may_open(endpoint: str) -> bool:
-    """Return whether whoever is asking may open a page; for what leads there."""
+    """Return whether the current identity may open a page; for links to it."""
     policy = find(current_app, endpoint, "GET")
     return policy is None or allowed(policy)
 
@@ -121,7 +121,7 @@ def everything(app: Flask) -> list[Guarded]:
 
 
 def undeclared(app: Flask) -> list[str]:
-    """Return the places of what is open to everybody because nobody has said anything."""
+    """Return the places of what is open to everyone without a declared policy."""
     return sorted({one.place for one in everything(app) if one.policy is None})
 
 

@@ -1,4 +1,4 @@
-"""Who may ask what, as a table: a row for each endpoint and method, a column for each role."""
+"""The matrix of permissions: a row for each endpoint and method, a column for each role."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from .roles import roles
 
 YES, OWN, NO = "yes", "own", "no"
 
-#: Who has not signed in, and who has, without any role.
-NOBODY = "anybody"
-SOMEBODY = "signed in"
+#: Columns of anonymous visitors, and of signed-in users without any role.
+ANONYMOUS_COLUMN = "anybody"
+SIGNED_IN_COLUMN = "signed in"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Who may ask what; a cell does not tell what a token is limited to."""
+    """Return the matrix; scopes of tokens are not part of it."""
 
     columns: Sequence[str]
     lines: Sequence[Line]
@@ -41,7 +41,7 @@ class Matrix:
 
 def matrix(app: Flask) -> Matrix:
     """Return who may ask what, by the roles as they are now."""
-    people = {NOBODY: ANONYMOUS, SOMEBODY: Identity(key="")} | {
+    people = {ANONYMOUS_COLUMN: ANONYMOUS, SIGNED_IN_COLUMN: Identity(key="")} | {
         name: Identity(key="", permissions=granted, roles=frozenset({name})) for name, granted in roles().items()
     }
     return Matrix(list(people), [_line(one, people) for one in everything(app)])

@@ -3,9 +3,9 @@
 One logger, ``andamio.security``, whatever ``LOG_LEVEL`` says; each line has the fields ``event``,
 ``outcome``, ``who`` and ``address`` besides the request's id, and those that the event brings. As JSON
 they stand on their own, so that a collector can filter by them. Secrets are never among them, nor is
-what somebody typed: of a password in the wrong field one knows whose it is.
+what was typed: a password in the wrong field would be known with its owner.
 
-What succeeded is written once its transaction is committed, so that no line tells of what did not happen.
+A success is written once its transaction is committed, so that no line reports what did not happen.
 """
 
 import logging
@@ -26,21 +26,21 @@ SUCCESS = "success"
 FAILURE = "failure"
 DENIED = "denied"
 
-#: Every event, and what it means. ``who`` is the key of the account that it is about, or of whoever asked.
+#: Every event, and its meaning. ``who`` is the key of the account that it is about, or of the current identity.
 EVENTS = {
-    "account.registered": "somebody made an account",
+    "account.registered": "an account was made by registration",
     "account.confirmed": "the owner of an account confirmed its address",
     "account.created": "an operator made an account",
     "account.disabled": "an account was closed, its sessions ended",
     "account.enabled": "an account was opened again",
-    "sign-in.succeeded": "somebody signed in; `by` says with what",
+    "sign-in.succeeded": "a user signed in; `by` says with what",
     "sign-in.failed": "a password, code or passkey was wrong; `by` says which",
     "sign-in.throttled": "too many attempts: this one was not tried; `by` says of what",
-    "sign-out": "somebody signed out",
-    "reauthenticated": "somebody signed in showed once more who they are",
+    "sign-out": "a user signed out",
+    "reauthenticated": "a signed-in user authenticated again",
     "sessions.ended": "sessions were ended from elsewhere; `count` says how many, `reason` why",
     "session.refused": "a cookie named a session that has ended; a copy, or one that was left too long",
-    "password.changed": "somebody changed their password",
+    "password.changed": "a user changed their password",
     "password.reset": "a password was set by a link from a mail",
     "password.reset-asked": "a mail with such a link was sent",
     "email.changed": "the address of an account was changed",
@@ -54,10 +54,10 @@ EVENTS = {
     "token.made": "a personal access token was made; `target` is its number",
     "token.revoked": "a personal access token was revoked",
     "token.refused": "a token was sent that does not count",
-    "access.denied": "somebody known may not do this; `permission` says what it takes (403)",
-    "access.unauthenticated": "nobody known asked for what needs somebody (401)",
+    "access.denied": "a known identity may not do this; `permission` says what it takes (403)",
+    "access.unauthenticated": "an anonymous visitor asked for what needs a sign-in (401)",
     "csrf.refused": "a form, or a request that used the session, came without a valid CSRF token",
-    "limit.exceeded": "somebody asked an API more often than its limit allows",
+    "limit.exceeded": "a caller asked an API more often than its limit allows",
     "role.changed": "a role was given or taken away; `role`, `target`",
     "permission.changed": "what a role grants was changed; `role`, `permission`",
 }
@@ -70,7 +70,7 @@ def record(event: str, outcome: str = SUCCESS, *, who: str | None = None, **fiel
 
     :param event: one of :data:`EVENTS`
     :param outcome: ``success``, ``failure`` or ``denied``
-    :param who: the key of the account that it is about; by default whoever is asking, if that is known
+    :param who: the key of the account that it is about; by default the current identity's, if it is known
     :param fields: what else is to be known; no secret, and nothing that a visitor typed
     :raises ValueError: if the event is not listed
     """

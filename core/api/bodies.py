@@ -1,4 +1,4 @@
-"""What a caller of an API sends and accepts: media types and JSON bodies, checked before a view sees them."""
+"""Requests to an API: media types and JSON bodies, checked before a view sees them."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping

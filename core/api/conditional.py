@@ -35,7 +35,7 @@ def revalidate(response: Response) -> Response:
     """Let the caller keep an answer that has an ETag, and ask each time: 304 if it is still the same.
 
     Caches that several people share keep none, as answers may depend on who asks, and no cache what was answered to
-    somebody known. A blueprint whose answers do not may say more, by its own ``after_request``.
+    known identity. A blueprint whose answers do not may say more, by its own ``after_request``.
     """
     response.headers["Cache-Control"] = data_is_kept()
     if "HTTP_IF_MATCH" in request.environ and request.method in ("GET", "HEAD"):
@@ -60,7 +60,7 @@ def check_version(version: int) -> None:
     """
     _check(lambda tag: tag.partition(".")[0] == str(version))
     if "If-Match" not in request.headers:
-        raise PreconditionRequired("Send the ETag of the item as If-Match, so that nobody's change is lost.")
+        raise PreconditionRequired("Send the ETag of the item as If-Match, so that no change is lost.")
 
 
 def check_etag(current: Callable[[], str | None], *, exists: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""What an endpoint takes and gives, said once above its view: it is checked, and it is the documentation.
+"""Contracts: an endpoint's inputs and outputs, declared once above its view: checked, and documented.
 
 .. code-block:: python
 
@@ -47,7 +47,7 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Contract:
-    """What one endpoint takes and gives.
+    """Contract of one endpoint.
 
     :param query: the parameters of the query string; without it there are none
     :param body: what the body is

@@ -1,4 +1,4 @@
-"""Which other sites' pages may call an API (CORS), by Flask-CORS, API by API.
+"""Access from pages of other sites (CORS), by Flask-CORS, API by API.
 
 The origins come from the configuration. Whether an answer may be read by a page is said in every
 answer of an API, those of the router and of errors among them: else a page would see

@@ -1,4 +1,4 @@
-"""What will be gone: said in the headers of its answers, and in the log who still calls it.
+"""Deprecated endpoints: announced in the headers of their answers, and their callers logged.
 
 ``deprecate(blueprint, Deprecation(since=date(2027, 1, 1), sunset=date(2027, 7, 1)))`` for a version of an
 API, ``@deprecated(Deprecation(…))`` above a view, or the attribute ``deprecation`` of a resource.

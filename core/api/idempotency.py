@@ -141,7 +141,7 @@ def _identify(key: str) -> str:
     """Return the id of a key: the same one of another caller, or for another address, is another key."""
     owner = session_owner()
     # Whose session it is, is looked up: a copy of its cookie outlives the session, and must not get what was
-    # answered in it. In a new session of theirs somebody is still the same caller.
+    # answered in it. In a new session, the same user is still the same caller.
     who = identity() if owner else ANONYMOUS
     sent = f"{request.environ.get('HTTP_AUTHORIZATION', '')}\0{owner}"
     caller = sha256((f"account {who.key}" if who.via == "session" else sent).encode()).hexdigest()
@@ -150,7 +150,7 @@ def _identify(key: str) -> str:
 
 
 def _fingerprint() -> str:
-    """Return what tells this request from another one with the same key."""
+    """Return what distinguishes this request from another one with the same key."""
     head = "\0".join((request.environ.get("QUERY_STRING", ""), request.environ.get("CONTENT_TYPE", ""), ""))
     return sha256(head.encode("latin-1") + request.get_data()).hexdigest()
 
@@ -190,7 +190,7 @@ _RENEW = _by_engine(sqlite=_UPDATE, postgresql=f"{_UPDATE} AND {_LOCKED}", maria
 
 
 def _take(statements: Mapping[str, sa.TextClause], key: str, fingerprint: str) -> bool:
-    """Take a key if nobody else has it; others see the row once the work is committed."""
+    """Take a key if it is free; others see the row once the work is committed."""
     moment = now()
     values = {
         "id": key,

@@ -1,4 +1,4 @@
-"""How often one caller may ask: ``rate_limit``, on Flask-Limiter.
+"""Rate limits for each caller: ``rate_limit``, on Flask-Limiter.
 
 ``limit(blueprint, "100 per minute")``, ``@limited("5 per second; 100 per hour")`` above a view, or the
 attribute ``rate_limit`` of a resource. All endpoints of a blueprint share what was declared for it, as
@@ -89,7 +89,7 @@ def charge(parts: int) -> None:
 
 
 def caller() -> str:
-    """Return for whom a request counts: somebody whose token was looked at already, else an address.
+    """Return for whom a request counts: a user whose token was looked at already, else an address.
 
     All tokens of one person count together, or each new one would be a new allowance. To look up whose session
     it is would cost a query before anything is counted: browsers count by their address.
@@ -155,7 +155,7 @@ def _counted(app: Flask, limiter: Limiter, endpoint: str, declaration: Declarati
     def count() -> None:
         """Let the decorator count."""
 
-    # It tells functions apart by their names.
+    # It distinguishes functions by their names.
     count.__qualname__ = endpoint
     text = f"The limit is {declaration.value}."
     count_request = limiter.shared_limit(declaration.value, scope=declaration.place, error_message=text)(count)

@@ -9,7 +9,7 @@ from ..access.matrix import matrix
 
 
 @click.command()
-@click.option("--undeclared", is_flag=True, help="Only what is open because nobody has declared a policy.")
+@click.option("--undeclared", is_flag=True, help="Only what is open without a declared policy.")
 @with_appcontext
 def access(undeclared: bool) -> None:
     """Show who may do what: every endpoint and method with its policy, role by role."""

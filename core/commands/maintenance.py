@@ -44,7 +44,7 @@ def maintenance() -> None:
 
 
 @maintenance.command()
-@click.option("--message", help=f"What visitors are told; at most {closing.LONGEST_MESSAGE} characters.")
+@click.option("--message", help=f"Message to visitors; at most {closing.LONGEST_MESSAGE} characters.")
 @click.option("--minutes", type=click.IntRange(1, 60 * 24 * 30), help="How long it takes.")
 @click.option("--until", type=Moment(), help="When it is over: 22:30, or 2026-11-21T22:30.")
 @click.option("--bypass", is_flag=True, help="Print a link that lets you pass.")
@@ -73,7 +73,7 @@ def on(message: str | None, minutes: int | None, until: datetime | None, bypass:
 @maintenance.command()
 @with_appcontext
 def off() -> None:
-    """Open the site again; links that let somebody pass are worth nothing from now on."""
+    """Open the site again; links from --bypass are worth nothing from now on."""
     path = current_app.config["MAINTENANCE_FILE"]
     try:
         was_closed = closing.end(path)
@@ -94,11 +94,11 @@ def status() -> None:
     left = found.seconds_left()
     if left is not None and left < 0:
         click.echo("That is over. Open it with `flask maintenance off`, or say how much longer it takes.")
-    click.echo("A link lets somebody pass." if found.bypass else "Nobody passes; `--bypass` makes a link.")
+    click.echo("A link bypasses it." if found.bypass else "There is no bypass; `--bypass` makes a link.")
 
 
 def _site() -> str:
-    """Return where the site is, as far as its configuration tells."""
+    """Return the site's URL, as far as it is configured."""
     config = current_app.config
     if config["APP_ENV"] != "production":
         return f"http://localhost:{config['PORT']}{config['SCRIPT_NAME']}"

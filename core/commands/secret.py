@@ -57,7 +57,7 @@ def reencrypt() -> None:
 
 @secret.command()
 @FILE
-@click.option("--now", "at_once", is_flag=True, help="Also if it signs out whoever signed in before the change.")
+@click.option("--now", "at_once", is_flag=True, help="Also if it signs out users who signed in before the change.")
 @click.option("--unchecked", is_flag=True, help="Without the database, which reencrypt has asked as another user.")
 def retire(path: Path, at_once: bool, unchecked: bool) -> None:
     """Drop the earlier secrets, once nothing needs them any more."""
@@ -92,7 +92,7 @@ def _application() -> Iterator[Flask]:
 
 
 def _reencrypt(app: Flask) -> bool:
-    """Encrypt all columns anew; return whether every value could be read."""
+    """Encrypt all columns again; return whether every value could be read."""
     is_done = True
     counts = rotating.count_earlier(app)
     for one in rotating.encrypted_columns(app):

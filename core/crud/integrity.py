@@ -1,4 +1,4 @@
-"""What a database's refusal means: which field breaks which rule, in words for a person."""
+"""Integrity errors of databases: the field and the rule that it breaks, in words for a person."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping

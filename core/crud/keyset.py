@@ -48,7 +48,7 @@ def after(keys: Sequence[SortKey], values: Sequence[Any], engine_name: str) -> C
     spelled out: after by the first, or equal by the first and after by the second, … Where it would not be
     found out, the bound of the first column, which both imply, is said as well: without it MariaDB reads the
     index from its beginning (30 ms at row 34,000, 1 ms with it), and PostgreSQL does for what is spelled out.
-    Beside a row comparison PostgreSQL must not have it: it would plan each time anew (50 µs).
+    Beside a row comparison PostgreSQL must not have it: it would plan each time again (50 µs).
     """
     marks = [sa.bindparam(f"c{number}", type_=key.column.type) for number, key in enumerate(keys)]
     if not any(key.nullable for key in keys) and len({key.descending for key in keys}) == 1:

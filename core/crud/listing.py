@@ -1,4 +1,4 @@
-"""What a list may be asked: search, filters, sort, page or cursor; read, checked, made into SQL.
+"""Parameters of a list: search, filters, sort, page or cursor; read, checked, made into SQL.
 
 A list is declared by the names it understands; anything else in the query string is refused with
 the names of all parameters at fault. Each question has a shape (which filters, which order) and
@@ -106,7 +106,7 @@ class Query:
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """What the SQL depends on."""
+        """Shape of the SQL."""
         operators = tuple(
             (f.name, f.operator, len(f.value) if f.operator == "in" else f.value if f.operator == "isnull" else None)
             for f in self.filters
@@ -135,7 +135,7 @@ class ColumnRef:
 
 @dataclass
 class Listing:
-    """How the rows of one model may be listed.
+    """Listing of the rows of one model.
 
     A name is a column's, or ``category.name`` for one of a related row. Search and filters ask
     whether there is such a related row, sorting needs a relation to one.
@@ -413,7 +413,7 @@ class Listing:
         return relation.any(condition) if path.relation.property.uselist else relation.has(condition)  # type: ignore[no-any-return]
 
     def paginate(self, select: sa.Select[Any], query: Query) -> sa.Select[Any]:
-        """Add the order, the place and the limit: one row more than asked for tells if more follow."""
+        """Add the order, the place and the limit: one row more than asked for shows if more follow."""
         back = query.cursor is not None and query.cursor.back
         keys = [self._sort_key(name, back) for name in query.sort]
         for name, path in ((name, self.paths[name]) for name in (name.removeprefix("-") for name in query.sort)):
@@ -424,7 +424,7 @@ class Listing:
         if query.cursor is not None:
             select = select.where(after(keys, query.cursor.values, db.engine.dialect.name))
         select = select.order_by(*(part for key in keys for part in key.order))
-        # As a number, not a parameter: PostgreSQL would take a tenth of the table for it, and plan each time anew.
+        # As a number, not a parameter: PostgreSQL would take a tenth of the table for it, and plan each time again.
         select = select.limit(sa.literal_column(str(query.limit + 1)))
         if query.page is not None:
             select = select.offset(sa.bindparam("offset", type_=sa.Integer))

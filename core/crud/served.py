@@ -1,4 +1,4 @@
-"""Which verbs an application serves, for what works on the rows of any module, such as their history."""
+"""The verbs that an application serves, for modules that work on rows of any module, such as their history."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ object of it, and every face (REST, pages, RPC) calls that. The verbs write into
 flush; :func:`core.crud.transaction` commits, so that a request is one transaction. What these do not cover is met by
 overriding :meth:`Crud.select`, :meth:`Crud.check` or :meth:`Crud.fold`, or by writing the verb out.
 
-Each verb holds whoever is asking to its policy in :attr:`Crud.access`, so that all faces agree.
+Each verb checks its policy in :attr:`Crud.access`, so that all faces agree.
 """
 
 from collections.abc import Callable
@@ -56,10 +56,10 @@ from .digits import refuse_lost_digits
 from .listing import Listing
 from .listing import Query
 
-#: What a face may be allowed.
+#: Verbs that a face may be allowed.
 VERBS = ("list", "get", "create", "update", "delete")
 
-#: What a module overrides to say which rows exist.
+#: Methods that a module overrides to choose the rows that exist.
 _SEAMS_OF_ROWS = ("select", "visible")
 
 
@@ -84,7 +84,7 @@ class Page:
 
 
 class Crud:
-    """What a module does with the rows of one model."""
+    """The verbs of one model."""
 
     model: ClassVar[type[Any]]
     #: Columns in which ``q`` is looked for.
@@ -97,7 +97,7 @@ class Crud:
     order: ClassVar[Sequence[str]] = ()
     #: Rows a page, where the caller does not say.
     page_size: ClassVar[int] = settings.PAGE_SIZE
-    #: Who may use which verb: ``{"create": permission("shop.order.add")}``; what is not named is open to everybody.
+    #: Policies of the verbs: ``{"create": permission("shop.order.add")}``; others are open to everyone.
     access: ClassVar[Mapping[str, Policy]] = {}
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Crud:
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
         _store_null(mapper.local_table)
         self.attributes = set(mapper.all_orm_descriptors.keys())
-        #: Whether the rows that exist depend on more than the policies of access.
+        #: True if the rows that exist depend on more than the policies of access.
         self.has_own_select = any(
             getattr(type(self), name) is not getattr(Crud, name) for name in ("select", "visible")
         )
@@ -131,7 +131,7 @@ class Crud:
     # --- who may ---
 
     def require(self, verb: str, item: Any = None) -> None:
-        """Hold whoever is asking to the policy of a verb.
+        """Raise unless the current identity satisfies the policy of a verb.
 
         :raises Unauthenticated: if it is not known who they are
         :raises Forbidden: if it is known, and they may not
@@ -157,11 +157,11 @@ class Crud:
             raise Forbidden
 
     def may(self, verb: str, item: Any = None) -> bool:
-        """Return whether whoever is asking may use a verb, on a row if one is given."""
+        """Return whether the current identity may use a verb, on a row if one is given."""
         return allowed(self.access.get(verb, PUBLIC), item)
 
     def visible(self, verb: str) -> sa.Select[Any]:
-        """Choose the rows that whoever is asking may read: all, or where that is declared so, their own."""
+        """Select the rows that the current identity may read: all, or where that is declared so, their own."""
         own = condition(self.access.get(verb, PUBLIC), self.model)
         return self.select() if own is None else self.select().where(own)
 
@@ -392,7 +392,7 @@ class Crud:
 
     def _flush(self, data: Mapping[str, Any], *, deleting: bool = False) -> None:
         savepoint = db.session().get_nested_transaction()
-        # What came before a savepoint is for whoever has made it.
+        # Changes before a savepoint are their author's to undo.
         undo = (savepoint or db.session).rollback
         asked: Any = db.session
         if savepoint is not None:

@@ -13,7 +13,7 @@ Parameters are ``:name`` on every engine, and always bound by the driver. Errors
 are from the ORM, so that a database that is away becomes 503. Connections are the engine's: what
 ``core/data/engines.py`` sees to (a ping after a rest, none taken over by a fork) holds here as well.
 
-Where somebody listens to the engine (echo, tracing, a test that counts queries), the same SQL goes
+Where a listener is attached to the engine (echo, tracing, a test that counts queries), the same SQL goes
 through SQLAlchemy, so that nothing is hidden from them.
 """
 
@@ -149,7 +149,7 @@ class Cursor:
 
     @property
     def rowcount(self) -> int:
-        """How many rows the last statement has changed."""
+        """Number of rows that the last statement has changed."""
         count: int = self._raw.rowcount
         return count
 

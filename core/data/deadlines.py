@@ -5,7 +5,7 @@ machine acknowledges what is sent, so that TCP's own time limits do not strike, 
 server keeps (``statement_timeout``) does not either. So the limit is kept here, where the driver waits.
 It holds for requests; commands may take as long as they need.
 
-After it has passed nobody knows whether the statement still takes effect: the connection is closed, the
+After it has passed it is unknown whether the statement still takes effect: the connection is closed, the
 request gets 503, and what must not happen twice carries an ``Idempotency-Key``.
 """
 
@@ -30,8 +30,8 @@ PING_SECONDS = 2.0
 CONNECT_SECONDS = 5
 
 #: PostgreSQL asks so often whether who has sent a statement still waits for it.
-_STOP_WORK_FOR_NOBODY = "SET client_connection_check_interval = '2s'"
-_KNOWS_NOBODY_SINCE = 140000
+_CHECK_CLIENT = "SET client_connection_check_interval = '2s'"
+_CHECKS_CLIENT_SINCE = 140000
 
 
 def init_app(app: Flask) -> None:
@@ -81,7 +81,7 @@ def _is_silence(error: Any) -> bool:
 
 def _limit_psycopg(driver: Any) -> Any:
     class Connection(driver.Connection):  # type: ignore[misc]
-        """Waits for the server as long as it is told."""
+        """Waits for the server up to its time limit."""
 
         patience: float | None = None
 
@@ -98,10 +98,10 @@ def _limit_psycopg(driver: Any) -> Any:
     def connect(*args: Any, **options: Any) -> Any:
         connection = Connection.connect(*args, **options)
         connection.patience = float(options.get("connect_timeout", CONNECT_SECONDS))
-        if connection.info.server_version < _KNOWS_NOBODY_SINCE:
+        if connection.info.server_version < _CHECKS_CLIENT_SINCE:
             return connection
         try:
-            connection.execute(_STOP_WORK_FOR_NOBODY)
+            connection.execute(_CHECK_CLIENT)
             connection.commit()
         except BaseException:
             connection.close()
@@ -113,7 +113,7 @@ def _limit_psycopg(driver: Any) -> Any:
 
 def _limit_pymysql(driver: Any) -> Any:
     class Connection(driver.connections.Connection):  # type: ignore[misc]
-        """Ends on the server what nobody waits for any more."""
+        """Ends abandoned statements on the server."""
 
         def query(self, sql: Any, unbuffered: bool = False) -> Any:
             try:
@@ -123,10 +123,10 @@ def _limit_pymysql(driver: Any) -> Any:
                     begin(partial(end, self.thread_id()), "end a statement")
                 raise
 
-    told: dict[str, Any] = {}
+    used: dict[str, Any] = {}
 
     def connect(*args: Any, **options: Any) -> Any:
-        told.update(options)
+        used.update(options)
         # Its limit for connecting ends before the server's greeting.
         seconds = options.get("connect_timeout", CONNECT_SECONDS)
         limits = {"read_timeout": seconds, "write_timeout": seconds}
@@ -135,7 +135,7 @@ def _limit_pymysql(driver: Any) -> Any:
     def end(number: int) -> None:
         # PostgreSQL finds out by itself. MariaDB would go on: a page that is slow, asked for again and again, fills it.
         limits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), PING_SECONDS)
-        with closing(driver.connect(**{**told, **limits})) as connection, connection.cursor() as cursor:
+        with closing(driver.connect(**{**used, **limits})) as connection, connection.cursor() as cursor:
             cursor.execute("KILL CONNECTION %s", (number,))
 
     return connect

@@ -1,4 +1,4 @@
-"""What the database drivers' errors say, on every engine."""
+"""Errors of the database drivers, classified alike on every engine."""
 
 import re
 
@@ -77,7 +77,7 @@ def is_stuck(cause: BaseException | None) -> bool:
 
 
 def cannot_write(error: sqlalchemy.exc.DBAPIError) -> bool:
-    """Return whether the database could not write to its disk: somebody has to make room."""
+    """Return whether the database could not write to its disk: it is full."""
     state, number = codes(error.orig)
     if state in _UNWRITABLE_STATES or number in _UNWRITABLE_NUMBERS:
         return True

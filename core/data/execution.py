@@ -1,6 +1,6 @@
-"""How each statement is run, by the ORM or by hand: counted and timed for its request, and marked where configured.
+"""Execution of statements, by the ORM or by hand: counted and timed for its request, and marked where configured.
 
-A clock reading before and one after cost 1 µs. Nobody has to listen to the engine for it, so that
+A clock reading before and one after cost 1 µs. No listener of the engine is needed for it, so that
 :mod:`core.data.cursors` keeps its short way.
 """
 
@@ -22,7 +22,7 @@ from ..logs import request_id
 
 
 class Spent:
-    """What the statements of one request have cost so far."""
+    """Costs of the statements of one request so far."""
 
     __slots__ = ("seconds", "statements")
 

@@ -40,7 +40,7 @@ def destructive(function: Callable[..., Any]) -> Callable[..., Any]:
 def refuse(url: URL, named: str | None, option: str, environment: str) -> str | None:
     """Return why data may not be destroyed, ``None`` if it may.
 
-    :param named: the database that is meant, as whoever gives the command knows it
+    :param named: the database that is meant, as the operator knows it
     :param option: how it is named
     """
     name = database_name(url)

@@ -1,4 +1,4 @@
-"""What the installed modules' models need of the database, beside what it has: tables and columns, by their names.
+"""Inventory: what the modules' models need and the database lacks, as tables and columns by their names.
 
 One question to the database's own catalogue. What a column is made of is alembic's business.
 """
@@ -100,7 +100,7 @@ def tables(installed: Sequence[Module]) -> Iterator[tuple[str, sa.Table]]:
 def owners(installed: Sequence[Module], core: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the label of the installed module that declares each table.
 
-    :param core: the tables that are no module's, with what is told for their owner
+    :param core: the tables that are no module's, with the words for their owner
     """
     found = dict(core or {})
     for module in installed:

@@ -1,4 +1,4 @@
-"""What models share: columns that mean the same on every engine, and three mixins."""
+"""Shared parts of models: columns that mean the same on every engine, and three mixins."""
 
 import re
 from datetime import UTC

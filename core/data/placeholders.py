@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-#: What is skipped as a whole, what is a parameter, and what could not be told apart on all engines.
+#: Parts that are skipped, parameters, and what is ambiguous on some engine.
 _TOKENS = re.compile(
     r"""
       '(?:[^'\\]|'')*' | "(?:[^"\\]|"")*" | `[^`]*`     # texts and quoted names

@@ -1,6 +1,6 @@
-"""Where the code and the database are in the history of migrations, told without alembic.
+"""Positions of the code and the database in the history of migrations, without alembic.
 
-It is asked each second by whoever watches a site, and when a statement has failed: alembic alone would be a fifth
+It is read each second by monitors, and when a statement has failed: alembic alone would be a fifth
 of a process. What ``alembic/versions`` says is read once; of the database it takes one question.
 """
 
@@ -40,7 +40,7 @@ MERGE = "alembic merge heads"
 
 @dataclass(frozen=True)
 class Revision:
-    """What the file of a revision says.
+    """The file of a revision.
 
     :param needs: the revisions that come before it
     :param contracts: whether it takes away what earlier code uses
@@ -55,7 +55,7 @@ History = Mapping[str, Revision]
 
 @dataclass(frozen=True)
 class Distance:
-    """How far the database is from the code.
+    """Distance between the database and the code.
 
     :param heads: where the code is
     :param applied: where the database is; empty if no revision was ever run
@@ -100,7 +100,7 @@ class Distance:
 
     @property
     def hint(self) -> str:
-        """Return the exact command, for whoever runs the site; empty if there is nothing to do."""
+        """Return the exact command, for operators; empty if there is nothing to do."""
         if self.unknown:
             back = " ".join(self.heads) or "base"
             return f"Deploy the code that brought it there, or take it back with that code: alembic downgrade {back}"
@@ -117,7 +117,7 @@ def describe_heads(heads: Iterable[str]) -> str:
 
 
 def measure() -> Distance:
-    """Ask the database how far it is from the code; a transaction of nobody's is touched.
+    """Measure the distance between the database and the code; no running transaction is touched.
 
     :raises sqlalchemy.exc.DBAPIError: if it does not answer
     """

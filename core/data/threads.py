@@ -1,4 +1,4 @@
-"""Work that may hang, in a thread that nobody has to wait for."""
+"""Work that may hang, in a thread that need not be waited for."""
 
 from collections.abc import Callable
 from concurrent.futures import Future

@@ -94,7 +94,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has happened to a file, or would."""
+    """State of a file."""
 
     path: Path
     state: str
@@ -103,7 +103,7 @@ class Outcome:
 def render(app: Flask, deployment: Deployment, folder: Path, *, check: bool = False) -> Iterator[Outcome]:
     """Write all files; one that has its text already is left alone.
 
-    :param check: write nothing, and tell what would change
+    :param check: write nothing, and report what would change
     :raises core.deploy.values.Unusable: if the application cannot be described to nginx
     """
     texts = dict(_texts(app, deployment))

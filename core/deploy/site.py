@@ -1,4 +1,4 @@
-"""What nginx has to know of the application: its static files, its APIs, its limits."""
+"""The application's part of nginx's configuration: its static files, its APIs, its limits."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""What a deployment is told: names, domains, paths. Checked, because they end up in configuration of root's."""
+"""Values of a deployment: names, domains, paths. Checked, because they end up in configuration of root's."""
 
 import ipaddress
 import re
@@ -26,7 +26,7 @@ SNAKEOIL = ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-s
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the files are rendered for; an empty value stands for the one that follows from the others.
+    """Values that the files are rendered for; an empty value stands for the one that follows from the others.
 
     :param name: of the units, the site, the database and the socket; two on one server have two
     :param domains: which the site answers to
@@ -134,7 +134,7 @@ class Deployment:
 
     @property
     def socket(self) -> str:
-        """Where systemd listens for the application."""
+        """Socket on which systemd listens for the application."""
         return f"/run/{self.name}/gunicorn.sock"
 
     @property
@@ -144,7 +144,7 @@ class Deployment:
 
     @property
     def is_in_home(self) -> bool:
-        """Whether the project lies where systemd hides everything by default."""
+        """Return whether the project lies where systemd hides everything by default."""
         return self.root.split("/")[1] in ("home", "root")
 
 

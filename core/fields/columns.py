@@ -116,7 +116,7 @@ def is_long(column: Any) -> bool:
 
 
 def is_hidden(column: Any) -> bool:
-    """Return whether a column is nobody's business outside: what a full-text search looks in, whose a row is."""
+    """Return whether a column is internal: searched by full text, or the key of an owner."""
     return isinstance(plain_type(column), postgresql.TSVECTOR) or bool(getattr(column, "info", {}).get("hidden"))
 
 

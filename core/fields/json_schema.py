@@ -1,6 +1,6 @@
-"""What a field takes and shows, as JSON Schema (draft 2020-12), for the API's document.
+"""Fields as JSON Schema (draft 2020-12), for the API's document.
 
-A field class of ours says by ``json_schema(*, shown)`` what it is; its validators, whether it may
+A field class of this project says by ``json_schema(*, shown)`` what it is; its validators, whether it may
 be null, and its words for people are added here. What the schema forbids, the field refuses. What
 it allows is refused only where JSON Schema cannot say it: lone surrogates, ``12.0`` for a whole
 number, lists of lists of different lengths, the order of a range's ends.

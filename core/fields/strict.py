@@ -1,7 +1,7 @@
 """Strict marshmallow fields: texts, numbers, keys, bytes and JSON.
 
 Both the schemas and the query strings of lists use them: a value that passes can be stored and
-compared on every engine, and is never changed on the way. Each tells by ``json_schema`` what it
+compared on every engine, and is never changed on the way. Each shows by ``json_schema`` what it
 takes and shows; :mod:`core.fields.json_schema` adds what its validators say. Times are in
 :mod:`core.fields.temporal`, arrays and what only one engine has in :mod:`core.fields.dialects`; which of them a
 column gets says :mod:`core.fields.columns`.
@@ -18,7 +18,7 @@ from marshmallow import ValidationError
 from marshmallow import fields
 from marshmallow import validate
 
-#: PostgreSQL's largest size of one value is 1 GB; nobody means to send a name of that length.
+#: PostgreSQL's largest size of one value is 1 GB; a name of that length is a mistake.
 LONGEST_TEXT = 1_000_000
 
 #: Bytes, likewise: whole groups of base64.

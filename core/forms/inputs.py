@@ -196,7 +196,7 @@ def show_as_typed(field: Any) -> None:
 
 
 def _flags(rule: marshmallow.fields.Field[Any]) -> dict[str, Any]:
-    """Tell the browser the limits, for its keyboard and its own checks."""
+    """Add the limits to the control, for the browser's keyboard and its own checks."""
     flags: dict[str, Any] = {}
     for check in rule.validators:
         if isinstance(check, validate.Length) and check.max is not None:

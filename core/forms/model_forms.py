@@ -457,7 +457,7 @@ def _as_stored(field: Field, before: Any) -> Any:
         # The control shows seconds; what was not touched keeps its fractions.
         return before if before.replace(microsecond=0) == field.data else field.data
     if isinstance(before, str) and isinstance(field, fields.StringField) and not isinstance(field, JSONField):
-        # A control has line breaks of one kind, or none, and cannot tell '' from NULL.
+        # A control has line breaks of one kind, or none, and cannot distinguish '' from NULL.
         area = isinstance(field, fields.TextAreaField)
         seen = _unix_lines(before) if area else re.sub(r"[\r\n]", "", before)
         # A page shows other characters for those that it cannot hold.

@@ -73,7 +73,7 @@ class Application(Flask):
         return self.finalize_request(errors.answer(Problem(KINDS["internal"], repr(e))), from_error_handler=True)
 
     def log_exception(self, exc_info: Any) -> None:
-        """Log what nobody foresaw, as Flask does, but without the secret that a link has in its path."""
+        """Log an unhandled exception, as Flask does, but without the secret that a link has in its path."""
         path = paths.without_secrets(request)
         self.logger.error("Exception on %s [%s]", path, request.method, exc_info=exc_info)
 

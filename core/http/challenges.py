@@ -1,4 +1,4 @@
-"""What a caller is told about tokens: the header ``WWW-Authenticate`` (RFC 6750, section 3)."""
+"""The challenge for tokens: the header ``WWW-Authenticate`` (RFC 6750, section 3)."""
 
 from collections.abc import Iterable
 

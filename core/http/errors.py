@@ -114,7 +114,7 @@ def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
 
 
 def answer_internal(error: InternalServerError) -> Any:
-    """Answer what nobody foresaw; Flask has logged it."""
+    """Answer an unhandled exception; Flask has logged it."""
     undo_changes()
     return answer(Problem(KINDS["internal"], KINDS["internal"].hint))
 
@@ -221,7 +221,7 @@ def _describe_http(error: HTTPException) -> Problem:
 
 
 def _describe_forbidden(error: exceptions.Forbidden) -> Problem:
-    """Say which permission it takes, to whoever sent a token also as which scope (RFC 6750, section 3.1)."""
+    """Answer 403; to the sender of a token with the scope that it takes (RFC 6750, section 3.1)."""
     names = " ".join(sorted(error.permissions)) or None
     security_log.record("access.denied", security_log.DENIED, target=request.endpoint, permission=names)
     headers = {}
@@ -264,7 +264,7 @@ def _page(problem: Problem) -> Response:
     for path, message in problem.listed():
         by_field.setdefault(field_name(path), []).append(message)
     if kind.status == 503:
-        # Who is asking cannot be looked up either, and the page must not try.
+        # The current identity cannot be looked up either, and the page must not try.
         g.setdefault("identity", ANONYMOUS)
     show_to_page()
     try:

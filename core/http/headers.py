@@ -1,7 +1,7 @@
 """The headers that every answer carries: what a browser may do with it, and who may keep it.
 
-They are added last, where the server is told them (WSGI's ``start_response``): answers of views, of the router,
-of static files and of errors all pass there, and what somebody has set before stays. It costs one look at
+They are added last, in the server's callback (WSGI's ``start_response``): answers of views, of the router,
+of static files and of errors all pass there, and headers that were set before stay. It costs one look at
 the names and a prepared list: 3 µs for JSON, 6 for a page, where a hook that set four headers one by one took 12.
 """
 
@@ -36,10 +36,10 @@ PAGE_SOURCES = {
     "base-uri": ("'none'",),
 }
 
-#: What is no page is never one: opened by itself, it loads nothing and runs nothing.
+#: For answers that are no page: opened by itself, it loads nothing and runs nothing.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-#: What no page of ours needs. The features are those that browsers know: of others Chromium complains.
+#: Features that no shipped page needs. They are those that browsers know: of others Chromium complains.
 FORBIDDEN_FEATURES = (
     *("accelerometer", "autoplay", "camera", "cross-origin-isolated", "display-capture", "encrypted-media"),
     *("geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi"),
@@ -82,7 +82,7 @@ _DATA = {**_EVERY, "Content-Security-Policy": DATA_POLICY}
 
 
 class Completion:
-    """What one application adds to its answers.
+    """Security headers of one application.
 
     :param policies: the sources of the endpoints whose pages need more than others
     """
@@ -90,7 +90,7 @@ class Completion:
     def __init__(self, config: Mapping[str, Any], policies: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
         self._policies = policies
         #: A cached answer takes over the headers of a 304 (RFC 9111, section 3.2): what depends on the kind of
-        #: the answer, which a 304 does not tell, must not be in it.
+        #: the answer, which a 304 does not have, must not be in it.
         self._unchanged, self._page, self._data = (
             {"http": _prepare(headers), "https": _prepare({**headers, **_transport(config)})}
             for headers in (_EVERY, _PAGE, _DATA)
@@ -209,7 +209,7 @@ def _check_sources(name: str, values: list[str]) -> None:
 
 
 def data_is_kept() -> str:
-    """Return ``Cache-Control`` of data that callers may ask for anew, by ETag, where it is not for one person."""
+    """Return ``Cache-Control`` of data that callers may revalidate by ETag, where it is not for one person."""
     return "no-store" if has_looked() else "private, no-cache"
 
 
@@ -217,13 +217,13 @@ def data_is_kept() -> str:
 
 
 def never_changes(response: Response) -> Response:
-    """Tell browsers not even to ask whether it has changed: its URL does, when it has."""
+    """Let browsers not even ask whether it has changed: its URL does, when it has."""
     response.cache_control.immutable = True
     return response
 
 
 def forget_pages(response: Response) -> Response:
-    """Let the browser drop the pages that it has kept: somebody has signed out.
+    """Let the browser drop the pages that it has kept: a user has signed out.
 
     Not its cookies, which would be those of every site below the same domain, nor what it has stored, which is
     the visitor's theme.

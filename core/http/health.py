@@ -1,4 +1,4 @@
-"""What a module's ``health.py`` is written with: functions that try, now, whether something works.
+"""Tools for a module's ``health.py``: functions that try, now, whether something works.
 
 .. code-block:: python
 
@@ -8,7 +8,7 @@
         if not warehouse.ping():
             raise CheckFailed("The warehouse at 10.0.0.7 does not answer.", hint="Start the warehouse.")
 
-A plain function is a check as well. Whoever collects them (``app.health``) calls each in a thread of its own,
+A plain function is a check as well. Its collector (``app.health``) calls each in a thread of its own,
 in the application's context, and waits no longer than its time limit.
 """
 
@@ -21,7 +21,7 @@ from typing import TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: Seconds that a check may take, and the most that one may ask for: whoever asks wants an answer within three.
+#: Default and longest seconds of a check: monitors want an answer within three.
 SECONDS = 2.0
 
 
@@ -30,7 +30,7 @@ class Terms:
     """On which terms a function is a check.
 
     :param seconds: that it may take
-    :param essential: whether the site is not ready while it fails; else that is only told
+    :param essential: whether the site is not ready while it fails; else that is only reported
     """
 
     seconds: float = SECONDS
@@ -54,7 +54,7 @@ class CheckFailed(Exception):
 
     :param message: what is wrong, for those who may know: it may name hosts, paths and versions
     :param hint: what to do, in a few words that everybody may read
-    :param parts: what is missing, by module; everybody is told the names of the modules, and no more
+    :param parts: what is missing, by module; visitors see the names of the modules, and no more
     """
 
     def __init__(self, message: str, hint: str = "", parts: Mapping[str, Sequence[str]] | None = None) -> None:

@@ -94,8 +94,8 @@ KEYS = (
         "FORWARDED_ALLOW_IPS",
         peers,
         ["127.0.0.1", "::1"],
-        "addresses and networks that those proxies speak from, comma-separated; `*` for any, where nobody else "
-        "reaches the server; whoever speaks by a unix socket is believed too",
+        "addresses and networks of those proxies, comma-separated; `*` for any, where only the "
+        "proxy can reach the server; peers on a unix socket are always trusted",
     ),
     Key(
         "HSTS_SECONDS",

@@ -1,4 +1,4 @@
-"""While the site is closed for maintenance: 503 for everybody, but for whoever has the link that lets them pass.
+"""Maintenance mode: 503 for all visitors, but for those who have opened the bypass link.
 
 Files, and what declares ``@stays_open()`` (health, what a problem means), are served. The link is any address of
 the site with ``?bypass_token=…``: a browser gets a cookie for it, and is sent to the address without. Programs send
@@ -38,7 +38,7 @@ from .request import check_environ
 PARAMETER = "bypass_token"
 HEADER = "X-Maintenance-Bypass"
 
-#: Seconds after which a caller may come back where nobody has said how long it takes; and where it takes longer.
+#: Seconds after which a caller may come back where no time was given; and where it takes longer.
 USUAL_SECONDS = 120
 OVERDUE_SECONDS = 30
 
@@ -68,7 +68,7 @@ def refuse(path: str) -> Response | None:
     if _lets_pass(found, request.headers.get(HEADER)) or _has_cookie(found):
         g.maintenance = found
         return None
-    # Who is asking can perhaps not be looked up.
+    # The current identity can perhaps not be looked up.
     g.identity = ANONYMOUS
     left = found.seconds_left()
     seconds = USUAL_SECONDS if left is None else max(left, OVERDUE_SECONDS)
@@ -76,7 +76,7 @@ def refuse(path: str) -> Response | None:
 
 
 def passed() -> Maintenance | None:
-    """Return the maintenance that this request was let through; templates tell whoever passes."""
+    """Return the maintenance that this request has bypassed; templates mention it."""
     found: Maintenance | None = g.get("maintenance")
     return found
 

@@ -1,4 +1,4 @@
-"""What of a request's path may stand in a log: all but what a route has for secret, as the token of a link."""
+"""Redact secret URL parameters from logged paths."""
 
 from flask import Flask
 from flask import Request
@@ -23,7 +23,7 @@ def leave_path() -> None:
 
 
 def without_secrets(asked: Request) -> str:
-    """Return the path of a request as it may be told to others."""
+    """Return the path of a request as it may be logged."""
     path = asked.path
     for name, value in (asked.view_args or {}).items():
         if is_secret_name(name):

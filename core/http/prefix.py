@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
 def suffix(prefix: str) -> str:
     """Return what a cookie's name ends with, so that two applications on one host do not overwrite each other's.
 
-    A cookie named ``__Host-…`` has to have the path ``/`` (RFC 6265bis, section 4.1.3.2): the name tells them apart.
+    A cookie named ``__Host-…`` has to have the path ``/`` (RFC 6265bis, section 4.1.3.2): the name distinguishes them.
     """
     return prefix.replace("/", "-")
 

@@ -27,7 +27,7 @@ class Kind:
 
     :param name: the last part of its type; ``None`` where the status says it all (``about:blank``)
     :param title: what happened, in a few words, the same every time
-    :param hint: what whoever gets it can do
+    :param hint: what the caller can do
     """
 
     name: str | None
@@ -68,7 +68,7 @@ _KINDS = (
         "Sign in first",
         "Sign in, or as a program send a token as `Authorization: Bearer`.",
     ),
-    Kind("forbidden", 403, "Not allowed", "Ask somebody who may, or for the permission."),
+    Kind("forbidden", 403, "Not allowed", "Ask an administrator for the permission."),
     Kind("not-found", 404, "Not found", "Check the address; what it named may have been deleted or moved."),
     Kind(
         "method-not-allowed",
@@ -121,7 +121,7 @@ _KINDS = (
         "precondition-required",
         428,
         "A condition is missing",
-        "Get the resource first and send its `ETag` as `If-Match`, so that nobody's change is lost.",
+        "Get the resource first and send its `ETag` as `If-Match`, so that no change is lost.",
     ),
     Kind("too-many-requests", 429, "Too many requests", "Wait for the seconds in `Retry-After`."),
     Kind(
@@ -142,7 +142,7 @@ BY_STATUS = {kind.status: kind for kind in reversed(_KINDS)}
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong with one request, or with one part of it.
+    """An error of one request, or of one part of it.
 
     :param errors: each at its place; those after the first :data:`MOST_ERRORS` are only counted
     :param in_query: whether the places are parameters of the query string, not of the body
@@ -174,7 +174,7 @@ class Problem:
         return document
 
     def listed(self) -> list[tuple[Path, str]]:
-        """Return the errors that are told: a body of thousands of wrong names gets a short answer."""
+        """Return the errors that are listed: a body of thousands of wrong names gets a short answer."""
         more = len(self.errors) - MOST_ERRORS
         return [*self.errors[:MOST_ERRORS], ((), f"And {more} more.")] if more > 0 else list(self.errors)
 
@@ -186,7 +186,7 @@ class Problem:
 
 
 class Refusal(Exception):
-    """A request is refused by whoever knows the whole problem."""
+    """Refuse a request with a complete problem."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)

@@ -1,4 +1,4 @@
-"""Whom the application believes when it is told who asks, and how: the proxies in front, and nobody else.
+"""Trusted proxies: their headers give the client's address, host and scheme; those of all others are removed.
 
 It is decided here, alike under every server: gunicorn's own belief is switched off in ``gunicorn.conf.py``,
 Granian has none, and what a server makes of these headers would not be seen from here.
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 _BELIEVED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
 _NEVER = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_PREFIX", "HTTP_FORWARDED")
 
-#: In the environment of a request: whether somebody has passed it on, believed or not.
+#: In the environment of a request: whether it was passed on by a proxy, trusted or not.
 PASSED_ON = "andamio.passed_on"
 
 _SCHEMES = {"http", "https"}
@@ -38,7 +38,7 @@ class Proxies:
     """Takes ``X-Forwarded-For`` and ``-Proto`` from the proxies in front, and drops all else of the kind.
 
     ``Host`` comes as the proxy passes it on, and ``X-Forwarded-Host`` is not believed: nginx passes on what a
-    visitor has written there, unless it is told to set it.
+    visitor has written there, unless it is configured to set it.
 
     :param hops: how many proxies add to ``X-Forwarded-For``
     :param allowed: addresses and networks that the last of them speaks from; ``*`` for any
@@ -54,7 +54,7 @@ class Proxies:
         self.has_warned = False
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer a request, as whoever the proxies say that it comes from."""
+        """Answer a request, as from the client that the proxies name."""
         environ[PASSED_ON] = "HTTP_X_FORWARDED_FOR" in environ
         for name in _NEVER:
             environ.pop(name, None)
@@ -81,7 +81,7 @@ class Proxies:
         return self.any or any(address in network for network in self.networks)
 
     def _warn(self, peer: str | None) -> None:
-        # Once a process: it is for whoever has put a proxy in front, and anybody can send the header.
+        # Once a process: it is for the operator who has put a proxy in front, and any client can send the header.
         self.has_warned = True
         logger.warning(
             "X-Forwarded-For from %s is not believed: if that is a proxy of yours, add it to FORWARDED_ALLOW_IPS", peer

@@ -1,4 +1,4 @@
-"""Where a visitor may be sent: to a path of this site, and to no other."""
+"""Safe targets of redirects: a path of this site, and no other."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ from werkzeug.routing import RequestRedirect
 
 from . import apis
 
-#: Longer ones are nobody's way back.
+#: Longer ones are no way back.
 MOST_CHARACTERS = 2000
 
 #: One slash, then neither another nor what browsers take for one (WHATWG URL, "relative slash state").

@@ -66,7 +66,7 @@ class Request(flask.Request):
         if None in self.form or None in self.files:
             # werkzeug gives the parts without a name under None, on which others fail.
             raise BadRequest("A part of the form has no name.")
-        # Of the parts of a multipart form it makes U+FFFD, which nobody means.
+        # Of the parts of a multipart form it makes U+FFFD, which no sender means.
         if self.mimetype == "multipart/form-data" and any("\ufffd" in text for _, text in self.form.items(multi=True)):
             raise BadRequest("The body is not valid UTF-8.")
 
@@ -118,7 +118,7 @@ def distrust_end_of_body(environ: dict[str, Any]) -> None:
     """
     if "HTTP_TRANSFER_ENCODING" in environ:
         if environ.get("SERVER_SOFTWARE") == "Granian":
-            raise LengthRequired("This server cannot tell whether a chunked body is whole: send its Content-Length.")
+            raise LengthRequired("This server cannot see whether a chunked body is whole: send its Content-Length.")
     elif environ.get("CONTENT_LENGTH"):
         environ.pop("wsgi.input_terminated", None)
 

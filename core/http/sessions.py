@@ -72,7 +72,7 @@ def undo_changes() -> None:
 
 
 def session_owner() -> str:
-    """Return what tells whose session this request may use from others; empty where it may use none.
+    """Return what identifies the session that this request may use; empty where it may use none.
 
     What else a session holds may change between a request and its repetition: its CSRF secret stays, and so
     does the name under which Flask-Login keeps who has signed in.

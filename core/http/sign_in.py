@@ -1,4 +1,4 @@
-"""Where somebody signs in, told by the module that knows people; who must is led there and back."""
+"""The sign-in page, registered by the module that knows users; visitors are redirected there and back."""
 
 from flask import Flask
 from flask import current_app

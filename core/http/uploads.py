@@ -1,4 +1,4 @@
-"""Files that people send: taken for what they contain, and given back as files, never as pages of ours.
+"""Uploads: checked by their content, and sent as files, never as pages of the site.
 
 .. code-block:: python
 
@@ -7,7 +7,7 @@
     return send_upload(photo)
 
 Neither the name that the sender gives nor the type that the browser guesses from it counts: both are whatever
-somebody wants. Where the bytes are kept is the module's own business.
+are needed. Where the bytes are kept is the module's own business.
 """
 
 import io
@@ -25,7 +25,7 @@ from ..exceptions import Invalid
 from .headers import data_is_kept
 from .json import load_strictly
 
-#: The kinds that can be told by their content, with the endings that their names may have. No HTML and no SVG:
+#: The kinds that can be recognized by their content, with the endings that their names may have. No HTML and no SVG:
 #: both run scripts.
 KINDS = {
     "image/png": (".png",),
@@ -70,7 +70,7 @@ def check_upload(file: FileStorage, kinds: Collection[str], max_bytes: int) -> U
     """
     unknown = set(kinds) - KINDS.keys()
     if unknown:
-        raise ValueError(f"{sorted(unknown)} cannot be told by the content: choose from {', '.join(KINDS)}.")
+        raise ValueError(f"{sorted(unknown)} cannot be recognized by the content: choose from {', '.join(KINDS)}.")
     content = file.stream.read(max_bytes + 1)
     if not content:
         raise _refusal(file, "The file is empty.")

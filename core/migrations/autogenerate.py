@@ -1,7 +1,7 @@
-"""What ``alembic revision --autogenerate`` may touch, and how a revision is written down.
+"""Scope of ``alembic revision --autogenerate``, and how a revision is written down.
 
 It may touch the tables of installed modules, and the core's, and no others. A revision is written in plain
-SQLAlchemy: it imports nothing of ours, and runs on every engine whichever it was made on.
+SQLAlchemy: it imports nothing from this project, and runs on every engine whichever it was made on.
 """
 
 import logging
@@ -363,5 +363,5 @@ def _leave_indexes_to_their_table(steps: ops.OpContainer) -> None:
 
 
 def _is_check(script: ops.MigrationScript) -> bool:
-    """Tell ``alembic check``, which reads the empty revision, from one that would be written."""
+    """Distinguish ``alembic check``, which reads the empty revision, from one that would be written."""
     return script.message is None and not getattr(context.config.cmd_opts, "autogenerate", False)

@@ -1,4 +1,4 @@
-"""Migrating from within Python: what the alembic command does, and what it cannot tell."""
+"""Migrating from within Python, with checks that the alembic command does not have."""
 
 import functools
 import itertools

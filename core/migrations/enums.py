@@ -143,7 +143,7 @@ def _alter(table: str, column: sa.Column[Any], there: list[str]) -> ops.AlterCol
 
 
 def recorded_members(history: ScriptDirectory, name: str | None) -> list[str]:
-    """Return the members of an enum by the newest revision that names it: SQLite has a text, which tells none."""
+    """Return the members of an enum by the newest revision that names it: SQLite has a text, without members."""
     for script in history.walk_revisions():
         found = [one for one in _enums_in(Path(script.path).read_text(encoding="utf-8")) if name and one[0] == name]
         if found:

@@ -178,7 +178,7 @@ def make_engine(url: URL) -> Engine:
 
 
 def find_url(config: Config) -> URL:
-    """Return the database that a configuration of ours is for."""
+    """Return the database that a configuration of this project is for."""
     url = config.attributes.get("url")
     return sa.make_url(deployment.load()["SQLALCHEMY_DATABASE_URI"] if url is None else url)
 

@@ -70,7 +70,7 @@ def has_none(dialect: Dialect) -> bool:
 
 
 def is_mentioned(index: sa.Index, revisions: list[Path]) -> bool:
-    """Return whether a revision names an index: the database cannot tell whether it would have it."""
+    """Return whether a revision names an index: the database cannot show whether it would have it."""
     name = re.compile(f"(['\"]){re.escape(str(index.name))}\\1")
     return any(name.search(path.read_text(encoding="utf-8")) for path in revisions)
 

@@ -31,7 +31,7 @@ LOCK_SECONDS = 5
 #: Pauses between the attempts at a lock, in seconds.
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 
-#: Tells our lock from the application's own advisory locks: the first bytes of "andamio migrations".
+#: Distinguishes this lock from the application's own advisory locks: the first bytes of "andamio migrations".
 _KEY = 0x616E64616D696F
 
 _TAKE_TURN = {
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 def exclusive(engine: Engine) -> Iterator[Connection]:
     """Yield a connection while no other migration runs on this database.
 
-    It is not in a transaction: in one, alembic would leave the commit to whoever began it.
+    It is not in a transaction: in one, alembic would leave the commit to the code that began it.
 
     :raises alembic.util.CommandError: if the turn does not come within :data:`TURN_SECONDS`
     """

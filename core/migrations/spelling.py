@@ -25,7 +25,7 @@ def make_plain(table: sa.Table) -> None:
 
 
 def plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the SQLAlchemy type that makes the same column on every engine as this decorator of ours."""
+    """Return the SQLAlchemy type that makes the same column on every engine as this project's decorator."""
     if not isinstance(type_, TypeDecorator) or type(type_).__module__.startswith("sqlalchemy."):
         return type_
     found = plain(type_.impl_instance)

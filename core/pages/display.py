@@ -1,4 +1,4 @@
-"""How columns and their values read on a page."""
+"""Columns and their values as text on a page."""
 
 import enum
 import json
@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
 
 
 def show(value: Any) -> str | Markup:
-    """Write a value for people; a row becomes a link if it has a page, and nothing if it is not for whoever asks."""
+    """Write a value for people; a row becomes a link if it has a page, and nothing if it is hidden."""
     if isinstance(value, str):
         return value or _NOTHING
     for kind, write in _WRITERS:

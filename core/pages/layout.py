@@ -1,4 +1,4 @@
-"""What every page shares: where its stylesheets are, what templates may call."""
+"""Shared parts of every page: its stylesheets, and functions for templates."""
 
 import hashlib
 from functools import lru_cache

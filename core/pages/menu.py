@@ -21,7 +21,7 @@ from ..modules import offers
 
 @dataclass(frozen=True)
 class Link:
-    """What a module's ``menu.entries()`` gives for each entry.
+    """Entry of a module's ``menu.entries()``.
 
     :param endpoint: of a view without arguments, ``example.product_list``
     """
@@ -85,7 +85,7 @@ def row_menu(item: Any) -> list[Entry]:
 
 
 def entries(module: str) -> list[Entry]:
-    """Return the entries of one module, without those that lead where whoever is asking may not go."""
+    """Return the entries of one module, without those that the current identity may not open."""
     collected: dict[str, Callable[[], list[Link]]] = current_app.extensions["menu"]
     links = collected[module]() if module in collected else []
     return [Entry(link.label, url_for(link.endpoint)) for link in links if may_open(link.endpoint)]

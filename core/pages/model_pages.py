@@ -1,4 +1,4 @@
-"""Which pages each model has in this application, so that others can link to them."""
+"""Pages of each model in this application, so that others can link to them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def find(model: type[Any]) -> ModelPages | None:
 
 
 def page_of(item: Any) -> str | None:
-    """Return the URL of a row's own page; ``None`` if it has none, or none for whoever is asking."""
+    """Return the URL of a row's own page; ``None`` if there is none for the current identity."""
     pages = find(type(item))
     if pages is None or "get" not in pages.allow or not may_read(item):
         return None
@@ -53,7 +53,7 @@ def page_of(item: Any) -> str | None:
 
 
 def list_of(model: type[Any], filtered: str, value: Any) -> str | None:
-    """Return the URL of the list of a model's rows with this value; ``None`` if there is none for whoever is asking."""
+    """Return the URL of the list of a model's rows with this value; ``None`` if there is none for this identity."""
     pages = find(model)
     if pages is None or "list" not in pages.allow or "eq" not in pages.verbs.filters.get(filtered, ()):
         return None

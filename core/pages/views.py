@@ -82,7 +82,7 @@ _OWN_NAMES = {"csrf_token", "version", merging.ORIGIN, merging.ASKED}
 #: How often a form is merged again with a row that others save at the same moment.
 _ATTEMPTS = 3
 
-#: Of the names that a form does not have, so many are told.
+#: So many unknown names of a form are listed.
 MOST_NAMES = 20
 
 
@@ -205,7 +205,7 @@ class Pages:
                 item = self.verbs.get(key)
                 return self._ask_to_delete(item, 409, problem=str(error), is_refused=True)
             except Stale:
-                problem = f"Somebody has changed this {self.noun} since you opened the page. This is what it is now."
+                problem = f"This {self.noun} was changed since you opened the page. This is what it is now."
                 return self._ask_to_delete(self.verbs.get(key), 409, problem=problem)
             else:
                 return _done(self.url_after(), f"Deleted {self.noun} “{name}”.")
@@ -214,7 +214,7 @@ class Pages:
     # --- parts ---
 
     def may(self, verb: str, item: Any = None) -> bool:
-        """Return whether there is a page for a verb, and whoever is asking may use it."""
+        """Return whether there is a page for a verb, and the current identity may use it."""
         return verb in self.allow and self.verbs.may(verb, item)
 
     def readable(self, names: Sequence[str]) -> Sequence[str]:
@@ -293,7 +293,7 @@ class Pages:
             try:
                 with transaction():
                     item = self.verbs.update(item, form.values(item), self.verbs.version(item))
-                    target, message = self.url_after(item), f"Saved {self.noun} “{item}”.{_told(merge)}"
+                    target, message = self.url_after(item), f"Saved {self.noun} “{item}”.{_merged(merge)}"
             except Invalid as error:
                 form.add_errors(error.errors)
                 item = self.verbs.get(key)
@@ -316,7 +316,7 @@ class Pages:
         form.remember(origin)
         current = self.form(formdata=None, obj=item)
         if self.verbs.version_key is None:
-            # Of a row without a version it is its values that tell.
+            # A row without a version is identified by its values.
             stale = merging.differs(current, origin)
         else:
             stale = version != self.verbs.version(item)
@@ -373,7 +373,7 @@ def _others(names: Iterable[str], known: Iterable["re.Pattern[str]"]) -> set[str
     return {name for name in names if not any(pattern.fullmatch(name) for pattern in known)}
 
 
-def _told(merge: Merge) -> str:
+def _merged(merge: Merge) -> str:
     """Return a sentence about what others have changed, and the form has left."""
     names = ", ".join(field.label.text for field in merge.theirs)
     return f" Another person had changed {names} since you opened the form: that is kept." if names else ""

@@ -35,7 +35,7 @@ from .changes import merge_json
 if TYPE_CHECKING:
     from .bulk import BulkResource
 
-#: What a client is told of one operation, besides its item.
+#: Result of one operation, besides its item.
 Result = dict[str, Any]
 
 
@@ -137,7 +137,7 @@ class Batch:
         version = self.verbs.version(item)
         if version is not None:
             if "version" not in operation:
-                raise PreconditionRequired("Give the `version` of what you have seen, so that nobody's change is lost.")
+                raise PreconditionRequired("Give the `version` of what you have seen, so that no change is lost.")
             if operation["version"] != version:
                 raise changed()
         return item, version

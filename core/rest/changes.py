@@ -1,4 +1,4 @@
-"""What a body makes of a row that is there: PUT replaces it, PATCH merges into it (RFC 7396)."""
+"""Changes of an existing row by a body: PUT replaces it, PATCH merges into it (RFC 7396)."""
 
 from collections.abc import Mapping
 from typing import Any

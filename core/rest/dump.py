@@ -75,7 +75,7 @@ _WRITERS = {"_serialize", "_format_num", "_to_string"}
 
 @dataclass(frozen=True)
 class Plan:
-    """What of a model a schema shows, in order.
+    """Attributes of a model that a schema shows, in order.
 
     :param keys: the names in JSON
     :param columns: the columns they come from

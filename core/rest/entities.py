@@ -69,7 +69,7 @@ class EntityReader:
         return view.dump([item])[0]
 
     def require_included(self, name: str) -> Policy | None:
-        """Hold whoever is asking to what the verbs of an included relation's own model ask.
+        """Raise unless the current identity may read an included relation by the verbs of its own model.
 
         :return: the policy; ``None`` if there is none
         :raises Unauthenticated: if it is not known who they are
@@ -96,7 +96,7 @@ class EntityReader:
 
 @dataclass(frozen=True)
 class View:
-    """What of a model's rows is shown, and what is read for it."""
+    """Columns of a model that are shown, and read for it."""
 
     model: type[Any]
     schema: Schema

@@ -1,4 +1,4 @@
-"""What of an item a caller wants to see: some of its fields, and the rows that it leads to.
+"""Projections: the fields of an item that a caller asks for, and its includes.
 
 ``?fields=id,name`` and ``?include=country``. Which relations may be included is declared, each with
 the schema of what is shown of them.
@@ -21,7 +21,7 @@ from .visible import Visible
 
 @dataclass(frozen=True)
 class Projection:
-    """What is shown of an item.
+    """Projection of an item.
 
     :param fields: names in JSON, in the order of the schema; ``None`` for all
     :param include: relations, in the order of their declaration

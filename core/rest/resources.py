@@ -116,10 +116,10 @@ class ModelResource(Resource):  # type: ignore[misc]
 
     verbs: ClassVar[Crud]
     schema: ClassVar[type[Schema]]
-    #: What may be done: any of list, get, create, update, delete.
+    #: Verbs that are served: any of list, get, create, update, delete.
     allow: ClassVar[Sequence[str]] = VERBS
-    #: Relations that ``?include=`` shows with the items, each with the schema of its rows. They are shown to whoever
-    #: may read them by the verbs of their own model, whatever a resource of their own allows.
+    #: Relations that ``?include=`` shows with the items, each with the schema of its rows. They are shown to
+    #: identities that may read them by the verbs of their own model, whatever a resource of their own allows.
     includes: ClassVar[Mapping[str, type[Schema]]] = {}
     #: Most operations of one request to ``url:bulk``, 0 for no such address; ``None`` is ``settings.MAX_OPERATIONS``,
     #: and 0 where the class has methods of its own for writing. See :mod:`core.rest.bulk`.
@@ -156,7 +156,7 @@ class ModelResource(Resource):  # type: ignore[misc]
 
     @classmethod
     def _policy(cls, verbs: Mapping[str, str]) -> ByMethod | None:
-        """Return who may use which method: whoever may use its verb; ``None`` if the verbs say nothing."""
+        """Return the policies of the methods: those of their verbs; ``None`` if the verbs have none."""
         if not cls.verbs.access:
             return None
         return {method: cls.verbs.access.get(verb) for method, verb in verbs.items()}

@@ -5,7 +5,7 @@ transaction and SQLAlchemy's result objects would be made to be thrown away. The
 still SQLAlchemy's, built once for each shape of a question and kept as the driver's SQL. Measured
 on PostgreSQL for 50 rows: 176 µs of CPU, against 278 µs through a Core connection.
 
-Where somebody listens to the engine (echo, tracing, a test that counts queries), the same SQL goes
+Where a listener is attached to the engine (echo, tracing, a test that counts queries), the same SQL goes
 through SQLAlchemy, so that nothing is hidden from them.
 """
 

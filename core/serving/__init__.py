@@ -1,1 +1,1 @@
-"""How the application is served: what a server is told of this machine and deployment, and how it logs."""
+"""Servers of the application: their settings from this machine and deployment, and their logs."""

@@ -1,4 +1,4 @@
-"""What only a developer sees: that the database is behind the models, or why nothing starts."""
+"""Development only: pages for a database that is behind the models, or an application that does not start."""
 
 import logging
 import traceback
@@ -59,7 +59,7 @@ def answer(error: DBAPIError) -> Any:
     logger.error("a table or a column is missing", exc_info=error)
     back = own_url() if request.method == "GET" else f"{request.script_root}/"
     cause = getattr(error, "orig", error)
-    # Who is asking may be what cannot be looked up.
+    # The current identity may be what cannot be looked up.
     g.setdefault("identity", ANONYMOUS)
     distance = revisions.measure()
     page = render_template("development/behind.html", distance=distance, error=cause, back=back)
@@ -77,7 +77,7 @@ def upgrade() -> Response:
 
 
 class RequestHandler(WSGIRequestHandler):
-    """The development server's, which does not tell its and Python's versions."""
+    """The development server's, which does not show its and Python's versions."""
 
     def version_string(self) -> str:
         """Return what the header ``Server`` says."""

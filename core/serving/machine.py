@@ -1,4 +1,4 @@
-"""What of this machine a deployment may use."""
+"""Resources of this machine that a deployment may use."""
 
 import os
 import re

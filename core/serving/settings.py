@@ -1,4 +1,4 @@
-"""What a server is to be told, of the environment and of this machine."""
+"""Settings of a server, from the environment and this machine."""
 
 import functools
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import config as deployment
 from .keys import KEYS
 from .machine import usable_cores
 
-#: Two, so that one answers while the other is made anew.
+#: Two, so that one answers while the other restarts.
 FEWEST_WORKERS = 2
 
-#: With four threads each these are 64 connections; a PostgreSQL that nobody has set takes 100.
+#: With four threads each these are 64 connections; PostgreSQL takes 100 by default.
 MOST_WORKERS = 16
 
 PORT = 8000
@@ -20,9 +20,9 @@ PORT = 8000
 
 @dataclass(frozen=True)
 class Serving:
-    """How this deployment is served.
+    """Settings of a server.
 
-    :param address: host and port to listen on, unless somebody else holds the socket
+    :param address: host and port to listen on, unless systemd holds the socket
     """
 
     address: str

@@ -580,7 +580,7 @@ def test_delete_of_an_older_version_is_refused(client: FlaskClient, shop: Any) -
     forms.submit(client, edit(key), name="Changed")
     answer = client.post(delete(key), data=seen)
     assert answer.status_code == 409
-    assert "Somebody has changed this product" in shown(answer)
+    assert "This product was changed" in shown(answer)
     assert "Delete Changed?" in shown(answer)
     assert client.post(delete(key), data=forms.read(answer.text)).status_code == 303
 
