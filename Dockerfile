@@ -24,7 +24,7 @@ ENV PATH=/srv/andamio/.venv/bin:/usr/local/bin:/usr/bin:/bin \
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# Any answer but an error of ours is a sign of life, also where the module of health is not installed.
+# Any answer but a server error is a sign of life, also where the module of health is not installed.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python3", "-c", "import http.client, os, sys; \
 asked = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); \
 asked.request('GET', os.environ.get('SCRIPT_NAME', '') + '/health/live'); sys.exit(asked.getresponse().status >= 500)"]

@@ -12,11 +12,10 @@ from werkzeug.serving import is_running_from_reloader
 
 from config import ConfigError
 from core import create_app
-from core.cli import make_patient
-from core.commands import prepare
+from core.cli import is_command_wanted
+from core.cli.stand_in import create_stand_in
 from core.modules import ModuleError
 from core.serving.development import RequestHandler
-from core.serving.development import explain
 
 # gunicorn stops at 3, "the worker cannot boot"; at any other code it starts the worker again, for ever.
 EXIT_CODE = 2 if __name__ == "__main__" else 3
@@ -27,12 +26,13 @@ def make_app() -> Flask:
     try:
         return create_app()
     except (ConfigError, ModuleError) as error:
-        if {"doctor", "secret"} & set(sys.argv[1:]):
-            return make_patient(error)
+        if is_command_wanted():
+            # Some commands do without the application; the others give the error themselves.
+            return create_stand_in(error)
         print(f"Error: {error}", file=sys.stderr)
         if is_running_from_reloader():
-            # An end would end the development server too: it goes on, and restarts with the next change.
-            return explain(error)
+            # Ending here would end the development server too: it goes on, and starts again with the next change.
+            return create_stand_in(error)
         sys.exit(EXIT_CODE)
 
 
@@ -42,7 +42,7 @@ def serve() -> None:
     if "--prepare" in sys.argv[1:] and not is_running_from_reloader():
         try:
             with app.app_context():
-                prepare.main([], standalone_mode=False)
+                app.cli.commands["prepare"].main([], standalone_mode=False)
         except ClickException as error:
             error.show()
             sys.exit(error.exit_code)

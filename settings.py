@@ -11,7 +11,12 @@ INSTALLED_APPS = [
     "app.jsonrpc",
     "app.apidocs",
     # operations
+    "app.about",
     "app.backups",
+    "app.deploy",
+    "app.doctor",
+    "app.maintenance",
+    "app.secret",
     "app.transfer",
     # demos
     "app.example",

@@ -50,6 +50,11 @@ def declaring(name: str, value: Any) -> Callable[[View], View]:
     return decorate
 
 
+def stays_open() -> Callable[[View], View]:
+    """Return a decorator for a view that is served also while the site is closed to visitors."""
+    return declaring("stays_open", True)
+
+
 def declared(app: Flask, name: str) -> Iterator[tuple[str, Declaration]]:
     """Yield each endpoint for which something is declared; files of ``static`` folders are left out."""
     for endpoint in app.view_functions:

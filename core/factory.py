@@ -32,7 +32,6 @@ from .http import errors
 from .http import form_check
 from .http import headers
 from .http import hosts
-from .http import maintenance
 from .http import paths
 from .http import prefix
 from .http import proxies
@@ -63,7 +62,7 @@ AFTER_MODULES: tuple[Callable[[Flask], Any], ...] = (
     # Every endpoint is guarded, counted and labelled as its module declares.
     *(apis.adopt_plain_apis, endpoints.guard, limits.init_app, deprecation.init_app, cors.init_app),
     # Every answer is completed.
-    *(headers.init_app, hosts.init_app, maintenance.init_app),
+    *(headers.init_app, hosts.init_app),
     # The site's menu and commands.
     *(menu.init_app, cli.init_app),
     # The application is whole: modules may look at it, and developers are warned of what looks wrong.

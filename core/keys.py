@@ -14,19 +14,25 @@ from typing import Any
 from flask import Flask
 
 import config
+from config import ROOT
+from config import ConfigError
 from config import Key
 from config import Part
+from config import variables
+from config import words
 
 from . import faults
 from . import unknown_variables
 from .http import keys as http
 from .modules import Module
 from .modules import ModuleError
-from .rotation import keys as rotation
 from .serving import keys as serving
 
 #: What parts of the core read beside what every process must know.
-CORE = (Part(rotation.KEYS), Part(http.KEYS), Part(serving.KEYS))
+CORE = (Part(http.KEYS), Part(serving.KEYS))
+
+#: What a module of operations may know of the configuration beside its own keys.
+__all__ = ["ROOT", "ConfigError", "Key", "complete", "known", "load", "variables", "warn", "words"]
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*(<[A-Z]+>)?")
 

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -73,6 +74,13 @@ def load(names: Sequence[str]) -> list[Module]:
     return modules
 
 
+def importable(names: Sequence[str]) -> Iterator[Module]:
+    """Yield those of these modules that can be imported, where an application cannot start with all of them."""
+    for name in names:
+        with suppress(ModuleError):
+            yield Module(name, _import(name))
+
+
 def register(app: Flask, modules: Sequence[Module]) -> None:
     """Register the blueprints of every module, in order.
 
@@ -129,6 +137,12 @@ def blueprints(module: Module) -> list[Blueprint]:
             f"{module.name.replace('.', '/')}/__init__.py, `bp = Blueprint({module.label!r}, __name__)`."
         )
     return found
+
+
+def describe(module: Module) -> tuple[str, str]:
+    """Return a module's title and what it is, from its docstring's first line, ``title: text``."""
+    title, _, text = (module.package.__doc__ or "").strip().partition("\n")[0].rpartition(": ")
+    return title or module.label.capitalize(), text[:1].upper() + text[1:]
 
 
 def metadatas(module: Module) -> list[MetaData]:

@@ -26,8 +26,8 @@ KNOWN_FILES = {
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
 #: The packages and files of the core, from the ground up: each may import only what stands in an earlier line.
 CORE_ORDER = (
-    {"exceptions", "signals", "faults", "declarations", "lazy", "logs", "progress"},
-    {"modules", "maintenance"},
+    {"exceptions", "signals", "faults", "declarations", "logs", "progress"},
+    {"modules"},
     {"fields"},
     {"data"},
     {"access"},
@@ -35,16 +35,13 @@ CORE_ORDER = (
     {"api"},
     {"forms"},
     {"rest", "pages"},
-    {"migrations", "rotation"},
+    {"migrations"},
     {"serving"},
     {"unknown_variables"},
     {"keys"},
-    {"about", "deploy"},
-    {"commands"},
     {"cli"},
     {"factory"},
     {"__init__"},
-    {"doctor"},
 )
 OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests", "wsgi"}
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import pytest
 from flask import Flask
 
+from app.doctor.examination import collect
 from config import ROOT
 from config import ConfigError
-from core.doctor import Check
-from core.doctor import Deployment
-from core.doctor.examination import collect
+from core.cli.checks import Check
+from core.cli.checks import Deployment
 
 DOCUMENT = ROOT / "docs" / "security.md"
 

@@ -57,7 +57,7 @@ def app() -> Iterator[Flask]:
         site_name="Site",
         menu=lambda: [SimpleNamespace(label="A & B", url="/ab", active=True)],
         header_templates=list,
-        maintenance=lambda: None,
+        notices=list,
         static_url=lambda name: f"/static/{name}?v=1",
         bootstrap_css_url=lambda: "/bootstrap.css",
         request_id=lambda: "0123456789abcdef",

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from core import access
+from core.cli.checks import Deployment
+from core.cli.checks import Finding
+from core.cli.checks import Level
+from core.cli.checks import Needs
+from core.cli.checks import check
 from core.data.models import now
-from core.doctor import Deployment
-from core.doctor import Finding
-from core.doctor import Level
-from core.doctor import Needs
-from core.doctor import check
 from services import db
 
 from .models import Passkey

@@ -1,6 +1,6 @@
 """Encrypted columns: the keys of authenticator apps."""
 
-from core.rotation import EncryptedColumn
+from core.fields.encryption import EncryptedColumn
 
 from .factors import app_codes
 from .models import User

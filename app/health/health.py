@@ -1,5 +1,6 @@
 """Checks that every site needs: its database, at the revision of the code, and room to write."""
 
+import importlib
 import shutil
 import sqlite3
 import time
@@ -18,10 +19,7 @@ from core.data import writability
 from core.data.revisions import Distance
 from core.http.health import CheckFailed
 from core.http.health import check
-from core.lazy import Lazy
 from services import db
-
-redis = Lazy("redis")
 
 #: Seconds that Redis may take.
 REDIS_SECONDS = 0.5
@@ -105,6 +103,8 @@ def counters() -> None:
         return
     client: Any = current_app.extensions.get("health_redis")
     if client is None:
+        # It is imported where one is set only: it takes a while.
+        redis = importlib.import_module("redis")
         waits = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
         client = current_app.extensions["health_redis"] = redis.Redis.from_url(url, **waits)
     client.ping()

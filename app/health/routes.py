@@ -8,7 +8,6 @@ from flask import g
 from flask import render_template
 from flask import request
 
-from core import maintenance
 from core.access import ANONYMOUS
 from core.access import allowed
 from core.access import permission
@@ -49,17 +48,10 @@ def ready() -> Response:
     if request.accept_mimetypes.best_match(kinds) == "text/html":
         return _page(report, detailed)
     document: dict[str, Any] = {"ready": report.is_ready}
-    if _is_closed():
-        document["maintenance"] = True
     if not report.is_ready:
         document |= _problem(report).document(request.script_root, request_id())
     document["checks"] = [describe(result, detailed) for result in report.results]
     return _answer(document, 200 if report.is_ready else 503)
-
-
-def _is_closed() -> bool:
-    """Return whether the site is closed for visitors; requests are served, with 503."""
-    return maintenance.current(current_app.config["MAINTENANCE_FILE"]) is not None
 
 
 def describe(result: Result, detailed: bool) -> dict[str, Any]:
@@ -87,7 +79,7 @@ def _problem(report: Report) -> Problem:
 
 
 def _page(report: Report, detailed: bool) -> Response:
-    page = render_template("health/ready.html", report=report, detailed=detailed, is_closed=_is_closed())
+    page = render_template("health/ready.html", report=report, detailed=detailed)
     return _finish(Response(page, 200 if report.is_ready else 503))
 
 

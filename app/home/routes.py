@@ -7,6 +7,7 @@ from flask import current_app
 from flask import render_template
 
 from core.modules import Module
+from core.modules import describe
 from core.modules import installed
 from core.pages.menu import Entry
 from core.pages.menu import entries
@@ -32,9 +33,9 @@ def index() -> str:
 
 
 def card(module: Module) -> Card:
-    """Describe a module by its entries of the menu and its docstring's first line, ``title: text``."""
-    title, _, text = (module.package.__doc__ or "").strip().partition("\n")[0].rpartition(": ")
-    return Card(title or module.label.capitalize(), text[:1].upper() + text[1:], module.name, entries(module.name))
+    """Describe a module by its docstring and its entries of the menu."""
+    title, text = describe(module)
+    return Card(title, text, module.name, entries(module.name))
 
 
 @csrf.exempt

@@ -11,9 +11,9 @@ from flask import request
 from core.access import Identity
 from core.access import access
 from core.access import permission
+from core.declarations import stays_open
 from core.http.apis import mark_api
 from core.http.apis import undocumented
-from core.http.maintenance import stays_open
 from core.http.proxies import PASSED_ON
 
 from . import exposition

@@ -4,6 +4,7 @@ Around, because all answers pass there, those of the router and of a broken hook
 the application has given its answer; what a body takes that is streamed is not in it.
 """
 
+import importlib
 import logging
 import os
 from bisect import bisect_left
@@ -21,7 +22,6 @@ from flask import request
 
 from core.access import security_log
 from core.data import execution
-from core.lazy import Lazy
 from services import db
 
 from . import measures
@@ -41,7 +41,6 @@ NO_ENDPOINT = "none"
 
 #: OpenTelemetry's own variables; where none is set, nothing of it is imported.
 TRACED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-traces = Lazy(f"{__package__}.traces")
 
 IN_FLIGHT: SharedValue = measures.IN_FLIGHT._value
 
@@ -73,7 +72,7 @@ def install(app: Flask, early: Sequence[str] = ()) -> None:
         for engine in db.engines.values():
             pools.listen(engine, _most_connections(app))
     if any(os.environ.get(name) for name in TRACED_BY) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
-        traces.install(app)
+        importlib.import_module(f"{__package__}.traces").install(app)
 
 
 class Recorder:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from core.cli.checks import Deployment
+from core.cli.checks import Finding
+from core.cli.checks import Level
+from core.cli.checks import Needs
+from core.cli.checks import check
 from core.data import revisions
-from core.doctor import Deployment
-from core.doctor import Finding
-from core.doctor import Level
-from core.doctor import Needs
-from core.doctor import check
 from services import db
 
 from .sequences import find_behind

@@ -36,12 +36,12 @@ from ..data import drivers
 from ..data import inventory
 from ..data import revisions
 from ..data import writability
+from ..declarations import stays_open
 from ..logs import request_id
 from . import form_check
 from .apis import is_for_programs
 from .challenges import challenge
 from .json import dump_bytes
-from .maintenance import stays_open
 from .problems import BY_STATUS
 from .problems import KINDS
 from .problems import Kind

@@ -4,7 +4,6 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from config import ROOT
 from config import Key
 from config import boolean
 from config import host_and_port
@@ -51,13 +50,6 @@ def peers(text: str) -> list[str]:
     except ValueError:
         raise ValueError("write addresses or networks (10.0.0.0/8), comma-separated, or * for any") from None
     return found
-
-
-def project_path(text: str) -> str:
-    """Read a path, which does not follow the current folder."""
-    if "\0" in text or not (ROOT / text).name:
-        raise ValueError("write the path of a file")
-    return str(ROOT / text)
 
 
 def redis_url(text: str) -> str:
@@ -120,11 +112,4 @@ KEYS = (
         is_secret=True,
     ),
     Key("RATE_LIMITS", boolean, True, "whether the limits of the APIs count; false for a load test"),
-    Key(
-        "MAINTENANCE_FILE",
-        project_path,
-        "instance/maintenance.json",
-        "the file that closes the site while it is there (`flask maintenance on`); in a folder that several machines "
-        "share, all of them",
-    ),
 )

@@ -28,12 +28,12 @@ from services import db
 from .. import modules
 from ..api.idempotency import idempotency_keys
 from ..data import inventory
+from ..data import strays
 from ..modules import Module
 from . import defaults
 from . import enums
 from . import expressions
 from . import statements
-from . import strays
 from .contracting import name_contracting
 from .contracting import note_renames
 from .enums import recorded_members

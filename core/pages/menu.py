@@ -1,4 +1,5 @@
-"""The site's header, made of what the modules offer in their ``menu.py``: entries, and templates at its end.
+"""The site's header, made of what the modules offer in their ``menu.py``: entries, templates at its end,
+and notices below it.
 
 A module that is taken out of ``INSTALLED_APPS`` takes its entries with it.
 """
@@ -51,7 +52,9 @@ def init_app(app: Flask) -> None:
     app.extensions["menu"] = {name: file.entries for name, file in files if hasattr(file, "entries")}
     app.extensions["row_menu"] = [file.row_entries for _, file in files if hasattr(file, "row_entries")]
     app.extensions["header"] = [file.header for _, file in files if hasattr(file, "header")]
-    app.jinja_env.globals |= {"menu": menu, "header_templates": header_templates, "row_menu": row_menu}
+    app.extensions["notices"] = [file.notice for _, file in files if hasattr(file, "notice")]
+    functions = (menu, header_templates, notices, row_menu)
+    app.jinja_env.globals |= {function.__name__: function for function in functions}
     with app.test_request_context():
         for name, links in app.extensions["menu"].items():
             for link in links():
@@ -76,6 +79,12 @@ def menu() -> list[Entry]:
 def header_templates() -> list[str]:
     """Return the templates at the end of the header; none where no address can be made (an untrusted host)."""
     return [] if request_ctx.url_adapter is None else current_app.extensions["header"]
+
+
+def notices() -> list[str]:
+    """Return what the modules have to say above this page's content: ``menu.notice()``, ``None`` for nothing."""
+    collected: list[Callable[[], str | None]] = current_app.extensions["notices"]
+    return [text for offer in collected if (text := offer())]
 
 
 def row_menu(item: Any) -> list[Entry]:

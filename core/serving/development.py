@@ -1,7 +1,7 @@
-"""Development only: pages for a database that is behind the models, or an application that does not start."""
+"""Development only: pages for a database that is behind the models."""
 
+import importlib
 import logging
-import traceback
 from typing import Any
 
 from flask import Flask
@@ -16,7 +16,6 @@ from sqlalchemy.exc import ProgrammingError
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Response
 
-import config as deployment
 from services import db
 
 from .. import modules
@@ -25,11 +24,10 @@ from ..access import PUBLIC
 from ..access import access
 from ..data import drivers
 from ..data import revisions
+from ..data import strays
 from ..http import errors
 from ..http.links import own_url
 from ..http.redirects import safe_next
-from ..lazy import migrations
-from ..migrations import strays
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +69,8 @@ def answer(error: DBAPIError) -> Any:
 def upgrade() -> Response:
     """Bring the database to head and go back to the page that failed."""
     db.session.close()
+    # Alembic is a fifth of the start, and needed here only.
+    migrations = importlib.import_module("core.migrations")
     migrations.upgrade(db.engine.url)
     flash("The database is at head.", "success")
     return redirect(safe_next(request.form.get("back"), f"{request.script_root}/"), 303)
@@ -82,12 +82,3 @@ class RequestHandler(WSGIRequestHandler):
     def version_string(self) -> str:
         """Return what the header ``Server`` says."""
         return "development"
-
-
-def explain(error: Exception) -> Flask:
-    """Make an application that answers everything with what keeps the real one from starting."""
-    app = Flask("app", static_folder=None)
-    app.config.from_mapping(APP_ENV="development", HOST=None, PORT=None, TRUSTED_HOSTS=deployment.LOOPBACK)
-    text = f"The application cannot start.\n\n{error}\n\n{''.join(traceback.format_exception(error))}"
-    app.before_request(lambda: Response(text, 500, mimetype="text/plain"))
-    return app

@@ -17,7 +17,7 @@ from app.accounts.models import User
 from core.data.models import now
 from services import db
 from tests.accounts.people import make_person
-from tests.doctor import found
+from tests.checks import found
 
 Make = Callable[..., Flask]
 

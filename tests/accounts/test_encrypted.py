@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from app.accounts import encrypted
 from app.accounts import throttles
 from app.accounts.models import User
-from core.rotation import columns
+from app.secret import columns
 from services import db
 from tests.accounts.people import PASSWORD
 from tests.accounts.people import link
@@ -26,8 +26,8 @@ from tests.accounts.people import sign_out
 from tests.accounts.test_factors import CODE
 from tests.accounts.test_factors import code
 from tests.accounts.test_factors import set_up
+from tests.checks import found
 from tests.conftest import SECRET_KEY
-from tests.doctor import found
 from tests.forms import open_form
 from tests.forms import submit
 
@@ -64,13 +64,13 @@ def ada(site: Flask) -> FlaskClient:
 def test_after_reencrypt_nobody_needs_the_earlier_secret(ada: FlaskClient, make_app: Make) -> None:
     key = set_up(ada)
     between = make_app(**BOTH)
-    (finding,) = found(between, "core.secret-encrypted")
+    (finding,) = found(between, "secret.encrypted")
     assert finding.message.startswith("accounts_user.tf_totp_secret has 1 values")
 
     done, output = reencrypt(between)
     assert done == 0
     assert "accounts_user.tf_totp_secret: 1 of 1 values" in output
-    assert found(between, "core.secret-encrypted") == []
+    assert found(between, "secret.encrypted") == []
     assert reencrypt(between) == (0, "Everything is encrypted with today's secret.\n")
     client = make_app(**NEW).test_client()
     sign_in(client)

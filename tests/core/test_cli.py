@@ -1,13 +1,21 @@
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import click
 import pytest
 from flask import Flask
+from flask.cli import FlaskGroup
 from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from core.lazy import migrations
+import settings
+from core import migrations
+from core.cli import is_command_wanted
+from core.cli.stand_in import create_stand_in
+from core.modules import ModuleError
 from services import db
 
 Write = Callable[..., str]
@@ -56,6 +64,16 @@ def tree():
 @tree.command()
 def leaf():
     click.echo(current_app.name)
+"""
+
+OWN = """
+import click
+
+
+@click.command()
+def corner():
+    '''Sweep the corner.'''
+    click.echo("swept")
 """
 
 MODELS = """
@@ -186,8 +204,78 @@ def test_prepare_loads_the_demo_in_development_only(
     write_module: Write, make_app: Make, new_database: Callable[[str], URL], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_module("corner", init=PLAIN.format(label="corner"), demo="def load():\n    return 1234\n")
-    monkeypatch.setattr(migrations, "upgrade", lambda url, contract: [], raising=False)
+    monkeypatch.setattr(migrations, "upgrade", lambda url, contract: [])
     url = new_database("sqlite")
     assert "rows" not in run(make_app(url, ["corner"]), "prepare")[1]
     development = make_app(url, ["corner"], APP_ENV="development")
     assert "corner: loaded 1,234 rows of demo data." in run(development, "prepare")[1]
+
+
+def test_single_command_with_the_modules_name_is_the_module(write_module: Write, make_app: Make) -> None:
+    app = make_app(None, [write_module("corner", init=PLAIN.format(label="corner"), cli=OWN)])
+    assert run(app, "corner") == (0, "swept\n")
+    assert "Sweep the corner." in run(app, "corner", "--help")[1]
+
+
+def test_summary_of_a_module_is_its_docstring(write_module: Write, make_app: Make) -> None:
+    init = f"'Corner: what is swept.'\n{PLAIN.format(label='corner')}"
+    app = make_app(None, [write_module("corner", init=init, cli=COMMANDS)])
+    assert re.search(r"^  corner +What is swept\.$", run(app, "--help")[1], re.M)
+
+
+# --- an application that cannot start -----------------------------------------------------------
+
+FAULT = ModuleError("Module 'app.shop' cannot be imported.")
+
+PATIENT = """
+import click
+from core.cli import works_without_app
+
+
+@click.command()
+@works_without_app
+def sweep():
+    click.echo("swept")
+
+
+@click.command()
+def paint():
+    click.echo("painted")
+"""
+
+
+@pytest.fixture
+def stand_in(write_module: Write, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    write_module("corner", init=PLAIN.format(label="corner"), cli=PATIENT)
+    write_module("broken", init="import nothing_of_this_name")
+    write_module("street.run", init=PLAIN.format(label="run"), cli="")
+    monkeypatch.setattr(settings, "INSTALLED_APPS", ["broken", "corner", "street.run"])
+    return create_stand_in(FAULT)
+
+
+def test_stand_in_says_why_nothing_starts(stand_in: Flask) -> None:
+    answer = stand_in.test_client().post("/anything")
+    assert answer.status_code == 500
+    assert str(FAULT) in answer.text
+
+
+def test_command_that_needs_no_application_runs(stand_in: Flask) -> None:
+    assert run(stand_in, "corner", "sweep") == (0, "swept\n")
+
+
+@pytest.mark.parametrize("words", [["corner", "paint"], ["prepare"], ["access"]])
+def test_other_commands_give_the_fault(stand_in: Flask, words: list[str]) -> None:
+    assert run(stand_in, *words) == (1, f"Error: {FAULT}\n")
+
+
+def test_commands_that_cannot_be_imported_give_the_fault(stand_in: Flask, tmp_path: Path) -> None:
+    (tmp_path / "corner" / "cli.py").write_text("import nothing_of_this_name")
+    assert run(stand_in, "corner", "sweep") == (1, f"Error: {FAULT}\n")
+
+
+def test_only_the_program_flask_gets_a_stand_in() -> None:
+    assert not is_command_wanted()
+    with click.Context(click.Command("granian")):
+        assert not is_command_wanted()
+    with click.Context(FlaskGroup()):
+        assert is_command_wanted()

@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import URL
 
-from core.modules import ModuleError
 from core.serving import development
 
 MODELS = """
@@ -67,10 +66,3 @@ def test_program_gets_a_problem_in_debug_mode(make_app: Callable[..., Flask], wr
 def test_way_back_stays_on_this_site(site: Flask, back: str) -> None:
     with site.test_request_context("/", method="POST", data={"back": back}):
         assert development.upgrade().location == "/"
-
-
-def test_what_cannot_start_says_why() -> None:
-    app = development.explain(ModuleError("Module 'app.shop' cannot be imported."))
-    answer = app.test_client().post("/anything")
-    assert answer.status_code == 500
-    assert "Module 'app.shop' cannot be imported." in answer.text

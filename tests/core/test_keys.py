@@ -23,7 +23,7 @@ from core import modules
 from core.keys import complete
 from core.keys import known
 from core.keys import load
-from tests.doctor import found
+from tests.checks import found
 from tests.ports import free_port
 
 STRONG = "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo"

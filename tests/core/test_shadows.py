@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app.doctor.configuration import shadowed
+from app.doctor.examination import collect
 from core.cli import shell_names
-from core.doctor import Deployment
-from core.doctor.configuration import shadowed
-from core.doctor.examination import collect
+from core.cli.checks import Deployment
 from core.http import shadows
 from core.modules import ModuleError
 
@@ -125,7 +125,7 @@ def test_platform_hides_nothing(site: Flask) -> None:
     assert shadows.find_shadows(site) == []
 
 
-@pytest.mark.parametrize("label", ["db", "doctor", "run", "shell"])
+@pytest.mark.parametrize("label", ["access", "prepare", "run", "shell"])
 def test_module_cannot_take_a_command(write_module: Write, make_app: Make, label: str) -> None:
     name = write_module(f"street.{label}", init=module(label, f"/{label}"), cli="")
 
@@ -146,7 +146,9 @@ def test_shell_knows_both_models(write_module: Write, make_app: Make) -> None:
 
 
 def test_same_check_is_named(write_module: Write, make_app: Make) -> None:
-    checks = 'from core.doctor import Level, check\n\n@check("shop.key", Level.INFO)\ndef key(it):\n    """Yes."""\n'
+    checks = (
+        'from core.cli.checks import Level, check\n\n@check("shop.key", Level.INFO)\ndef key(it):\n    """Yes."""\n'
+    )
     names = [write_module(label, init=module(label, f"/{label}"), checks=checks) for label in ("one", "two")]
     app = make_app(None, names)
     with app.app_context():

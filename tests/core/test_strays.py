@@ -9,9 +9,9 @@ from flask import Flask
 from sqlalchemy.engine import URL
 
 from core import modules
-from core.migrations import strays
+from core.data import strays
+from tests.checks import found
 from tests.core.projects import Project
-from tests.doctor import found
 
 OWN = """
 import sqlalchemy as sa

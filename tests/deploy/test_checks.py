@@ -18,7 +18,7 @@ from flask import Blueprint
 from flask import Flask
 
 import config
-from core.deploy import site
+from app.deploy import site
 from tests.fronts import NGINX
 from tests.fronts import make_certificate
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 
 import settings
-from core.deploy.values import Deployment
-from core.deploy.values import Unusable
+from app.deploy.values import Deployment
+from app.deploy.values import Unusable
 
 Render = Callable[..., Result]
 

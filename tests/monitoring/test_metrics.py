@@ -13,8 +13,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import make_url
 
+from app.maintenance import closings
 from config import ROOT
-from core import maintenance
 from core.access import ANONYMOUS
 from core.access import Identity
 from core.access import set_identity_loader
@@ -268,7 +268,7 @@ def test_openmetrics_is_written_for_whoever_asks_for_it(make_app) -> None:
 
 def test_metrics_are_read_while_the_site_is_closed(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     path = str(tmp_path / "maintenance.json")
-    maintenance.begin(path, None, None, bypass=False)
+    closings.begin(path, None, None, bypass=False)
     client = make_app(MAINTENANCE_FILE=path, METRICS_TOKEN=TOKEN).test_client()
 
     assert client.get("/status").status_code == 503

@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 from core import migrations
 from services import db
-from tests.doctor import found
+from tests.checks import found
 
 PLAIN = """
     from flask import Blueprint

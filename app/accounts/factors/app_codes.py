@@ -19,7 +19,7 @@ from sqlalchemy import or_
 from sqlalchemy import update
 
 import settings
-from core.rotation import derive
+from core.fields.encryption import derive
 from services import db
 
 from ..models import User

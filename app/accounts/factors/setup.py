@@ -7,7 +7,7 @@ from flask import Flask
 from flask_login import current_user
 
 import settings
-from core.rotation import derive
+from core.fields.encryption import derive
 
 from . import forms
 from . import passkeys

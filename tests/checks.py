@@ -1,0 +1,20 @@
+"""Make one check of ``flask doctor``, as in production."""
+
+from typing import Any
+
+from flask import Flask
+
+from app.doctor.examination import collect
+from core.cli.checks import Deployment
+from core.cli.checks import Finding
+
+
+def found(app: Flask, identity: str, **kwargs: Any) -> list[Finding]:
+    """Return what one check finds.
+
+    :param kwargs: of the deployment that is examined
+    """
+    deployment = Deployment(app, **{"named": "production", "is_production": True, **kwargs})
+    with app.app_context():
+        checks = {one.id: one for one in collect(deployment)[0]}
+        return list(checks[identity].look(deployment))

@@ -1,0 +1,291 @@
+"""A site that is closed: for whom, for how long, and how somebody passes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.maintenance import closings
+from config import ROOT
+from services import db
+from tests.fronts import Front
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return str(tmp_path / "instance" / "maintenance.json")
+
+
+@pytest.fixture
+def closable(make_app: Callable[..., Flask], file: str) -> Flask:
+    return make_app(MAINTENANCE_FILE=file)
+
+
+@pytest.fixture
+def visitor(closable: Flask) -> FlaskClient:
+    return closable.test_client()
+
+
+def command(app: Flask, *words: str, exit_code: int = 0) -> str:
+    ran = app.test_cli_runner().invoke(args=["maintenance", *words])
+    assert ran.exit_code == exit_code, ran.output
+    return ran.output
+
+
+def token_of(output: str) -> str:
+    found = re.search(r"bypass_token=(\S+)", output)
+    assert found
+    return found[1]
+
+
+def test_page_says_why_and_how_long(closable: Flask, visitor: FlaskClient) -> None:
+    command(closable, "on", "--message", "New <b>shelves</b>,\n back soon", "--minutes", "30")
+    answer = visitor.get("/", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert 29 * 60 <= int(answer.headers["Retry-After"]) <= 30 * 60
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "New &lt;b&gt;shelves&lt;/b&gt;, back soon. Expected back by " in answer.text
+    assert "Closed for maintenance" in answer.text
+    command(closable, "off")
+    assert visitor.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("logs", [False, True])
+def test_request_that_is_wrong_in_itself_is_told_so(make_app: Callable[..., Flask], file: str, logs: bool) -> None:
+    app = make_app(MAINTENANCE_FILE=file, ACCESS_LOG=logs)
+    command(app, "on")
+    assert app.test_client().get("/", environ_overrides={"QUERY_STRING": "x=\xff"}).status_code == 400
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/rpc"), ("POST", "/rpc"), ("GET", "/nowhere"), ("POST", "/")])
+def test_programs_get_a_problem(closable: Flask, visitor: FlaskClient, method: str, path: str) -> None:
+    command(closable, "on")
+    # Also with a token that does not count, and without that of a form.
+    headers = {"Accept": "application/json", "Authorization": "Bearer x"}
+    answer = visitor.open(path, method=method, headers=headers, json={})
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert (answer.json["type"], answer.json["detail"]) == ("/problems/maintenance", closings.MESSAGE)
+    assert answer.headers["Retry-After"] == "120"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/static/site.css", "/problems/maintenance"])
+def test_some_addresses_stay_open(closable: Flask, visitor: FlaskClient, path: str) -> None:
+    command(closable, "on")
+    with visitor.get(path) as answer:
+        assert answer.status_code == 200
+    assert visitor.options("/rpc").status_code == 200
+    results = {check["name"]: check["result"] for check in visitor.get("/health/ready").json["checks"]}
+    assert results["maintenance.site_open"] == "warn"
+
+
+def test_page_needs_no_database(closable: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(closable, "on")
+    monkeypatch.setattr("sqlalchemy.pool.Pool.connect", None)
+    visitor.set_cookie("session", "of somebody")
+    answer = visitor.get("/")
+    assert (answer.status_code, "Closed for maintenance" in answer.text) == (503, True)
+    monkeypatch.undo()
+    with closable.app_context():
+        db.session.execute(db.text("SELECT 1"))
+
+
+# --- how somebody passes ------------------------------------------------------------------------
+
+
+def test_link_lets_a_browser_pass_until_it_is_over(closable: Flask, visitor: FlaskClient) -> None:
+    token = token_of(command(closable, "on", "--message", "Soon.", "--bypass"))
+    entered = visitor.get(f"/?a=1&bypass_token={token}&b=2")
+    assert (entered.status_code, entered.location) == (303, "/?a=1&b=2")
+    assert token not in entered.headers["Set-Cookie"]
+    assert "HttpOnly" in entered.headers["Set-Cookie"]
+    answer = visitor.get("/")
+    assert answer.status_code == 200
+    assert "The site is closed for maintenance: you pass, visitors read “Soon.”" in answer.text
+    assert closable.test_client().get("/").status_code == 503
+    # Said again it stays the same time; a new link takes the place of the old one.
+    command(closable, "on", "--message", "Later.")
+    assert visitor.get("/").status_code == 200
+    command(closable, "on", "--bypass")
+    assert visitor.get("/").status_code == 503
+    assert visitor.get(f"/?bypass_token={token}").status_code == 503
+    command(closable, "off")
+    assert "closed for maintenance" not in visitor.get("/").text
+
+
+def test_next_maintenance_knows_no_old_link(closable: Flask, visitor: FlaskClient) -> None:
+    token = token_of(command(closable, "on", "--bypass"))
+    assert visitor.get(f"/?bypass_token={token}").status_code == 303
+    command(closable, "off")
+    command(closable, "on")
+    assert visitor.get("/").status_code == 503
+    assert visitor.get(f"/?bypass_token={token}").status_code == 503
+    assert visitor.get("/", headers={"X-Maintenance-Bypass": ""}).status_code == 503
+
+
+def test_program_passes_by_a_header(closable: Flask, visitor: FlaskClient) -> None:
+    token = token_of(command(closable, "on", "--bypass"))
+    assert visitor.get("/", headers={"X-Maintenance-Bypass": token}).status_code == 200
+    assert visitor.get("/", headers={"X-Maintenance-Bypass": token[:-1]}).status_code == 503
+    assert visitor.get("/", headers={"X-Maintenance-Bypass": "é"}).status_code == 503
+
+
+@pytest.mark.parametrize("value", ["", "x", "x.y", "é", "a" * 3000])
+def test_cookie_that_is_not_ours_opens_nothing(closable: Flask, value: str) -> None:
+    command(closable, "on", "--bypass")
+    answer = closable.test_client(use_cookies=False).get(
+        "/", headers={"Cookie": f"maintenance={value}".encode().decode("latin-1")}
+    )
+    assert answer.status_code == 503
+
+
+def test_cookie_outlives_a_rotated_secret(closable: Flask, make_app: Callable[..., Flask], file: str) -> None:
+    token = token_of(command(closable, "on", "--bypass"))
+    cookie = closable.test_client().get(f"/?bypass_token={token}").headers["Set-Cookie"].partition(";")[0]
+    old = closable.config["SECRET_KEY"]
+    for fallbacks, status in (([old], 200), ([], 503)):
+        rotated = make_app(MAINTENANCE_FILE=file, SECRET_KEY="n" * 40, SECRET_KEY_FALLBACKS=fallbacks)
+        assert rotated.test_client(use_cookies=False).get("/", headers={"Cookie": cookie}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [("//example.org/", "/example.org/"), ("/\\example.org", "/"), ("/a?b é", "/a%3Fb%20%C3%A9")],
+)
+def test_link_leads_to_this_site_only(closable: Flask, visitor: FlaskClient, path: str, location: str) -> None:
+    token = token_of(command(closable, "on", "--bypass"))
+    environ = {"PATH_INFO": path.encode().decode("latin-1")}
+    answer = visitor.open(environ_overrides=environ, query_string=f"bypass_token={token}")
+    assert (answer.status_code, answer.location) == (303, location)
+
+
+@pytest.mark.parametrize("name", ["bypass_token", "bypass%5Ftoken", "%62ypass_token"])
+def test_link_leaves_no_token_in_the_address(closable: Flask, visitor: FlaskClient, name: str) -> None:
+    token = token_of(command(closable, "on", "--bypass"))
+    assert visitor.get(f"/?a=%20&{name}={token}").location == "/?a=%20"
+
+
+# --- the file and the command -------------------------------------------------------------------
+
+
+def test_file_that_cannot_be_read_keeps_the_site_closed(
+    closable: Flask, visitor: FlaskClient, file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    command(closable, "on")
+    for text in ("", "{", "[]", '{"id": "x"}', '{"since": 3, "until": null}'):
+        Path(file).write_text(text)
+        os.utime(file, ns=(hash(text), hash(text)))
+        assert visitor.get("/").status_code == 503
+    assert "the site stays closed until `flask maintenance off`" in caplog.text
+    command(closable, "on", "--message", "Again.")
+    assert "Again." in command(closable, "status")
+
+
+def test_file_holds_no_secret_and_is_read_by_all(closable: Flask, file: str) -> None:
+    token = token_of(command(closable, "on", "--bypass"))
+    assert token not in Path(file).read_text()
+    assert os.stat(file).st_mode & 0o777 == 0o644
+    assert [path.name for path in Path(file).parent.iterdir()] == ["maintenance.json"]
+
+
+def test_many_may_close_it_at_once(file: str) -> None:
+    """What is read meanwhile is always whole."""
+    broken: list[Any] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            found = closings.current(file)
+            if found is not None and not found.id:
+                broken.append(found)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    writers = [
+        threading.Thread(target=lambda: [closings.begin(file, "x" * 400, None, True) for _ in range(20)])
+        for _ in range(4)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    done.set()
+    reader.join()
+    assert broken == []
+    assert json.loads(Path(file).read_text())["message"] == "x" * 400
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--minutes", "0"], "Invalid value for '--minutes'"),
+        (["--minutes", "5", "--until", "2999-01-01"], "Give --minutes or --until, not both."),
+        (["--until", "2020-01-01T10:00"], "is over"),
+        (["--until", "soon"], "is no moment: write 22:30"),
+        (["--message", "x" * 501], "The message has 501 characters"),
+    ],
+)
+def test_wrong_words_close_nothing(closable: Flask, visitor: FlaskClient, words: list[str], fault: str) -> None:
+    assert fault in command(closable, "on", *words, exit_code=2)
+    assert visitor.get("/").status_code == 200
+
+
+def test_moments_are_read_as_people_write_them(closable: Flask, file: str) -> None:
+    before = datetime.now(UTC)
+    for text in (f"{datetime.now() - timedelta(minutes=2):%H:%M}", f"{datetime.now() + timedelta(minutes=2):%H:%M}"):
+        command(closable, "on", "--until", text)
+        found = closings.current(file)
+        assert found is not None
+        assert found.until is not None
+        assert before < found.until <= before + timedelta(days=1)
+    command(closable, "on", "--until", "2999-05-01T12:00+02:00")
+    assert "by 1 May 2999, 10:00 UTC." in command(closable, "status")
+
+
+def test_what_takes_longer_is_told(closable: Flask, visitor: FlaskClient, file: str) -> None:
+    closings.begin(file, None, datetime.now(UTC) - timedelta(hours=1), False)
+    assert visitor.get("/").headers["Retry-After"] == "30"
+    assert "That is over." in command(closable, "status")
+    assert "was open already" not in command(closable, "off")
+    assert "was open already" in command(closable, "off")
+    assert command(closable, "status") == "The site is open.\n"
+
+
+def test_folder_that_cannot_be_written_is_named(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    app = make_app(MAINTENANCE_FILE=str(tmp_path / "file" / "maintenance.json"))
+    assert "maintenance.json cannot be written: " in command(app, "on", exit_code=1)
+
+
+def test_all_processes_close_at_once_and_later_ones_too(
+    start_front: Callable[..., Front], platform: Callable[[str], Any], file: str
+) -> None:
+    url = platform("sqlite").render_as_string(hide_password=False)
+    variables = {"DATABASE_URL": url, "MAINTENANCE_FILE": file, "WEB_CONCURRENCY": "2"}
+    front = start_front("run:app", **variables)
+
+    def say(*words: str) -> None:
+        environ = {"PATH": os.environ["PATH"], "APP_ENV": "testing", **variables}
+        order = [sys.executable, "-m", "flask", "--app", "run", "maintenance", *words]
+        subprocess.run(order, cwd=ROOT, env=environ, check=True, capture_output=True, timeout=120)
+
+    def statuses() -> set[int]:
+        return {front.ask("/").status for _ in range(12)}
+
+    assert statuses() == {200}
+    say("on")
+    assert statuses() == {503}
+    assert front.ask("/health/live").status == 200
+    say("off")
+    assert statuses() == {200}
