@@ -1,6 +1,9 @@
 """Accounts: who you are here, how you sign in, and what you carry."""
 
+from typing import cast
+
 from flask import Blueprint
+from flask import Flask
 
 from core.access import SIGNED_IN
 from core.declarations import declare
@@ -17,4 +20,5 @@ from .roles import pages as role_pages
 from .sessions import pages as session_pages
 from .tokens import pages as token_pages
 
-bp.record_once(lambda state: security.init_app(state.app))
+# Flask declares the application here as the part of one that does no I/O.
+bp.record_once(lambda state: security.init_app(cast(Flask, state.app)))

@@ -1,6 +1,7 @@
 """Checks of the accounts, for ``flask doctor``: who administers the site, how mail goes, what piles up."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -169,6 +170,6 @@ def _administrators() -> list[User]:
     return list(db.session.scalars(named).unique())
 
 
-def _some(names: list[str] | tuple[str, ...]) -> str:
+def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"

@@ -103,10 +103,9 @@ def show() -> None:
 
 
 def _show_link(user: User, base: str) -> None:
-    app = current_app._get_current_object()
-    with app.test_request_context(base_url=base, environ_overrides={SAID: _origin(base)}):
+    with current_app.test_request_context(base_url=base, environ_overrides={SAID: _origin(base)}):
         url, _ = generate_reset_link(user)
-    hours = app.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds() / 3600
+    hours = current_app.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds() / 3600
     click.echo(f"Choose a password within {hours:.0f} hours:\n{url}")
 
 

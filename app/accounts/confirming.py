@@ -37,7 +37,7 @@ def choosing(view: Callable[..., Any]) -> Callable[..., Any]:
         if not form.validate_on_submit():
             return render_template("security/confirm_email.html", form=form, email=user.email)
         users.claim(user)
-        user.name, user.password = form.name.data, hash_password(form.password.data)
+        user.name, user.password = form.name.data or "", hash_password(form.password.data or "")
         confirm_user(user)
         if current_user.is_authenticated:
             logout_user()

@@ -4,6 +4,8 @@ Their checks are its own. A button is in the template, so that no form has a fie
 """
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from flask import current_app
 from flask_security import ChangeEmailForm as BaseChangeEmailForm
@@ -24,6 +26,7 @@ from flask_security.utils import get_message
 from flask_wtf import FlaskForm
 from wtforms import BooleanField
 from wtforms import EmailField
+from wtforms import Field
 from wtforms import Form
 from wtforms import PasswordField
 from wtforms import StringField
@@ -36,6 +39,7 @@ from .counted import AskForMail
 from .counted import AskForNewAddress
 from .counted import Guess
 from .models import LONGEST_NAME
+from .models import User
 from .passwords import LONGEST
 from .passwords import SHORTEST
 from .timing import ConstantTimeMixin
@@ -43,22 +47,22 @@ from .timing import ConstantTimeMixin
 ADVICE = f"At least {SHORTEST} characters. A few words in a row are good; spaces count."
 
 
-def _email(*checks, autocomplete="email", label="Email address"):
+def _email(*checks: Callable[..., object], autocomplete: str = "email", label: str = "Email address") -> EmailField:
     return EmailField(label, [email_required, Length(max=254), *checks], render_kw={"autocomplete": autocomplete})
 
 
-def _password(label="Password"):
+def _password(label: str = "Password") -> PasswordField:
     """Make the field for an existing password."""
     return PasswordField(
         label, [password_required, Length(max=LONGEST)], render_kw={"autocomplete": "current-password"}
     )
 
 
-def _new_password(label="Password"):
+def _new_password(label: str = "Password") -> PasswordField:
     return PasswordField(label, [password_required], description=ADVICE, render_kw={"autocomplete": "new-password"})
 
 
-def _again(name):
+def _again(name: str) -> PasswordField:
     """Make the field in which a new password is typed once more."""
     same = EqualToLocalize(name, message="RETYPE_PASSWORD_MISMATCH")
     return PasswordField("The same again", [same, password_required], render_kw={"autocomplete": "new-password"})
@@ -68,13 +72,13 @@ def _again(name):
 _MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def is_one_line(form, field):
+def is_one_line(form: Form, field: Field) -> None:
     """Refuse what cannot be read as it is written."""
     if _MISLEADING.search(field.data or ""):
         raise ValidationError("Use letters, digits, spaces and signs.")
 
 
-def _name():
+def _name() -> StringField:
     return StringField(
         "Name",
         [DataRequired("Enter your name."), Length(max=LONGEST_NAME), is_one_line],
@@ -83,52 +87,56 @@ def _name():
     )
 
 
-class SignInForm(Guess, LoginForm):
+class ButtonInTemplate:
+    """Takes the field of the button out of a form."""
+
+    #: WTForms takes a field out where its name stands for ``None``, which its types do not know.
+    submit: Any = None
+
+
+class SignInForm(ButtonInTemplate, Guess, LoginForm):
     email = _email(EmailValidation(verify=False), autocomplete="username")
     password = _password()
     # Not Flask-Login's cookie for it, which no sign-out ends; see `sessions/lifetimes.py`.
     remember = BooleanField("Stay signed in when the browser is closed", description="Only on a device of your own.")
-    submit = None
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Theirs is a link, which the template has.
         self.password.description = ""
 
 
-class VerifyForm(Guess, BaseVerifyForm):
+class VerifyForm(ButtonInTemplate, Guess, BaseVerifyForm):
     password = _password()
-    submit = None
 
 
-class RegisterForm(AskForNewAddress, RegisterFormV2):
+class RegisterForm(ButtonInTemplate, AskForNewAddress, RegisterFormV2):
     """Makes an account at once, where no address is confirmed."""
 
     name = _name()
     email = _email(EmailValidation(verify=True), unique_user_email)
     password = _new_password()
     password_confirm = _again("password")
-    submit = None
 
 
-class RegisterByMailForm(AskForNewAddress, RegisterFormV2):
+class RegisterByMailForm(ButtonInTemplate, AskForNewAddress, RegisterFormV2):
     """Ask for the address alone: the password is chosen by the link in the mail; see :class:`ConfirmForm`."""
 
     email = _email(EmailValidation(verify=True), unique_user_email)
-    password = None
-    password_confirm = None
-    submit = None
+    # As with the button: no field.
+    password: Any = None
+    password_confirm: Any = None
 
-    def validate(self, **kwargs):
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether the address is one that has no account; Flask-Security would look at the password, too."""
-        is_valid = Form.validate(self, **kwargs)
+        is_valid = Form.validate(self, *args, **kwargs)
         if is_valid or self.hides_fault():
             attempts.begin()
         return is_valid
 
-    def to_dict(self, only_user):
+    def to_dict(self, only_user: bool) -> dict[str, Any]:
         """Return what the account begins with; its owner says their name later."""
-        return super().to_dict(only_user) | {"name": self.email.data.partition("@")[0], "password": None}
+        return super().to_dict(only_user) | {"name": (self.email.data or "").partition("@")[0], "password": None}
 
 
 class ConfirmForm(FlaskForm):
@@ -141,13 +149,13 @@ class ConfirmForm(FlaskForm):
     password = _new_password()
     password_confirm = _again("password")
 
-    def __init__(self, user, *args, **kwargs):
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
 
-    def validate(self, **kwargs):
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether the account can be theirs with it."""
-        if not super().validate(**kwargs):
+        if not super().validate(*args, **kwargs):
             return False
         known = {"email": self.user.email, "name": self.name.data}
         check = current_app.extensions["security"].password_util.validate
@@ -156,39 +164,34 @@ class ConfirmForm(FlaskForm):
         return not faults
 
 
-class SendConfirmationForm(ConstantTimeMixin, AskForMail, BaseSendConfirmationForm):
+class SendConfirmationForm(ButtonInTemplate, ConstantTimeMixin, AskForMail, BaseSendConfirmationForm):
     email = _email(EmailValidation(verify=False), valid_user_email)
-    submit = None
 
 
-class ForgotPasswordForm(AskForMail, BaseForgotPasswordForm):
+class ForgotPasswordForm(ButtonInTemplate, AskForMail, BaseForgotPasswordForm):
     email = _email(EmailValidation(verify=False), valid_user_email, autocomplete="username")
-    submit = None
 
 
-class ResetPasswordForm(BaseResetPasswordForm):
+class ResetPasswordForm(ButtonInTemplate, BaseResetPasswordForm):
     password = _new_password("New password")
     password_confirm = _again("password")
-    submit = None
 
 
-class ChangePasswordForm(Guess, BaseChangePasswordForm):
+class ChangePasswordForm(ButtonInTemplate, Guess, BaseChangePasswordForm):
     password = _password("Current password")
     new_password = _new_password("New password")
     new_password_confirm = _again("new_password")
-    submit = None
 
-    def validate(self, **kwargs):
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether the current password is right and the new one is good; a bad one was no wrong guess."""
-        is_valid = super().validate(**kwargs)
+        is_valid = super().validate(*args, **kwargs)
         if not is_valid and get_message("INVALID_PASSWORD")[0] not in self.password.errors:
             attempts.password_was_right()
         return is_valid
 
 
-class ChangeEmailForm(ConstantTimeMixin, AskForNewAddress, BaseChangeEmailForm):
+class ChangeEmailForm(ButtonInTemplate, ConstantTimeMixin, AskForNewAddress, BaseChangeEmailForm):
     email = _email(EmailValidation(verify=True), unique_user_email, label="New email address")
-    submit = None
 
 
 class ProfileForm(FlaskForm):

@@ -15,6 +15,7 @@ from email.utils import formatdate
 from email.utils import make_msgid
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult
 from urllib.parse import unquote
 from urllib.parse import urlsplit
@@ -44,7 +45,7 @@ Transport = Callable[[EmailMessage], None]
 class Mails(MailUtil):
     """Flask-Security's mail interface: normalizes addresses, and sends."""
 
-    def normalize(self, email):
+    def normalize(self, email: str) -> str:
         """Return the address as it is kept."""
         try:
             return normalized(email)
@@ -53,9 +54,18 @@ class Mails(MailUtil):
 
     validate = normalize
 
-    def send_mail(self, template, subject, recipient, sender, body, html, **context):
+    def send_mail(
+        self,
+        template: str,
+        subject: str,
+        recipient: str | tuple[str, str],
+        sender: str | tuple[str, str],
+        body: str | None,
+        html: str | None,
+        **context: Any,
+    ) -> None:
         """Send what it has rendered; the HTML is made from the text, so that both say the same."""
-        send(str(recipient), str(subject), body)
+        send(str(recipient), str(subject), body or "")
 
 
 def send(recipient: str, subject: str, text: str) -> None:
@@ -71,7 +81,7 @@ def send(recipient: str, subject: str, text: str) -> None:
     message["Message-ID"] = make_msgid(domain=message["From"].addresses[0].domain)
     message.set_content(text)
     message.add_alternative(render_template("accounts/mail.html", subject=subject, text=text.strip()), subtype="html")
-    for transport in _transports(current_app._get_current_object()):
+    for transport in _transports(current_app):
         after_commit(partial(transport, message))
 
 
@@ -79,7 +89,8 @@ def _transports(app: Flask) -> list[Transport]:
     """Return what sends the mails of an application, made at its first mail."""
     if "mails" not in app.extensions:
         app.extensions["mails"] = [_transport(url) for url in app.config["MAIL_URL"]]
-    return app.extensions["mails"]
+    found: list[Transport] = app.extensions["mails"]
+    return found
 
 
 def _transport(url: str) -> Transport:
@@ -97,7 +108,8 @@ def _transport(url: str) -> Transport:
 
 def _show(message: EmailMessage) -> None:
     """Print a mail as its recipient reads it."""
-    text = message.get_body(("plain",)).get_content()
+    body = message.get_body(("plain",))
+    text = "" if body is None else body.get_content()
     click.echo(f"--- mail to {message['To']}: {message['Subject']}\n{text}---")
 
 
@@ -149,6 +161,7 @@ class Smtp:
         """
         host, port = self.url.hostname or "", self.url.port
         context = ssl.create_default_context()
+        server: smtplib.SMTP
         if self.url.scheme == "smtps":
             server = smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT_SECONDS, context=context)
         else:

@@ -5,7 +5,6 @@ its own models are not used: their tables, types and indexes are not the same on
 """
 
 from datetime import datetime
-from typing import ClassVar
 from uuid import uuid4
 
 from flask_security import RoleMixin
@@ -103,7 +102,7 @@ class User(Versioned, UserMixin, Model):
     fs_uniquifier: Mapped[str] = mapped_column(
         exact(64), unique=True, default=lambda: uuid4().hex, info={"secret": True, "label": "Key of the sessions"}
     )
-    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(
+    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(  # type: ignore[assignment]  # a str in Flask-Security
         exact(64), unique=True, default=lambda: uuid4().hex, info={"secret": True, "label": "Key of the passkeys"}
     )
     tf_primary_method: Mapped[str | None] = mapped_column(String(64), info={"label": "Second factor"})
@@ -115,13 +114,14 @@ class User(Versioned, UserMixin, Model):
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(
         MutableList.as_mutable(JSON(none_as_null=True)), info={"secret": True, "label": "Recovery codes"}
     )
-    roles: Mapped[list[Role]] = relationship(secondary=user_role, order_by=Role.name)
-    webauthn: Mapped[list["Passkey"]] = relationship(
+    # Lists of our own classes: Flask-Security names its mixins.
+    roles: Mapped[list[Role]] = relationship(secondary=user_role, order_by=Role.name)  # type: ignore[assignment]
+    webauthn: Mapped[list["Passkey"]] = relationship(  # type: ignore[assignment]
         back_populates="user", cascade="all, delete-orphan", order_by="Passkey.id", info={"label": "Passkeys"}
     )
 
     #: Flask-Security asks for it, also where no code is sent by SMS.
-    tf_phone_number: ClassVar[str | None] = None
+    tf_phone_number = None
 
     @validates("email")
     def _void_links(self, key: str, email: str) -> str:

@@ -3,12 +3,15 @@
 There are no rules about kinds of characters, and none grows old.
 """
 
+from typing import Any
+
 from flask_security import PasswordUtil
 from zxcvbn import zxcvbn
 
 import settings
 
 from .common_passwords import is_common
+from .models import User
 
 #: ASVS asks for 8 and recommends 15; what is shorter than that has to stand zxcvbn's attack as well.
 SHORTEST = 12
@@ -23,14 +26,14 @@ READ = 72
 class Passwords(PasswordUtil):
     """Says what is wrong with a password, in words that help to find a better one."""
 
-    def normalize(self, password):
+    def normalize(self, password: str) -> str:
         """Return a password as it is hashed; of one that is too long, no more than shows that.
 
         Compatibility letters grow eighteenfold (U+FDFA), beyond what the hash takes.
         """
         return super().normalize(password)[: LONGEST + 1]
 
-    def validate(self, password, is_register, **kwargs):
+    def validate(self, password: str, is_register: bool, **kwargs: Any) -> tuple[list[str] | None, str]:
         """Return (what is wrong or ``None``, the password as it is hashed)."""
         chosen = self.normalize(password)
         if len(chosen) < SHORTEST:
@@ -42,7 +45,7 @@ class Passwords(PasswordUtil):
         return _guessable(chosen, _known(**kwargs)), chosen
 
 
-def _known(user=None, email=None, name=None, **others) -> list[str]:
+def _known(user: User | None = None, email: str | None = None, name: str | None = None, **others: object) -> list[str]:
     """Return the words that an attacker would try first."""
     words = [settings.SITE_NAME, email or getattr(user, "email", ""), name or getattr(user, "name", "")]
     return [part for word in words if word for part in (word, *word.replace("@", " ").replace(".", " ").split())]

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from flask import Response
 from flask import current_app
 from flask import flash
 from flask import redirect
 from flask import render_template
 from flask import url_for
 from flask_login import current_user
+from werkzeug.wrappers import Response
 
 from core.access import forget
 from core.access import may_open
@@ -63,7 +63,7 @@ def _is_there(endpoint: str) -> bool:
 
 
 @bp.route("/profile", methods=["GET", "POST"])
-def profile() -> str | Response:
+def profile() -> str | tuple[str, int] | Response:
     """Change one's name."""
     form = forms.ProfileForm(obj=current_user)
     if not form.validate_on_submit():

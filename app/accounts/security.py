@@ -4,6 +4,7 @@ It signs people in and out. It does not decide who may do what: that is ``core.a
 """
 
 from collections.abc import Iterator
+from collections.abc import MutableMapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -187,7 +188,11 @@ def unchanged(app: Flask) -> Iterator[None]:
     They load the account before each request, also for public pages, read the session after each,
     also in APIs, where it is no key, and wrap our JSON. Code that needs the identity asks ``core.access``.
     """
-    places = (app.before_request_funcs, app.after_request_funcs, app.template_context_processors)
+    places: tuple[MutableMapping[str | None, list[Any]], ...] = (
+        app.before_request_funcs,
+        app.after_request_funcs,
+        app.template_context_processors,
+    )
     kept = [list(place.get(None, ())) for place in places]
     json = app.json_provider_class, app.json
     yield

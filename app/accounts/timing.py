@@ -11,16 +11,17 @@ from flask_security import hash_password
 from flask_security import reset_password_instructions_sent
 from flask_security import user_not_registered
 from flask_security import user_registered
+from wtforms import Form
 
 from .models import User
 
 
-class ConstantTimeMixin:
+class ConstantTimeMixin(Form):
     """Takes as long to refuse an address as to send it a link."""
 
-    def validate(self, **kwargs):
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether a link is to be sent."""
-        is_valid = super().validate(**kwargs)
+        is_valid = super().validate(*args, **kwargs)
         if not is_valid:
             _hash(1)
         return is_valid

@@ -1,10 +1,12 @@
 """The verbs of accounts, for the pages and for the commands."""
 
+from typing import Any
 from uuid import uuid4
 
 from email_validator import validate_email
 from flask import current_app
 from flask_security import SQLAlchemyUserDatastore
+from flask_security import UserMixin
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
@@ -52,15 +54,15 @@ def identify(text: str) -> str | None:
 class Datastore(SQLAlchemyUserDatastore):
     """Flask-Security's way to our tables; a user comes with roles and permissions, in one query."""
 
-    def commit(self):
+    def commit(self) -> None:
         """Leave it to `commits.py`: Flask-Security asks for it when the answer is made already."""
 
-    def find_user(self, case_insensitive=False, **kwargs):
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> User | None:
         ((name, value),) = kwargs.items()
         wanted = joinedload(User.roles).joinedload(Role.grants)
         return db.session.scalar(select(User).where(getattr(User, name) == value).options(wanted))
 
-    def create_user(self, **kwargs):
+    def create_user(self, **kwargs: Any) -> UserMixin:
         kwargs.setdefault("roles", [EVERYONE])
         granting.complete()
         user = super().create_user(**kwargs)

@@ -3,6 +3,7 @@
 import json
 import logging
 from typing import Any
+from typing import cast
 
 from flask import Flask
 from flask import current_app
@@ -15,6 +16,7 @@ from passlib.exc import TokenError
 from passlib.totp import TOTP
 from passlib.totp import AppWallet
 from sqlalchemy import ColumnElement
+from sqlalchemy import CursorResult
 from sqlalchemy import or_
 from sqlalchemy import update
 
@@ -67,7 +69,7 @@ class AppCodes(Totp):
 
     def is_of_an_earlier_key(self, totp_secret: str) -> bool:
         """Return whether a secret is encrypted with a key that is being rotated out."""
-        return json.loads(totp_secret)["enckey"]["t"] != self.tag
+        return bool(json.loads(totp_secret)["enckey"]["t"] != self.tag)
 
     def reencrypted(self, totp_secret: str) -> str:
         """Return a secret, encrypted with the key of today."""
@@ -100,7 +102,7 @@ def reencrypted(totp_secret: str) -> str | None:
 
 def _all_codes() -> AppCodes:
     # Flask-Security has none where codes are switched off; they may be switched on again.
-    return AppCodes(derive(current_app._get_current_object(), USE), settings.SITE_NAME)
+    return AppCodes(derive(current_app, USE), settings.SITE_NAME)
 
 
 # --- one at a time ------------------------------------------------------------------------------
@@ -114,4 +116,6 @@ def _take(user: UserMixin, counter: int, *, is_new: bool) -> bool:
     statement = update(User).where(User.id == user.id).values(tf_totp_counter=counter)
     if not is_new:
         statement = statement.where(or_(User.tf_totp_counter.is_(None), User.tf_totp_counter < counter))
-    return db.session.execute(statement).rowcount == 1
+    # The session's types know no result of an UPDATE.
+    result = cast(CursorResult[Any], db.session.execute(statement))
+    return result.rowcount == 1

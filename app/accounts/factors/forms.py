@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import current_app
-from flask_security import UserMixin
 from flask_security.forms import TwoFactorRescueForm
 from flask_security.forms import TwoFactorSetupForm
 from flask_security.forms import TwoFactorVerifyCodeForm
@@ -12,7 +11,7 @@ from flask_security.tf_plugin import TwoFactorSelectForm
 from wtforms import HiddenField
 from wtforms import RadioField
 from wtforms import StringField
-from wtforms.fields import SelectChoice
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
 from wtforms.validators import InputRequired
 from wtforms.validators import Length
 
@@ -22,7 +21,9 @@ from core.access.security_log import record
 from .. import attempts
 from .. import throttles
 from ..counted import Guess
+from ..forms import ButtonInTemplate
 from ..forms import VerifyForm
+from ..models import User
 from .app_codes import WINDOW_SECONDS
 
 _WRONG_CODE = "This code is not valid, or was used already. Enter the one that the app shows now."
@@ -37,21 +38,20 @@ def _code_field() -> StringField:
     )
 
 
-class CodeForm(Guess, TwoFactorVerifyCodeForm):
+class CodeForm(ButtonInTemplate, Guess, TwoFactorVerifyCodeForm):
     """Takes a code of the app: to sign in, or to finish setting it up."""
 
     code = _code_field()
-    submit = None
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether the code is right."""
-        is_valid = super().validate(**kwargs)
+        is_valid = super().validate(*args, **kwargs)
         if not is_valid and self.code.data and len(self.code.data) <= 20:
             self.code.errors = [_WRONG_CODE]
         return is_valid
 
 
-class RecoveryCodeForm(Guess, MfRecoveryForm):
+class RecoveryCodeForm(ButtonInTemplate, Guess, MfRecoveryForm):
     """Takes a recovery code instead."""
 
     code = StringField(
@@ -60,26 +60,28 @@ class RecoveryCodeForm(Guess, MfRecoveryForm):
         description="Each works once. Case, spaces and dashes do not matter.",
         render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
     )
-    submit = None
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether this is a code of the user; a wrong one counts like a wrong code of the app."""
-        is_valid = super().validate(**kwargs)
+        is_valid = super().validate(*args, **kwargs)
         if not is_valid and self.code.data and self.user:
             self.user.track_failed_authn("recovery", True)
         return is_valid
 
 
-class SetupForm(TwoFactorSetupForm):
+class SetupForm(ButtonInTemplate, TwoFactorSetupForm):
     """Sets an app up, or turns it off: each by a button of its own."""
 
-    setup = HiddenField()
-    phone = HiddenField()
-    submit = None
+    # Of another kind than Flask-Security's: the buttons of the template choose.
+    setup: Any = HiddenField()
+    phone: Any = HiddenField()
 
 
 #: Second factors to choose between, in words.
 _WAYS = {"authenticator": "A code of the authenticator app", "webauthn": "A passkey"}
+
+#: A property since WTForms 3.3; its types have an attribute still.
+_CHOICES: Any = RadioField.choices
 
 
 class _Ways(RadioField):
@@ -87,32 +89,31 @@ class _Ways(RadioField):
 
     @property
     def choices(self) -> Any:
-        return RadioField.choices.fget(self)
+        return _CHOICES.fget(self)
 
     @choices.setter
     def choices(self, ways: Any) -> None:
-        RadioField.choices.fset(self, [SelectChoice(name, _WAYS[name]) for name, _ in ways])
+        _CHOICES.fset(self, [SelectChoice(name, _WAYS[name]) for name, _ in ways])
 
 
-class FactorForm(TwoFactorSelectForm):
+class FactorForm(ButtonInTemplate, TwoFactorSelectForm):
     """Chooses between an app and a passkey, for who has both."""
 
     which = _Ways("Second factor", validators=[InputRequired("Choose one.")])
-    submit = None
 
 
-class HelpForm(TwoFactorRescueForm):
+class HelpForm(ButtonInTemplate, TwoFactorRescueForm):
     """Offers no help: a code by mail would be as weak as the mailbox, a mail to the administrator proves nothing."""
 
-    help_setup = HiddenField()
-    submit = None
+    # Of another kind than Flask-Security's: there is no choice.
+    help_setup: Any = HiddenField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Flask-Security adds to it what there is.
         self.help_setup.choices = []
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return that there is nothing to ask for."""
         return False
 
@@ -121,15 +122,16 @@ class AgainForm(VerifyForm):
     """Asks for the password again, and for a code of the app where there is one."""
 
     code = _code_field()
+    user: User
 
-    def __init__(self, *args: Any, user: UserMixin, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
         if not (user.tf_totp_secret and current_app.config["ACCOUNTS_TOTP"]):
             del self.code
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether both are right."""
-        if not super().validate(**kwargs):
+        if not super().validate(*args, **kwargs):
             return False
         if "code" not in self:
             return True

@@ -9,6 +9,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +22,6 @@ from flask_security.webauthn import WebAuthnDeleteForm
 from flask_security.webauthn import WebAuthnRegisterForm
 from flask_security.webauthn import WebAuthnRegisterResponseForm
 from flask_security.webauthn import WebAuthnSigninResponseForm
-from flask_wtf import FlaskForm
 from webauthn.helpers import parse_authentication_credential_json
 from webauthn.helpers import parse_registration_credential_json
 from webauthn.helpers.exceptions import WebAuthnException
@@ -32,12 +32,13 @@ from wtforms import Field
 from wtforms import HiddenField
 from wtforms import RadioField
 from wtforms import StringField
-from wtforms.fields import SelectChoice
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
 from wtforms.validators import InputRequired
 from wtforms.validators import Length
 
 from services import db
 
+from ..forms import ButtonInTemplate
 from ..models import Passkey
 from ..models import User
 
@@ -80,7 +81,7 @@ class PasskeyRules(WebauthnUtil):
         return None, name
 
 
-class NewPasskeyForm(WebAuthnRegisterForm):
+class NewPasskeyForm(ButtonInTemplate, WebAuthnRegisterForm):
     """Names a passkey before it is made."""
 
     name = StringField(
@@ -98,24 +99,22 @@ class NewPasskeyForm(WebAuthnRegisterForm):
         default="first",
         validators=[InputRequired("Choose one.")],
     )
-    submit = None
 
 
-class CreatedPasskeyForm(WebAuthnRegisterResponseForm):
+class CreatedPasskeyForm(ButtonInTemplate, WebAuthnRegisterResponseForm):
     """Takes the passkey that the browser has made."""
 
     credential = HiddenField()
-    submit = None
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether it is one, and keep no more of it than is shown later."""
         is_valid = (
             _is_readable(self, parse_registration_credential_json)
             and self._has_free_name()
-            and _checked(self, super().validate, kwargs)
+            and _checked(self, partial(super().validate, *args, **kwargs))
         )
         # It keeps what the browser says of extensions as it came, whatever its length.
-        self.extensions = None
+        self.extensions = None  # type: ignore[assignment]  # the column may be empty
         return is_valid
 
     def _has_free_name(self) -> bool:
@@ -128,21 +127,21 @@ class CreatedPasskeyForm(WebAuthnRegisterResponseForm):
         return True
 
 
-class UsedPasskeyForm(WebAuthnSigninResponseForm):
+class UsedPasskeyForm(ButtonInTemplate, WebAuthnSigninResponseForm):
     """Takes what the browser has signed with a passkey."""
 
     credential = HiddenField()
-    submit = None
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether its owner may now go on."""
         if not _is_readable(self, parse_authentication_credential_json):
             return False
-        return _checked(self, super().validate, kwargs) and self._may_sign_in() and self._is_first_use()
+        is_valid = _checked(self, partial(super().validate, *args, **kwargs))
+        return is_valid and self._may_sign_in() and self._is_first_use()
 
     def _may_sign_in(self) -> bool:
         # Flask-Security 5.9 names the fault, and goes on to sign in an account that is disabled.
-        if not self.user.is_active:
+        if self.user is None or not self.user.is_active:
             return False
         # It also takes any account's key after any account's password, and signs in the owner of the
         # key: who has found one would need their own password only.
@@ -155,6 +154,8 @@ class UsedPasskeyForm(WebAuthnSigninResponseForm):
 
         The counter within a passkey would show it as well, but those that are copied between devices have none.
         """
+        if self.cred is None:
+            return False
         db.session.refresh(self.cred, with_for_update=True)
         made_at = int(self.challenge.partition(".")[0])
         if made_at <= self.cred.lastuse_datetime.timestamp() * 1_000_000:
@@ -162,14 +163,17 @@ class UsedPasskeyForm(WebAuthnSigninResponseForm):
         return True
 
 
-class PasskeyDeletionForm(WebAuthnDeleteForm):
+class PasskeyDeletionForm(ButtonInTemplate, WebAuthnDeleteForm):
     """Names the passkey that is to be deleted."""
 
     name = HiddenField(validators=[InputRequired()])
-    submit = None
 
 
-def _is_readable(form: FlaskForm, parse: Callable[[str], Any]) -> bool:
+#: A form that takes what a browser has made.
+_Answer = CreatedPasskeyForm | UsedPasskeyForm
+
+
+def _is_readable(form: _Answer, parse: Callable[[str], Any]) -> bool:
     """Return whether a credential can be read; Flask-Security's word for one that cannot is of links."""
     try:
         parse(form.credential.data or "")
@@ -178,9 +182,9 @@ def _is_readable(form: FlaskForm, parse: Callable[[str], Any]) -> bool:
     return True
 
 
-def _checked(form: FlaskForm, check: Callable[..., bool], kwargs: dict[str, Any]) -> bool:
+def _checked(form: _Answer, check: Callable[[], bool]) -> bool:
     try:
-        return check(**kwargs)
+        return check()
     except _BROKEN:
         return _refuse(form.credential, _UNREADABLE)
 

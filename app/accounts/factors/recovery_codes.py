@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+from typing import cast
 
 from flask_security import MfRecoveryCodesUtil
 from flask_security import UserMixin
@@ -21,13 +22,16 @@ _LOOK_ALIKES = str.maketrans("018", "OIB")
 
 
 class RecoveryCodes(MfRecoveryCodesUtil):
-    """Flask-Security's recovery codes, of which only digests are kept."""
+    """Flask-Security's recovery codes, of which only digests are kept.
+
+    Its types name a mixin of the user; the users are those of our datastore.
+    """
 
     def create_recovery_codes(self, user: UserMixin) -> list[str]:
         """Return new codes; those before do not count any more."""
         codes = [_new() for _ in range(10)]
         user.mf_recovery_codes = [_digest(code) for code in codes]
-        notices.codes_are_made(user)
+        notices.codes_are_made(cast(User, user))
         return codes
 
     def get_recovery_codes(self, user: UserMixin) -> list[str]:
@@ -44,7 +48,7 @@ class RecoveryCodes(MfRecoveryCodesUtil):
     def delete_recovery_code(self, user: UserMixin, code: str) -> bool:
         """Use a code up."""
         user.mf_recovery_codes = [one for one in user.mf_recovery_codes or [] if one != _digest(code)]
-        notices.code_is_used(user, len(user.mf_recovery_codes))
+        notices.code_is_used(cast(User, user), len(user.mf_recovery_codes))
         return True
 
 

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 from flask import Flask
-from flask import Response
 from flask import current_app
 from flask import redirect
 from flask import request
@@ -16,6 +15,7 @@ from flask_security import user_authenticated
 from flask_security.tf_plugin import TfPlugin
 from flask_security.twofactor import CodeTfPlugin
 from flask_security.webauthn import WebAuthnTfPlugin
+from werkzeug.wrappers import Response
 
 SINCE = "tf_since"
 

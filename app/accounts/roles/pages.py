@@ -8,6 +8,7 @@ from flask import request
 from flask import url_for
 from werkzeug.wrappers import Response
 from wtforms import Form
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
 
 from core.access import access
 from core.access import permissions
@@ -64,7 +65,7 @@ def role_create() -> Answer:
     if form.validate_on_submit():
         try:
             with transaction():
-                role = granting.create(form.name.data, form.description.data or None)
+                role = granting.create(form.name.data or "", form.description.data or None)
         except Invalid as error:
             _show(form, error)
         else:
@@ -79,11 +80,11 @@ def role_edit(name: str) -> Answer:
     """Show what a role grants, or change it."""
     role = granting.get(name)
     form = GrantsForm(data={"permissions": [*role.permissions]})
-    form.permissions.choices = permissions()
+    form.permissions.choices = [SelectChoice(name) for name in permissions()]
     if form.validate_on_submit():
         try:
             with transaction():
-                granting.grant(role, form.permissions.data)
+                granting.grant(role, form.permissions.data or ())
         except Invalid as error:
             _show(form, error)
         else:
@@ -120,11 +121,11 @@ def person_roles(key: str) -> Answer:
     user = people.get(key)
     form = RolesForm(data={"roles": [role.name for role in user.roles]})
     every = granting.every()
-    form.roles.choices = [role.name for role in every]
+    form.roles.choices = [SelectChoice(role.name) for role in every]
     if form.validate_on_submit():
         try:
             with transaction():
-                granting.give(user, form.roles.data)
+                granting.give(user, form.roles.data or ())
         except Invalid as error:
             _show(form, error)
         else:

@@ -47,7 +47,7 @@ def token_create() -> Answer:
     if form.validate_on_submit():
         try:
             with transaction():
-                token, text = issuing.make(current_user, form.name.data, form.scopes.data, form.days.data)
+                token, text = issuing.make(current_user, form.name.data or "", form.scopes.data or (), form.days.data)
         except Invalid as error:
             _show(form, error)
         else:
