@@ -104,7 +104,18 @@ class Batch:
         schema = self.schemas.get(method) if isinstance(method, str) else None
         if schema is None:
             raise ValidationError({"method": [f"It must be {' or '.join(self.schemas)}."]})
-        return schema.load(operation)
+        return schema.load(self._without_hidden_links(operation) if method == "update" else operation)
+
+    def _without_hidden_links(self, operation: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Leave out the ``null`` of relationships whose rows the current identity may not read: they are kept."""
+        data, key = operation.get("data"), self._key(operation)
+        if key is None or not isinstance(data, dict) or None not in data.values():
+            return operation
+        kept = self.items.hidden_links(key).values()
+        return {
+            **operation,
+            "data": {name: value for name, value in data.items() if value is not None or name not in kept},
+        }
 
     def _create(self, operation: Mapping[str, Any]) -> Result:
         with self._in_data():

@@ -254,7 +254,7 @@ class ModelResource(Resource):  # type: ignore[misc]
         refuse_args()
         schema = self._schema
         with transaction():
-            kept = self._hidden_links(key)
+            kept = self.hidden_links(key)
             data = self.load(schema, partial=not replace, **({"kept": kept} if kept else {}))
             item = self.verbs.get(key)
             version = self.precondition(item)
@@ -263,7 +263,7 @@ class ModelResource(Resource):  # type: ignore[misc]
                 item = self.verbs.update(item, data, version)
             return self.respond(self.reader.written(item), self.verbs.version(item), 200)
 
-    def _hidden_links(self, key: str) -> dict[str, str]:
+    def hidden_links(self, key: str) -> dict[str, str]:
         """Return the relationships of an item that show ``null`` as the current identity may not read the other row.
 
         :return: field to its name in JSON

@@ -277,6 +277,17 @@ def test_required_hidden_link_is_kept(ask: Ask, app: Flask, method: str, body: A
         assert (concert.title, concert.hall_id) == ("New", 1)
 
 
+def test_required_hidden_link_is_kept_by_bulk(ask: Ask, app: Flask) -> None:
+    data = {"title": "New", "hall": None}
+    operations = [{"method": "update", "key": id, "version": 1, "data": data} for id in (1, 2)]
+
+    kept, required = ask("POST", "/v1/concerts:bulk", json={"operations": operations}).json["results"]
+
+    assert (kept["status"], kept.get("item", {}).get("title"), required["status"]) == (200, "New", 422)
+    with app.app_context():
+        assert db.session.get_one(shop.Concert, 1).hall_id == 1
+
+
 def test_shown_required_link_is_required(ask: Ask) -> None:
     assert ask("PUT", "/v1/concerts/2", json={"title": "New"}).status_code == 422
     assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": None}).status_code == 422
