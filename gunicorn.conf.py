@@ -15,7 +15,7 @@ from gunicorn import systemd
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from config import ConfigError
+from core.configuration import ConfigError
 from core.serving import log
 from core.serving import settings
 

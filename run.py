@@ -10,10 +10,10 @@ from click import ClickException
 from flask import Flask
 from werkzeug.serving import is_running_from_reloader
 
-from config import ConfigError
-from core import create_app
 from core.cli import is_command_wanted
 from core.cli.stand_in import create_stand_in
+from core.configuration import ConfigError
+from core.factory import create_app
 from core.modules import ModuleError
 from core.serving.development import RequestHandler
 

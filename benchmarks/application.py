@@ -3,7 +3,7 @@
 from flask import Flask
 
 import settings
-from core import create_app
+from core.factory import create_app
 
 
 def make() -> Flask:

@@ -8,7 +8,7 @@ import time
 
 from werkzeug.test import EnvironBuilder
 
-from core import create_app
+from core.factory import create_app
 
 app = create_app(installed_apps=sys.argv[1:])
 environ = EnvironBuilder("/status").get_environ()

@@ -24,7 +24,7 @@ STARTS = 7
 ROUNDS = 60
 REQUESTS = 200
 
-START = "import sys; from core import create_app; create_app(installed_apps=sys.argv[1:])"
+START = "import sys; from core.factory import create_app; create_app(installed_apps=sys.argv[1:])"
 
 FILES = {
     "__init__.py": '''

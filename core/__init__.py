@@ -1,6 +1,4 @@
-"""The platform: a factory, the verbs over models, and their faces. No module is named here."""
+"""The platform: a factory, the verbs over models, and their faces. No module is named here.
 
-from .factory import create_app
-from .modules import offers
-
-__all__ = ["create_app", "offers"]
+Nothing is imported: ``config.py`` uses :mod:`core.configuration` before there is an application.
+"""

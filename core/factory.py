@@ -15,13 +15,14 @@ import services
 import settings
 
 from . import cli
-from . import keys
 from . import modules
 from . import signals
 from .access import endpoints
 from .api import cors
 from .api import deprecation
 from .api import limits
+from .configuration import ConfigError
+from .configuration import collected
 from .crud import readers
 from .data import deadlines
 from .data import engines
@@ -89,19 +90,19 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     :param config: what ``app.config`` is to hold, beside the defaults of the modules' keys; by default what the
         environment says
     :param installed_apps: dotted names of modules; by default those of ``settings.py``
-    :raises config.ConfigError: if the environment does not describe a deployment that can run
+    :raises ConfigError: if the environment does not describe a deployment that can run
     :raises core.modules.ModuleError: if a module cannot be used
     """
     app = Application("app")
     loaded = _load_modules(settings.INSTALLED_APPS if installed_apps is None else installed_apps, config)
-    app.config.from_mapping(keys.load(loaded) if config is None else keys.complete(loaded, config))
+    app.config.from_mapping(collected.load(loaded) if config is None else collected.complete(loaded, config))
     for start in BEFORE_MODULES:
         start(app)
     modules.register(app, loaded)
     for start in AFTER_MODULES:
         start(app)
     if config is None:
-        keys.warn(app, loaded)
+        collected.warn(app, loaded)
     return app
 
 
@@ -112,6 +113,6 @@ def _load_modules(names: Sequence[str], config: Mapping[str, Any] | None) -> lis
     except modules.ModuleError as error:
         try:
             deployment.load() if config is None else None
-        except deployment.ConfigError as also:
-            raise deployment.ConfigError([*also.faults, str(error)]) from error
+        except ConfigError as also:
+            raise ConfigError([*also.faults, str(error)]) from error
         raise

@@ -47,12 +47,12 @@ from werkzeug.serving import make_server
 
 import config as deployment
 import settings
-from core import create_app
-from core import keys
 from core import migrations
 from core import modules
 from core.access import Identity
 from core.access import set_identity_loader
+from core.configuration import collected
+from core.factory import create_app
 from services import db
 from tests import costs
 from tests import products
@@ -60,7 +60,7 @@ from tests import servers
 from tests.fronts import Front
 
 # A test sees the configuration that it sets, never that of the developer's shell.
-for _key in keys.known(modules.load(settings.INSTALLED_APPS)):
+for _key in collected.known(modules.load(settings.INSTALLED_APPS)):
     for _name in _key.names(os.environ) if _key.name != "APP_ENV" else ():
         os.environ.pop(_name, None)
         os.environ.pop(f"{_name}_FILE", None)

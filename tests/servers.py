@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-import config
+from core.configuration.databases import DRIVERS
 from tests.ports import free_port
 
 #: A server that has not answered by then does not start; long, because other tests may keep the machine busy.
@@ -56,7 +56,7 @@ def find(engine_name: str) -> Server:
     named = os.environ.get(f"TEST_{engine_name.upper()}_URL")
     if named:
         url = make_url(named)
-        return Server(url.set(drivername=config.DRIVERS.get(url.drivername, url.drivername)))
+        return Server(url.set(drivername=DRIVERS.get(url.drivername, url.drivername)))
     for url in _usual(engine_name):
         if _answers(url):
             return Server(url)

@@ -21,13 +21,15 @@ from settings import INSTALLED_APPS
 #: What a module's files may be called besides plural nouns; the offers among them are collected by name.
 KNOWN_FILES = {
     *("routes", "api", "models", "schemas", "forms", "signals"),
-    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks", "encrypted", "keys"),
+    *("rpc", "health", "admin", "cli", "tasks", "menu", "demo", "errors", "checks", "encrypted", "settings"),
 }
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
 #: The packages and files of the core, from the ground up: each may import only what stands in an earlier line.
 CORE_ORDER = (
+    {"__init__"},
     {"exceptions", "signals", "faults", "declarations", "logs", "progress"},
     {"modules"},
+    {"configuration"},
     {"fields"},
     {"data"},
     {"access"},
@@ -37,11 +39,8 @@ CORE_ORDER = (
     {"rest", "pages"},
     {"migrations"},
     {"serving"},
-    {"unknown_variables"},
-    {"keys"},
     {"cli"},
     {"factory"},
-    {"__init__"},
 )
 OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests", "wsgi"}
 
@@ -120,7 +119,7 @@ def _absolute(source: Source, node: ast.ImportFrom) -> str:
 def layers(found: list[Source]) -> list[str]:
     """Everything but the modules imports only what lies beneath it."""
     allowed = {
-        "config": set(),
+        "config": {"core.configuration"},
         "settings": set(),
         "services": set(),
         "core": {"config", "settings", "services", "core"},
@@ -132,7 +131,7 @@ def layers(found: list[Source]) -> list[str]:
     for one in imports(found):
         layer, target = one.source.name.partition(".")[0], one.module.partition(".")[0]
         beneath = set() if one.source.name.startswith("alembic.versions") else allowed.get(layer)
-        if target in OURS and beneath is not None and target not in beneath:
+        if target in OURS and beneath is not None and not {target, one.module} & beneath:
             faults.append(f"{one.where}: {one.source.name} must not import {target}")
     return faults
 
@@ -146,7 +145,7 @@ def core_order(found: list[Source]) -> list[str]:
         if path.parts[0] != "core" or target[0] != "core":
             continue
         part = path.parts[1].removesuffix(".py")
-        imported = target[1] if len(target) > 1 else one.name or "__init__"
+        imported = target[1] if len(target) > 1 else one.name
         if imported != part and levels.get(imported, len(levels)) >= levels[part]:
             faults.append(f"{one.where}: core.{part} must not import core.{imported}")
     return faults
@@ -170,9 +169,10 @@ def _door_fault(one: Import, owner: str, files: set[str], installed: list[str]) 
     # `from app import blog` imports the package as much as `import app.blog`.
     target = f"{one.module}.{one.name}" if one.module == "app" else one.module
     if not target.startswith("app."):
-        # Keys are read before there is anything else.
-        beneath = {"config"} if one.source.path.stem == "keys" else {"core", "services", "settings"}
-        return None if target.partition(".")[0] in beneath else f"{owner} must not import {target}"
+        # Settings are read before there is anything else.
+        is_early = one.source.path.stem == "settings"
+        beneath = {"config", "core.configuration"} if is_early else {"core", "services", "settings"}
+        return None if {target, target.partition(".")[0]} & beneath else f"{owner} must not import {target}"
     other = _module(target) or target
     if other == owner:
         return None if one.is_relative else f"{owner} imports itself: write it relative"
@@ -356,6 +356,7 @@ def test_the_whole_project_is_read():
     [
         ("config.py", "import services"),
         ("config.py", "from core import modules"),
+        ("config.py", "from core.modules import Module"),
         ("services.py", "from core.signals import migrated"),
         ("services.py", "import config"),
         ("settings.py", "import config"),
@@ -385,6 +386,7 @@ def test_an_import_upwards_is_found(path, text):
         ("core/forms/inputs.py", "from ..pages.menu import Link"),
         ("core/rest/rows.py", "from core import create_app"),
         ("core/rest/rows.py", "import core"),
+        ("core/__init__.py", "from .factory import create_app"),
         ("core/fields/schemas.py", "from ..crud import Crud"),
         ("core/data/models.py", "from ..factory import create_app"),
         ("core/data/models.py", "from ..something import new"),
@@ -402,7 +404,6 @@ def test_an_import_against_the_order_of_the_core_is_found(path, text):
         ("core/rest/rows.py", "from ..data import cursors\nfrom ..crud.verbs import Crud\nfrom ..http.json import x"),
         ("core/fields/schemas.py", "from .columns import field_class"),
         ("core/factory.py", "from . import http\nfrom .pages.menu import Link"),
-        ("core/__init__.py", "from .factory import create_app"),
         ("app/blog/routes.py", "from core.pages.menu import Link"),
     ],
 )
@@ -462,9 +463,10 @@ def test_what_a_module_may_import_is_no_fault(text):
     assert front_doors(sources({**FILES, "app/blog/routes.py": text}), INSTALLED) == []
 
 
-def test_keys_are_read_before_there_is_anything_else():
-    assert front_doors(sources({**FILES, "app/blog/keys.py": "from config import Key"}), INSTALLED) == []
-    (found,) = front_doors(sources({**FILES, "app/blog/keys.py": "from services import db"}), INSTALLED)
+def test_settings_import_the_configuration_only():
+    text = "from config import ROOT\nfrom core.configuration import Setting"
+    assert front_doors(sources({**FILES, "app/blog/settings.py": text}), INSTALLED) == []
+    (found,) = front_doors(sources({**FILES, "app/blog/settings.py": "from services import db"}), INSTALLED)
 
     assert "must not import services" in found
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import config as deployment
-from config import KEYS
 from config import ROOT
-from config import ConfigError
-from config import Key
+from config import SETTINGS
 from config import load
-from core import keys
 from core import modules
+from core.configuration import ConfigError
+from core.configuration import Setting
+from core.configuration import collected
 from settings import INSTALLED_APPS
 from tests.ports import free_port
 
@@ -167,7 +167,7 @@ def test_a_value_that_is_none_is_named_with_its_cure(name, value, hint):
 
 
 def test_an_empty_variable_counts_as_not_set():
-    assert load({key.name: "" for key in KEYS}) == load({})
+    assert load({setting.name: "" for setting in SETTINGS}) == load({})
 
 
 @pytest.mark.parametrize("value", ["PRODUCTION", "Production"])
@@ -385,9 +385,9 @@ def test_a_local_secret_is_made_once_and_only_its_owner_reads_it(project):
     assert (project / "instance" / "secret_key").stat().st_mode & 0o777 == 0o600
 
 
-def written(key: Key) -> str:
-    """The default of a key as one writes it in .env."""
-    value = key.default["development"] if isinstance(key.default, dict) else key.default
+def written(setting: Setting) -> str:
+    """The default of a setting, as it is written in .env."""
+    value = setting.default["development"] if isinstance(setting.default, dict) else setting.default
     if isinstance(value, list):
         return ",".join(value)
     return str("" if value is None else value).lower() if isinstance(value, bool) else str(value or "")
@@ -403,15 +403,15 @@ def test_what_was_to_be_stored_is_not_logged_in_production(url):
 def test_dotenv_example_is_complete():
     blocks = (ROOT / ".env.example").read_text().strip().split("\n\n")[1:]
 
-    assert blocks == [f"# {key.doc}\n# {key.name}={written(key)}" for key in keys.known(installed())]
+    assert blocks == [f"# {one.doc}\n# {one.name}={written(one)}" for one in collected.known(installed())]
 
 
 def test_dotenv_example_uncommented_changes_nothing(project):
-    before = keys.load(installed())
+    before = collected.load(installed())
     text = (ROOT / ".env.example").read_text()
     (project / ".env").write_text(re.sub(r"^# (?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
 
-    assert keys.load(installed()) == before
+    assert collected.load(installed()) == before
 
 
 # --- run.py -------------------------------------------------------------------------------------
@@ -468,3 +468,10 @@ def test_unreadable_line_of_dotenv_is_named(monkeypatch: pytest.MonkeyPatch, tmp
 def test_driver_that_is_not_installed_is_named() -> None:
     with pytest.raises(ConfigError, match=r"mysql\+mysqldb.*not installed.*write mysql://"):
         load({"DATABASE_URL": "mysql+mysqldb://x/y"})
+
+
+def test_import_of_config_loads_no_more_of_the_core():
+    code = "import sys, config; print(*(name for name in sys.modules if name.split('.')[0] in ('app', 'core')))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert {".".join(name.split(".")[:2]) for name in loaded.stdout.split()} == {"core", "core.configuration"}

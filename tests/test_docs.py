@@ -23,13 +23,13 @@ import pytest
 from sqlalchemy import URL
 
 import settings
-from core import keys
 from core import modules
+from core.configuration import collected
 from tests import documents
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
-KEYS = keys.known(modules.load(settings.INSTALLED_APPS))
+SETTINGS = collected.known(modules.load(settings.INSTALLED_APPS))
 _DOCS = ("accounts", "api", "modules", "operations", "writing-apis")
 FOR_USERS = ("README.md", *(f"docs/{name}.md" for name in _DOCS))
 _GUIDES = ("backups", "deploy-files", "design", "security")
@@ -64,7 +64,7 @@ class Reader:
         if installed:
             self._lend_packages()
         self.port = free_port()
-        names = [name for key in KEYS for name in key.names(os.environ)]
+        names = [name for one in SETTINGS for name in one.names(os.environ)]
         kept = {name: value for name, value in os.environ.items() if name not in names}
         path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         self.environ = {**kept, "PATH": path, "PORT": str(self.port)}
@@ -232,13 +232,13 @@ def test_readme_production_is_true(tmp_path: Path, new_database: Callable[[str],
         reader.stop()
 
 
-def test_readme_names_every_key() -> None:
-    rows = "\n".join(f"| `{key.name}` | {key.doc} |" for key in KEYS)
-    table = f"<!-- keys -->\n| variable | what it is |\n|---|---|\n{rows}\n<!-- /keys -->"
+def test_readme_names_every_setting() -> None:
+    rows = "\n".join(f"| `{key.name}` | {key.doc} |" for key in SETTINGS)
+    table = f"<!-- settings -->\n| variable | what it is |\n|---|---|\n{rows}\n<!-- /settings -->"
     text = (ROOT / "README.md").read_text()
     assert table in text
-    before = text.partition("<!-- keys -->")[0]
-    assert [key.name for key in KEYS if key.is_secret and f"`{key.name}" not in before] == []
+    before = text.partition("<!-- settings -->")[0]
+    assert [key.name for key in SETTINGS if key.is_secret and f"`{key.name}" not in before] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")) + DOCUMENTS[:1], ids=lambda path: path.name)

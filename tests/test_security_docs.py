@@ -10,9 +10,9 @@ from flask import Flask
 
 from app.doctor.examination import collect
 from config import ROOT
-from config import ConfigError
 from core.cli.checks import Check
 from core.cli.checks import Deployment
+from core.configuration import ConfigError
 
 DOCUMENT = ROOT / "docs" / "security.md"
 

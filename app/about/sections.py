@@ -17,14 +17,14 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 import settings
-from core import keys
 from core import modules
+from core.configuration import Setting
+from core.configuration import collected
+from core.configuration.collected import ROOT
 from core.data import cursors
 from core.data import inventory
 from core.data import revisions
 from core.data import threads
-from core.keys import ROOT
-from core.keys import Key
 from core.logs import redact
 from core.modules import Module
 from services import db
@@ -39,7 +39,7 @@ PACKAGES = (
 )
 
 #: Files of a module that the platform looks for by name.
-OFFERS = ("rpc", "health", "menu", "cli", "demo", "checks", "keys", "tasks", "admin")
+OFFERS = ("rpc", "health", "menu", "cli", "demo", "checks", "settings", "tasks", "admin")
 
 #: What servers read of the environment.
 SERVING = ("PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS")
@@ -154,16 +154,16 @@ def _module(app: Flask, module: Module) -> Section:
 
 
 def _configuration(app: Flask) -> Section:
-    known = [key for key in keys.known(modules.installed(app)) if key.name in app.config]
-    return {key.name: _shown(key, app.config[key.name]) for key in known}
+    known = [one for one in collected.known(modules.installed(app)) if one.name in app.config]
+    return {one.name: _shown(one, app.config[one.name]) for one in known}
 
 
-def _shown(key: Key, value: Any) -> Any:
-    """Return the value of a key; of a secret only that it is set, of an address all but its password."""
+def _shown(setting: Setting, value: Any) -> Any:
+    """Return the value of a setting; of a secret only that it is set, of a URL all but its password."""
     if isinstance(value, list):
-        return [_shown(key, one) for one in value]
+        return [_shown(setting, one) for one in value]
     if not isinstance(value, str) or not value:
         return value
-    if key.is_secret and not (key.name.endswith("_URL") and "://" in value):
+    if setting.is_secret and not (setting.name.endswith("_URL") and "://" in value):
         return "(set)"
     return redact(value)

@@ -99,7 +99,7 @@ def _transport(url: str) -> Transport:
         case "console":
             return _show
         case "folder":
-            # A path, in which nothing has a meaning: `keys.py` has read what was encoded.
+            # A path, in which nothing has a meaning: `settings.py` has decoded it.
             return Folder(Path(rest))
         case "memory":
             return Memory()

@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.routing import UnicodeConverter
 
-from core import keys
+from core.configuration import collected
 from core.http import apis
 
 from .values import Unusable
@@ -65,7 +65,7 @@ def _is_watched(app: Flask, name: str) -> bool:
 
 def _placed(folder: Path, root: str) -> str:
     """Return where a folder is on the server: the project and its packages lie below ``root`` there."""
-    for here, there in ((keys.ROOT, root), (Path(sys.prefix), f"{root}/.venv")):
+    for here, there in ((collected.ROOT, root), (Path(sys.prefix), f"{root}/.venv")):
         if folder.is_relative_to(here):
             folder = Path(there, folder.relative_to(here))
             break
@@ -98,7 +98,7 @@ def _ends_in_secret(rule: Rule) -> bool:
 
 def limits() -> dict[str, Any]:
     """Return what nginx has to hold requests and browsers to, as it is set for production."""
-    environ = keys.variables()
+    environ = collected.variables()
     names = ("MAX_BODY_BYTES", "HSTS_SECONDS", "HSTS_SUBDOMAINS")
-    chosen = {key.name: key for key in keys.known(()) if key.name in names}
+    chosen = {key.name: key for key in collected.known(()) if key.name in names}
     return {name.lower(): key.value(environ.get(name) or None, "production") for name, key in chosen.items()}

@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 import settings
 from core import faults
-from core import keys
 from core import modules
 from core.cli.checks import Check
 from core.cli.checks import Deployment
@@ -17,6 +16,8 @@ from core.cli.checks import Finding
 from core.cli.checks import Level
 from core.cli.checks import Needs
 from core.cli.checks import check
+from core.configuration import ConfigError
+from core.configuration import collected
 from core.factory import create_app
 from services import db
 
@@ -106,8 +107,8 @@ def as_production(deployment: Deployment, environ: Mapping[str, str]) -> Deploym
     # One that cannot start has no modules: then those of settings.py are reported.
     names = [one.name for one in deployment.app.extensions.get("modules", ())] or settings.INSTALLED_APPS
     try:
-        app = create_app(keys.load(modules.load(names), {**environ, "APP_ENV": "production"}), names)
-    except (keys.ConfigError, modules.ModuleError) as error:
+        app = create_app(collected.load(modules.load(names), {**environ, "APP_ENV": "production"}), names)
+    except (ConfigError, modules.ModuleError) as error:
         return Deployment(deployment.app, deployment.named, is_production=True, fault=error, root=deployment.root)
     return Deployment(app, deployment.named, is_production=True, root=deployment.root)
 

@@ -11,7 +11,7 @@ from flask import Flask
 from core.cli.checks import Check
 from core.cli.checks import Deployment
 from core.cli.checks import Level
-from core.keys import variables
+from core.configuration.collected import variables
 
 from .examination import Diagnosis
 from .examination import Examination

@@ -13,8 +13,8 @@ from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
 from core.cli import works_without_app
+from core.configuration.collected import ROOT
 from core.data import drivers
-from core.keys import ROOT
 
 from . import rotating
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flask import Flask
 
-from core.keys import variables
-from core.keys import words
+from core.configuration import words
+from core.configuration.collected import variables
 
 from .columns import BATCH
 from .columns import count_earlier

@@ -19,7 +19,7 @@ from flask import request
 from flask_cors.core import get_cors_options
 from flask_cors.core import set_cors_headers
 
-from config import ConfigError
+from core.configuration import ConfigError
 
 from ..http import apis
 

@@ -9,6 +9,7 @@ import config
 import settings
 
 from .. import modules
+from ..configuration.addresses import LOOPBACK
 from . import add_commands
 
 
@@ -21,7 +22,7 @@ def create_stand_in(fault: Exception) -> Flask:
     app = Flask("app", static_folder=None)
     app.extensions["start_fault"] = fault
     environment = config.variables().get("APP_ENV") or "development"
-    app.config.from_mapping(APP_ENV=environment, HOST=None, PORT=None, TRUSTED_HOSTS=config.LOOPBACK)
+    app.config.from_mapping(APP_ENV=environment, HOST=None, PORT=None, TRUSTED_HOSTS=LOOPBACK)
     text = f"The application cannot start.\n\n{fault}\n\n{''.join(traceback.format_exception(fault))}"
     app.before_request(lambda: Response(text, 500, mimetype="text/plain"))
     add_commands(app, list(modules.importable(settings.INSTALLED_APPS)), fault)

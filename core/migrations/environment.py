@@ -25,6 +25,7 @@ import services
 import settings
 
 from .. import modules
+from ..configuration import ConfigError
 from ..data import engines
 from ..data import guards
 from ..signals import migrated
@@ -50,7 +51,7 @@ class Environment:
                 _start_logging()
             names = self.config.attributes.get("installed_apps", settings.INSTALLED_APPS)
             self._autogenerate = Autogenerate(modules.load(names), context.script)
-        except (deployment.ConfigError, modules.ModuleError) as error:
+        except (ConfigError, modules.ModuleError) as error:
             raise CommandError(str(error)) from error
         #: The tables of all installed modules.
         self.target_metadata = self._autogenerate.metadata

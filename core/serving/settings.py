@@ -6,7 +6,6 @@ from typing import Any
 
 import config as deployment
 
-from .keys import KEYS
 from .machine import usable_cores
 
 #: Two, so that one answers while the other restarts.
@@ -38,9 +37,9 @@ class Serving:
 def read() -> Serving:
     """Read the environment; once in a process, so that a reload cannot end a server that runs.
 
-    :raises config.ConfigError: if it does not describe a deployment that can run
+    :raises ConfigError: if it does not describe a deployment that can run
     """
-    values, variables = deployment.load(parts=[deployment.Part(KEYS)]), deployment.variables()
+    values, variables = deployment.load(), deployment.variables()
     workers = min(max(usable_cores(), FEWEST_WORKERS), MOST_WORKERS)
     return Serving(
         address=_address(values, is_set={name for name in ("HOST", "PORT") if variables.get(name)}),

@@ -19,8 +19,8 @@ from flask import Flask
 import config as deployment
 from app.accounts import mails
 from app.accounts.mails import send
-from core import keys
 from core import modules
+from core.configuration import collected
 from tests.conftest import SECRET_KEY
 from tests.ports import free_port
 
@@ -187,7 +187,7 @@ def test_folder_is_the_path_that_was_written(
     settings = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": "sqlite://", "MAIL_URL": f"folder:mail/{written}"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deployment, "ROOT", root)
-        placed = keys.load(modules.load(["app.accounts"]), settings)["MAIL_URL"]
+        placed = collected.load(modules.load(["app.accounts"]), settings)["MAIL_URL"]
     send_to(make_app(MAIL_URL=placed))
     assert len(list((root / "mail" / name).glob("*.eml"))) == 1
 

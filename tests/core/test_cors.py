@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 from werkzeug.test import TestResponse
 
-from config import ConfigError
 from core.api.limits import limited
+from core.configuration import ConfigError
 from core.http.apis import mark_api
 from core.rest import Api
 from core.rest import ModelResource

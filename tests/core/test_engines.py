@@ -49,7 +49,7 @@ def test_each_sqlite_connection_is_safe(bare, pragma, value):
 
 COUNT_UP = """
 from config import load
-from core import create_app
+from core.factory import create_app
 from services import db
 from sqlalchemy import text
 with create_app(load(), []).app_context():
@@ -163,7 +163,7 @@ def end_connection(app, engine_name: str, number: str) -> None:
 FORK = """
 import os, sys
 from config import load
-from core import create_app
+from core.factory import create_app
 from services import db
 from sqlalchemy import text
 number = lambda: db.session.scalar(text(sys.argv[1]))

@@ -466,7 +466,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "1",
         "--log-level",
         "error",
-        f"core:create_app(installed_apps=[{shelf.__name__!r}])",
+        f"core.factory:create_app(installed_apps=[{shelf.__name__!r}])",
     ]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(

@@ -5,8 +5,8 @@ from types import ModuleType
 import pytest
 from flask import Flask
 
-from core import create_app
 from core import modules
+from core.factory import create_app
 from core.modules import Module
 from core.modules import ModuleError
 from core.modules import offers

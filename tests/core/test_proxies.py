@@ -118,7 +118,7 @@ def test_operator_is_told_once_of_a_proxy_that_is_not_known(
 @pytest.fixture(scope="module")
 def front(start_front: Callable[..., Front]) -> Front:
     """Serve the module of the tests as a site is served, with one proxy in front."""
-    return start_front(f"core:create_app(installed_apps=[{window.__name__!r}])", DATABASE_URL="sqlite://")
+    return start_front(f"core.factory:create_app(installed_apps=[{window.__name__!r}])", DATABASE_URL="sqlite://")
 
 
 def echo(answer: Answer) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.test import TestResponse
 
 import config as deployment
-from core import create_app
 from core.api.idempotency import idempotency_keys
 from core.api.idempotency import idempotent
+from core.factory import create_app
 from core.http.apis import mark_api
 from core.http.sessions import SessionInterface
 from services import db

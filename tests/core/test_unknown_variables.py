@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import config
-from config import KEYS
 from config import ROOT
-from config import ConfigError
-from core import keys
-from core import unknown_variables
-from core.unknown_variables import ELSEWHERE
+from config import SETTINGS
+from core.configuration import ConfigError
+from core.configuration import collected
+from core.configuration import unknown_variables
+from core.configuration.unknown_variables import ELSEWHERE
 
-KNOWN = keys.known([])
+KNOWN = collected.known([])
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_every_name_elsewhere_means_a_key() -> None:
         "SESSION_STORE",
         "SESSION_MAX_HOURS",
     }
-    assert not {name for names in ELSEWHERE.values() for name in names} & {key.name for key in KEYS}
+    assert not {name for names in ELSEWHERE.values() for name in names} & {key.name for key in SETTINGS}
 
 
 def run(environ: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from flask import request
 from flask import session
 from flask import url_for
 
-from core import create_app
+from core.factory import create_app
 from core.http.headers import csp
 from core.http.headers import forget_pages
 from core.http.uploads import check_upload

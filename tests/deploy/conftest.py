@@ -13,7 +13,7 @@ from click.testing import Result
 from flask import Flask
 
 import config
-from core import create_app
+from core.factory import create_app
 
 #: What the site of these tests is given; nothing is asked of a database.
 ENVIRON = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests-0123456789-abcdefghij", "DATABASE_URL": "sqlite://"}

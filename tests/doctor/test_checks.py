@@ -17,10 +17,10 @@ from app.doctor import files
 from app.doctor import programs
 from app.doctor.examination import collect
 from config import ROOT
-from config import ConfigError
-from core import keys
 from core import migrations
 from core.cli.checks import Deployment
+from core.configuration import ConfigError
+from core.configuration import collected
 from services import db
 from tests.checks import found
 
@@ -44,7 +44,7 @@ def make(make_app: Make, platform: Callable[[str], URL]) -> Make:
     def production(_url: URL | None = None, **environ: str) -> Flask:
         url = _url or platform("sqlite")
         given = {**WELL, "DATABASE_URL": url.render_as_string(hide_password=False), **environ}
-        return make_app(url, [], **keys.load([], given))
+        return make_app(url, [], **collected.load([], given))
 
     return production
 
@@ -78,7 +78,7 @@ def test_variable_that_is_wrong_is_found(make: Make, identity: str, environ: dic
 
     assert message in finding.message
     assert finding.hint
-    assert finding.where in {*(key.name for key in keys.known([]))}
+    assert finding.where in {*(key.name for key in collected.known([]))}
 
 
 #: What says nothing in a production where all is well, the database apart.

@@ -23,7 +23,8 @@ from app.secret.env_file import changing
 from app.secret.rotating import rotate
 from config import ROOT
 from core import modules
-from core.keys import load
+from core.configuration import ConfigError
+from core.configuration.collected import load
 from services import db
 from tests.checks import found
 
@@ -254,7 +255,7 @@ def test_there_may_be_nothing_to_retire(make_app: Make, path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-13-01T00:00:00Z"])
 def test_moment_of_the_change_has_a_zone(text: str) -> None:
-    with pytest.raises(config.ConfigError, match=r"write it like 2026-01-31T12:00:00Z"):
+    with pytest.raises(ConfigError, match=r"write it like 2026-01-31T12:00:00Z"):
         load(modules.load(INSTALLED), {"SECRET_KEY_ROTATED_AT": text})
 
 

@@ -11,7 +11,7 @@ from flask import Response
 from flask import request
 from sqlalchemy import text
 
-from core import create_app
+from core.factory import create_app
 from services import csrf
 from services import db
 

@@ -16,8 +16,8 @@ from sqlalchemy.pool import NullPool
 
 import config as deployment
 from app.api.models import Country
-from core import create_app
 from core import migrations
+from core.factory import create_app
 from services import db
 from tests import servers
 from tests import tokens

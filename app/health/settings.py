@@ -1,10 +1,10 @@
 """Settings of the health checks."""
 
-from config import Key
-from config import one_of
+from core.configuration import Setting
+from core.configuration import one_of
 
-KEYS = (
-    Key(
+SETTINGS = (
+    Setting(
         "HEALTH_DATABASE_AHEAD",
         one_of("refuse", "allow"),
         "refuse",

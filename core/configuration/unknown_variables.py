@@ -1,4 +1,4 @@
-"""Variables that look like a key and are none: another platform's names, and misspelt ones.
+"""Variables that look like a setting and are none: another platform's names, and misspelt ones.
 
 What is in ``.env`` was written for this application, so more names are looked at there than in the environment of
 the process, which has many that concern others. None counts whose counterpart is set.
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import config
-from config import Key
 
-#: The key that is meant → what it is called elsewhere.
+from .settings import Setting
+
+#: The setting that is meant → what it is called elsewhere.
 ELSEWHERE = {
     "APP_ENV": ("FLASK_ENV", "FLASK_CONFIG", "APP_ENVIRONMENT", "APP_SETTINGS"),
     "SECRET_KEY": ("FLASK_SECRET_KEY", "APP_SECRET_KEY", "APP_SECRET", "APP_KEY", "SECRETKEY"),
@@ -80,7 +81,7 @@ class UnknownVariable:
         return f"Set {self.meant}, and remove {self.name}."
 
 
-def find_unknown(known: Sequence[Key]) -> Iterator[UnknownVariable]:
+def find_unknown(known: Sequence[Setting]) -> Iterator[UnknownVariable]:
     """Yield the variables of this process that were probably meant for it, and are not read.
 
     :param known: the keys that are
@@ -98,7 +99,7 @@ def _is_set(key: str, variables: Mapping[str, str]) -> bool:
     return any(variables.get(name) for name in names)
 
 
-def _meant(name: str, known: Sequence[Key], *, in_dotenv: bool) -> str | None:
+def _meant(name: str, known: Sequence[Setting], *, in_dotenv: bool) -> str | None:
     if any(_is_read(name, key) for key in known):
         return None
     for aliases in (ELSEWHERE, COMMON) if in_dotenv else (ELSEWHERE,):
@@ -110,7 +111,7 @@ def _meant(name: str, known: Sequence[Key], *, in_dotenv: bool) -> str | None:
     return near[0] if near and len(name) >= SHORTEST else None
 
 
-def _is_read(name: str, key: Key) -> bool:
+def _is_read(name: str, key: Setting) -> bool:
     if key.is_family:
         return name.startswith(key.name.partition("<")[0])
     return name == key.name or (key.is_secret and name == f"{key.name}_FILE")

@@ -4,8 +4,8 @@ import os
 import re
 
 import config
-from config import Key
-from config import integer
+from core.configuration import Setting
+from core.configuration import integer
 
 #: Prefixes of the settings' names.
 PREFIXES = ("METRICS", "SLOW")
@@ -29,8 +29,8 @@ def _kept() -> str:
     return f"{kept or 'instance'}/metrics"
 
 
-KEYS = (
-    Key(
+SETTINGS = (
+    Setting(
         "METRICS_TOKEN",
         token,
         None,
@@ -38,14 +38,14 @@ KEYS = (
         "only administrators may, and in development this machine",
         is_secret=True,
     ),
-    Key(
+    Setting(
         "METRICS_FOLDER",
         folder,
         {"development": _kept(), "testing": "none", "production": _kept()},
         "where the processes of this service on this machine count together, a folder for it alone; `none` for each "
         "for itself; `metrics` in systemd's state directory, else `instance/metrics`, none in testing",
     ),
-    Key(
+    Setting(
         "SLOW_REQUEST_SECONDS",
         integer(0, 3600),
         1,

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from config import ROOT
-from config import ConfigError
 from core import modules
-from core.keys import load
+from core.configuration import ConfigError
+from core.configuration.collected import load
 
 STRONG = "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfCo"
 

@@ -9,12 +9,12 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 import config
-from config import Key
-from config import boolean
-from config import host_name
-from config import integer
-from config import one_of
-from config import words
+from core.configuration import Setting
+from core.configuration import boolean
+from core.configuration import host_name
+from core.configuration import integer
+from core.configuration import one_of
+from core.configuration import words
 
 #: Prefixes of the settings' names.
 PREFIXES = ("ACCOUNTS", "MAIL", "SESSION")
@@ -69,52 +69,52 @@ _SENDER_CURE = 'write an address, or NAME <ADDRESS>; a name with a comma in quot
 _MAIL_CURE = "write smtp://USER:PASSWORD@HOST:587, smtps://…, console: or folder:PATH, special characters %-encoded"
 
 
-KEYS = (
-    Key(
+SETTINGS = (
+    Setting(
         "SESSION_STORE",
         one_of("database", "redis"),
         "database",
         "where it is kept who is signed in: `database`, or `redis` at `REDIS_URL`, which must not evict keys then",
     ),
-    Key(
+    Setting(
         "SESSION_IDLE_HOURS",
         integer(1, 24 * 400),
         14 * 24,
         "hours after which who does nothing is signed out; two weeks",
     ),
-    Key(
+    Setting(
         "SESSION_MAX_HOURS",
         integer(1, 24 * 400),
         30 * 24,
         "hours after which everybody has to sign in again; thirty days",
     ),
-    Key(
+    Setting(
         "ACCOUNTS_REGISTRATION",
         boolean,
         {"development": True, "testing": True, "production": False},
         "whether visitors may make themselves an account; false in production",
     ),
-    Key(
+    Setting(
         "ACCOUNTS_CONFIRM",
         boolean,
         True,
         "whether who registers must follow a link in a mail before signing in, so that the address is theirs",
     ),
-    Key(
+    Setting(
         "ACCOUNTS_TOTP",
         boolean,
         True,
         "whether people may add codes of an authenticator app to their password; false switches off those that "
         "there are",
     ),
-    Key(
+    Setting(
         "ACCOUNTS_PASSKEYS",
         boolean,
         True,
         "whether people may sign in with passkeys, or add one to their password; false switches off those that "
         "there are",
     ),
-    Key(
+    Setting(
         "MAIL_URL",
         ways_of_mail,
         {"development": "console:,folder:instance/mail", "testing": "memory:", "production": ""},
@@ -122,7 +122,7 @@ KEYS = (
         "several comma-separated; console and `instance/mail` in development, none in production",
         is_secret=True,
     ),
-    Key("MAIL_SENDER", sender, LOCAL_SENDER, "sender of mails: `Andamio <no-reply@example.org>`"),
+    Setting("MAIL_SENDER", sender, LOCAL_SENDER, "sender of mails: `Andamio <no-reply@example.org>`"),
 )
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC
 from datetime import datetime
 
-from config import Key
+from core.configuration import Setting
 
 
 def moment(text: str) -> datetime:
@@ -17,8 +17,8 @@ def moment(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-KEYS = (
-    Key(
+SETTINGS = (
+    Setting(
         "SECRET_KEY_ROTATED_AT",
         moment,
         None,

@@ -1,20 +1,13 @@
 """The path of the file that closes the site."""
 
 from config import ROOT
-from config import Key
+from core.configuration import Setting
+from core.configuration import path_in
 
-
-def project_path(text: str) -> str:
-    """Read a path, which does not follow the current folder."""
-    if "\0" in text or not (ROOT / text).name:
-        raise ValueError("write the path of a file")
-    return str(ROOT / text)
-
-
-KEYS = (
-    Key(
+SETTINGS = (
+    Setting(
         "MAINTENANCE_FILE",
-        project_path,
+        path_in(ROOT),
         "instance/maintenance.json",
         "the file that closes the site while it is there (`flask maintenance on`); in a folder that several machines "
         "share, all of them",

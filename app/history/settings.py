@@ -1,10 +1,10 @@
 """The configuration of the history: the bytes that are kept of a change."""
 
-from config import Key
-from config import integer
+from core.configuration import Setting
+from core.configuration import integer
 
-KEYS = (
-    Key(
+SETTINGS = (
+    Setting(
         "HISTORY_CHANGE_BYTES",
         integer(1024, 100_000_000),
         "262144",

@@ -1,4 +1,4 @@
-"""The keys of all parts: the core's own, and those that modules offer."""
+"""The settings that modules offer, beside those of the platform."""
 
 import os
 import re
@@ -17,12 +17,12 @@ import pytest
 from flask import Flask
 
 from config import ROOT
-from config import ConfigError
-from core import create_app
 from core import modules
-from core.keys import complete
-from core.keys import known
-from core.keys import load
+from core.configuration import ConfigError
+from core.configuration.collected import complete
+from core.configuration.collected import known
+from core.configuration.collected import load
+from core.factory import create_app
 from tests.checks import found
 from tests.ports import free_port
 
@@ -140,13 +140,13 @@ def test_redis_url_that_is_none_is_named_without_its_password(url):
 
 PLAIN = "from flask import Blueprint\nbp = Blueprint({label!r}, __name__)\n"
 
-KEYS = """
-from config import Key, integer, one_of
+SETTINGS = """
+from core.configuration import Setting, integer, one_of
 
-KEYS = (
-    Key("SHOP_CURRENCY", one_of("EUR", "USD"), "EUR", "what prices are in"),
-    Key("SHOP_TOKEN", str, {"development": "none", "testing": "none"}, "of the payment service", is_secret=True),
-    Key("SHOP_TAX_<COUNTRY>", integer(0, 99), None, "percent"),
+SETTINGS = (
+    Setting("SHOP_CURRENCY", one_of("EUR", "USD"), "EUR", "what prices are in"),
+    Setting("SHOP_TOKEN", str, {"development": "none", "testing": "none"}, "of the payment service", is_secret=True),
+    Setting("SHOP_TAX_<COUNTRY>", integer(0, 99), None, "percent"),
 )
 
 
@@ -158,10 +158,10 @@ def faults(values):
 
 @pytest.fixture
 def write_shop(write_module: Write) -> Callable[..., list[modules.Module]]:
-    """Load the module ``shop``, which offers these keys."""
+    """Load the module ``shop``, which offers these settings."""
 
-    def write(keys: str = KEYS, name: str = "shop") -> list[modules.Module]:
-        return modules.load([write_module(name, init=PLAIN.format(label=name), keys=keys)])
+    def write(text: str = SETTINGS, name: str = "shop") -> list[modules.Module]:
+        return modules.load([write_module(name, init=PLAIN.format(label=name), settings=text)])
 
     return write
 
@@ -179,7 +179,7 @@ def test_keys_of_a_module_are_read_beside_the_platforms(write_shop):
 def test_faults_of_a_module_and_of_the_platform_are_told_at_once(write_shop):
     found = faults(write_shop(), APP_ENV="production", SECRET_KEY="hunter2", SHOP_CURRENCY="DM", CORS_ORIGINS="x")
 
-    assert [fault.split()[0] for fault in found] == ["SECRET_KEY", "CORS_ORIGINS", "SHOP_CURRENCY", "SHOP_TOKEN"]
+    assert [fault.split()[0] for fault in found] == ["CORS_ORIGINS", "SECRET_KEY", "SHOP_CURRENCY", "SHOP_TOKEN"]
     assert "SHOP_CURRENCY is 'DM': write one of EUR, USD" in found
     assert not any("hunter2" in fault for fault in found)
 
@@ -196,26 +196,41 @@ def test_application_has_the_defaults_that_its_configuration_leaves_out(write_sh
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("KEYS = (Key('PRICE', str, '', ''),)", "'shop' has a key 'PRICE': begin it with SHOP and _"),
-        ("KEYS = (Key('shop_price', str, '', ''),)", "'shop' has a key 'shop_price'"),
-        ("PREFIXES = ('SECRET',)\nKEYS = (Key('SECRET_KEY', str, '', ''),)", "'SECRET_KEY', which the platform has"),
-        ("PREFIXES = ('CORS',)\nKEYS = (Key('CORS_ORIGINS', str, '', ''),)", "which the platform has as well"),
-        ("PREFIXES = ('SESSION',)\nKEYS = (Key('SESSION_COOKIE_NAME', str, '', ''),)", "which Flask has as well"),
-        ("KEYS = 2 * (Key('SHOP_PRICE', str, '', ''),)", "'SHOP_PRICE', which module 'shop' has as well"),
-        ("KEYS = (('SHOP_PRICE', str),)", r"shop.keys has no KEYS: write KEYS = \(Key"),
-        ("", "shop.keys has no KEYS"),
-        ("KEYS = (Key('SHOP_PRICE'),)", r"The keys of module 'shop' cannot be read.*keys.py, line 2: TypeError"),
+        ("SETTINGS = (Setting('PRICE', str, '', ''),)", "'shop' has a setting 'PRICE': begin it with SHOP and _"),
+        ("SETTINGS = (Setting('shop_price', str, '', ''),)", "'shop' has a setting 'shop_price'"),
+        (
+            "PREFIXES = ('SECRET',)\nSETTINGS = (Setting('SECRET_KEY', str, '', ''),)",
+            "'SECRET_KEY', which the platform has",
+        ),
+        ("PREFIXES = ('CORS',)\nSETTINGS = (Setting('CORS_ORIGINS', str, '', ''),)", "which the platform has as well"),
+        (
+            "PREFIXES = ('SESSION',)\nSETTINGS = (Setting('SESSION_COOKIE_NAME', str, '', ''),)",
+            "which Flask has as well",
+        ),
+        ("SETTINGS = 2 * (Setting('SHOP_PRICE', str, '', ''),)", "'SHOP_PRICE', which module 'shop' has as well"),
+        ("SETTINGS = (('SHOP_PRICE', str),)", r"shop.settings has no SETTINGS: write SETTINGS = \(Setting"),
+        ("", "shop.settings has no SETTINGS"),
+        (
+            "SETTINGS = (Setting('SHOP_PRICE'),)",
+            r"The settings of module 'shop' cannot be read.*settings.py, line 2: TypeError",
+        ),
     ],
 )
 def test_keys_that_cannot_be_used_are_named(write_shop, text: str, message: str):
     with pytest.raises(modules.ModuleError, match=message):
-        load(write_shop(f"from config import Key\n{text}"), {})
+        load(write_shop(f"from core.configuration import Setting\n{text}"), {})
 
 
 def test_key_of_two_modules_is_named_with_both(write_shop):
-    text = "from config import Key\nPREFIXES = ('PRICE',)\nKEYS = (Key('PRICE_UNIT', str, '', ''),)"
+    text = (
+        "from core.configuration import Setting\n"
+        "PREFIXES = ('PRICE',)\n"
+        "SETTINGS = (Setting('PRICE_UNIT', str, '', ''),)"
+    )
 
-    with pytest.raises(modules.ModuleError, match=r"'store' has a key 'PRICE_UNIT', which module 'shop' has as well"):
+    with pytest.raises(
+        modules.ModuleError, match=r"'store' has a setting 'PRICE_UNIT', which module 'shop' has as well"
+    ):
         load([*write_shop(text), *write_shop(text, "store")], {})
 
 
@@ -266,7 +281,7 @@ def test_development_server_goes_on_when_keys_are_repaired(tmp_path: Path):
     (tmp_path / "shop" / "__init__.py").write_text(
         "from flask import current_app\n" + PLAIN.format(label="shop") + view
     )
-    (tmp_path / "shop" / "keys.py").write_text("KEYS = 1\n")
+    (tmp_path / "shop" / "settings.py").write_text("SETTINGS = 1\n")
     port = free_port()
     environ = {**os.environ, "APP_ENV": "development", "PORT": str(port)}
     process = subprocess.Popen(
@@ -275,14 +290,14 @@ def test_development_server_goes_on_when_keys_are_repaired(tmp_path: Path):
     try:
         # At the first start it ends; what a reload brings does not end it.
         assert process.wait(60) == 2
-        (tmp_path / "shop" / "keys.py").write_text(KEYS)
+        (tmp_path / "shop" / "settings.py").write_text(SETTINGS)
         process = subprocess.Popen(
             [sys.executable, "run.py"], cwd=tmp_path, env=environ, stderr=subprocess.DEVNULL, start_new_session=True
         )
         assert "EUR" in read_until(port, "EUR")
-        (tmp_path / "shop" / "keys.py").write_text(KEYS.replace("SHOP_TOKEN", "TOKEN"))
+        (tmp_path / "shop" / "settings.py").write_text(SETTINGS.replace("SHOP_TOKEN", "TOKEN"))
         assert "begin it with SHOP and _" in read_until(port, "cannot start")
-        (tmp_path / "shop" / "keys.py").write_text(KEYS.replace('"EUR", "what', '"USD", "what'))
+        (tmp_path / "shop" / "settings.py").write_text(SETTINGS.replace('"EUR", "what', '"USD", "what'))
         assert read_until(port, "USD") == "USD"
     finally:
         os.killpg(process.pid, signal.SIGTERM) if process.poll() is None else None
