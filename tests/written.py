@@ -14,7 +14,6 @@ import sqlalchemy as sa
 import settings
 from config import ROOT
 from core.data import revisions
-from core.migrations import commands
 from services import Base
 
 
@@ -82,7 +81,6 @@ def write_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     versions.mkdir(parents=True)
     shutil.copy(ROOT / "alembic.ini", tmp_path)
     shutil.copy(ROOT / "alembic" / "env.py", tmp_path / "alembic")
-    monkeypatch.setattr(commands, "ROOT", tmp_path)
     monkeypatch.setattr(revisions, "ROOT", tmp_path)
 
     def write(upgrade: str) -> None:

@@ -7,7 +7,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from core import migrations
+from core.data import revisions
 from core.progress import progress
 
 from .archives import BackupError
@@ -82,16 +82,15 @@ def next_steps(manifest: Manifest) -> str | None:
 
     :raises BackupError: if this code does not know the backup's revision
     """
-    try:
-        waiting = migrations.waiting_after(set(manifest.revisions))
-    except CommandError as error:
+    distance = revisions.distance_from(manifest.revisions)
+    if distance.unknown:
         raise BackupError(
             f"The backup is of revision {', '.join(manifest.revisions)}, which this code does not have: restore it "
             "with the code that it is from (check that out first), or give --any-revision."
-        ) from error
-    if not waiting:
+        )
+    if not distance.pending:
         return None
-    return f"The backup is {len(waiting)} revisions behind this code: run `alembic upgrade head` now."
+    return f"The backup is {len(distance.pending)} revisions behind this code: run `alembic upgrade head` now."
 
 
 def _same_engine(manifest: Manifest, url: URL) -> str:

@@ -177,13 +177,12 @@ def _count(connection: Connection, source: Source) -> int:
 
 
 def _revisions(connection: Connection) -> list[str]:
-    try:
-        waiting = migrations.pending(connection)
-    except migrations.CommandError as error:
-        raise TransferError(str(error)) from error
-    if waiting:
+    distance = migrations.distance(connection)
+    if distance.unknown:
+        raise TransferError(f"{distance} {distance.hint}")
+    if distance.pending:
         raise TransferError("The database is behind the models: run `alembic upgrade head`, then dump.")
-    return sorted(migrations.applied(connection))
+    return [*distance.applied]
 
 
 def _warn_left_out(app: Flask, names: set[str]) -> None:

@@ -118,13 +118,12 @@ class _Load:
     # --- before anything is written -------------------------------------------------------------
 
     def _check_tables(self) -> None:
-        try:
-            waiting = migrations.pending(self.connection)
-        except migrations.CommandError as error:
-            raise TransferError(str(error)) from error
-        if waiting:
+        distance = migrations.distance(self.connection)
+        if distance.unknown:
+            raise TransferError(f"{distance} {distance.hint}")
+        if distance.pending:
             raise TransferError("The database is behind the models: run `alembic upgrade head`, then load.")
-        found = sorted(migrations.applied(self.connection))
+        found = [*distance.applied]
         if found != self.manifest.revisions:
             raise TransferError(
                 f"The dump is of revision {', '.join(self.manifest.revisions)}, the database at {', '.join(found)}: "

@@ -6,12 +6,10 @@
 from alembic.util import CommandError
 
 from .commands import applied
+from .commands import distance
 from .commands import downgrade
-from .commands import held_back
 from .commands import make_config
-from .commands import pending
 from .commands import upgrade
-from .commands import waiting_after
 from .environment import Environment
 from .environment import make_engine
 from .heads import explained
@@ -20,12 +18,10 @@ __all__ = [
     "CommandError",
     "Environment",
     "applied",
+    "distance",
     "downgrade",
     "explained",
-    "held_back",
     "make_config",
     "make_engine",
-    "pending",
     "upgrade",
-    "waiting_after",
 ]

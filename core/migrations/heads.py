@@ -75,11 +75,18 @@ def list_history(url: URL) -> None:
 
 def _options(url: URL) -> dict[str, Any]:
     """Return what alembic is asked for; only a context has it, and the real one needs a connection."""
+    with muted():
+        context.configure(url=url)
+    found: dict[str, Any] = context.get_context().opts
+    return found
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Leave out the lines that each context of a migration logs about itself."""
     log = logging.getLogger("alembic.runtime.migration")
     log.disabled = True
     try:
-        context.configure(url=url)
+        yield
     finally:
         log.disabled = False
-    found: dict[str, Any] = context.get_context().opts
-    return found

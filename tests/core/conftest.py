@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
 from core.api.idempotency import idempotency_keys
-from core.migrations import commands
+from core.data import revisions
 from services import db
 from tests.core import shelf
 from tests.core.projects import Project
@@ -122,7 +122,7 @@ def proxied(
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
     """Return an empty project, with a folder, modules and a history of its own."""
     project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
-    monkeypatch.setattr(commands, "ROOT", project.folder)
+    monkeypatch.setattr(revisions, "ROOT", project.folder)
     monkeypatch.syspath_prepend(project.folder)
     yield project
     for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
