@@ -152,16 +152,16 @@ class _Feeder(threading.Thread):
 
     def __init__(self, target: IO[bytes] | None, source: Iterable[bytes] | None) -> None:
         super().__init__(daemon=True)
-        self._target = target
+        self._into = target
         self._source = source
         self.error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
-        if self._target is None or self._source is None:
+        if self._into is None or self._source is None:
             return
         try:
-            with self._target as target:
+            with self._into as target:
                 for piece in self._source:
                     target.write(piece)
         except BrokenPipeError:

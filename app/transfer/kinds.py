@@ -18,9 +18,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import sqltypes
 from sqlalchemy.types import TypeDecorator
 from sqlalchemy.types import TypeEngine
+
+from core.fields.columns import BINARY
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -30,8 +31,8 @@ _KINDS: list[tuple[tuple[type, ...], str]] = [
     ((mysql.SET,), "set"),
     ((sa.Uuid,), "uuid"),
     ((pg.INET, pg.CIDR), "text"),
-    ((sqltypes._Binary,), "bytes"),
-    ((sqltypes._AbstractInterval,), "interval"),
+    (BINARY, "bytes"),
+    ((sa.Interval, pg.INTERVAL), "interval"),
     ((sa.Date,), "date"),
     ((sa.Time,), "time"),
     ((sa.Double,), "double"),

@@ -60,6 +60,9 @@ _TIMESTAMPS = validate.Range(datetime(1970, 1, 2), datetime(2038, 1, 18))
 #: Bytes of MariaDB's types that have no length of their own.
 _SIZES: dict[type, int] = {mysql.TINYTEXT: 255, mysql.TINYBLOB: 255}
 
+#: Types of bytes.
+BINARY = (sa.LargeBinary, sa.BINARY, sa.VARBINARY, mysql.TINYBLOB, mysql.MEDIUMBLOB, mysql.LONGBLOB)
+
 #: What the ends of PostgreSQL's ranges are.
 _ENDS: tuple[tuple[type, type, Any], ...] = (
     (postgresql.INT4RANGE, postgresql.INT4MULTIRANGE, sa.Integer()),
@@ -106,7 +109,7 @@ def is_number(column: sa.Column[Any]) -> bool:
 def is_long(column: Any) -> bool:
     """Return whether a column may hold more than people read in a table: a text without a length, JSON, bytes."""
     type_ = plain_type(column)
-    if isinstance(type_, sa.JSON | sa.ARRAY | sa.types._Binary):
+    if isinstance(type_, (sa.JSON, sa.ARRAY, *BINARY)):
         return True
     return (
         isinstance(type_, sa.String)
@@ -183,8 +186,8 @@ def _common(type_: Any) -> Chosen | None:
         case sa.ARRAY():
             inner = _item(type_.item_type)
             return Array, {"inner": inner, "dimensions": type_.dimensions or 1, "as_tuple": type_.as_tuple}
-        case sa.types._Binary():
-            return Blob, _bytes_of(type_)
+    if isinstance(type_, BINARY):
+        return Blob, _bytes_of(type_)
     return _of_times(type_)
 
 

@@ -98,10 +98,10 @@ class ModelForm(FlaskForm):
         state = sa.inspect(obj, raiseerr=False)
         stored = obj if getattr(state, "has_identity", False) else None
         links = {}
-        for name, field in self._fields.items():
+        for field in self:
             if isinstance(field, RowCheckboxes):
-                field.item, field.relation = stored, getattr(type(obj), name, None)
-                links[name] = field
+                field.item, field.relation = stored, getattr(type(obj), field.short_name, None)
+                links[field.short_name] = field
         super().process(formdata, _Without(obj, links) if stored is not None and links else obj, *args, **kwargs)
 
     def remember(self, origin: Origin) -> None:
@@ -149,7 +149,7 @@ class ModelForm(FlaskForm):
         """
         self.reload()
         for name, messages in errors.items():
-            field = field_at(self, name) or self._fields.get(self.pointers.get(name, name))
+            field = field_at(self, name) or field_at(self, self.pointers.get(name, name))
             if field is None or isinstance(field, fields.FormField):
                 self.form_errors.extend(messages)
             else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from wtforms import Field
 from wtforms import fields
+from wtforms.form import BaseForm
 
 
 def leaves(form: Any) -> Iterator[Field]:
@@ -32,8 +33,7 @@ def _step(inside: Any, step: str) -> Any:
     if isinstance(inside, fields.FieldList):
         is_index = step.isascii() and step.isdigit() and int(step) < len(inside.entries)
         return inside.entries[int(step)] if is_index else None
-    known = getattr(inside, "_fields", {})
-    return known.get(step)
+    return inside[step] if isinstance(inside, BaseForm) and step in inside else None
 
 
 def sent_names(form: Any) -> Iterator[tuple["re.Pattern[str]", Field]]:

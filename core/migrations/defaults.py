@@ -62,9 +62,9 @@ def compare_server_default(
     if isinstance(there, sa.DefaultClause) and isinstance(wanted, sa.DefaultClause):
         return _compare_clauses(op, there, wanted, declared.type, autogen_context)
     if wanted is None and isinstance(declared.server_default, sa.Identity):
-        op.kw["autoincrement"] = declared is declared.table._autoincrement_column
+        op.kw["autoincrement"] = declared is declared.table.autoincrement_column
         return PriorityDispatchResult.STOP
-    is_numbered = isinstance(there, sa.Identity) and declared is declared.table._autoincrement_column
+    is_numbered = isinstance(there, sa.Identity) and declared is declared.table.autoincrement_column
     return PriorityDispatchResult.STOP if is_numbered and wanted is None else PriorityDispatchResult.CONTINUE
 
 

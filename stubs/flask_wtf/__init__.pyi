@@ -1,4 +1,4 @@
-"""The types of Flask-WTF, which ships none: those names that are used here."""
+"""The types of Flask-WTF, which ships none (pallets-eco/flask-wtf#636): those names that are used here."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
