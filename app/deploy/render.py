@@ -40,8 +40,6 @@ FILES = {
     "app.service": "server/etc/systemd/system/{name}.service",
     "app.socket": "server/etc/systemd/system/{name}.socket",
     "migrate.service": "server/etc/systemd/system/{name}-migrate.service",
-    "backup.service": "server/etc/systemd/system/{name}-backup.service",
-    "backup.timer": "server/etc/systemd/system/{name}-backup.timer",
     "tmpfiles.conf": "server/etc/tmpfiles.d/{name}.conf",
     "command": "server/usr/local/sbin/{name}",
     "gitignore": ".gitignore",
@@ -52,6 +50,11 @@ FILES = {
     "Dockerfile": "project/Dockerfile",
     "dockerignore": "project/.dockerignore",
     "compose.yaml": "project/compose.yaml",
+}
+#: Where there is `flask backups`.
+BACKUP_FILES = {
+    "backup.service": "server/etc/systemd/system/{name}-backup.service",
+    "backup.timer": "server/etc/systemd/system/{name}-backup.timer",
 }
 DAILY_FILES = {
     "daily.service": "server/etc/systemd/system/{name}-daily.service",
@@ -120,7 +123,7 @@ def text_of(app: Flask, deployment: Deployment, template: str) -> str:
 
 def _texts(app: Flask, deployment: Deployment) -> Iterator[tuple[str, str]]:
     context = _context(app, deployment)
-    files = FILES | (DAILY_FILES if deployment.daily else {})
+    files = FILES | (BACKUP_FILES if "backups" in app.cli.commands else {}) | (DAILY_FILES if deployment.daily else {})
     for template, path in files.items():
         yield path.replace("{name}", deployment.name), _fill(template, context)
     for page in context["pages"]:

@@ -1,5 +1,6 @@
 """Migrating from within Python, as the alembic command does it."""
 
+import sys
 from collections.abc import Sequence
 
 from alembic import command
@@ -23,7 +24,8 @@ def make_config(url: URL | str | None = None, installed_apps: Sequence[str] | No
     :param url: the database; by default the deployment's
     :param installed_apps: dotted names of modules; by default those of ``settings.py``
     """
-    config = Config(revisions.ROOT / "alembic.ini")
+    # Alembic's default is the standard output of the moment at which it was imported.
+    config = Config(revisions.ROOT / "alembic.ini", stdout=sys.stdout)
     # It is for the command. Here everything can be imported already, and sys.path would grow each time.
     config.remove_main_option("prepend_sys_path")
     if url is not None:

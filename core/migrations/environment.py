@@ -47,7 +47,7 @@ class Environment:
         self.config = context.config
         try:
             self.url = find_url(self.config)
-            if self.config.cmd_opts is not None:
+            if self.config.cmd_opts is not None and "url" not in self.config.attributes:
                 _start_logging()
             names = self.config.attributes.get("installed_apps", settings.INSTALLED_APPS)
             self._autogenerate = Autogenerate(modules.load(names), context.script)
@@ -104,7 +104,8 @@ def _guard(config: Config, url: URL) -> None:
     if config.cmd_opts is None or config.cmd_opts.cmd[0] is not command.downgrade:
         return
     named = context.get_x_argument(as_dictionary=True).get("database")
-    refusal = guards.refuse(url, str(named) if named else None, "-x database=NAME", deployment.load()["APP_ENV"])
+    environment = config.attributes.get("environment") or deployment.load()["APP_ENV"]
+    refusal = guards.refuse(url, str(named) if named else None, "-x database=NAME", environment)
     if refusal:
         raise CommandError(refusal)
 

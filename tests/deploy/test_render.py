@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from flask import Flask
 
 import settings
 from app.deploy.values import Deployment
@@ -24,6 +25,15 @@ def test_without_an_option_everything_has_a_value(render: Render, tmp_path: Path
     assert "server_name localhost;" in site
     assert "/srv/andamio/app/static/" in site
     assert "User=andamio\n" in (tmp_path / "server/etc/systemd/system/andamio.service").read_text()
+
+
+def test_backups_have_units_where_installed(render: Render, make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    assert "andamio-backup.timer" in render(tmp_path / "with").output
+    app = make_app(None, [name for name in settings.INSTALLED_APPS if name != "app.backups"])
+    without = app.test_cli_runner().invoke(args=["deploy", "render", str(tmp_path / "without")])
+
+    assert without.exit_code == 0
+    assert "andamio-backup" not in without.output
 
 
 def test_a_second_time_nothing_is_written(rendered: Path, render: Render, options: list[str]) -> None:
