@@ -56,7 +56,9 @@ from core.factory import create_app
 from services import db
 from tests import costs
 from tests import products
+from tests import quick
 from tests import servers
+from tests import tables
 from tests.fronts import Front
 
 # A test sees the configuration that it sets, never that of the developer's shell.
@@ -88,23 +90,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a product's copy run what may differ from the platform with its demos."""
+    """Let a product's copy run what may differ from the platform with its demos, and `make test` what is quick."""
     parser.addoption("--product", action="store_true", help="run what depends on which modules are installed")
+    parser.addoption("--quick", action="store_true", help="run what needs no server, browser or other process")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep, for ``--product``, the tests of the whole application, once where they run on each engine."""
-    if config.getoption("--product"):
-        kept = [item for item in items if products.concerns(item)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+    """Keep, for ``--product``, tests of the whole application, once for all engines; for ``--quick`` the quick ones."""
+    for option, is_kept in (("--product", products.concerns), ("--quick", quick.is_quick)):
+        if config.getoption(option):
+            kept = {item: is_kept(item) for item in items}
+            config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
+            items[:] = [item for item in items if kept[item]]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Hand the servers to a worker of pytest-xdist: they are found, or started, once for all."""
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda engine_name: _address(node.config, engine_name), ENGINES[1:]))
+    if not node.config.getoption("--quick"):
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda engine_name: _address(node.config, engine_name), ENGINES[1:]))
     node.workerinput["session"] = node.config.stash[SESSION]
 
 
@@ -271,8 +276,8 @@ class Platform:
         migrations.upgrade(url=url)
         self.engine = create_engine(url)
         # Children before their parents.
-        tables = reversed(inspect(self.engine).get_sorted_table_and_fkc_names())
-        self.tables = [name for name, _ in tables if name and name != "alembic_version"]
+        found = reversed(inspect(self.engine).get_sorted_table_and_fkc_names())
+        self.tables = [name for name, _ in found if name and name != "alembic_version"]
         self.rows = self._rows()
 
     def _rows(self) -> list[tuple[Table, list[dict[str, Any]]]]:
@@ -291,21 +296,11 @@ class Platform:
         return self.engine.dialect.identifier_preparer.quote(name)
 
     def empty(self) -> None:
-        with self.engine.begin() as connection:
-            for statement in _BEFORE_EMPTYING.get(self.engine.dialect.name, ()):
-                connection.execute(text(statement))
-            for name in self.tables:
-                connection.execute(text(f"DELETE FROM {self._quote(name)}"))
+        with self.engine.connect() as connection:
+            tables.empty(connection, self.tables)
             for table, rows in self.rows:
                 connection.execute(table.insert(), rows)
-
-
-#: A test that left a transaction open shall fail here, not hang. MariaDB checks a row that refers to
-#: its own table one by one.
-_BEFORE_EMPTYING = {
-    "postgresql": ["SET lock_timeout = '5s'"],
-    "mysql": ["SET innodb_lock_wait_timeout = 5, foreign_key_checks = 0"],
-}
+            connection.commit()
 
 
 @pytest.fixture(scope="session")

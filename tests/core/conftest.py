@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from core.api.idempotency import idempotency_keys
 from core.data import revisions
 from services import db
+from tests import tables
 from tests.core import shelf
 from tests.core.projects import Project
 from tests.proxies import Proxy
@@ -55,16 +56,14 @@ def shelf_url(shelf_urls: dict[str, URL], databases: Any) -> Iterator[Callable[[
 
 def _execute(url: URL, work: Callable[[sa.Connection], Any]) -> None:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         work(connection)
+        connection.commit()
 
 
 def _empty(connection: sa.Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        # A test that left a transaction open shall fail here, not hang.
-        connection.execute(sa.text("SET lock_timeout = '5s'"))
-    for table in (idempotency_keys, *reversed(shelf.Base.metadata.sorted_tables)):
-        connection.execute(table.delete())
+    found = (idempotency_keys, *reversed(shelf.Base.metadata.sorted_tables))
+    tables.empty(connection, [table.name for table in found])
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""Which tests `make test` runs by itself: those that need one process and SQLite, and little time."""
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from config import ROOT
+
+#: Fixtures that start a browser, a server or a program.
+STARTING = {"browser", "page", "start_redis", "start_front", "start_durable", "node_modules", "curl", "proxied"}
+
+#: Folders and files whose every test starts one, and what reads the whole source.
+LEFT_OUT = (
+    *("api/survival", "decoupled", "deploy", "monitoring", "serving", "transfer", "backups"),
+    *("apidocs/test_client.py", "apidocs/test_documents.py", "apidocs/test_schemathesis.py"),
+    *("core/test_guards.py", "core/test_migrations.py", "test_deploy.py", "test_docs.py", "test_html.py"),
+    *("test_boundaries.py", "test_language.py", "test_observatory.py", "test_prefix.py", "test_requirements.py"),
+)
+
+#: In a test: a process of its own, another engine, or examples that hypothesis makes by the dozen.
+SLOW = re.compile(r"subprocess|\bPopen|\bLaunched\(|\"(?:postgresql|mariadb)\"|\bspawn\(|@often\b|@given\b")
+
+ENGINES = {"postgresql", "mariadb"}
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Return whether a test is among the quick ones; the mark ``slow`` leaves out what nothing else tells."""
+    if not isinstance(item, pytest.Function) or item.get_closest_marker("slow"):
+        return False
+    if STARTING & set(item.fixturenames) or _is_left_out(item.path):
+        return False
+    parameters = getattr(item, "callspec", None)
+    if parameters is not None and ENGINES & {str(value) for value in parameters.params.values()}:
+        return False
+    return not _says_slow(item.function)
+
+
+@cache
+def _says_slow(function: Callable[..., object]) -> bool:
+    return SLOW.search(inspect.getsource(function)) is not None
+
+
+def _is_left_out(path: Path) -> bool:
+    return path.relative_to(ROOT / "tests").as_posix().startswith(LEFT_OUT)
