@@ -55,7 +55,7 @@ def gate(app: Flask, statement: str, parties: int = 2) -> Iterator[None]:
     def wait(connection: Any, cursor: Any, text: str, *rest: Any) -> None:
         if text.startswith(statement) and not getattr(held, "once", False):
             held.once = True
-            barrier.wait(30)
+            barrier.wait(120)
 
     if engine.dialect.name == "sqlite":
         yield
@@ -70,4 +70,4 @@ def gate(app: Flask, statement: str, parties: int = 2) -> Iterator[None]:
 def at_once(*works: Callable[[], Any]) -> list[Any]:
     """Do several things at the same time, each in a thread of its own, and return what they gave."""
     with ThreadPoolExecutor(len(works)) as pool:
-        return [future.result(60) for future in [pool.submit(work) for work in works]]
+        return [future.result(240) for future in [pool.submit(work) for work in works]]

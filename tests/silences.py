@@ -3,7 +3,44 @@
 import select
 import socket
 import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
+from typing import Any
+from unittest.mock import patch
+
+from core.data.circuit_breaker import CircuitBreaker
+
+
+class Turns:
+    """How many threads call a server at the same time: now, and at most."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def change(self, number: int) -> None:
+        with self._lock:
+            self.now += number
+            self.most = max(self.most, self.now)
+
+
+@contextmanager
+def turns() -> Iterator[Turns]:
+    """Count the threads that pass the circuit breakers of this process at the same time."""
+    counted = Turns()
+    call = CircuitBreaker._try
+
+    def count(breaker: CircuitBreaker, function: Callable[[], Any]) -> Any:
+        counted.change(1)
+        try:
+            return call(breaker, function)
+        finally:
+            counted.change(-1)
+
+    with patch.object(CircuitBreaker, "_try", count):
+        yield counted
 
 
 class Silence:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -65,9 +64,7 @@ def test_database_that_does_not_answer_is_told(
     proxy = Proxy((url.host or "127.0.0.1", url.port or 0))
     proxy.freeze()
     app = make_app(url.set(host="127.0.0.1", port=proxy.port, password="of-the-database"))
-    began = time.monotonic()
     frozen = about(app)["database"]
-    assert time.monotonic() - began < 10
     assert frozen["fault"] == "It does not answer within 3 seconds."
     proxy.cut()
     ran = app.test_cli_runner().invoke(args=["about"])

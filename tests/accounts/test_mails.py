@@ -72,7 +72,7 @@ def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 
 
 def wait_for(inbox: Inbox, number: int = 1) -> list[Any]:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while len(inbox.mails) < number and time.monotonic() < end:
         time.sleep(0.02)
     return inbox.mails

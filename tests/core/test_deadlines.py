@@ -1,6 +1,5 @@
 """How long a request waits for a statement."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,7 @@ from core.data import cursors
 from services import db
 from tests.launched import until
 from tests.silences import Silence
+from tests.silences import turns
 
 SERVERS = pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 SLEEP = {"postgresql": "SELECT pg_sleep({})", "mariadb": "SELECT SLEEP({})"}
@@ -45,9 +45,8 @@ def make_slow(make_app: Callable[..., Flask], new_database: Callable[[str], URL]
 @pytest.mark.parametrize("way", ["session", "cursors"])
 def test_statement_that_takes_too_long_is_answered_with_503(make_slow: Any, way: str) -> None:
     client = make_slow().test_client()
-    began = time.monotonic()
-    answer = client.get(f"/sleep/20/{way}", headers={"Accept": "application/json"})
-    assert time.monotonic() - began < 10
+    # Not waited for: what ends by itself after ten minutes would be answered with 200.
+    answer = client.get(f"/sleep/600/{way}", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json["type"]) == (503, "/problems/unavailable")
     assert int(answer.headers["Retry-After"]) > 0
     assert client.get(f"/sleep/0/{way}").text == "slept"
@@ -92,17 +91,15 @@ def test_silent_database_holds_one_thread_at_a_time(
         assert app.test_client().get("/sleep/0/session").text == "slept"
         silence.begin()
         # The first finds it out by a statement, the second by an attempt to connect.
-        assert [ask(app)[0] for _ in range(2)] == [503, 503]
-        with ThreadPoolExecutor(6) as pool:
-            found = list(pool.map(lambda _: ask(app), range(6)))
-        assert [status for status, _ in found] == [503] * 6
-        assert sum(seconds > 1.5 for _, seconds in found) == 1
+        assert [ask(app) for _ in range(2)] == [503, 503]
+        with turns() as taken, ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(lambda _: ask(app), range(6))) == [503] * 6
+        assert taken.most == 1
         silence.end()
-        assert ask(app)[0] == 200
+        assert ask(app) == 200
     finally:
         silence.stop()
 
 
-def ask(app: Flask) -> tuple[int, float]:
-    began = time.monotonic()
-    return app.test_client().get("/sleep/0/session").status_code, time.monotonic() - began
+def ask(app: Flask) -> int:
+    return app.test_client().get("/sleep/0/session").status_code

@@ -3,7 +3,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,6 +34,7 @@ from tests.core import shelf
 from tests.core.shelf import Maker
 from tests.core.shelf import Thing
 from tests.core.shelf import things
+from tests.launched import until
 from tests.ports import free_port
 
 SECRET = "the secret of the house"
@@ -472,10 +472,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *arguments], cwd=ROOT, env=environ, stdout=log, stderr=log
         )
-    for _ in range(200):
-        if _answers(port) or process.poll() is not None:
-            break
-        time.sleep(0.05)
+    until(lambda: _answers(port) or process.poll() is not None, "an answer")
     assert process.poll() is None, Path(folder / "log").read_text()
     yield port
     process.terminate()

@@ -97,8 +97,6 @@ def start(user: User) -> None:
     session[ID] = secrets.token_urlsafe(32)
     session[PROVED_AT] = session.get("fs_paa")
     session.permanent = stays
-    if before is not None:
-        store().remove([_digest(before)])
     moment = now()
     address = (request.remote_addr or "")[:LONGEST_ADDRESS]
     agent = request.headers.get("User-Agent", "")[:LONGEST_AGENT]
@@ -106,6 +104,9 @@ def start(user: User) -> None:
     store().add(Record(digest, user.id, moment, moment, address or None, agent or None))
     # Not before: a store that does not answer need not be asked once more to forget it.
     g.accounts_begun = digest
+    if before is not None:
+        # After the insert: on MariaDB an insert would meet the lock for which a second request at once waits here.
+        store().remove([_digest(before)])
     too_many = store().of(user.id)[MOST_SESSIONS:]
     store().remove([record.digest for record in too_many])
     if secrets.randbelow(PURGE_ONE_IN) == 0:

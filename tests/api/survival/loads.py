@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Longer than any answer may take: what comes later is a hang.
-GIVE_UP_SECONDS = 30
+GIVE_UP_SECONDS = 90
 
 CITIES = "/api/v1/cities"
 
@@ -123,7 +123,7 @@ class Load:
             for thread in self._threads:
                 thread.join(2 * GIVE_UP_SECONDS)
 
-    def wait(self, count: int, since: float = 0.0, seconds: float = 30.0) -> None:
+    def wait(self, count: int, since: float = 0.0, seconds: float = 180.0) -> None:
         """Wait until so many requests that began after a moment have succeeded."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
