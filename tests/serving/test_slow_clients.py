@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import socket
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ import pytest
 
 from core.serving.arrivals import MOST_BYTES
 from core.serving.arrivals import Arrival
+from tests.launched import GUNICORN
 from tests.launched import Launched
 from tests.launched import until
+from tests.serving.counter import TARGET
 
 Launch = Callable[..., Launched]
 
@@ -40,6 +43,29 @@ HALVES = {
 }
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[dict[str, Launched]]:
+    """Keep the servers of this file until its end."""
+    started: dict[str, Launched] = {}
+    yield started
+    for server in started.values():
+        server.kill()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def launch(environ: dict[str, str], running: dict[str, Launched]) -> Launch:
+    """Start gunicorn, once for each of its settings: clients that are slow leave it as it was."""
+
+    def start(*arguments: str, **changes: str) -> Launched:
+        key = repr((arguments, sorted(changes.items())))
+        if key not in running:
+            running[key] = Launched([*GUNICORN, *arguments], {**environ, **changes}, target=TARGET, asks="/counter/who")
+        return running[key]
+
+    return start
+
+
 @contextlib.contextmanager
 def connected(server: Launched, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:
@@ -64,7 +90,7 @@ def answer(connection: socket.socket) -> bytes:
 def test_half_requests_hold_no_thread(launch: Launch, half: bytes) -> None:
     # No time is up before the test is over.
     server = launch(WEB_CONCURRENCY="1", WEB_THREADS="2", WEB_REQUEST_SECONDS="3600")
-    with connected(server, 12, half), contextlib.closing(server.connection(10)) as other:
+    with connected(server, 12, half), contextlib.closing(server.connection()) as other:
         for _ in range(5):
             other.request("POST", "/counter/body", b"whole")
             assert json.loads(other.getresponse().read()) == {"length": 5}
@@ -203,7 +229,7 @@ def test_idle_clients_keep_loop_running(launch: Launch) -> None:
         for connection in connections:
             assert connection.recv(1000).startswith(b"HTTP/1.1 200")
         # Each was waited for up to two seconds by the loop that accepts.
-        with contextlib.closing(server.connection(10)) as other:
+        with contextlib.closing(server.connection()) as other:
             other.request("GET", "/counter/who")
             assert other.getresponse().status == 200
 
