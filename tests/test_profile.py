@@ -5,13 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from config import ROOT
 from settings import INSTALLED_APPS
 
+OPERATIONS = ["app.about", "app.backups", "app.deploy", "app.doctor", "app.maintenance", "app.secret", "app.transfer"]
 PROFILE = ["app.home", "app.accounts", "app.health"]
 
 pytestmark = pytest.mark.skipif(not {*PROFILE} <= {*INSTALLED_APPS}, reason="the product has other modules")
@@ -64,6 +67,14 @@ def test_commands_are_those_of_its_modules(project: Path) -> None:
     assert {line.split()[0] for line in listed.splitlines() if re.match(r"  \w", line)} == {
         *("access", "accounts", "health", "limiter", "prepare", "routes", "run", "shell")
     }
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_goes_with_its_line(make_app: Callable[..., Flask], name: str) -> None:
+    app = make_app(None, [installed for installed in INSTALLED_APPS if installed != name])
+
+    assert app.test_client().get("/").status_code == 200
+    assert name.rpartition(".")[2] not in app.cli.commands
 
 
 def test_database_is_prepared_and_at_head(project: Path) -> None:

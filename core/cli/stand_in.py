@@ -2,8 +2,10 @@
 
 import traceback
 
+import click
 from flask import Flask
 from flask import Response
+from flask.cli import AppGroup
 
 import config
 import settings
@@ -13,6 +15,19 @@ from ..configuration.addresses import LOOPBACK
 from . import add_commands
 
 
+class _Commands(AppGroup):
+    """The commands of a stand-in; a list of them begins with the fault, as ``flask`` itself reports one."""
+
+    def __init__(self, name: str, fault: Exception) -> None:
+        super().__init__(name)
+        self.fault = fault
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, and print the fault."""
+        click.secho(f"Error: {self.fault}\n", err=True, fg="red")
+        return super().list_commands(ctx)
+
+
 def create_stand_in(fault: Exception) -> Flask:
     """Make an application that explains what keeps the real one from starting.
 
@@ -20,6 +35,7 @@ def create_stand_in(fault: Exception) -> Flask:
     those that :func:`core.cli.works_without_app`.
     """
     app = Flask("app", static_folder=None)
+    app.cli = _Commands("app", fault=fault)
     app.extensions["start_fault"] = fault
     environment = config.variables().get("APP_ENV") or "development"
     app.config.from_mapping(APP_ENV=environment, HOST=None, PORT=None, TRUSTED_HOSTS=LOOPBACK)

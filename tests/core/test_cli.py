@@ -259,6 +259,13 @@ def test_stand_in_says_why_nothing_starts(stand_in: Flask) -> None:
     assert str(FAULT) in answer.text
 
 
+def test_list_of_commands_names_the_fault(stand_in: Flask) -> None:
+    result = stand_in.test_cli_runner().invoke(args=["--help"])
+    assert result.exit_code == 0
+    assert result.stderr == f"Error: {FAULT}\n\n"
+    assert re.search(r"^  corner ", result.stdout, re.M)
+
+
 def test_command_that_needs_no_application_runs(stand_in: Flask) -> None:
     assert run(stand_in, "corner", "sweep") == (0, "swept\n")
 
