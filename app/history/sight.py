@@ -13,8 +13,10 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from core.access import allowed
 from core.access import hidden_attributes
+from core.access import unchecked
 from core.crud import Crud
 from core.crud import readers
+from core.crud.loading import without_long
 from services import db
 
 from .bounds import READ_BYTES
@@ -99,6 +101,8 @@ def unread(plan: Plan) -> frozenset[str]:
 def exists(plan: Plan, key: Any) -> bool:
     """Return whether a stored row is among those that exist for the current identity."""
     verbs = _bounding(plan)
+    if verbs is not None and verbs.has_own_get:
+        return bool(_given(verbs, [key]))
     return verbs is None or bool(db.session.scalar(sa.select(_existing(verbs).where(verbs.key == key).exists())))
 
 
@@ -137,11 +141,17 @@ def existed(plan: Plan, values: Mapping[str, Any]) -> bool:
 def _bounding(plan: Plan) -> Crud | None:
     """Return the verbs that say which rows of a model exist for a caller; ``None`` where all do."""
     verbs = readers.verbs_of(plan.mapper.class_)
-    return verbs if verbs is not None and verbs.has_own_select else None
+    return verbs if verbs is not None and (verbs.has_own_select or verbs.has_own_get) else None
+
+
+def _given(verbs: Crud, keys: Iterable[Any]) -> set[Any]:
+    """Return the keys of those rows that the verb ``get`` gives to the current identity."""
+    # To those who may read all changes the policy of the verb does not matter, but what there is does.
+    with unchecked():
+        return {*verbs.find(keys, without_long(verbs.model))}
 
 
 def _existing(verbs: Crud) -> sa.Select[Any]:
-    # To those who may read all changes the policy of the verb does not matter, but what there is does.
     return verbs.select() if type(verbs).visible is Crud.visible else verbs.visible("get")
 
 
@@ -152,8 +162,11 @@ def _absent(plan: Plan, texts: set[str]) -> set[str]:
         return set()
     keys = {key: text for text in texts if (key := plan.key_of(text)) is not None}
     stored = {*db.session.scalars(sa.select(verbs.key).where(verbs.key.in_(keys)))}
-    chosen = _existing(verbs).where(verbs.key.in_(keys)).with_only_columns(verbs.key)
-    there = {*db.session.scalars(chosen)}
+    if verbs.has_own_get:
+        there = _given(verbs, stored)
+    else:
+        chosen = _existing(verbs).where(verbs.key.in_(keys)).with_only_columns(verbs.key)
+        there = {*db.session.scalars(chosen)}
     gone = {text for key, text in keys.items() if key not in stored and not existed(plan, last_known(plan, text))}
     return {keys[key] for key in stored - there} | gone | (texts - {*keys.values()})
 

@@ -93,6 +93,7 @@ class Query:
     :param searched: the columns in which ``q`` is looked for; ``None`` for all that the current identity may read
     :param page: a page by number, or ``None`` where the cursor says the place
     :param count: whether the total is wanted
+    :param count_limit: count no further, so that a long list costs no more than a short one
     """
 
     sort: tuple[str, ...]
@@ -103,6 +104,7 @@ class Query:
     page: int | None = None
     cursor: Cursor | None = None
     count: bool = False
+    count_limit: int | None = None
 
     @property
     def shape(self) -> tuple[Any, ...]:

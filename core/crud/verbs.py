@@ -12,10 +12,12 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 from typing import ClassVar
+from typing import final
 
 import sqlalchemy as sa
 from marshmallow import ValidationError
@@ -50,18 +52,15 @@ from ..fields.words import words
 from . import integrity
 from . import readers
 from . import references
-from . import texts
 from .addresses import address_fault
 from .digits import refuse_lost_digits
 from .listing import Listing
 from .listing import Query
+from .strategies import Entities
+from .strategies import Strategy
 
 #: Verbs that a face may be allowed.
 VERBS = ("list", "get", "create", "update", "delete")
-
-#: Methods that a module overrides to choose the rows that exist.
-_SEAMS_OF_ROWS = ("select", "visible")
-
 
 event.listen(db.session, "before_flush", refuse_lost_digits)
 
@@ -111,10 +110,22 @@ class Crud:
         _store_null(mapper.local_table)
         self.attributes = set(mapper.all_orm_descriptors.keys())
         #: True if the rows that exist depend on more than the policies of access.
-        self.has_own_select = any(
-            getattr(type(self), name) is not getattr(Crud, name) for name in ("select", "visible")
+        self.has_own_select = self._overrides("select", "visible")
+        #: True if only a call of :meth:`get` knows which rows it gives.
+        self.has_own_get = self._overrides("get")
+        #: True if ``list`` and ``get`` are those of this class, and their statements the same for every caller: only
+        #: then may a strategy of a face read the rows, and keep the statements.
+        self.has_fixed_reads = not self._overrides("list", "get", "select", "visible", "statement") and not any(
+            self.access.get(verb, PUBLIC).knows_owners for verb in ("list", "get")
         )
         readers.add(self)
+
+    def _overrides(self, *names: str) -> bool:
+        return any(getattr(type(self), name) is not getattr(Crud, name) for name in names)
+
+    def _check_strategy(self, strategy: Strategy) -> None:
+        if not self.has_fixed_reads and type(strategy) is not Entities:
+            raise TypeError(f"{type(self).__name__} says itself which rows there are: read them by list() and get()")
 
     def _check_access(self) -> None:
         name = type(self).__name__
@@ -190,16 +201,21 @@ class Crud:
         :param options: what else to read at once, ``joinedload(Product.category)``
         :raises NotFound: if the page is past the end
         """
+        return self.list_by(Entities(options), query)
+
+    @final
+    def list_by(self, strategy: Strategy, query: Query | None = None) -> Page:
+        """Return one page of the rows as a strategy reads them; :meth:`list` reads entities.
+
+        :raises TypeError: if the verbs do not have :attr:`has_fixed_reads`, and the strategy does not read entities
+        """
+        self._check_strategy(strategy)
         self.require("list")
         query = self.listing.parse({}) if query is None else query
         self.require_asked(query)
-        names = [name.removeprefix("-") for name in query.sort]
-        select = self.statement(query).options(*options)
-        # What a row is sorted by comes with it: of a related row, only where that exists for the caller.
-        select = select.add_columns(*(self.listing.paths[name].column for name in names))
-        rows = list(db.session.execute(select, self.listing.values(query)).unique())
-        page = self.page(query, rows, lambda row: row[1:])
-        return replace(page, items=[row[0] for row in page.items])
+        found = strategy.many(self, query)
+        page = self.page(query, found.rows, found.sort_values)
+        return replace(page, items=found.items(page.items))
 
     def get(self, key: object, options: Sequence[ExecutableOption] = ()) -> Any:
         """Return one row.
@@ -208,12 +224,35 @@ class Crud:
         :param options: as for :meth:`list`
         :raises NotFound: if no row has this key
         """
+        return self.get_by(Entities(options), key)
+
+    @final
+    def get_by(self, strategy: Strategy, key: object) -> Any:
+        """Return one row as a strategy reads it; :meth:`get` reads an entity.
+
+        :raises TypeError: as for :meth:`list_by`
+        :raises NotFound: as for :meth:`get`
+        """
+        self._check_strategy(strategy)
         self.require("get")
-        same = texts.equal(self.key, self.parse_key(key), db.engine.dialect)
-        select = self.visible("get").where(same).options(*options)
-        found = db.session.scalars(select).unique().one_or_none()
+        found = strategy.one(self, self.parse_key(key))
         if found is None:
             raise self.missing(key)
+        return found
+
+    def find(self, keys: Iterable[Any], options: Sequence[ExecutableOption] = ()) -> dict[Any, Any]:
+        """Return by key those rows that :meth:`get` gives.
+
+        :param keys: values of the primary key
+        """
+        if not self.has_own_get:
+            self.require("get")
+            select = self.visible("get").where(self.key.in_([*keys])).options(*options)
+            return {getattr(item, self.listing.key): item for item in db.session.scalars(select).unique()}
+        found = {}
+        for key in keys:
+            with suppress(NotFound):
+                found[key] = self.get(key, options)
         return found
 
     def create(self, data: Mapping[str, Any]) -> Any:
@@ -338,7 +377,7 @@ class Crud:
             query=query,
             next=mark(query.sort, sort_values(rows[-1]), back=False) if rows and has_next else None,
             previous=mark(query.sort, sort_values(rows[0]), back=True) if rows and has_previous else None,
-            total=self.count(query) if query.count else None,
+            total=self.count(query, query.count_limit) if query.count else None,
         )
 
     def _assign(self, item: Any, data: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How far the database is from the code: which revisions are applied, pending and held back.
+"""The distance of the database from the code: the revisions that are applied, pending and held back.
 
 This is the one answer, of the health check, ``flask prepare``, the doctor, and of what a failed statement means. The
 history is Alembic's own reading of ``alembic/versions``, kept until a file of it changes. Alembic is imported when

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from typing import ClassVar
 
@@ -146,18 +147,19 @@ class Pages:
         args = request.args.to_dict()
         try:
             query = self.verbs.listing.parse(read_controls(self.verbs, single_args()), by_page=True)
+            query = replace(query, count=True, count_limit=settings.MAX_COUNT + 1)
         except BadQuery as error:
             errors = control_messages(self.verbs, error.errors)
             first = dict(list(errors.items())[:MOST_NAMES])
             return self.render("list", 400, page=None, controls=controls(self.verbs, args, errors), errors=first)
-        total = self.verbs.count(query, settings.MAX_COUNT + 1)
         try:
             page = self.verbs.list(query, self.loads())
         except NotFound:
+            total = self.verbs.list(replace(query, page=1)).total or 0
             last = f"The last page is {-(-total // query.limit)}."
             filled = controls(self.verbs, args, {})
             return self.render("list", 404, page=None, controls=filled, errors={"page": [last]})
-        pagination = paginate(query, page, total, (self.noun, self.title.lower()))
+        pagination = paginate(query, page, page.total or 0, (self.noun, self.title.lower()))
         shown = Shown(self.verbs.model, page.items, self.columns)
         filled = controls(self.verbs, args, {})
         return self.render("list", page=page, shown=shown, pagination=pagination, controls=filled, errors={})

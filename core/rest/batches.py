@@ -66,12 +66,9 @@ class Batch:
     def _read(self, operations: Sequence[Any]) -> dict[Hashable, Any]:
         """Read at once the rows that are to be changed."""
         keys = [key for key in map(self._key, operations) if key is not None]
-        if not keys:
+        if not keys or not self.verbs.may("get"):
             return {}
-        select = self.verbs.visible("get").where(self.verbs.key.in_(keys))
-        select = select.options(*loads(self.schema, self.verbs.model))
-        name = self.verbs.listing.key
-        return {getattr(item, name): item for item in db.session.scalars(select).unique()}
+        return dict(self.verbs.find(keys, loads(self.schema, self.verbs.model)))
 
     def _key(self, operation: Any) -> Any:
         if not isinstance(operation, dict) or operation.get("method") not in ("update", "delete"):

@@ -11,6 +11,7 @@ through SQLAlchemy, so that nothing is hidden from them.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +21,11 @@ from sqlalchemy import Engine
 
 from services import db
 
-from ..access import PUBLIC
 from ..crud import readers
-from ..crud import texts
 from ..crud.listing import Query
+from ..crud.strategies import Found
+from ..crud.strategies import Rows
+from ..crud.strategies import select_one
 from ..crud.verbs import Crud
 from ..crud.verbs import Page
 from ..data import cursors
@@ -43,19 +45,15 @@ def make_reader(
     verbs: Crud, schema: Schema, includes: Mapping[str, type[Schema]] | None = None
 ) -> "RowReader | EntityReader":
     """Make the fastest reader that gives what this schema shows of the rows."""
-    # A select of the verbs' own may depend on who asks: it is not prepared. A verb that is written out is called.
-    own = any(getattr(type(verbs), name) is not getattr(Crud, name) for name in ("select", "list", "get", "visible"))
-    # Nor is one of rows that depend on who asks.
-    own = own or any(verbs.access.get(name, PUBLIC).knows_owners for name in ("list", "get"))
     # Which rows of a shared table are the model's, only the ORM knows.
-    inherits = sa.inspect(verbs.model).inherits is not None
-    plan = None if own or inherits else dump.plan(schema, verbs.model)
+    is_plain = verbs.has_fixed_reads and sa.inspect(verbs.model).inherits is None
+    plan = dump.plan(schema, verbs.model) if is_plain else None
     entities = EntityReader(verbs, schema, includes or {})
     return entities if plan is None else RowReader(verbs, plan, entities)
 
 
 class RowReader:
-    """Reads plain columns with prepared statements, and no entities.
+    """Has plain columns read with prepared statements, and no entities: a strategy of the verbs.
 
     :param entities: reads what is shown with related rows, where a lookup cannot
     """
@@ -78,20 +76,7 @@ class RowReader:
         """
         if (shown.include and not self._looks_up(shown)) or self.verbs.listing.depends_on_caller(query):
             return self.entities.page(query, shown)
-        shown = self._visible(shown)
-        self.verbs.require("list")
-        self.verbs.require_asked(query)
-        engine = db.engine
-        key = (engine.dialect.name, query.shape, shown.fields, shown.include)
-        prepared = self._prepared.get(key)
-        if prepared is None:
-            prepared = self._prepare(key, engine, self.verbs.statement(query), shown, query.sort)
-        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters(self.verbs.listing.values(query)))
-        page = self.verbs.page(query, rows, prepared.sort_values)
-        items = list(map(prepared.dump, page.items))
-        if prepared.links:
-            self._embed(items, page.items, prepared)
-        return replace(page, items=items)
+        return self.verbs.list_by(_Columns(self, self._visible(shown)), query)
 
     def one(self, key: object, shown: Projection = WHOLE) -> tuple[dict[str, Any], int | None]:
         """Return one row as JSON shows it, and its version.
@@ -100,19 +85,8 @@ class RowReader:
         """
         if shown.include and not self._looks_up(shown):
             return self.entities.one(key, shown)
-        shown = self._visible(shown)
-        self.verbs.require("get")
-        engine = db.engine
-        value = self.verbs.parse_key(key)
-        cached = (engine.dialect.name, None, shown.fields, shown.include)
-        prepared = self._prepared.get(cached) or self._prepare(cached, engine, self._one(), shown)
-        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters({"key": value}))
-        if not rows:
-            raise self.verbs.missing(key)
-        item = prepared.dump(rows[0])
-        if prepared.links:
-            self._embed([item], rows[:1], prepared)
-        return item, None if prepared.version is None else rows[0][prepared.version]
+        found: tuple[dict[str, Any], int | None] = self.verbs.get_by(_Columns(self, self._visible(shown)), key)
+        return found
 
     def written(self, item: Any) -> dict[str, Any]:
         """Return a row that was just written, as a GET would show it."""
@@ -142,13 +116,18 @@ class RowReader:
             one.visible.hidden() or readers.bound(one.relation.mapper.class_, "get") is not None for one in embedded
         )
 
-    def _one(self) -> sa.Select[Any]:
-        key = self.verbs.key
-        return self.verbs.select().where(texts.equal(key, sa.bindparam("key", type_=key.type), db.engine.dialect))
+    def prepared(self, engine: Engine, shown: Projection, query: Query | None) -> Prepared:
+        """Return the statement of one page, or of one row; it is kept.
 
-    def _prepare(
-        self, key: Any, engine: Engine, select: sa.Select[Any], shown: Projection, sort: Sequence[str] = ()
-    ) -> Prepared:
+        :param query: ``None`` for one row
+        """
+        key = (engine.dialect.name, query and query.shape, shown.fields, shown.include)
+        return self._prepared.get(key) or self._prepare(key, engine, shown, query)
+
+    def _prepare(self, key: Any, engine: Engine, shown: Projection, query: Query | None) -> Prepared:
+        own_key, sort = self.verbs.key, query.sort if query else ()
+        one = sa.bindparam("key", type_=own_key.type)
+        select = self.verbs.statement(query) if query else select_one(self.verbs, one)
         version = self.verbs.version_key
         prepared = prepare(
             engine,
@@ -164,8 +143,36 @@ class RowReader:
         self._prepared[key] = prepared
         return prepared
 
-    def _embed(self, items: list[dict[str, Any]], rows: Sequence[Any], prepared: Prepared) -> None:
+    def dump(self, rows: Sequence[Any], prepared: Prepared) -> list[dict[str, Any]]:
+        """Return the rows as JSON shows them."""
+        items = [*map(prepared.dump, rows)]
         for name, place in prepared.links.items():
             found = self.lookups[name].find({row[place] for row in rows} - {None})
             for item, row in zip(items, rows, strict=True):
                 item[name] = found.get(row[place])
+        return items
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The strategy of the verbs that reads what a projection shows."""
+
+    reader: RowReader
+    shown: Projection
+
+    def many(self, verbs: Rows, query: Query) -> Found:
+        """Read the rows of a page."""
+        engine = db.engine
+        prepared = self.reader.prepared(engine, self.shown, query)
+        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters(verbs.listing.values(query)))
+        return Found(rows, prepared.sort_values, lambda rows: self.reader.dump(rows, prepared))
+
+    def one(self, verbs: Rows, key: Any) -> tuple[dict[str, Any], int | None] | None:
+        """Read one row, and its version."""
+        engine = db.engine
+        prepared = self.reader.prepared(engine, self.shown, None)
+        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters({"key": key}))
+        if not rows:
+            return None
+        version = None if prepared.version is None else rows[0][prepared.version]
+        return self.reader.dump(rows[:1], prepared)[0], version
