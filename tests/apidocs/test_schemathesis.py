@@ -40,7 +40,11 @@ def populated(request, make_app, new_database) -> Flask:
     """Return the whole platform with the demo rows, and the module with every type."""
     url = new_database(request.param)
     migrations.upgrade(url=url)
-    app = make_app(url, [*INSTALLED_APPS, shelf.__name__], LOG_LEVEL="WARNING", RATE_LIMITS=False)
+    patient = {"connect_args": {"timeout": 60}} if request.param == "sqlite" else {"pool_timeout": 60}
+    # Two workers on a busy machine wait for each other; a 503 would be the machine's.
+    settings = {"SQLALCHEMY_ENGINE_OPTIONS": patient, "DATABASE_STATEMENT_SECONDS": 0}
+    modules = [*INSTALLED_APPS, shelf.__name__]
+    app = make_app(url, modules, LOG_LEVEL="WARNING", RATE_LIMITS=False, **settings)
     with app.app_context():
         shelf.Base.metadata.create_all(db.engine)
         with db.engine.begin() as connection:
