@@ -38,7 +38,7 @@ def fresh_or_back_to(endpoint: str) -> Callable[[View], View]:
                 return view(*args, **kwargs)
             return redirect(url_for("security.verify", next=url_for(endpoint)), 303)
 
-        return asking  # type: ignore[return-value]
+        return asking  # type: ignore[return-value]  # it may also redirect
 
     return decorate
 

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import methodcaller
 from typing import Any
 from typing import TypeVar
 
@@ -107,7 +108,7 @@ class Counters:
     def clear(self, text: str, *key: str) -> None:
         """Forget what was counted."""
         for item in limits.parse_many(text):
-            self._ask(lambda place, item=item: place.clear(item, *key))  # type: ignore[misc]
+            self._ask(methodcaller("clear", item, *key))
 
     def _longest(self, text: str, key: tuple[str, ...], count: Callable[[Any, Any], bool]) -> float:
         return max(self._wait(item, key, count) for item in limits.parse_many(text))

@@ -21,7 +21,7 @@ def doctor(production: bool, as_json: bool, fail_level: str, lists: bool) -> Non
 
     The exit code is 1 if there is an error, or with --fail-level=warning a warning.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # of the proxy
     if lists:
         reports.list_checks(app, as_json=as_json)
     else:

@@ -47,4 +47,4 @@ def answer() -> Response:
     return Response(reply.body, 400 if reply.refused else 200, mimetype=JSON)
 
 
-answer.operation = describe  # type: ignore[attr-defined]
+answer.operation = describe  # type: ignore[attr-defined]  # read by what documents the views

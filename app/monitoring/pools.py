@@ -65,4 +65,4 @@ def _time_waits(pool: Pool, most: int) -> None:
             measures.WAITS.inc()
             measures.WAIT_SECONDS.inc(perf_counter() - started)
 
-    pool.connect = connect  # type: ignore[method-assign]
+    pool.connect = connect  # type: ignore[method-assign]  # there is no event

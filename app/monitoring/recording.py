@@ -64,7 +64,7 @@ def install(app: Flask, early: Sequence[str] = ()) -> None:
     if early:
         logger.warning("each process counts for itself: %s; name app.monitoring above", ", ".join(early))
     recorder = Recorder(app, app.wsgi_app)
-    app.wsgi_app = recorder  # type: ignore[method-assign]
+    app.wsgi_app = recorder  # type: ignore[method-assign]  # as Flask documents it
     app.extensions["monitoring"] = recorder.minutes
     got_request_exception.connect(count_exception, app)
     security_log.logger.addFilter(count_security_event)

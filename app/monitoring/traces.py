@@ -46,7 +46,7 @@ _lock = threading.Lock()
 
 def install(app: Flask) -> None:
     """Trace this application from now on."""
-    app.wsgi_app = Traced(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Traced(app.wsgi_app)  # type: ignore[method-assign]  # as Flask documents it
     got_request_exception.connect(record_exception, app)
     for handler in logging.getLogger().handlers:
         handler.addFilter(add_ids)

@@ -76,7 +76,7 @@ def retire(path: Path, at_once: bool, unchecked: bool) -> None:
 def _application() -> Iterator[Flask]:
     """Give the application, and say what goes wrong in a sentence."""
     try:
-        yield current_app._get_current_object()  # type: ignore[attr-defined]
+        yield current_app._get_current_object()  # type: ignore[attr-defined]  # of the proxy
     except rotating.EnvFileError as error:
         raise click.ClickException(str(error)) from error
     except DBAPIError as error:

@@ -212,7 +212,7 @@ def declared(model: type[Any]) -> list[str]:
     return [attribute.key for attribute in sorted(mapper.attrs, key=place)]
 
 
-class Converter(ModelConverter):  # type: ignore[misc]
+class Converter(ModelConverter):
     """WTForms-SQLAlchemy's converter with the types that it lacks or gets wrong.
 
     Its release 0.4.2 refuses an unchecked box, asks for what has a default, does not preselect the

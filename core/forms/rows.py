@@ -77,7 +77,7 @@ class Searching:
         return f"These are the first {found}: search for more of a name." if self.matches.more else f"{found} found."
 
 
-class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
+class RowSelect(Searching, QuerySelectField):
     """One row of a table, by its ``str()``.
 
     :param offered: the rows that may be chosen
@@ -179,7 +179,7 @@ class RowSelect(Searching, QuerySelectField):  # type: ignore[misc]
         return [chosen, *found[: MOST - 1]]
 
 
-class RowCheckboxes(Searching, QueryCheckboxField):  # type: ignore[misc]
+class RowCheckboxes(Searching, QueryCheckboxField):
     """Any number of rows of a table, each a box to check.
 
     Of a stored row's links it shows the first, or those that are looked for, and sends what was checked and unchecked

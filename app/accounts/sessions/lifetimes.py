@@ -65,7 +65,7 @@ def init_app(app: Flask) -> None:
     """Keep records of this application's sessions."""
     app.extensions["accounts_sessions"] = _make_store(app)
     app.config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=app.config["SESSION_MAX_HOURS"])
-    app.login_manager.user_loader(load)  # type: ignore[attr-defined]
+    app.login_manager.user_loader(load)  # type: ignore[attr-defined]  # Flask-Login sets it
 
 
 def _make_store(app: Flask) -> Store:
