@@ -6,7 +6,7 @@ from typing import cast
 
 from sqlalchemy import URL
 
-from core.progress import Advance
+from core.cli.progress import Advance
 
 from . import mariadb
 from . import postgresql

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
 from core import migrations
+from core.cli.progress import Advance
+from core.cli.progress import progress
 from core.migrations import locks
-from core.progress import Advance
-from core.progress import progress
 
 from .archives import CHUNK_BYTES
 from .archives import BackupError

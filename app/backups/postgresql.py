@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
 from core import migrations
+from core.cli.progress import Advance
+from core.cli.progress import progress
 from core.migrations import locks
-from core.progress import Advance
-from core.progress import progress
 
 from .archives import BackupError
 from .archives import Manifest

@@ -7,8 +7,8 @@ from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
+from core.cli.progress import progress
 from core.data import revisions
-from core.progress import progress
 
 from .archives import BackupError
 from .archives import Manifest

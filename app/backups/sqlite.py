@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from core import migrations
+from core.cli.progress import Advance
+from core.cli.progress import progress
 from core.migrations import locks
-from core.progress import Advance
-from core.progress import progress
 
 from .archives import CHUNK_BYTES
 from .archives import BackupError

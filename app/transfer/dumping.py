@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
 
 from core import migrations
-from core.progress import Advance
-from core.progress import progress
+from core.cli.progress import Advance
+from core.cli.progress import progress
 
 from . import catalog
 from .catalog import Source

@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
 
 from core import migrations
+from core.cli.progress import Advance
+from core.cli.progress import progress
 from core.data.models import key_fault
 from core.migrations import locks
-from core.progress import Advance
-from core.progress import progress
 
 from . import catalog
 from . import journal

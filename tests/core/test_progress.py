@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from core import progress
+from core.cli import progress
 
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
