@@ -22,11 +22,11 @@ demo-site:  ## serve examples/decoupled on http://127.0.0.1:8001, beside `make r
 # A developer waits for an answer, CI for all of them: with CI set, nothing is left out.
 test:  ## run the quick tests, in under three minutes (ARGS="-k word" chooses among all; CI=true runs all)
 	$(tools)
-	@$(python) -m pytest --numprocesses auto $(if $(ARGS)$(CI),$(ARGS),--quick)
+	@$(python) -m pytest --numprocesses auto --dist worksteal $(if $(ARGS)$(CI),$(ARGS),--quick)
 
 test-all:  ## run all tests on all cores (ARGS="--durations=20" names the longest)
 	$(tools)
-	@$(python) -m pytest --numprocesses auto $(ARGS)
+	@$(python) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check:  ## check style, types, boundaries and language
 	$(tools)

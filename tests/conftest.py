@@ -102,6 +102,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             kept = {item: is_kept(item) for item in items}
             config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
             items[:] = [item for item in items if kept[item]]
+    items.sort(key=quick.is_long, reverse=True)
 
 
 @pytest.hookimpl(optionalhook=True)

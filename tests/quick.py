@@ -1,4 +1,4 @@
-"""Which tests `make test` runs by itself: those that need one process and SQLite, and little time."""
+"""Which tests `make test` runs by itself: those that need one process, SQLite and little time. Which begin first."""
 
 import inspect
 import re
@@ -26,12 +26,15 @@ SLOW = re.compile(r"subprocess|\bPopen|\bLaunched\(|\"(?:postgresql|mariadb)\"|\
 
 ENGINES = {"postgresql", "mariadb"}
 
+#: Tests that take a minute and more: they begin first, so that none of them runs alone at the end.
+LONG = ("test_deploy.py", "apidocs/test_schemathesis.py", "test_docs.py", "api/survival")
+
 
 def is_quick(item: pytest.Item) -> bool:
     """Return whether a test is among the quick ones; the mark ``slow`` leaves out what nothing else tells."""
     if not isinstance(item, pytest.Function) or item.get_closest_marker("slow"):
         return False
-    if STARTING & set(item.fixturenames) or _is_left_out(item.path):
+    if STARTING & set(item.fixturenames) or _is_below(item.path, LEFT_OUT):
         return False
     parameters = getattr(item, "callspec", None)
     if parameters is not None and ENGINES & {str(value) for value in parameters.params.values()}:
@@ -44,5 +47,10 @@ def _says_slow(function: Callable[..., object]) -> bool:
     return SLOW.search(inspect.getsource(function)) is not None
 
 
-def _is_left_out(path: Path) -> bool:
-    return path.relative_to(ROOT / "tests").as_posix().startswith(LEFT_OUT)
+def is_long(item: pytest.Item) -> bool:
+    """Return whether a test is among the longest."""
+    return _is_below(item.path, LONG)
+
+
+def _is_below(path: Path, places: tuple[str, ...]) -> bool:
+    return path.relative_to(ROOT / "tests").as_posix().startswith(places)

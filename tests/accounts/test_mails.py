@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 from aiosmtpd.smtp import AuthResult
 from flask import Flask
 
@@ -22,6 +23,7 @@ from app.accounts.mails import send
 from core import modules
 from core.configuration import collected
 from tests.conftest import SECRET_KEY
+from tests.launched import until
 from tests.ports import free_port
 
 
@@ -41,6 +43,22 @@ class Inbox:
         return "250 taken"
 
 
+class Server(Controller):
+    """A server that knows its connections: what is open when its loop ends is a warning in a later test."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.connections: list[SMTP] = []
+        super().__init__(*args, **options)
+
+    def factory(self) -> SMTP:
+        self.connections.append(super().factory())
+        return self.connections[-1]
+
+    def stop(self, *args: Any, **options: Any) -> None:
+        until(lambda: all(one.transport is None for one in self.connections), "that its clients have gone")
+        super().stop(*args, **options)
+
+
 @pytest.fixture
 def start_smtp() -> Iterator[Callable[..., tuple[Inbox, int]]]:
     """Start servers of mail: ``start_smtp()`` gives an inbox and a port."""
@@ -50,7 +68,7 @@ def start_smtp() -> Iterator[Callable[..., tuple[Inbox, int]]]:
         inbox = Inbox()
         # The controller tries the very port that it was given: 0 is none.
         port = free_port()
-        running.append(Controller(inbox, hostname="127.0.0.1", port=port, **options))
+        running.append(Server(inbox, hostname="127.0.0.1", port=port, **options))
         running[-1].start()
         return inbox, port
 
