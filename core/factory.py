@@ -87,7 +87,7 @@ def _garbage_collection_paused() -> Iterator[None]:
 def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence[str] | None = None) -> Flask:
     """Make an application of the installed modules.
 
-    :param config: what ``app.config`` is to hold, beside the defaults of the modules' keys; by default what the
+    :param config: what ``app.config`` is to hold, beside the defaults of settings; by default what the
         environment says
     :param installed_apps: dotted names of modules; by default those of ``settings.py``
     :raises ConfigError: if the environment does not describe a deployment that can run

@@ -60,9 +60,9 @@ NEAR, NEAR_IN_DOTENV = 0.85, 0.8
 
 @dataclass(frozen=True)
 class UnknownVariable:
-    """A variable that is set and that no key reads.
+    """A variable that is set and that no setting reads.
 
-    :param meant: the key that was probably meant
+    :param meant: the setting that was probably meant
     :param place: where it is set
     """
 
@@ -84,7 +84,7 @@ class UnknownVariable:
 def find_unknown(known: Sequence[Setting]) -> Iterator[UnknownVariable]:
     """Yield the variables of this process that were probably meant for it, and are not read.
 
-    :param known: the keys that are
+    :param known: all settings
     """
     written, variables = config.dotenv(), config.variables()
     for name in sorted(name for name, text in variables.items() if text):
@@ -93,25 +93,25 @@ def find_unknown(known: Sequence[Setting]) -> Iterator[UnknownVariable]:
             yield UnknownVariable(name, meant, ".env" if name in written else "the environment")
 
 
-def _is_set(key: str, variables: Mapping[str, str]) -> bool:
+def _is_set(setting: str, variables: Mapping[str, str]) -> bool:
     # A database is named by either.
-    names = (key, f"{key}_FILE", *(["POSTGRES_HOST"] if key == "DATABASE_URL" else []))
+    names = (setting, f"{setting}_FILE", *(["POSTGRES_HOST"] if setting == "DATABASE_URL" else []))
     return any(variables.get(name) for name in names)
 
 
 def _meant(name: str, known: Sequence[Setting], *, in_dotenv: bool) -> str | None:
-    if any(_is_read(name, key) for key in known):
+    if any(_is_read(name, one) for one in known):
         return None
     for aliases in (ELSEWHERE, COMMON) if in_dotenv else (ELSEWHERE,):
         for meant, names in aliases.items():
-            if name in names and any(key.name == meant for key in known):
+            if name in names and any(one.name == meant for one in known):
                 return meant
-    keys = [key.name for key in known if not key.is_family]
-    near = difflib.get_close_matches(name.upper(), keys, 1, NEAR_IN_DOTENV if in_dotenv else NEAR)
+    singles = [one.name for one in known if not one.is_family]
+    near = difflib.get_close_matches(name.upper(), singles, 1, NEAR_IN_DOTENV if in_dotenv else NEAR)
     return near[0] if near and len(name) >= SHORTEST else None
 
 
-def _is_read(name: str, key: Setting) -> bool:
-    if key.is_family:
-        return name.startswith(key.name.partition("<")[0])
-    return name == key.name or (key.is_secret and name == f"{key.name}_FILE")
+def _is_read(name: str, setting: Setting) -> bool:
+    if setting.is_family:
+        return name.startswith(setting.name.partition("<")[0])
+    return name == setting.name or (setting.is_secret and name == f"{setting.name}_FILE")
