@@ -16,6 +16,8 @@ from flask.blueprints import Blueprint
 from flask.blueprints import BlueprintSetupState
 from flask_restful import Resource
 
+from .platform import platform_of
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -35,7 +37,7 @@ def declare(blueprint: Blueprint, name: str, value: Any) -> None:
 
     def keep(state: BlueprintSetupState) -> None:
         path = f"{state.name_prefix}.{state.name}".strip(".")
-        state.app.extensions.setdefault("declarations", {})[path, name] = value
+        platform_of(state.app).declarations[path, name] = value
 
     blueprint.record(keep)
 
@@ -81,7 +83,7 @@ def declared_for(app: Flask, path: str, name: str) -> Declaration | None:
 
     :param path: its name with those of the blueprints around it, ``shop.api``
     """
-    known = app.extensions.get("declarations", {})
+    known = platform_of(app).declarations
     while path:
         if (path, name) in known:
             return Declaration(known[path, name], path)

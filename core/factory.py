@@ -42,7 +42,6 @@ from .http.application import Application
 from .logs import request_ids
 from .pages import layout
 from .pages import menu
-from .pages import model_pages
 from .serving import development
 
 #: What starts before the modules, in this order.
@@ -52,10 +51,10 @@ BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
     # The shared objects, and the database beneath them.
     *(services.init_app, engines.init_app, form_check.init_app),
     *(deadlines.init_app, writability.init_app, execution.init_app),
-    # Errors and policies, which every answer of a module may need.
-    *(apis.init_app, errors.init_app, endpoints.init_app),
+    # Errors, which every answer of a module may need.
+    errors.init_app,
     # What pages are made with.
-    *(layout.init_app, model_pages.init_app, readers.init_app, development.init_app),
+    *(layout.init_app, readers.init_app, development.init_app),
 )
 
 #: What looks at the modules' endpoints and finishes them, in this order.

@@ -21,6 +21,7 @@ from sqlalchemy import Table
 from sqlalchemy.exc import InvalidRequestError
 
 from . import faults
+from .platform import platform_of
 
 
 class ModuleError(Exception):
@@ -101,12 +102,12 @@ def register(app: Flask, modules: Sequence[Module]) -> None:
                 )
             owners[blueprint.name] = module.name
             app.register_blueprint(blueprint)
-    app.extensions["modules"] = list(modules)
+    platform_of(app).modules = list(modules)
 
 
 def installed(app: Flask | None = None) -> list[Module]:
     """Return the modules of this application, by default the current one, in order."""
-    found: list[Module] = (app or current_app).extensions["modules"]
+    found: list[Module] = platform_of(app or current_app).modules
     return found
 
 

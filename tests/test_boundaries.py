@@ -27,6 +27,7 @@ NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers
 #: The packages and files of the core, from the ground up: each may import only what stands in an earlier line.
 CORE_ORDER = (
     {"__init__"},
+    {"platform"},
     {"exceptions", "signals", "faults", "declarations", "logs"},
     {"modules"},
     {"configuration"},

@@ -16,6 +16,7 @@ from flask import Flask
 from flask import url_for
 from sqlalchemy.engine import URL
 
+from core.platform import platform_of
 from tests.fronts import Answer
 from tests.fronts import Front
 
@@ -169,7 +170,7 @@ def score(scan: Scan) -> int:
 @pytest.fixture
 def sign_in(site: Flask) -> str:
     with site.test_request_context():
-        return url_for(site.extensions["sign_in"])
+        return url_for(platform_of(site).sign_in_endpoint)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from config import ROOT
 from core.cli.checks import Check
 from core.cli.checks import Deployment
 from core.configuration import ConfigError
+from core.platform import platform_of
 
 DOCUMENT = ROOT / "docs" / "security.md"
 
@@ -163,7 +164,7 @@ def test_every_check_of_the_modules_is_in_the_document(site: Flask) -> None:
     assert failed == []
     assert [line for line in map(write, checks) if line not in table] == []
     # Those of a module that is not installed may stand there as well.
-    labels = {module.label for module in site.extensions["modules"]} | {"core"}
+    labels = {module.label for module in platform_of(site).modules} | {"core"}
     known = {one.id for one in checks}
     named = [line.split("`")[1] for line in table]
     assert [name for name in named if name.partition(".")[0] in labels and name not in known] == []

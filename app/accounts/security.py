@@ -30,6 +30,7 @@ from core.declarations import declaring
 from core.exceptions import Unauthenticated
 from core.http.redirects import is_own_path
 from core.http.sign_in import sign_in_at
+from core.platform import platform_of
 from services import db
 
 from . import attempts
@@ -247,7 +248,7 @@ def ask_first(app: Flask) -> None:
 
 def declare_policies(app: Flask) -> None:
     """Say for each of Flask-Security's endpoints who may ask for it."""
-    app.extensions.setdefault("declarations", {})[BLUEPRINT, "policy"] = PUBLIC
+    platform_of(app).declarations[BLUEPRINT, "policy"] = PUBLIC
     for name in FOR_USERS:
         view = app.view_functions.get(f"{BLUEPRINT}.{name}")
         if view is not None:

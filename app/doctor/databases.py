@@ -23,6 +23,7 @@ from core.cli.checks import Needs
 from core.cli.checks import check
 from core.data import revisions
 from core.data import strays
+from core.platform import platform_of
 from services import db
 
 from .programs import today
@@ -204,7 +205,7 @@ def tables_differ(deployment: Deployment) -> Iterator[Finding]:
     if distance.held or distance.is_forked or not distance.is_none:
         # core.revision reports it, or they differ on purpose.
         return
-    names = [module.name for module in deployment.app.extensions["modules"]]
+    names = [module.name for module in platform_of(deployment.app).modules]
     alembic = migrations.make_config(_url(), names)
     # It prints and logs between our lines.
     alembic.stdout = io.StringIO()

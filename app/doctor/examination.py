@@ -19,6 +19,7 @@ from core.cli.checks import check
 from core.configuration import ConfigError
 from core.configuration import collected
 from core.factory import create_app
+from core.platform import platform_of
 from services import db
 
 from . import answers
@@ -105,7 +106,7 @@ def as_production(deployment: Deployment, environ: Mapping[str, str]) -> Deploym
     :param environ: the variables of the deployment
     """
     # One that cannot start has no modules: then those of settings.py are reported.
-    names = [one.name for one in deployment.app.extensions.get("modules", ())] or settings.INSTALLED_APPS
+    names = [one.name for one in platform_of(deployment.app).modules] or settings.INSTALLED_APPS
     try:
         app = create_app(collected.load(modules.load(names), {**environ, "APP_ENV": "production"}), names)
     except (ConfigError, modules.ModuleError) as error:

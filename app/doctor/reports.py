@@ -12,6 +12,7 @@ from core.cli.checks import Check
 from core.cli.checks import Deployment
 from core.cli.checks import Level
 from core.configuration.collected import variables
+from core.platform import platform_of
 
 from .examination import Diagnosis
 from .examination import Examination
@@ -30,7 +31,7 @@ def run(app: Flask, *, production: bool, as_json: bool, fail_level: str) -> int:
     :return: the exit code
     """
     named = app.config["APP_ENV"]
-    deployment = Deployment(app, named, named == "production", app.extensions.get("start_fault"))
+    deployment = Deployment(app, named, named == "production", platform_of(app).start_fault)
     if production and not deployment.is_production:
         deployment = as_production(deployment, variables())
     examination = examine(deployment)
@@ -42,7 +43,7 @@ def run(app: Flask, *, production: bool, as_json: bool, fail_level: str) -> int:
 def list_checks(app: Flask, *, as_json: bool) -> None:
     """Print every check: its level, its id, and what should be so."""
     with app.app_context():
-        checks, _ = collect(Deployment(app, "", fault=app.extensions.get("start_fault")))
+        checks, _ = collect(Deployment(app, "", fault=platform_of(app).start_fault))
     if as_json:
         _echo(json.dumps([_describe(one) for one in checks], indent=2))
         return

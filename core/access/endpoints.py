@@ -28,6 +28,7 @@ from ..declarations import declared
 from ..declarations import declared_for
 from ..declarations import declaring
 from ..modules import ModuleError
+from ..platform import platform_of
 from .checks import allowed
 from .checks import require
 from .policies import PUBLIC
@@ -79,12 +80,7 @@ def restrict(blueprint: Blueprint, policy: Policy) -> None:
 
 def also(app: Flask, source: Source) -> None:
     """Let the lists of what can be asked show what is no endpoint: methods that share one address."""
-    app.extensions["policy_sources"].append(source)
-
-
-def init_app(app: Flask) -> None:
-    """Start with nothing besides endpoints."""
-    app.extensions["policy_sources"] = []
+    platform_of(app).policy_sources.append(source)
 
 
 def guard(app: Flask) -> None:
@@ -93,7 +89,7 @@ def guard(app: Flask) -> None:
     :raises ModuleError: if what is declared is no policy
     """
     found = {endpoint: _by_method(app, endpoint, one) for endpoint, one in declared(app, "policy")}
-    app.extensions["policies"] = found
+    platform_of(app).policies = found
     for endpoint, policies in found.items():
         if any(policy is not None and policy is not PUBLIC for policy in policies.values()):
             app.view_functions[endpoint] = _guarded(app, endpoint, policies)
@@ -103,7 +99,7 @@ def find(app: Flask, endpoint: str, method: str) -> Policy | None:
     """Return who may ask an endpoint by a method; ``None`` if that is not declared."""
     if _is_static(endpoint):
         return PUBLIC
-    policies: ByMethod = app.extensions["policies"].get(endpoint, {})
+    policies: ByMethod = platform_of(app).policies.get(endpoint, {})
     return policies.get("GET" if method == "HEAD" else method, policies.get("*"))
 
 
@@ -116,7 +112,7 @@ def may_open(endpoint: str) -> bool:
 def everything(app: Flask) -> list[Guarded]:
     """Return all that can be asked, by its address."""
     found = [one for rule in app.url_map.iter_rules() for one in _of_rule(app, rule)]
-    found += [one for source in app.extensions["policy_sources"] for one in source()]
+    found += [one for source in platform_of(app).policy_sources for one in source()]
     return sorted(found, key=lambda one: (one.address, one.place, one.verb))
 
 

@@ -11,6 +11,8 @@ from flask import g
 from flask import has_app_context
 from flask import has_request_context
 
+from ..platform import platform_of
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -64,7 +66,7 @@ def set_identity_loader(app: Flask, find: Finder) -> None:
 
     :param find: returns :data:`ANONYMOUS` for a visitor; raises where invalid credentials were sent
     """
-    app.extensions["identity"] = find
+    platform_of(app).identity_loader = find
 
 
 def identity() -> Identity:
@@ -76,7 +78,7 @@ def identity() -> Identity:
         return known
     if not has_request_context():
         return OPERATOR
-    find: Finder | None = current_app.extensions.get("identity")
+    find: Finder | None = platform_of(current_app).identity_loader
     g.identity = ANONYMOUS if find is None else find()
     found: Identity = g.identity
     return found

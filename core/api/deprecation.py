@@ -27,6 +27,7 @@ from ..declarations import declare
 from ..declarations import declared
 from ..declarations import declaring
 from ..modules import ModuleError
+from ..platform import platform_of
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def init_app(app: Flask) -> None:
     :raises ModuleError: if one is declared with something else than a :class:`Deprecation`
     """
     found = {endpoint: one.value for endpoint, one in declared(app, "deprecation")}
-    app.extensions["deprecations"] = found
+    platform_of(app).deprecations = found
     for endpoint, deprecation in found.items():
         if not isinstance(deprecation, Deprecation):
             raise ModuleError(f"The deprecation of {endpoint!r} is {deprecation!r}: write Deprecation(since=…).")
@@ -115,7 +116,7 @@ def init_app(app: Flask) -> None:
 
 def find(app: Flask, endpoint: str) -> Deprecation | None:
     """Return the deprecation of an endpoint."""
-    known: dict[str, Deprecation] = app.extensions["deprecations"]
+    known: dict[str, Deprecation] = platform_of(app).deprecations
     return known.get(endpoint)
 
 

@@ -37,6 +37,7 @@ from ..http.problems import KINDS
 from ..http.problems import Problem
 from ..http.problems import Refusal
 from ..modules import ModuleError
+from ..platform import platform_of
 
 #: Seconds that Redis may take before the counters of this process are used instead.
 REDIS_SECONDS = 0.5
@@ -63,7 +64,7 @@ def init_app(app: Flask) -> None:
     found = dict(declared(app, "rate_limit"))
     for endpoint, one in found.items():
         _check(endpoint, one.value)
-    app.extensions["rate_limits"] = {endpoint: one.value for endpoint, one in found.items()}
+    platform_of(app).rate_limits = {endpoint: one.value for endpoint, one in found.items()}
     if found and app.config["RATE_LIMITS"]:
         limiter = _make_limiter(app)
         for endpoint, one in found.items():
@@ -72,7 +73,7 @@ def init_app(app: Flask) -> None:
 
 def find(app: Flask, endpoint: str) -> str | None:
     """Return the limit of an endpoint, as it was declared."""
-    known: dict[str, str] = app.extensions["rate_limits"]
+    known: dict[str, str] = platform_of(app).rate_limits
     return known.get(endpoint)
 
 

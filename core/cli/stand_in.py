@@ -12,6 +12,7 @@ import settings
 
 from .. import modules
 from ..configuration.addresses import LOOPBACK
+from ..platform import platform_of
 from . import add_commands
 
 
@@ -36,7 +37,7 @@ def create_stand_in(fault: Exception) -> Flask:
     """
     app = Flask("app", static_folder=None)
     app.cli = _Commands("app", fault=fault)
-    app.extensions["start_fault"] = fault
+    platform_of(app).start_fault = fault
     environment = config.variables().get("APP_ENV") or "development"
     app.config.from_mapping(APP_ENV=environment, HOST=None, PORT=None, TRUSTED_HOSTS=LOOPBACK)
     text = f"The application cannot start.\n\n{fault}\n\n{''.join(traceback.format_exception(fault))}"

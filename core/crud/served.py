@@ -10,6 +10,8 @@ from typing import Any
 from flask import current_app
 from flask.sansio.app import App
 
+from ..platform import platform_of
+
 if TYPE_CHECKING:
     from .verbs import Crud
 
@@ -32,7 +34,7 @@ def serve(app: App, verbs: "Crud", allow: Iterable[str], writes: Iterable[str] =
 
     :param writes: the attributes that the face takes from outside: the fields of its form or its schema
     """
-    known: dict[type[Any], Served] = app.extensions.setdefault("served", {})
+    known: dict[type[Any], Served] = platform_of(app).served
     found = known.setdefault(verbs.model, Served(verbs, frozenset()))
     if found.verbs is verbs:
         written = {verb: found.writes.get(verb, frozenset()) | {*writes} for verb in {"create", "update"} & {*allow}}
@@ -41,5 +43,5 @@ def serve(app: App, verbs: "Crud", allow: Iterable[str], writes: Iterable[str] =
 
 def served(app: App | None = None) -> dict[type[Any], Served]:
     """Return what is served, by model; by default of the current application."""
-    found: dict[type[Any], Served] = (app or current_app).extensions.get("served", {})
+    found: dict[type[Any], Served] = platform_of(app or current_app).served
     return found

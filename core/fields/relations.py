@@ -16,12 +16,10 @@ from sqlalchemy.orm.interfaces import MANYTOONE
 
 from services import db
 
+from ..platform import platform_of
 from .columns import make_field
 from .json_schema import json_schema
 from .words import words
-
-#: Where an application has what chooses the rows of a model that its callers may name.
-_CHOOSER = "related_rows"
 
 #: Rows that a body may name in one relationship: they are looked up in one query.
 MOST_RELATED = 1000
@@ -29,7 +27,7 @@ MOST_RELATED = 1000
 
 def choose_by(app: App, rows: Callable[[type[Any]], sa.Select[Any]]) -> None:
     """Accept in a body only those rows of a model that ``rows`` selects; others are refused like missing ones."""
-    app.extensions[_CHOOSER] = rows
+    platform_of(app).selectable = rows
 
 
 class Related(fields.Field[Any]):
@@ -92,7 +90,7 @@ class Related(fields.Field[Any]):
             return {}
         columns = [getattr(self.model, name) for name in self.keys]
         among = sa.tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key for (key,) in keys])
-        rows: Callable[[type[Any]], sa.Select[Any]] = current_app.extensions.get(_CHOOSER, sa.select)
+        rows: Callable[[type[Any]], sa.Select[Any]] = platform_of(current_app).selectable or sa.select
         # MariaDB finds "a" for "A"; what counts is the key that the row has.
         return {self._key(row): row for row in db.session.scalars(rows(self.model).where(among)).unique()}
 

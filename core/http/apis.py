@@ -8,8 +8,6 @@ import posixpath
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
 
 from flask import Flask
 from flask import Request
@@ -26,23 +24,7 @@ from ..declarations import View
 from ..declarations import declare
 from ..declarations import declared_for
 from ..declarations import declaring
-
-
-@dataclass(frozen=True)
-class Known:
-    """The APIs of one application.
-
-    :param prefixes: the paths below which there is nothing but APIs, each with its outermost blueprint's name
-    :param endpoints: those that were asked about already
-    """
-
-    prefixes: dict[str, str] = field(default_factory=dict)
-    endpoints: dict[str, bool] = field(default_factory=dict)
-
-
-def init_app(app: Flask) -> None:
-    """Start with no API."""
-    app.extensions["apis"] = Known()
+from ..platform import platform_of
 
 
 def mark_api(blueprint: Blueprint) -> None:
@@ -75,7 +57,7 @@ def is_for_programs(app: Flask, request: Request) -> bool:
 
 def is_api_endpoint(app: Flask, endpoint: str) -> bool:
     """Return whether an endpoint is an API's."""
-    known: dict[str, bool] = app.extensions["apis"].endpoints
+    known: dict[str, bool] = platform_of(app).api_endpoints
     if endpoint not in known and endpoint in app.view_functions:
         known[endpoint] = _find_out(app, endpoint)
     return known.get(endpoint, False)
@@ -100,7 +82,7 @@ def owner_of(app: Flask, request: Request) -> str | None:
     if isinstance(request.routing_exception, MethodNotAllowed):
         names = _by_other_methods(request.routing_exception)
         return next(_outermost(name) for name in names if is_api_endpoint(app, name))
-    prefixes: dict[str, str] = app.extensions["apis"].prefixes
+    prefixes: dict[str, str] = platform_of(app).api_prefixes
     nearest = max((prefix for prefix in prefixes if is_below(request.path, prefix)), key=len)
     return prefixes[nearest]
 
@@ -108,7 +90,7 @@ def owner_of(app: Flask, request: Request) -> str | None:
 def owners(app: Flask) -> set[str]:
     """Return the names of the outermost blueprints that have an API."""
     endpoints = {_outermost(name) for name in app.view_functions if is_api_endpoint(app, name)}
-    return endpoints | set(app.extensions["apis"].prefixes.values())
+    return endpoints | set(platform_of(app).api_prefixes.values())
 
 
 def _is(of_kind: Callable[[Flask, str], bool], app: Flask, request: Request) -> bool:
@@ -152,7 +134,7 @@ def _place(view: object) -> str:
 
 def is_api_path(app: Flask, path: str) -> bool:
     """Return whether a path that no endpoint has lies below an API's prefix."""
-    return any(is_below(path, prefix) for prefix in app.extensions["apis"].prefixes)
+    return any(is_below(path, prefix) for prefix in platform_of(app).api_prefixes)
 
 
 def is_below(path: str, prefix: str) -> bool:
@@ -162,13 +144,13 @@ def is_below(path: str, prefix: str) -> bool:
 
 def prefixes(app: Flask) -> list[str]:
     """Return the paths below which what is not found is answered as an API answers."""
-    return sorted(app.extensions["apis"].prefixes)
+    return sorted(platform_of(app).api_prefixes)
 
 
 def _add_prefix(state: BlueprintSetupState) -> None:
     if state.url_prefix and state.url_prefix != "/":
         owner = f"{state.name_prefix}.{state.name}".strip(".").partition(".")[0]
-        state.app.extensions["apis"].prefixes[state.url_prefix.rstrip("/")] = owner
+        platform_of(state.app).api_prefixes[state.url_prefix.rstrip("/")] = owner
 
 
 # --- when all modules are there -----------------------------------------------------------------
@@ -199,7 +181,7 @@ def _add_prefixes(app: Flask) -> None:
             paths.setdefault(rule.endpoint.rpartition(".")[0], set()).add(path)
         elif name != "static":
             above_pages.update(_and_above(path))
-    known: dict[str, str] = app.extensions["apis"].prefixes
+    known: dict[str, str] = platform_of(app).api_prefixes
     for name, found in paths.items():
         for prefix in _prefixes_of(app, name, found, above_pages):
             if prefix != "/" and not is_api_path(app, prefix):

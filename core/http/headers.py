@@ -21,6 +21,7 @@ from ..access import has_looked
 from ..declarations import View
 from ..declarations import declared
 from ..declarations import declaring
+from ..platform import platform_of
 
 #: A page may load from its own site only, and nothing may run in it or frame it (CSP Level 3). ``data:``
 #: is for the pictures within Bootstrap's stylesheet.
@@ -143,13 +144,13 @@ def _transport(config: Mapping[str, Any]) -> dict[str, str]:
 def init_app(app: Flask) -> None:
     """Complete the answers of this application; its endpoints are known by now."""
     policies = {endpoint: one.value for endpoint, one in declared(app, "csp")}
-    app.extensions["completion"] = Completion(app.config, policies)
+    platform_of(app).completion = Completion(app.config, policies)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
 
 
 def completing(app: Flask, environ: Mapping[str, Any], start_response: StartResponse) -> StartResponse:
     """Return a ``start_response`` that completes the headers first."""
-    add = app.extensions["completion"].add
+    add = platform_of(app).completion.add
 
     def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
         add(environ, status, headers)

@@ -17,6 +17,7 @@ from flask import request
 from ..declarations import View
 from ..declarations import declared
 from ..declarations import declaring
+from ..platform import platform_of
 
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d+))?")
 
@@ -67,12 +68,12 @@ def init_app(app: Flask) -> None:
     if trusted and app.config["APP_ENV"] != "development":
         endpoints = {endpoint for endpoint, _ in declared(app, "any_host")}
         paths = {rule.rule: trusted[0].lstrip(".") for rule in app.url_map.iter_rules() if rule.endpoint in endpoints}
-    app.extensions["any_host"] = paths
+    platform_of(app).any_host = paths
 
 
 def trust(app: Flask, environ: dict[str, Any]) -> None:
     """Write the name that was asked for as werkzeug compares it; where any will do, put a trusted one in its place."""
-    name = app.extensions["any_host"].get(environ.get("PATH_INFO"))
+    name = platform_of(app).any_host.get(environ.get("PATH_INFO", ""))
     if name is not None:
         environ["HTTP_HOST"] = name
     elif "HTTP_HOST" in environ:

@@ -6,13 +6,14 @@ from flask import request
 from flask import url_for
 from flask.globals import request_ctx
 
+from ..platform import platform_of
 from .links import own_url
 from .redirects import is_own_path
 
 
 def sign_in_at(app: Flask, endpoint: str) -> None:
     """Let people who must sign in be led to a page, which gets in ``next`` where they came from."""
-    app.extensions["sign_in"] = endpoint
+    platform_of(app).sign_in_endpoint = endpoint
 
 
 def sign_in_url() -> str | None:
@@ -20,7 +21,7 @@ def sign_in_url() -> str | None:
 
     After a form that was sent there is nothing to come back to.
     """
-    endpoint: str | None = current_app.extensions.get("sign_in")
+    endpoint: str | None = platform_of(current_app).sign_in_endpoint
     if endpoint is None or request_ctx.url_adapter is None:
         return None
     if not leads_back():

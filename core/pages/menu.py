@@ -18,6 +18,7 @@ from flask.globals import request_ctx
 from ..access import may_open
 from ..modules import ModuleError
 from ..modules import offers
+from ..platform import platform_of
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,14 @@ def init_app(app: Flask) -> None:
     :raises core.modules.ModuleError: if one leads to an endpoint that there is not
     """
     files = [(module.name, file) for module, file in offers(app, "menu")]
-    app.extensions["menu"] = {name: file.entries for name, file in files if hasattr(file, "entries")}
-    app.extensions["row_menu"] = [file.row_entries for _, file in files if hasattr(file, "row_entries")]
-    app.extensions["header"] = [file.header for _, file in files if hasattr(file, "header")]
-    app.extensions["notices"] = [file.notice for _, file in files if hasattr(file, "notice")]
+    platform_of(app).menu = {name: file.entries for name, file in files if hasattr(file, "entries")}
+    platform_of(app).row_menu = [file.row_entries for _, file in files if hasattr(file, "row_entries")]
+    platform_of(app).header_templates = [file.header for _, file in files if hasattr(file, "header")]
+    platform_of(app).notices = [file.notice for _, file in files if hasattr(file, "notice")]
     functions = (menu, header_templates, notices, row_menu)
     app.jinja_env.globals |= {function.__name__: function for function in functions}
     with app.test_request_context():
-        for name, links in app.extensions["menu"].items():
+        for name, links in platform_of(app).menu.items():
             for link in links():
                 if link.endpoint not in app.view_functions:
                     raise ModuleError(
@@ -69,7 +70,7 @@ def menu() -> list[Entry]:
     if request_ctx.url_adapter is None:
         return []
     here = f"{request.script_root}{request.path}"
-    found = [entry for module in current_app.extensions["menu"] for entry in entries(module)]
+    found = [entry for module in platform_of(current_app).menu for entry in entries(module)]
     # Of several that lie above this page, the nearest.
     above = [entry.url for entry in found if f"{here}/".startswith(f"{entry.url.rstrip('/')}/")]
     nearest = max(above, key=len, default=None)
@@ -78,23 +79,23 @@ def menu() -> list[Entry]:
 
 def header_templates() -> list[str]:
     """Return the templates at the end of the header; none where no address can be made (an untrusted host)."""
-    return [] if request_ctx.url_adapter is None else current_app.extensions["header"]
+    return [] if request_ctx.url_adapter is None else platform_of(current_app).header_templates
 
 
 def notices() -> list[str]:
     """Return what the modules have to say above this page's content: ``menu.notice()``, ``None`` for nothing."""
-    collected: list[Callable[[], str | None]] = current_app.extensions["notices"]
+    collected: list[Callable[[], str | None]] = platform_of(current_app).notices
     return [text for offer in collected if (text := offer())]
 
 
 def row_menu(item: Any) -> list[Entry]:
     """Return what the modules offer for a row, beside the buttons of its page: ``menu.row_entries(item)``."""
-    collected: list[Callable[[Any], list[Entry]]] = current_app.extensions["row_menu"]
+    collected: list[Callable[[Any], list[Entry]]] = platform_of(current_app).row_menu
     return [entry for offer in collected for entry in offer(item)]
 
 
 def entries(module: str) -> list[Entry]:
     """Return the entries of one module, without those that the current identity may not open."""
-    collected: dict[str, Callable[[], list[Link]]] = current_app.extensions["menu"]
+    collected: dict[str, Callable[[], list[Link]]] = platform_of(current_app).menu
     links = collected[module]() if module in collected else []
     return [Entry(link.label, url_for(link.endpoint)) for link in links if may_open(link.endpoint)]

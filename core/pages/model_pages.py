@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask
 from flask import current_app
 from flask import url_for
 from flask.sansio.app import App
@@ -12,6 +11,7 @@ from flask.sansio.app import App
 from ..crud.readers import may_list
 from ..crud.readers import may_read
 from ..crud.verbs import Crud
+from ..platform import platform_of
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,14 @@ class ModelPages:
     verbs: Crud
 
 
-def init_app(app: Flask) -> None:
-    """Start with no pages."""
-    app.extensions["model_pages"] = {}
-
-
 def add(app: App, model: type[Any], pages: ModelPages) -> None:
     """Make the pages of a model known."""
-    app.extensions["model_pages"][model] = pages
+    platform_of(app).model_pages[model] = pages
 
 
 def find(model: type[Any]) -> ModelPages | None:
     """Return the pages of a model; ``None`` if no installed module has any."""
-    known: dict[type[Any], ModelPages] = current_app.extensions["model_pages"]
+    known: dict[type[Any], ModelPages] = platform_of(current_app).model_pages
     return known.get(model)
 
 

@@ -26,6 +26,7 @@ from core.access import identity
 from core.api.idempotency import idempotent
 from core.data.models import now
 from core.http.apis import mark_api
+from core.platform import platform_of
 from services import db
 from tests.accounts.people import PASSWORD
 from tests.accounts.people import make_person
@@ -365,7 +366,7 @@ def test_use_is_written_once_a_minute(town):
 def test_reading_an_api_is_no_use(town):
     ada = Browser(town)
     age(town, seen=HOUR)
-    town.extensions["apis"].endpoints["accounts.index"] = True
+    platform_of(town).api_endpoints["accounts.index"] = True
 
     assert ada.is_somebody()
     assert now() - records(town)[0].seen_at > timedelta(minutes=59)

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from core import signals
+from core.platform import platform_of
 from services import db
 
 Write = Callable[..., str]
@@ -220,8 +221,8 @@ def test_applications_with_different_modules_do_not_disturb_each_other(write_mod
     assert left.test_client().get("/right/").status_code == 404
     assert right.test_client().get("/left/").status_code == 404
     for app, label in ((left, "left"), (right, "right")):
-        assert [module.label for module in app.extensions["modules"]] == [label]
-        assert list(app.extensions["menu"]) == [label]
+        assert [module.label for module in platform_of(app).modules] == [label]
+        assert list(platform_of(app).menu) == [label]
 
 
 def test_classic_module_is_served_by_two_applications(

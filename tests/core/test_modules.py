@@ -5,11 +5,12 @@ from types import ModuleType
 import pytest
 from flask import Flask
 
+import core
 from core import modules
-from core.factory import create_app
 from core.modules import Module
 from core.modules import ModuleError
 from core.modules import offers
+from core.platform import platform_of
 from services import Base
 
 Write = Callable[..., str]
@@ -138,7 +139,7 @@ def test_blueprint_of_another_module_is_not_taken(write_module: Write, make_app:
 def test_module_of_any_dotted_name(write_module: Write, make_app: Make) -> None:
     app = make_app(None, [write_module("vendor.shops.corner", init=plain("corner"))])
     assert app.test_client().get("/corner/").text == "corner"
-    assert [module.label for module in app.extensions["modules"]] == ["corner"]
+    assert [module.label for module in platform_of(app).modules] == ["corner"]
 
 
 def test_order_of_the_list_is_the_order_of_registration(write_module: Write, make_app: Make) -> None:
@@ -178,7 +179,7 @@ def test_models_are_imported_though_nobody_asked(write_module: Write, make_app: 
 def test_module_may_have_a_base_of_its_own(write_module: Write, make_app: Make) -> None:
     write_module("corner", init=plain("corner"), models=OWN_MODEL.format(name="Thing2", table="corner_thing"))
     app = make_app(None, ["corner"])
-    (metadata,) = modules.metadatas(app.extensions["modules"][0])
+    (metadata,) = modules.metadatas(platform_of(app).modules[0])
     assert list(metadata.tables) == ["corner_thing"]
     assert metadata is not Base.metadata
 
@@ -207,7 +208,7 @@ def test_one_base_shared_by_two_modules_is_no_clash(write_module: Write, make_ap
     source = OWN_MODEL.format(name="High", table="above_thing")
     source = "from below.models import Base\n" + source.replace("class Base(DeclarativeBase):\n    pass\n", "")
     write_module("above", init=plain("above"), models=source)
-    assert len(make_app(None, ["below", "above"]).extensions["modules"]) == 2
+    assert len(platform_of(make_app(None, ["below", "above"])).modules) == 2
 
 
 # --- offers -------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def test_broken_offer_is_not_a_missing_one(write_module: Write, make_app: Make) 
 def test_offer_is_not_imported_before_it_is_asked_for(write_module: Write, make_app: Make) -> None:
     app = make_app(None, [write_module("one", init=plain("one"), rpc="value = 1")])
     assert "one.rpc" not in sys.modules
-    assert app.extensions["modules"][0].has("rpc")
+    assert platform_of(app).modules[0].has("rpc")
     assert "one.rpc" not in sys.modules
 
 
@@ -355,12 +356,10 @@ def test_cause_is_kept(write_module: Write) -> None:
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_front_door() -> None:
-    import core  # noqa: PLC0415
+def test_package_itself_has_no_names() -> None:
+    names = {name: value for name, value in vars(core).items() if not name.startswith("__")}
 
-    assert set(core.__all__) == {"create_app", "offers"}
-    assert create_app is core.create_app
-    assert isinstance(core, ModuleType)
+    assert {name for name, value in names.items() if not isinstance(value, ModuleType)} == set()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from config import ROOT
 from core.access import Identity
 from core.access import acting_as
 from core.access import security_log
+from core.platform import platform_of
 from services import configure_logging
 
 ADA = Identity(key="7f0c2a5e", name="Ada", via="session")
@@ -71,7 +72,7 @@ def test_who_it_is_about_counts_before_who_is_asking(lines):
 
 def test_nobody_is_looked_up_for_it(lines, make_app):
     app = make_app()
-    app.extensions["identity"] = lambda: pytest.fail("asked who it is")
+    platform_of(app).identity_loader = lambda: pytest.fail("asked who it is")
     with app.test_request_context("/"):
         security_log.record("sign-out")
 
