@@ -13,7 +13,7 @@ from core.access import roles
 OPEN = {"POST jsonrpc.api.answer", "POST home.status", "POST events.collect"}
 
 
-def test_everything_that_is_shipped_declares_its_policy(site: Flask) -> None:
+def test_shipped_endpoints_declare_policy(site: Flask) -> None:
     assert endpoints.undeclared(site) == []
 
 
@@ -26,7 +26,7 @@ def test_administrator_may_do_everything(site: Flask) -> None:
         assert roles()["administrator"] == frozenset(permissions())
 
 
-def test_nothing_that_writes_is_open_by_chance(site: Flask) -> None:
+def test_writing_endpoint_is_not_public(site: Flask) -> None:
     writing = ("POST", "PUT", "PATCH", "DELETE")
     found = {
         f"{one.verb} {one.place}" for one in endpoints.everything(site) if one.verb in writing and one.policy is PUBLIC

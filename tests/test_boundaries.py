@@ -323,7 +323,7 @@ _DEMOS = "(api|events|example)"
 DEMO = re.compile(rf"""app[./]{_DEMOS}\b|["']/(?!api/v1["']){_DEMOS}["'/?]|["']{_DEMOS}_[a-z]+["']""")
 
 
-def test_demos_are_known_to_their_own_tests_only():
+def test_demos_named_only_in_own_tests():
     """They are deleted with their tests, and all others go on."""
     tests = ROOT / "tests"
     theirs = [path for name in ("api", "decoupled", "events", "example") for path in (tests / name).rglob("*.py")]
@@ -394,7 +394,7 @@ def test_an_import_upwards_is_found(path, text):
         ("core/api/cors.py", "if TYPE_CHECKING:\n    from ..rest import Api"),
     ],
 )
-def test_an_import_against_the_order_of_the_core_is_found(path, text):
+def test_import_against_core_order_found(path, text):
     assert len(core_order(sources({path: text}))) == 1
 
 
@@ -408,11 +408,11 @@ def test_an_import_against_the_order_of_the_core_is_found(path, text):
         ("app/blog/routes.py", "from core.pages.menu import Link"),
     ],
 )
-def test_an_import_in_the_order_of_the_core_is_no_fault(path, text):
+def test_import_in_core_order_passes(path, text):
     assert core_order(sources({path: text})) == []
 
 
-def test_every_part_of_the_core_has_its_place_in_the_order():
+def test_core_packages_all_in_order():
     parts = {source.path.parts[1].removesuffix(".py") for source in project() if source.path.parts[0] == "core"}
 
     assert parts == set().union(*CORE_ORDER)
@@ -440,7 +440,7 @@ FILES = {f"app/{label}/{file}.py": "" for label in ("home", "blog", "shop") for 
         ("def view():\n    from app.shop import cart", "not above"),
     ],
 )
-def test_a_way_around_a_front_door_is_found(text, fault):
+def test_import_around_front_door_found(text, fault):
     (found,) = front_doors(sources({**FILES, "app/blog/routes.py": text}), INSTALLED)
 
     assert fault in found
@@ -460,7 +460,7 @@ def test_a_way_around_a_front_door_is_found(text, fault):
         "from flask import Flask",
     ],
 )
-def test_what_a_module_may_import_is_no_fault(text):
+def test_allowed_module_import_passes(text):
     assert front_doors(sources({**FILES, "app/blog/routes.py": text}), INSTALLED) == []
 
 
@@ -481,7 +481,7 @@ def test_settings_import_the_configuration_only():
         "def f():\n    def g():\n        import os",
     ],
 )
-def test_an_import_inside_a_function_is_found(text):
+def test_import_inside_function_found(text):
     assert len(imports_in_functions(sources({"core/x.py": text}))) == 1
 
 
@@ -508,7 +508,7 @@ def test_a_cycle_is_found(texts):
         {"app/blog/__init__.py": "from . import routes", "app/blog/routes.py": "from . import bp"},
     ],
 )
-def test_what_is_no_cycle_is_no_fault(texts):
+def test_acyclic_imports_pass(texts):
     assert cycles(sources(texts)) == []
 
 
@@ -540,7 +540,7 @@ def test_a_noun_is_no_misspelt_offer(stem):
     assert near_misses(sources({f"app/blog/{stem}.py": ""})) == []
 
 
-def test_an_offer_that_is_not_known_is_found():
+def test_unknown_offer_found():
     (found,) = unknown_offers(sources({"app/health/__init__.py": "offers(app, 'rpc')\noffers(app, 'pulse')"}))
 
     assert "'pulse'" in found

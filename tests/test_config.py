@@ -47,7 +47,7 @@ def project(tmp_path, monkeypatch):
 # --- production ---------------------------------------------------------------------------------
 
 
-def test_production_names_every_fault_in_one_message(tmp_path):
+def test_production_reports_all_faults_together(tmp_path):
     found = faults(
         APP_ENV="production",
         SECRET_KEY="short",
@@ -81,14 +81,14 @@ def test_production_names_every_fault_in_one_message(tmp_path):
         ("ab" * 20, "SECRET_KEY is weak"),
     ],
 )
-def test_production_without_a_strong_secret_is_refused(secret, fault):
+def test_production_weak_secret_refused(secret, fault):
     (found,) = faults(APP_ENV="production", SECRET_KEY=secret, DATABASE_URL="postgresql://db/site")
 
     assert found.startswith(fault)
     assert "token_urlsafe" in found
 
 
-def test_production_with_a_weak_fallback_is_refused():
+def test_production_weak_fallback_refused():
     (found,) = faults(
         APP_ENV="production",
         SECRET_KEY=STRONG,
@@ -107,13 +107,13 @@ def test_production_with_the_debugger_is_refused():
     assert load({**environ, "FLASK_DEBUG": "0"})["APP_ENV"] == "production"
 
 
-def test_production_on_sqlite_without_its_folder_is_refused(tmp_path):
+def test_production_sqlite_missing_folder_refused(tmp_path):
     (found,) = faults(APP_ENV="production", SECRET_KEY=STRONG, DATABASE_URL=f"sqlite:///{tmp_path}/no/site.db")
 
     assert f"{tmp_path}/no does not exist" in found
 
 
-def test_production_on_sqlite_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
+def test_production_sqlite_read_only_refused(tmp_path, monkeypatch):
     # Asked of the system by a stub: the tests may run as root, who may write anywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
     (found,) = faults(APP_ENV="production", SECRET_KEY=STRONG, DATABASE_URL=f"sqlite:///{tmp_path}/site.db")
@@ -160,18 +160,18 @@ def test_a_fault_repeats_no_password(environ):
         ("LOG_FORMAT", "xml", "write one of text, json"),
     ],
 )
-def test_a_value_that_is_none_is_named_with_its_cure(name, value, hint):
+def test_invalid_value_named_with_hint(name, value, hint):
     (found,) = faults(**{name: value})
 
     assert found == f"{name} is {value!r}: {hint}"
 
 
-def test_an_empty_variable_counts_as_not_set():
+def test_empty_variable_counts_as_unset():
     assert load({setting.name: "" for setting in SETTINGS}) == load({})
 
 
 @pytest.mark.parametrize("value", ["PRODUCTION", "Production"])
-def test_words_may_be_written_in_any_case(value):
+def test_words_accepted_in_any_case(value):
     assert load({"APP_ENV": value, "SECRET_KEY": STRONG, "DATABASE_URL": "postgresql://db/site"})["HTTPS"]
 
 
@@ -262,14 +262,14 @@ def test_impossible_database_url_is_refused(url, hint):
         ("mariadb+pymysql", "mariadb+pymysql"),
     ],
 )
-def test_a_database_url_gets_the_driver_that_is_installed(written, driver):
+def test_database_url_gets_installed_driver(written, driver):
     url = database(DATABASE_URL=f"{written}://site:p%40ss@db:99/site")
 
     assert url.drivername == driver
     assert (url.username, url.password, url.host, url.port, url.database) == ("site", "p@ss", "db", 99, "site")
 
 
-def test_a_relative_sqlite_path_is_in_the_project():
+def test_relative_sqlite_path_in_project():
     assert database(DATABASE_URL="sqlite:///instance/site.db").database == str(ROOT / "instance" / "site.db")
     assert database(DATABASE_URL="sqlite:////srv/site.db").database == "/srv/site.db"
     assert database().database == str(ROOT / "instance" / "andamio.db")
@@ -282,7 +282,7 @@ def test_postgres_parts_make_the_url():
     assert url.password == "a@b:c/d%41"
 
 
-def test_the_database_url_goes_before_the_parts():
+def test_database_url_overrides_parts():
     assert database(DATABASE_URL="mariadb://one/site", POSTGRES_HOST="two").host == "one"
 
 
@@ -297,14 +297,14 @@ def test_the_timeout_reaches_every_engine():
 
 
 @pytest.mark.parametrize("name", ["site", "andamio", "latest", "my_tests", "testament"])
-def test_testing_refuses_a_database_that_may_be_real(name):
+def test_testing_refuses_real_database(name):
     (found,) = faults(APP_ENV="testing", DATABASE_URL=f"postgresql://db/{name}")
 
     assert found.startswith(f"DATABASE_URL names {name!r}")
 
 
 @pytest.mark.parametrize("path", ["instance/andamio.db", "/srv/test_site.db"])
-def test_testing_refuses_a_sqlite_file_outside_of_the_temporary_folder(path, monkeypatch):
+def test_testing_sqlite_outside_temporary_folder_refused(path, monkeypatch):
     monkeypatch.setattr(deployment, "ROOT", Path("/srv/project"))
     (found,) = faults(APP_ENV="testing", DATABASE_URL=f"sqlite:///{path}")
 
@@ -336,7 +336,7 @@ def test_secret_may_stand_in_a_file(tmp_path):
     assert config["SQLALCHEMY_DATABASE_URI"].database == "site"
 
 
-def test_file_of_a_secret_that_cannot_be_used_is_named(tmp_path):
+def test_unusable_secret_file_named(tmp_path):
     production = {"APP_ENV": "production", "DATABASE_URL": "sqlite://", "SECRET_KEY_FILE": str(tmp_path / "gone")}
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff")
@@ -377,7 +377,7 @@ def test_dotenv_is_not_read_in_testing(project, monkeypatch):
     assert load()["PORT"] == 5000
 
 
-def test_a_local_secret_is_made_once_and_only_its_owner_reads_it(project):
+def test_local_secret_created_once_private(project):
     first, second = load()["SECRET_KEY"], load()["SECRET_KEY"]
 
     assert first == second
@@ -394,7 +394,7 @@ def written(setting: Setting) -> str:
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "postgresql://db/x"])
-def test_what_was_to_be_stored_is_not_logged_in_production(url):
+def test_statement_values_not_logged_in_production(url):
     production = {"APP_ENV": "production", "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz", "DATABASE_URL": url}
     assert load({**production, "TRUSTED_HOSTS": "example.org"})["SQLALCHEMY_ENGINE_OPTIONS"]["hide_parameters"] is True
     assert load({"DATABASE_URL": url})["SQLALCHEMY_ENGINE_OPTIONS"]["hide_parameters"] is False
@@ -428,7 +428,7 @@ FAULTY = {"APP_ENV": "production", "PORT": "0", "FLASK_SKIP_DOTENV": "1"}
         (["-m", "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", "run:app"], 3),
     ],
 )
-def test_a_faulty_configuration_ends_the_start_with_its_message(command, code, tmp_path):
+def test_faulty_configuration_ends_start(command, code, tmp_path):
     environ = {**os.environ, **FAULTY, "SECRET_KEY": "hunter2"}
     answer = subprocess.run(
         [sys.executable, *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
@@ -441,7 +441,7 @@ def test_a_faulty_configuration_ends_the_start_with_its_message(command, code, t
     assert "hunter2" not in answer.stderr + answer.stdout
 
 
-def test_development_server_has_a_name_and_answers_on_this_machine_only(tmp_path: Path) -> None:
+def test_development_server_answers_locally_only(tmp_path: Path) -> None:
     port = free_port()
     environ = {**os.environ, "APP_ENV": "testing", "DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "PORT": str(port)}
     process = subprocess.Popen([sys.executable, "run.py"], cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
@@ -465,7 +465,7 @@ def test_unreadable_line_of_dotenv_is_named(monkeypatch: pytest.MonkeyPatch, tmp
         load()
 
 
-def test_driver_that_is_not_installed_is_named() -> None:
+def test_missing_driver_named() -> None:
     with pytest.raises(ConfigError, match=r"mysql\+mysqldb.*not installed.*write mysql://"):
         load({"DATABASE_URL": "mysql+mysqldb://x/y"})
 

@@ -196,7 +196,7 @@ def _section(heading: str, number: int = 1) -> str:
 
 
 @WITH_DEMOS
-def test_readme_start_of_a_product_is_true(tmp_path: Path) -> None:
+def test_readme_product_start_works(tmp_path: Path) -> None:
     reader = Reader(tmp_path / "project", installed=True)
     for command in _section("Starting your product").splitlines():
         reader.run(command, "")

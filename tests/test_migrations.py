@@ -19,7 +19,7 @@ def tables(url: URL) -> set[str]:
     return set(found) - {"alembic_version"}
 
 
-def test_up_down_up_leaves_what_the_models_say(new_database: Callable[[str], URL], engine_name: str) -> None:
+def test_migrations_up_down_up_match_models(new_database: Callable[[str], URL], engine_name: str) -> None:
     url = new_database(engine_name)
     migrations.upgrade(url)
     command.check(migrations.make_config(url))

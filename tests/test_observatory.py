@@ -183,7 +183,7 @@ def scan_page(start_front: Callable[..., Front], platform: Callable[[str], URL])
     return scan
 
 
-def test_pages_that_anybody_sees_first_are_graded_a_plus(scan_page: Callable[[str], Scan], sign_in: str) -> None:
+def test_public_pages_graded_a_plus(scan_page: Callable[[str], Scan], sign_in: str) -> None:
     home, door = scan_page("/"), scan_page(sign_in)
     assert (home.answer.status, door.answer.status) == (200, 200)
     # The form's token makes a session, whose cookie is judged as well.
@@ -227,7 +227,7 @@ def test_arithmetic_of_a_good_page(good: Scan) -> None:
         ("cross-origin-resource-policy", "none", 120),
     ],
 )
-def test_arithmetic_of_a_header_that_is_not_good(good: Scan, name: str, value: str, points: int) -> None:
+def test_bad_header_lowers_score(good: Scan, name: str, value: str, points: int) -> None:
     assert score(replace(good, answer=replace(good.answer, headers={**good.answer.headers, name: value}))) == points
 
 

@@ -27,7 +27,7 @@ def named(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_package_has_one_version_and_its_hashes(folder: str) -> None:
+def test_package_has_one_version_with_hashes(folder: str) -> None:
     found = pins(ROOT / folder / "requirements.txt")
 
     assert len(found) > 5
@@ -35,7 +35,7 @@ def test_every_package_has_one_version_and_its_hashes(folder: str) -> None:
     assert [name for name, rest in found.items() if not re.search(r"--hash=sha256:[0-9a-f]{64}", rest)] == []
 
 
-def test_no_package_has_another_version_for_another_python() -> None:
+def test_package_version_same_across_pythons() -> None:
     """A Pipfile has room for one: `pipenv install -r requirements.txt` left a package out that had two."""
     names = [found["name"].lower() for found in PIN.finditer((ROOT / "requirements.txt").read_text())]
 

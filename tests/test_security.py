@@ -42,7 +42,7 @@ def is_our_own(format: ast.expr) -> bool:
     return isinstance(format, ast.Constant) or (isinstance(name, ast.Name) and name.id.replace("_", "").isupper())
 
 
-def test_no_text_of_others_is_a_format() -> None:
+def test_input_is_no_format_string() -> None:
     found = [
         place(path, call)
         for path, call in calls("format")
@@ -54,14 +54,14 @@ def test_no_text_of_others_is_a_format() -> None:
     assert found == []
 
 
-def test_text_is_called_safe_only_where_it_is_written_here() -> None:
+def test_markup_only_from_literals() -> None:
     found = [call for call in calls("Markup") if call[1].args and not isinstance(call[1].args[0], ast.Constant)]
 
     assert [place(*call) for call in found] == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_template_escapes_everything_and_has_no_inline_code(path: Path) -> None:
+def test_template_escapes_without_inline_code(path: Path) -> None:
     text = path.read_text()
 
     assert not re.search(r"\|\s*safe\b|autoescape\s+false", text)
@@ -91,7 +91,7 @@ def test_scripts_store_nothing_but_the_theme() -> None:
 
 
 @pytest.mark.parametrize("path", ["/static/", "/static", "/static/../config.py", "/static/%2e%2e/config.py", "/.env"])
-def test_folder_is_not_listed_and_nothing_beside_it_is_served(visitor: FlaskClient, path: str) -> None:
+def test_static_folder_serves_files_only(visitor: FlaskClient, path: str) -> None:
     assert visitor.get(path).status_code == 404
 
 
@@ -107,7 +107,7 @@ def test_nothing_of_development_is_there(site: Flask, path: str) -> None:
     assert "debugger" not in answer.text.lower()
 
 
-def test_passwords_are_masked_and_may_be_pasted(visitor: FlaskClient) -> None:
+def test_password_masked_and_pasteable(visitor: FlaskClient) -> None:
     rules = [rule for rule in visitor.application.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
     pages = {rule.rule: visitor.get(rule.rule, headers={"Accept": "text/html"}).text for rule in rules}
     pattern = re.compile(r"""<input\b[^>]*name="[^"]*password[^>]*>""")

@@ -118,7 +118,7 @@ def functions(path: str) -> set[str]:
     return {node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.FunctionDef)}
 
 
-def test_every_requirement_has_one_row_in_order() -> None:
+def test_requirements_have_one_ordered_row() -> None:
     wanted = [
         (f"{section}.{number}", str(level))
         for section, levels in REQUIREMENTS.items()
@@ -150,13 +150,13 @@ def test_files_that_are_named_exist() -> None:
     assert [name for name in named if name != "checks.py" and not (ROOT / name).exists()] == []
 
 
-def test_every_check_of_the_core_is_in_the_document() -> None:
+def test_core_checks_in_document() -> None:
     checks, _ = collect(Deployment(Flask("app"), "production", fault=ConfigError([])))
 
     assert [line for line in map(write, checks) if line not in DOCUMENT.read_text().splitlines()] == []
 
 
-def test_every_check_of_the_modules_is_in_the_document(site: Flask) -> None:
+def test_module_checks_in_document(site: Flask) -> None:
     with site.app_context():
         checks, failed = collect(Deployment(site, "production"))
     table = DOCUMENT.read_text().partition("<!-- checks -->\n")[2].partition("<!-- /checks -->")[0].splitlines()

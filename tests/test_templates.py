@@ -80,7 +80,7 @@ def invalid() -> Everything:
     return form
 
 
-def test_page_has_a_title_landmarks_and_one_heading(app: Flask) -> None:
+def test_page_has_title_landmarks_heading(app: Flask) -> None:
     html = page("{% block title %}A <b>{% endblock %}{% block content %}text{% endblock %}")
     assert html.startswith("<!doctype html>")
     assert "<title>A <b> · Site</title>" in html
@@ -90,7 +90,7 @@ def test_page_has_a_title_landmarks_and_one_heading(app: Flask) -> None:
     assert "page-actions" not in html
 
 
-def test_blocks_of_the_heading_are_shown_where_they_hold_something(app: Flask) -> None:
+def test_heading_blocks_shown_when_filled(app: Flask) -> None:
     html = page(
         "{% block breadcrumbs %}<li>up</li>{% endblock %}{% block actions %}<a>new</a>{% endblock %}"
         "{% block lead %}first{% endblock %}"
@@ -100,7 +100,7 @@ def test_blocks_of_the_heading_are_shown_where_they_hold_something(app: Flask) -
     assert '<p class="lead">first</p>' in html
 
 
-def test_page_without_a_menu_has_no_navigation(app: Flask) -> None:
+def test_page_without_menu_has_no_navigation(app: Flask) -> None:
     app.jinja_env.globals["menu"] = list
     html = page("")
     assert "<nav" not in html
@@ -117,7 +117,7 @@ def test_page_without_a_menu_has_no_navigation(app: Flask) -> None:
         ("error", "danger", "alert"),
     ],
 )
-def test_flashed_message_is_shown_by_its_category(app: Flask, category: str, look: str, role: str) -> None:
+def test_flashed_message_shown_by_category(app: Flask, category: str, look: str, role: str) -> None:
     flash("<b>", category)
     html = page("")
     assert f'<div class="alert alert-{look}" role="{role}">' in html
@@ -145,7 +145,7 @@ def test_error_page_says_nothing_twice(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_kind_of_problem_has_a_page(app: Flask, name: str) -> None:
+def test_problem_kinds_have_page(app: Flask, name: str) -> None:
     html = render_template("problem.html", kind=KINDS[name])
     assert f"<code>/problems/{name}</code>" in html
     assert "`" not in html
@@ -174,7 +174,7 @@ def test_every_kind_of_problem_has_a_page(app: Flask, name: str) -> None:
         ("lines", 'id="lines-0"'),
     ],
 )
-def test_field_has_a_label_and_its_control(app: Flask, name: str, expected: str) -> None:
+def test_field_has_label_and_control(app: Flask, name: str, expected: str) -> None:
     assert expected in macro("_field", "field(f)", f=Everything()[name])
 
 
@@ -193,14 +193,14 @@ def test_field_names_its_errors(app: Flask, name: str, expected: str) -> None:
     assert expected in macro("_field", "field(f)", f=invalid()[name])
 
 
-def test_summary_links_each_error_to_its_control(app: Flask) -> None:
+def test_summary_links_errors_to_controls(app: Flask) -> None:
     html = macro("_field", "summary(form)", form=invalid())
     for target in ("name", "price", "size-0", "address-city", "lines-0"):
         assert f'<a href="#{target}">' in html
     assert 'role="alert" tabindex="-1"' in html
 
 
-def test_summary_shows_the_errors_of_the_whole_form_and_of_hidden_fields(app: Flask) -> None:
+def test_summary_shows_form_and_hidden_errors(app: Flask) -> None:
     form = invalid()
     form.form_errors.append("They do not <fit>.")
     form.version.errors = ["Too old."]
@@ -209,7 +209,7 @@ def test_summary_shows_the_errors_of_the_whole_form_and_of_hidden_fields(app: Fl
     assert "<li>Too old.</li>" in html
 
 
-def test_summary_of_a_form_without_errors_is_empty(app: Flask) -> None:
+def test_summary_without_errors_empty(app: Flask) -> None:
     assert macro("_field", "summary(form)", form=Everything()).strip() == ""
 
 
@@ -222,7 +222,7 @@ def test_hidden_fields_stand_apart(app: Flask) -> None:
     assert "version" not in shown
 
 
-def test_enctype_is_given_where_a_file_is_sent(app: Flask) -> None:
+def test_enctype_set_for_file_field(app: Flask) -> None:
     assert macro("_field", "enctype(form)", form=Everything()).strip() == 'enctype="multipart/form-data"'
     assert macro("_field", "enctype(form)", form=Address()).strip() == ""
 
@@ -244,7 +244,7 @@ def test_pagination_shows_the_ways_there_are(app: Flask) -> None:
     assert "21 products" in html
 
 
-def test_pagination_of_a_single_page_is_only_the_total(app: Flask) -> None:
+def test_single_page_pagination_shows_total(app: Flask) -> None:
     pages = SimpleNamespace(
         previous=None,
         next=None,

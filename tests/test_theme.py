@@ -24,7 +24,7 @@ def test_generated_file_is_up_to_date(theme: dict[str, Any], name: str) -> None:
     assert STATIC.joinpath(name).read_text(encoding="utf-8") == theme["make"]()[name], "run python scripts/theme.py"
 
 
-def test_dark_takes_the_dark_rules_and_no_others(theme: dict[str, Any]) -> None:
+def test_dark_theme_takes_dark_rules_only(theme: dict[str, Any]) -> None:
     css = """
         @charset "UTF-8";
         a { color: red }
@@ -46,7 +46,7 @@ def test_dark_takes_the_dark_rules_and_no_others(theme: dict[str, Any]) -> None:
     ]
 
 
-def test_dark_follows_everything_bootstrap_and_the_light_theme_set(theme: dict[str, Any]) -> None:
+def test_dark_theme_overrides_bootstrap_light(theme: dict[str, Any]) -> None:
     # dark.css comes last, so what only :root sets would look one way by the system and another by choice.
     light, dark = re.findall(
         r"^(?::root|\[data-bs-theme=dark\]) \{(.*?)^\}", _read("site.css"), re.DOTALL | re.MULTILINE
@@ -55,7 +55,7 @@ def test_dark_follows_everything_bootstrap_and_the_light_theme_set(theme: dict[s
     assert set(PROPERTY.findall(light)) & of_bootstrap <= set(PROPERTY.findall(dark))
 
 
-def test_every_icon_that_a_template_names_is_in_the_sprite(theme: dict[str, Any]) -> None:
+def test_template_icons_in_sprite(theme: dict[str, Any]) -> None:
     named = {
         name for path in TEMPLATES for name in re.findall(r'\bicon\(["\']([\w-]+)', path.read_text(encoding="utf-8"))
     }
@@ -68,7 +68,7 @@ def test_every_icon_that_a_template_names_is_in_the_sprite(theme: dict[str, Any]
     [path for path in TEMPLATES if path.name not in ("mail.html", "page.html")],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
-def test_template_needs_no_inline_code_and_no_other_site(path: Path) -> None:
+def test_template_without_inline_or_foreign_code(path: Path) -> None:
     text = re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert not re.findall(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", text)
     assert not re.findall(r"<(?:script|link|img|iframe|form|use)\b[^>]*(?:https?:)?//[^>]*>", text)

@@ -41,7 +41,7 @@ def test_database_and_modules_are_told(app: Flask, engine_name: str) -> None:
     assert found["configuration"]["RATE_LIMITS"] is True
 
 
-def test_commit_is_told_where_git_knows_it(site: Flask) -> None:
+def test_commit_known_from_git(site: Flask) -> None:
     ran = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     told = about(site)["application"]["revision"]
     assert told is None if ran.returncode else ran.stdout.strip() in told
@@ -57,7 +57,7 @@ def test_secrets_are_left_out(make_app: Callable[..., Flask], platform: Callable
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_database_that_does_not_answer_is_told(
+def test_unresponsive_database_reported(
     make_app: Callable[..., Flask], platform: Callable[[str], URL], engine_name: str
 ) -> None:
     url = platform(engine_name)

@@ -90,7 +90,7 @@ def test_endpoint_without_prefix_takes_tokens(lite: Flask) -> None:
 # --- who counts ---------------------------------------------------------------------------------
 
 
-def test_token_speaks_for_its_owner_within_its_scopes(bank_app: Flask) -> None:
+def test_token_acts_for_owner_within_scopes(bank_app: Flask) -> None:
     with bank_app.app_context():
         owner = issued.make_user("bank.safe.open", "bank.vault.open")
         key = owner.key
@@ -105,7 +105,7 @@ def test_token_speaks_for_its_owner_within_its_scopes(bank_app: Flask) -> None:
     assert ask(bank_app, text, "POST", "/bank/safe").status_code == 200
 
 
-def test_owner_without_a_role_has_a_token_that_counts(bank_app: Flask) -> None:
+def test_token_of_user_without_role_valid(bank_app: Flask) -> None:
     with bank_app.app_context():
         owner = issued.make_user()
         owner.roles.clear()
@@ -135,13 +135,13 @@ def test_revoked_token_is_refused_at_once(bank_app: Flask) -> None:
     assert 'error="invalid_token"' in ask(bank_app, text).headers["WWW-Authenticate"]
 
 
-def test_token_of_a_disabled_account_is_refused(bank_app: Flask) -> None:
+def test_token_of_disabled_account_refused(bank_app: Flask) -> None:
     text = issued.issue(bank_app, "bank.safe.open")
     change(bank_app, sa.update(User).values(active=False))
     assert ask(bank_app, text).status_code == 401
 
 
-def test_disabling_an_account_ends_its_tokens_for_good(bank_app: Flask) -> None:
+def test_disabling_account_ends_tokens(bank_app: Flask) -> None:
     text = issued.issue(bank_app, "bank.safe.open")
     with bank_app.app_context():
         owner = db.session.scalars(sa.select(User)).one()
@@ -151,14 +151,14 @@ def test_disabling_an_account_ends_its_tokens_for_good(bank_app: Flask) -> None:
     assert ask(bank_app, text).status_code == 401
 
 
-def test_right_that_its_owner_loses_is_lost_to_the_token(bank_app: Flask) -> None:
+def test_revoked_permission_lost_to_token(bank_app: Flask) -> None:
     text = issued.issue(bank_app, "bank.safe.open")
     assert ask(bank_app, text, "POST", "/bank/safe").status_code == 200
     change(bank_app, sa.delete(RolePermission))
     assert ask(bank_app, text, "POST", "/bank/safe").status_code == 403
 
 
-def test_what_the_scopes_do_not_name_is_refused(bank_app: Flask) -> None:
+def test_unscoped_permission_refused(bank_app: Flask) -> None:
     with bank_app.app_context():
         _, text = issuing.make(issued.make_user("bank.safe.open", "bank.box.open"), "ci", ["bank.box.open"])
         db.session.commit()
@@ -169,7 +169,7 @@ def test_what_the_scopes_do_not_name_is_refused(bank_app: Flask) -> None:
     assert 'scope="bank.safe.open"' in challenge
 
 
-def test_nobody_is_asked_for_a_token_without_an_error(lite: Flask) -> None:
+def test_missing_token_challenged_without_error(lite: Flask) -> None:
     answer = lite.test_client().post("/bank/safe")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == REALM
@@ -181,7 +181,7 @@ def test_nobody_is_asked_for_a_token_without_an_error(lite: Flask) -> None:
 @pytest.mark.parametrize(
     "form", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer   {}", "  Bearer {}  ", "\tBearer {}\t"]
 )
-def test_scheme_is_read_as_http_has_it(lite: Flask, form: str) -> None:
+def test_scheme_parsed_as_in_http(lite: Flask, form: str) -> None:
     text = issued.issue(lite, "bank.safe.open")
     answer = lite.test_client().get("/bank/teller", headers={"Authorization": form.format(text)})
     assert answer.status_code == 200
@@ -206,12 +206,12 @@ def test_other_schemes_are_told_of_tokens(lite: Flask, header: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/bank/window", "/bank/none", "/bank/safe"])
-def test_bad_token_is_refused_at_every_address_of_an_api(lite: Flask, path: str) -> None:
+def test_invalid_token_refused_everywhere(lite: Flask, path: str) -> None:
     assert ask(lite, new_text(), path=path).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["access_token", "token", "Authorization", "auth_token"])
-def test_token_in_the_address_or_the_body_is_not_taken(lite: Flask, name: str) -> None:
+def test_token_in_url_or_body_ignored(lite: Flask, name: str) -> None:
     text = issued.issue(lite, "bank.safe.open")
     visitor = lite.test_client()
     assert visitor.get("/bank/teller", query_string={name: text}).json["key"] is None
@@ -260,13 +260,13 @@ def test_public_address_without_credentials_asks_nothing(bank_app: Flask, statem
     assert statements == []
 
 
-def test_what_cannot_be_a_token_asks_nothing(bank_app: Flask, statements: list[str]) -> None:
+def test_malformed_token_costs_no_query(bank_app: Flask, statements: list[str]) -> None:
     for text in ("nonsense", "andamio_pat_" + "0" * 49, new_text()[:-1]):
         assert ask(bank_app, text).status_code == 401
     assert statements == []
 
 
-def test_token_asks_once_and_writes_its_use_once_a_minute(bank_app: Flask, statements: list[str]) -> None:
+def test_token_costs_one_query(bank_app: Flask, statements: list[str]) -> None:
     text = issued.issue(bank_app, "bank.safe.open")
     statements.clear()
     assert ask(bank_app, text).status_code == 200
@@ -297,9 +297,7 @@ def test_last_use_is_kept(bank_app: Flask) -> None:
     assert before <= used_at(bank_app) <= now()
 
 
-def test_last_use_is_written_once_by_requests_that_come_together(
-    bank_app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_last_use_written_once(bank_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     text = issued.issue(bank_app, "bank.safe.open")
     together = threading.Barrier(4)
     written: list[int] = []
@@ -322,7 +320,7 @@ def test_last_use_is_written_once_by_requests_that_come_together(
     assert sorted(written) == [0, 0, 0, 1]
 
 
-def test_use_that_cannot_be_written_refuses_nobody(
+def test_unwritable_last_use_refuses_none(
     lite: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = issued.issue(lite, "bank.safe.open")
@@ -338,7 +336,7 @@ def test_use_that_cannot_be_written_refuses_nobody(
 # --- what is counted and repeated for a token ----------------------------------------------------
 
 
-def test_idempotency_keys_of_two_tokens_are_two(bank_app: Flask) -> None:
+def test_two_tokens_have_own_keys(bank_app: Flask) -> None:
     first, second = (issued.issue(bank_app, "bank.safe.open") for _ in range(2))
 
     def send(text: str) -> TestResponse:
@@ -350,7 +348,7 @@ def test_idempotency_keys_of_two_tokens_are_two(bank_app: Flask) -> None:
     assert send(first).headers["Idempotency-Replayed"] == "true"
 
 
-def test_repeated_answer_is_not_for_a_revoked_token(lite: Flask) -> None:
+def test_revoked_token_gets_no_replay(lite: Flask) -> None:
     text = issued.issue(lite, "bank.safe.open")
     headers = {**issued.authorization(text), "Idempotency-Key": "same"}
     assert lite.test_client().post("/bank/coins", headers=headers).status_code == 200
@@ -374,7 +372,7 @@ def test_guessing_is_slowed_down(lite: Flask, monkeypatch: pytest.MonkeyPatch) -
     assert ask(lite, issued.issue(lite, "bank.safe.open")).status_code == 200
 
 
-def test_refused_token_is_told_once_to_the_security_log(lite: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_token_logged_once(lite: Flask, caplog: pytest.LogCaptureFixture) -> None:
     text = issued.issue(lite, "bank.safe.open")
     change(lite, sa.update(Token).values(expires_at=now()))
     caplog.clear()

@@ -51,7 +51,7 @@ def sign_in(page: Page, base: str, password: str = PASSWORD) -> None:
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
-def test_whole_life_of_an_account_without_a_script(site: Flask, base: str, plain: Page) -> None:
+def test_account_lifecycle_without_script(site: Flask, base: str, plain: Page) -> None:
     plain.goto(base.removesuffix("/accounts"))
     plain.get_by_role("link", name="Sign in").click()
     plain.get_by_role("link", name="Register").click()
@@ -71,7 +71,7 @@ def test_whole_life_of_an_account_without_a_script(site: Flask, base: str, plain
     expect(plain.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
 
 
-def test_wrong_password_is_said_where_it_is_heard(base: str, page: Page) -> None:
+def test_wrong_password_announced(base: str, page: Page) -> None:
     sign_in(page, base, "not the password")
     summary = page.get_by_role("alert")
     expect(summary).to_be_focused()
@@ -80,7 +80,7 @@ def test_wrong_password_is_said_where_it_is_heard(base: str, page: Page) -> None
     expect(page.get_by_label("Email address")).to_have_value("ada@example.org")
 
 
-def test_sign_in_says_why_it_is_asked_for(base: str, page: Page) -> None:
+def test_sign_in_page_gives_reason(base: str, page: Page) -> None:
     page.goto(f"{base}/sign-in")
     expect(page.get_by_text("Sign in to go on")).to_have_count(0)
     page.goto(f"{base}/profile")
@@ -208,7 +208,7 @@ def test_nothing_is_wider_than_a_phone(base: str, page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_signing_out_in_one_browser_leaves_the_other(base: str, page: Page, browser: Browser) -> None:
+def test_sign_out_leaves_other_browser(base: str, page: Page, browser: Browser) -> None:
     other = browser.new_page()
     for each in (page, other):
         sign_in(each, base)

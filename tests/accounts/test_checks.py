@@ -38,14 +38,14 @@ def test_site_without_an_administrator_is_found(app: Flask) -> None:
     assert found(app, "accounts.administrator-missing") == []
 
 
-def test_administrator_who_cannot_sign_in_is_none(site: Flask) -> None:
+def test_administrator_without_sign_in_ignored(site: Flask) -> None:
     make_person(site, "grace@andamio.dev", roles=["administrator"])
     change(site, "grace@andamio.dev", active=False)
 
     assert len(found(site, "accounts.administrator-missing")) == 1
 
 
-def test_administrator_with_a_password_only_is_found(site: Flask) -> None:
+def test_administrator_with_password_only_found(site: Flask) -> None:
     make_person(site, "ada@andamio.dev")
     make_person(site, "grace@andamio.dev", roles=["administrator"])
     (finding,) = found(site, "accounts.administrator-factor")
@@ -53,7 +53,7 @@ def test_administrator_with_a_password_only_is_found(site: Flask) -> None:
     assert finding.message == "A password is enough to administer the site, as grace@andamio.dev."
 
 
-def test_administrator_with_an_authenticator_has_no_finding(site: Flask) -> None:
+def test_administrator_with_authenticator_passes(site: Flask) -> None:
     make_person(site, "grace@andamio.dev", roles=["administrator"])
     change(site, "grace@andamio.dev", tf_totp_secret="made-up", tf_primary_method="authenticator")
 
@@ -68,7 +68,7 @@ def add_passkey(app: Flask) -> None:
         db.session.commit()
 
 
-def test_administrator_with_a_passkey_has_no_finding(site: Flask) -> None:
+def test_administrator_with_passkey_passes(site: Flask) -> None:
     make_person(site, "grace@andamio.dev", roles=["administrator"])
     add_passkey(site)
 
@@ -82,7 +82,7 @@ def add_app(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("name", "add"), [("ACCOUNTS_TOTP", add_app), ("ACCOUNTS_PASSKEYS", add_passkey)])
-def test_factor_that_is_switched_off_is_found(make_app: Make, name: str, add: Callable[[Flask], None]) -> None:
+def test_switched_off_factor_found(make_app: Make, name: str, add: Callable[[Flask], None]) -> None:
     app = make_app(**{name: False})
     make_person(app, "grace@andamio.dev", roles=["administrator"])
     assert found(app, "accounts.factor-off") == []
@@ -97,7 +97,7 @@ def test_factor_that_is_switched_off_is_found(make_app: Make, name: str, add: Ca
 
 
 @pytest.mark.parametrize("address", ["admin@example.org", "root@shop.example.com"])
-def test_account_with_an_address_of_nobody_is_found(site: Flask, address: str) -> None:
+def test_account_with_reserved_address_found(site: Flask, address: str) -> None:
     make_person(site, "ada@notexample.dev")
     assert found(site, "accounts.reserved-address") == []
     make_person(site, address)
@@ -106,7 +106,7 @@ def test_account_with_an_address_of_nobody_is_found(site: Flask, address: str) -
     assert found(site, "accounts.reserved-address") == []
 
 
-def test_of_many_names_the_first_are_told(site: Flask) -> None:
+def test_long_name_list_shortened(site: Flask) -> None:
     for number in range(5):
         make_person(site, f"{number}@example.org")
 
@@ -148,7 +148,7 @@ def test_closed_registration_needs_no_confirmation(site: Flask) -> None:
 # --- what piles up ------------------------------------------------------------------------------
 
 
-def test_records_of_sessions_that_pile_up_are_found(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_piled_up_session_records_found(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "MANY_RECORDS", 2)
     make_person(app)
     with app.app_context():
@@ -163,7 +163,7 @@ def test_records_of_sessions_that_pile_up_are_found(app: Flask, monkeypatch: pyt
     assert "Over 2 records" in found(app, "accounts.sessions-ended")[0].message
 
 
-def test_permission_of_a_module_that_is_gone_is_found(app: Flask) -> None:
+def test_permission_of_removed_module_found(app: Flask) -> None:
     with app.app_context():
         role = Role(name="keeper")
         db.session.add(role)
@@ -175,7 +175,7 @@ def test_permission_of_a_module_that_is_gone_is_found(app: Flask) -> None:
     assert "gone.thing.edit" in finding.message
 
 
-def test_platform_as_it_is_installed_grants_what_there_is(app: Flask) -> None:
+def test_installed_platform_grants_known_permissions(app: Flask) -> None:
     assert found(app, "accounts.permission-unknown") == []
 
 

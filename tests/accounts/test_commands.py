@@ -32,7 +32,7 @@ def fail(app: Flask, *arguments: str) -> str:
     return result.output
 
 
-def test_administrator_is_made_without_a_password_and_chooses_one(app: Flask, client: FlaskClient) -> None:
+def test_administrator_created_without_password(app: Flask, client: FlaskClient) -> None:
     output = run(app, "create-admin", "Root@Example.org", "--site", "http://localhost")
     assert "root@example.org is an administrator" in output
     (path,) = re.findall(r"http://localhost(/accounts/reset/\S+)", output)
@@ -45,7 +45,7 @@ def test_administrator_is_made_without_a_password_and_chooses_one(app: Flask, cl
     assert client.get(path).location == "/accounts/reset"
 
 
-def test_administrator_is_one_where_no_revision_has_made_the_roles(app: Flask) -> None:
+def test_administrator_created_without_role_row(app: Flask) -> None:
     with app.app_context():
         db.session.execute(delete(Role))
         db.session.commit()
@@ -56,12 +56,12 @@ def test_administrator_is_one_where_no_revision_has_made_the_roles(app: Flask) -
 
 
 @pytest.mark.parametrize("email", ["ada@example.org", "ADA@example.org", "nonsense", "a@b@c.org"])
-def test_administrator_with_an_address_that_cannot_be(site: Flask, email: str) -> None:
+def test_administrator_invalid_address_refused(site: Flask, email: str) -> None:
     make_person(site)
     assert "Error: " in fail(site, "create-admin", email)
 
 
-def test_reset_prints_a_link_where_the_site_is(make_app: Callable[..., Flask]) -> None:
+def test_reset_prints_site_link(make_app: Callable[..., Flask]) -> None:
     app = make_app(TRUSTED_HOSTS=["www.example.org", ".example.org"], PREFERRED_URL_SCHEME="https")
     make_person(app)
     assert "\nhttps://www.example.org/accounts/reset/" in run(app, "reset", "ada@example.org")
@@ -79,9 +79,7 @@ def test_reset_prints_a_link_where_the_site_is(make_app: Callable[..., Flask]) -
         ("https://www.example.org", "would not be answered: add it to TRUSTED_HOSTS"),
     ],
 )
-def test_link_that_could_not_be_followed_is_refused_before_anything_is_done(
-    site: Flask, site_url: str, message: str
-) -> None:
+def test_reset_unreachable_link_refused_first(site: Flask, site_url: str, message: str) -> None:
     make_person(site)
     for command in (["create-admin", "root@example.org"], ["reset", "ada@example.org"]):
         result = site.test_cli_runner().invoke(args=["accounts", *command, "--site", site_url])
@@ -97,7 +95,7 @@ def test_link_that_could_not_be_followed_is_refused_before_anything_is_done(
         ({"HOST": "192.0.2.7", "TRUSTED_HOSTS": ["192.0.2.7"]}, "http://192.0.2.7:5000/"),
     ],
 )
-def test_link_in_development_has_a_name_if_that_is_served(
+def test_development_link_uses_served_name(
     make_app: Callable[..., Flask], config: dict[str, Any], address: str
 ) -> None:
     app = make_app(APP_ENV="development", PORT=5000, **config)
@@ -105,28 +103,28 @@ def test_link_in_development_has_a_name_if_that_is_served(
     assert f"\n{address}accounts/reset/" in run(app, "reset", "ada@example.org")
 
 
-def test_reset_of_a_disabled_account_says_what_to_do_first(site: Flask) -> None:
+def test_reset_of_disabled_account_hints(site: Flask) -> None:
     make_person(site)
     run(site, "disable", "ada@example.org")
     assert "is disabled: `accounts enable`" in fail(site, "reset", "ada@example.org")
 
 
-def test_administrator_with_a_name_that_is_too_long(app: Flask) -> None:
+def test_administrator_long_name_refused(app: Flask) -> None:
     assert "at most 120 characters" in fail(app, "create-admin", "root@example.org", "--name", "x" * 121)
 
 
-def test_role_is_not_taken_from_who_has_not_got_it(site: Flask) -> None:
+def test_take_missing_role_refused(site: Flask) -> None:
     make_person(site)
     assert "does not have the role 'staf'" in fail(site, "take", "ada@example.org", "staf")
 
 
-def test_reset_that_does_not_know_where_the_site_is_asks(make_app: Callable[..., Flask]) -> None:
+def test_reset_unknown_site_asks(make_app: Callable[..., Flask]) -> None:
     app = make_app(TRUSTED_HOSTS=[".example.org"])
     make_person(app)
     assert "--site https://" in fail(app, "reset", "ada@example.org")
 
 
-def test_link_works_where_no_mail_is_sent(make_app: Callable[..., Flask]) -> None:
+def test_reset_link_works_without_mail(make_app: Callable[..., Flask]) -> None:
     app = make_app(MAIL_URL=[])
     make_person(app)
     client = app.test_client()
@@ -173,7 +171,7 @@ def test_no_command_takes_a_password(site: Flask) -> None:
         assert not [option for option in options if "password" in option or "secret" in option]
 
 
-def test_first_start_says_how_to_make_an_administrator(
+def test_first_start_explains_administrator(
     site: Flask, make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with site.app_context():

@@ -24,7 +24,7 @@ def hurried() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_threads_that_count_and_forget_the_same_do_not_fail() -> None:
+def test_concurrent_count_and_clear_safe() -> None:
     """An exception in the storage's own timer thread fails a test by itself."""
     limiter = MovingWindowRateLimiter(ThreadSafeMemory())
     faults: list[Exception] = []
@@ -48,7 +48,7 @@ def test_threads_that_count_and_forget_the_same_do_not_fail() -> None:
     assert faults == []
 
 
-def test_what_is_forgotten_counts_from_the_beginning() -> None:
+def test_cleared_counter_restarts() -> None:
     limiter = MovingWindowRateLimiter(ThreadSafeMemory())
     two = limits.parse("2 per hour")
     assert [limiter.hit(two, "ada") for _ in range(3)] == [True, True, False]
@@ -57,7 +57,7 @@ def test_what_is_forgotten_counts_from_the_beginning() -> None:
     assert [limiter.hit(two, "ada") for _ in range(3)] == [True, True, False]
 
 
-def test_keys_that_are_not_needed_any_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unused_counters_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counters, "KEPT", 4)
     memory = ThreadSafeMemory()
     limiter = MovingWindowRateLimiter(memory)

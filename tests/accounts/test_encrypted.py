@@ -61,7 +61,7 @@ def ada(site: Flask) -> FlaskClient:
 # --- what is encrypted --------------------------------------------------------------------------
 
 
-def test_after_reencrypt_nobody_needs_the_earlier_secret(ada: FlaskClient, make_app: Make) -> None:
+def test_reencrypt_frees_from_earlier_secret(ada: FlaskClient, make_app: Make) -> None:
     key = set_up(ada)
     between = make_app(**BOTH)
     (finding,) = found(between, "secret.encrypted")
@@ -100,7 +100,7 @@ def read(app: Flask) -> list[str | None]:
 KEYS = ["GEZDGNBVGY3TQOJQ", "", "MFRGGZDFMZTWQ2LK", "ONSWG4TFOQQGC3TE", "JBSWY3DPEHPK3PXP", "KRSXG5CTMVRXEZLU"]
 
 
-def test_reencrypt_is_taken_up_where_it_was_interrupted(
+def test_reencrypt_resumes_after_interruption(
     make_app: Make, platform: Callable[[str], URL], engine_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = platform(engine_name)
@@ -120,7 +120,7 @@ def test_reencrypt_is_taken_up_where_it_was_interrupted(
         assert db.session.scalars(sa.select(User.version).order_by(User.id)).all() == versions
 
 
-def test_value_whose_secret_is_gone_is_told_and_kept(make_app: Make) -> None:
+def test_value_without_secret_reported_and_kept(make_app: Make) -> None:
     with people(make_app(), KEYS[:1]):
         before = db.session.scalars(sa.select(User.tf_totp_secret)).all()
     app = make_app(**NEW)
@@ -159,7 +159,7 @@ def test_reencrypt_where_codes_are_switched_off(ada: FlaskClient, make_app: Make
 # --- what is signed -----------------------------------------------------------------------------
 
 
-def test_session_and_open_form_outlive_the_change(ada: FlaskClient, make_app: Make) -> None:
+def test_session_and_form_survive_rotation(ada: FlaskClient, make_app: Make) -> None:
     fields = open_form(ada, "/accounts/password")
     assert move(ada, make_app(**NEW)).get("/accounts/").status_code == 303
     client = move(ada, make_app(**BOTH))
@@ -173,9 +173,7 @@ def test_session_and_open_form_outlive_the_change(ada: FlaskClient, make_app: Ma
     assert answer.status_code == 302, answer.text
 
 
-def test_links_in_mails_outlive_the_change_and_new_ones_do_without_the_earlier_secret(
-    site: Flask, ada: FlaskClient, make_app: Make
-) -> None:
+def test_mail_links_survive_rotation(site: Flask, ada: FlaskClient, make_app: Make) -> None:
     def ask(app: Flask) -> str:
         submit(app.test_client(), "/accounts/reset", email="ada@example.org")
         return link(mails(app)[-1])

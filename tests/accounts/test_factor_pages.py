@@ -85,7 +85,7 @@ def add_app(site: Flask) -> None:
         db.session.commit()
 
 
-def test_pages_of_an_account_can_be_read(site: Flask, walk: Walk) -> None:
+def test_account_pages_accessible(site: Flask, walk: Walk) -> None:
     walk.open("/accounts/second-factor")
     walk.look("overview-off")
     walk.open("/accounts/authenticator")
@@ -114,7 +114,7 @@ def test_pages_of_an_account_can_be_read(site: Flask, walk: Walk) -> None:
     walk.look("passkeys-asked")
 
 
-def test_pages_that_ask_once_more_can_be_read(site: Flask, walk: Walk) -> None:
+def test_reauthentication_pages_accessible(site: Flask, walk: Walk) -> None:
     add_app(site)
     add_key(site)
     site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
@@ -126,7 +126,7 @@ def test_pages_that_ask_once_more_can_be_read(site: Flask, walk: Walk) -> None:
     walk.look("verify-passkey")
 
 
-def test_pages_of_sign_in_can_be_read(site: Flask, walk: Walk) -> None:
+def test_sign_in_pages_accessible(site: Flask, walk: Walk) -> None:
     add_app(site)
     add_key(site)
     walk.page.context.clear_cookies()

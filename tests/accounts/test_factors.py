@@ -106,7 +106,7 @@ def grace(site: Flask, visitor: FlaskClient) -> FlaskClient:
 # --- codes of the app ---------------------------------------------------------------------------
 
 
-def test_app_is_set_up_and_asked_for(ada: FlaskClient) -> None:
+def test_app_set_up_and_required(ada: FlaskClient) -> None:
     key = set_up(ada)
     assert 'text-bg-success">On<' in ada.get(OVERVIEW).text
     sign_out(ada)
@@ -116,7 +116,7 @@ def test_app_is_set_up_and_asked_for(ada: FlaskClient) -> None:
     assert is_in(ada)
 
 
-def test_page_that_was_asked_for_is_reached_after_the_code(grace: FlaskClient) -> None:
+def test_requested_page_follows_code(grace: FlaskClient) -> None:
     key = set_up(grace)
     sign_out(grace)
     answer = submit(grace, "/accounts/sign-in?next=/docs", email="ada@example.org", password=PASSWORD)
@@ -138,7 +138,7 @@ def test_code_counts_once(app: Flask, ada: FlaskClient) -> None:
     assert submit(other, CODE, code=code(key, 30)).status_code == 302
 
 
-def test_code_that_set_the_app_up_does_not_sign_in(grace: FlaskClient) -> None:
+def test_setup_code_not_reusable(grace: FlaskClient) -> None:
     key = set_up(grace)
     sign_out(grace)
     sign_in(grace)
@@ -146,7 +146,7 @@ def test_code_that_set_the_app_up_does_not_sign_in(grace: FlaskClient) -> None:
     assert not is_in(grace)
 
 
-def test_code_taken_by_two_at_once_lets_one_in(app: Flask, ada: FlaskClient) -> None:
+def test_concurrent_code_accepted_once(app: Flask, ada: FlaskClient) -> None:
     key = set_up(ada)
     answers = at_once(app, CODE, code(key))
     assert sorted(answers) == [200, 302]
@@ -182,7 +182,7 @@ def test_wrong_code_lets_nobody_in(grace: FlaskClient, shown: str) -> None:
     assert not is_in(grace)
 
 
-def test_code_of_a_minute_ago_or_ahead_does_not_count(grace: FlaskClient) -> None:
+def test_code_outside_window_refused(grace: FlaskClient) -> None:
     key = set_up(grace)
     sign_out(grace)
     sign_in(grace)
@@ -191,7 +191,7 @@ def test_code_of_a_minute_ago_or_ahead_does_not_count(grace: FlaskClient) -> Non
     assert not is_in(grace)
 
 
-def test_code_may_be_typed_with_a_space(grace: FlaskClient) -> None:
+def test_code_with_space_accepted(grace: FlaskClient) -> None:
     key = set_up(grace)
     sign_out(grace)
     sign_in(grace)
@@ -207,7 +207,7 @@ def test_mistyped_first_code_keeps_the_key(grace: FlaskClient) -> None:
     assert start(grace)[0] == key
 
 
-def test_another_phone_gets_another_key_at_once(grace: FlaskClient) -> None:
+def test_new_phone_gets_new_key(grace: FlaskClient) -> None:
     first = set_up(grace)
     second = set_up(grace)
     assert first != second
@@ -239,17 +239,17 @@ def test_guessing_codes_is_throttled(grace: FlaskClient) -> None:
     assert not is_in(grace)
 
 
-def test_code_page_without_a_password_leads_to_sign_in(visitor: FlaskClient) -> None:
+def test_code_page_needs_password(visitor: FlaskClient) -> None:
     for url in (CODE, RECOVERY):
         assert visitor.get(url).location == "/accounts/sign-in"
 
 
-def test_code_page_leaves_in_who_is_in(grace: FlaskClient) -> None:
+def test_code_page_keeps_signed_in_user(grace: FlaskClient) -> None:
     assert grace.get(CODE).location == "/accounts/"
     assert is_in(grace)
 
 
-def test_password_changed_meanwhile_ends_a_sign_in_half_way(site: Flask, grace: FlaskClient) -> None:
+def test_password_change_ends_pending_sign_in(site: Flask, grace: FlaskClient) -> None:
     key = set_up(grace)
     other = site.test_client()
     sign_in(other)
@@ -262,7 +262,7 @@ def test_password_changed_meanwhile_ends_a_sign_in_half_way(site: Flask, grace: 
     assert not is_in(other)
 
 
-def test_account_disabled_meanwhile_is_not_let_in(site: Flask, grace: FlaskClient) -> None:
+def test_account_disabled_meanwhile_refused(site: Flask, grace: FlaskClient) -> None:
     key = set_up(grace)
     other = site.test_client()
     sign_in(other)
@@ -274,9 +274,7 @@ def test_account_disabled_meanwhile_is_not_let_in(site: Flask, grace: FlaskClien
     assert not is_in(other)
 
 
-def test_password_is_asked_for_again_where_the_code_takes_too_long(
-    grace: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_code_asks_password_again(grace: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     key = set_up(grace)
     sign_out(grace)
     sign_in(grace)
@@ -286,7 +284,7 @@ def test_password_is_asked_for_again_where_the_code_takes_too_long(
     assert not is_in(grace)
 
 
-def test_no_help_is_offered_beside_the_codes(grace: FlaskClient) -> None:
+def test_code_page_offers_no_help(grace: FlaskClient) -> None:
     set_up(grace)
     sign_out(grace)
     sign_in(grace)
@@ -307,7 +305,7 @@ def test_key_is_kept_encrypted(site: Flask, grace: FlaskClient) -> None:
         assert '"enckey"' in user(site).tf_totp_secret
 
 
-def test_rotated_secret_key_still_reads_and_encrypts_anew(make_app: Callable[..., Flask], grace: FlaskClient) -> None:
+def test_rotated_secret_reads_and_reencrypts(make_app: Callable[..., Flask], grace: FlaskClient) -> None:
     key = set_up(grace)
     rotated = {"SECRET_KEY": "another-" + SECRET_KEY}
     between = make_app(**rotated, SECRET_KEY_FALLBACKS=[SECRET_KEY])
@@ -320,7 +318,7 @@ def test_rotated_secret_key_still_reads_and_encrypts_anew(make_app: Callable[...
     assert submit(client, CODE, code=code(key, 30)).status_code == 302
 
 
-def test_forgotten_secret_key_lets_nobody_in_and_says_why(
+def test_lost_secret_refuses_sign_in(
     make_app: Callable[..., Flask], grace: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = set_up(grace)
@@ -330,7 +328,7 @@ def test_forgotten_secret_key_lets_nobody_in_and_says_why(
     assert "SECRET_KEY_FALLBACKS" in caplog.text
 
 
-def test_picture_of_the_key_is_within_the_page(grace: FlaskClient) -> None:
+def test_key_picture_inside_page(grace: FlaskClient) -> None:
     answer = press(grace, AUTHENTICATOR, setup="authenticator")
     assert re.search(r'<img class="qr" src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+"', answer.text)
     assert "no-store" in answer.headers["Cache-Control"]
@@ -355,7 +353,7 @@ def test_recovery_code_signs_in_once(app: Flask, ada: FlaskClient) -> None:
     assert submit(other, RECOVERY, code=codes[4]).status_code == 302
 
 
-def test_recovery_code_taken_by_two_at_once_lets_one_in(app: Flask, ada: FlaskClient) -> None:
+def test_concurrent_recovery_code_accepted_once(app: Flask, ada: FlaskClient) -> None:
     set_up(ada)
     codes = make_codes(ada)
     assert sorted(at_once(app, RECOVERY, codes[0])) == [200, 302]
@@ -363,7 +361,7 @@ def test_recovery_code_taken_by_two_at_once_lets_one_in(app: Flask, ada: FlaskCl
         assert len(user(app).mf_recovery_codes) == 9
 
 
-def test_recovery_codes_are_shown_once_and_kept_as_digests(site: Flask, grace: FlaskClient) -> None:
+def test_recovery_codes_stored_as_digests(site: Flask, grace: FlaskClient) -> None:
     set_up(grace)
     codes = make_codes(grace)
     for url in (CODES, f"{CODES}?show_codes=1", OVERVIEW):
@@ -384,7 +382,7 @@ def test_new_recovery_codes_replace_the_old(grace: FlaskClient) -> None:
     assert submit(grace, RECOVERY, code=old[0]).status_code == 200
 
 
-def test_recovery_codes_alone_are_no_second_factor(grace: FlaskClient) -> None:
+def test_recovery_codes_alone_no_factor(grace: FlaskClient) -> None:
     make_codes(grace)
     sign_out(grace)
     assert sign_in(grace).location == "/accounts/"
@@ -416,13 +414,13 @@ def test_change_asks_who_is_there_again(make_app: Callable[..., Flask], url: str
 
 
 @pytest.mark.parametrize(("url", "fields"), CHANGES)
-def test_change_asks_who_is_there_at_all(visitor: FlaskClient, url: str, fields: dict[str, str]) -> None:
+def test_factor_change_needs_sign_in(visitor: FlaskClient, url: str, fields: dict[str, str]) -> None:
     answer = visitor.post(url, data={**open_form(visitor, "/accounts/sign-in"), **fields})
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(("url", "fields"), CHANGES)
-def test_change_needs_the_token_of_a_form(grace: FlaskClient, url: str, fields: dict[str, str]) -> None:
+def test_factor_change_needs_form_token(grace: FlaskClient, url: str, fields: dict[str, str]) -> None:
     assert grace.post(url, data=fields).status_code == 400
 
 
@@ -437,12 +435,12 @@ def test_going_on_takes_password_and_code(grace: FlaskClient) -> None:
     assert right.location == "/accounts/passkeys"
 
 
-def test_going_on_takes_the_password_alone_without_an_app(grace: FlaskClient) -> None:
+def test_reauthentication_needs_password_only(grace: FlaskClient) -> None:
     assert "code" not in open_form(grace, "/accounts/verify")
     assert submit(grace, "/accounts/verify", password=PASSWORD).status_code == 302
 
 
-def test_codes_are_not_guessed_where_one_goes_on(grace: FlaskClient) -> None:
+def test_reauthentication_codes_throttled(grace: FlaskClient) -> None:
     key = set_up(grace)
     for _ in range(5):
         submit(grace, "/accounts/verify", password=PASSWORD, code="000000")
@@ -476,9 +474,7 @@ def test_owner_is_told_of_each_change(grace: FlaskClient) -> None:
     [set_up, make_codes, lambda client: press(client, AUTHENTICATOR, setup="disable")],
     ids=["set up", "make codes", "turn off"],
 )
-def test_change_of_a_factor_ends_the_other_sessions(
-    app: Flask, ada: FlaskClient, change: Callable[[FlaskClient], Any]
-) -> None:
+def test_factor_change_ends_other_sessions(app: Flask, ada: FlaskClient, change: Callable[[FlaskClient], Any]) -> None:
     key = "" if change is set_up else set_up(ada)
     other = app.test_client()
     sign_in(other)
@@ -490,7 +486,7 @@ def test_change_of_a_factor_ends_the_other_sessions(
     assert not is_in(other)
 
 
-def test_use_of_a_recovery_code_ends_no_other_session(grace: FlaskClient) -> None:
+def test_recovery_code_keeps_other_sessions(grace: FlaskClient) -> None:
     set_up(grace)
     codes = make_codes(grace)
     other = grace.application.test_client()
@@ -514,9 +510,7 @@ def test_log_tells_both_factors(grace: FlaskClient, caplog: pytest.LogCaptureFix
     assert told == ["password+code", "password+recovery"]
 
 
-def test_wrong_code_where_one_goes_on_is_no_wrong_password(
-    grace: FlaskClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_wrong_code_not_wrong_password(grace: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     set_up(grace)
     for _ in range(6):
         submit(grace, "/accounts/verify", password=PASSWORD, code="000000")
@@ -530,9 +524,7 @@ def test_wrong_code_where_one_goes_on_is_no_wrong_password(
 # --- switched off -------------------------------------------------------------------------------
 
 
-def test_apps_switched_off_are_neither_offered_nor_asked_for(
-    make_app: Callable[..., Flask], grace: FlaskClient
-) -> None:
+def test_disabled_apps_neither_offered_nor_required(make_app: Callable[..., Flask], grace: FlaskClient) -> None:
     set_up(grace)
     client = make_app(ACCOUNTS_TOTP=False).test_client()
     assert sign_in(client).location == "/accounts/"
@@ -540,9 +532,7 @@ def test_apps_switched_off_are_neither_offered_nor_asked_for(
     assert "Authenticator" not in client.get(OVERVIEW).text
 
 
-def test_who_has_an_app_proves_who_they_are_without_it_where_apps_are_off(
-    make_app: Callable[..., Flask], grace: FlaskClient
-) -> None:
+def test_totp_disabled_uses_other_factor(make_app: Callable[..., Flask], grace: FlaskClient) -> None:
     set_up(grace)
     client = make_app(ACCOUNTS_TOTP=False).test_client()
     sign_in(client)
@@ -560,7 +550,7 @@ def test_all_switched_off_has_no_page(make_app: Callable[..., Flask]) -> None:
         assert client.get(url).status_code == 404
 
 
-def test_apps_off_leave_nothing_of_a_sign_in_half_way(make_app: Callable[..., Flask]) -> None:
+def test_totp_disabled_clears_pending_sign_in(make_app: Callable[..., Flask]) -> None:
     """Flask-Security cleans up only where apps are switched on."""
     app = make_app(ACCOUNTS_TOTP=False)
     make_person(app)
@@ -579,7 +569,7 @@ def test_apps_off_leave_nothing_of_a_sign_in_half_way(make_app: Callable[..., Fl
         assert not set(steps.HALF_WAY) & set(kept)
 
 
-def test_options_are_all_known_to_flask_security(site: Flask) -> None:
+def test_options_known_to_flask_security(site: Flask) -> None:
     known = {name for name in site.config if name.startswith("SECURITY_")}
     fresh = factors.options(site)
     assert set(fresh) <= known
@@ -587,5 +577,5 @@ def test_options_are_all_known_to_flask_security(site: Flask) -> None:
         assert site.config[name] == fresh[name], name
 
 
-def test_page_shows_only_forms_that_can_be_read(grace: FlaskClient) -> None:
+def test_page_shows_readable_forms_only(grace: FlaskClient) -> None:
     assert read(grace.get(AUTHENTICATOR).text)["setup"] == "authenticator"

@@ -69,7 +69,7 @@ def test_cookie_of_nobody_asks_nothing(visitor: FlaskClient, statements: list[st
     assert statements == []
 
 
-def test_public_endpoint_that_greets_nobody_asks_nothing(ada: FlaskClient, statements: list[str]) -> None:
+def test_anonymous_endpoint_costs_no_query(ada: FlaskClient, statements: list[str]) -> None:
     statements.clear()
 
     assert ada.get("/status").status_code == 201
@@ -86,7 +86,7 @@ def test_page_of_somebody_asks_once(ada: FlaskClient, statements: list[str], pat
     assert len(statements) == 1, statements
 
 
-def test_write_by_a_session_asks_once_who_it_is(ada: FlaskClient, statements: list[str]) -> None:
+def test_session_write_costs_one_lookup(ada: FlaskClient, statements: list[str]) -> None:
     headers = {"X-CSRFToken": open_form(ada, "/accounts/profile")["csrf_token"]}
     statements.clear()
 
@@ -95,7 +95,7 @@ def test_write_by_a_session_asks_once_who_it_is(ada: FlaskClient, statements: li
     assert len(about_people(statements)) == 1, statements
 
 
-def test_write_by_a_token_asks_once_who_it_is(site: Flask, ada: FlaskClient, statements: list[str]) -> None:
+def test_token_write_costs_one_lookup(site: Flask, ada: FlaskClient, statements: list[str]) -> None:
     headers = tokens.authorization(tokens.issue(site, "bank.safe.open"))
     program = site.test_client()
     assert program.get("/bank/window", headers=headers).status_code == 200  # writes its use
@@ -106,7 +106,7 @@ def test_write_by_a_token_asks_once_who_it_is(site: Flask, ada: FlaskClient, sta
     assert len(about_people(statements)) == 1, statements
 
 
-def test_what_the_question_did_not_bring_is_read_when_it_is_wanted(ada: FlaskClient, statements: list[str]) -> None:
+def test_missing_columns_loaded_on_demand(ada: FlaskClient, statements: list[str]) -> None:
     statements.clear()
 
     assert ada.get("/accounts/second-factor").status_code == 200
@@ -115,7 +115,7 @@ def test_what_the_question_did_not_bring_is_read_when_it_is_wanted(ada: FlaskCli
     assert any("tf_primary_method" in statement for statement in statements[1:])
 
 
-def test_account_is_saved_as_one_that_was_read(ada: FlaskClient, statements: list[str]) -> None:
+def test_account_saved_like_loaded_one(ada: FlaskClient, statements: list[str]) -> None:
     for name in ("Ada L.", "Lady Lovelace"):
         assert submit(ada, "/accounts/profile", name=name).status_code == 303
         assert name in ada.get("/accounts/").text

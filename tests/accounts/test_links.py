@@ -28,7 +28,7 @@ def ask_for_a_link(app: Flask, client: FlaskClient) -> str:
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example.net"}, {"Host": "localhost.evil.example.net"}])
-def test_visitor_at_another_host_gets_no_mail_sent(site: Flask, visitor: FlaskClient, headers: dict[str, str]) -> None:
+def test_foreign_host_sends_no_mail(site: Flask, visitor: FlaskClient, headers: dict[str, str]) -> None:
     make_person(site)
     fields = open_form(visitor, "/accounts/reset") | {"email": "ada@example.org"}
 
@@ -36,7 +36,7 @@ def test_visitor_at_another_host_gets_no_mail_sent(site: Flask, visitor: FlaskCl
     assert mails(site) == []
 
 
-def test_headers_of_proxies_do_not_choose_where_a_link_leads(make_app: Callable[..., Flask]) -> None:
+def test_proxy_headers_do_not_change_links(make_app: Callable[..., Flask]) -> None:
     app = make_app(TRUSTED_HOSTS=["localhost", "evil.example.net"], PROXY_HOPS=1)
     make_person(app)
     client = app.test_client()
@@ -49,9 +49,7 @@ def test_headers_of_proxies_do_not_choose_where_a_link_leads(make_app: Callable[
     assert "evil" not in text(mail)
 
 
-def test_link_for_a_password_counts_for_hours(
-    site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_password_link_valid_for_hours(site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     path = ask_for_a_link(site, visitor)
     assert visitor.get(path).status_code == 200
     today = TimestampSigner.get_timestamp
@@ -62,7 +60,7 @@ def test_link_for_a_password_counts_for_hours(
     assert seconds <= timedelta(days=1).total_seconds() + 60
 
 
-def test_link_of_one_purpose_does_not_count_for_another(site: Flask, visitor: FlaskClient) -> None:
+def test_link_valid_for_one_purpose(site: Flask, visitor: FlaskClient) -> None:
     submit(visitor, "/accounts/register", email="grace@example.org")
     confirmation = link(mails(site)[0])
     assert confirmation.startswith("/accounts/confirm/")
@@ -71,7 +69,7 @@ def test_link_of_one_purpose_does_not_count_for_another(site: Flask, visitor: Fl
     assert visitor.get(confirmation).status_code == 200
 
 
-def test_link_for_a_password_signs_nobody_in(site: Flask, visitor: FlaskClient) -> None:
+def test_password_link_does_not_sign_in(site: Flask, visitor: FlaskClient) -> None:
     path = ask_for_a_link(site, visitor)
     answer = submit(visitor, path, password=NEW, password_confirm=NEW)
 
@@ -79,7 +77,7 @@ def test_link_for_a_password_signs_nobody_in(site: Flask, visitor: FlaskClient) 
     assert visitor.get("/accounts/").location.startswith("/accounts/sign-in")
 
 
-def test_change_of_the_address_asks_again_who_is_there(site: Flask, visitor: FlaskClient) -> None:
+def test_address_change_needs_fresh_session(site: Flask, visitor: FlaskClient) -> None:
     make_person(site)
     sign_in(visitor)
     assert visitor.get("/accounts/email").status_code == 200

@@ -134,7 +134,7 @@ def test_mail_goes_encrypted_and_signed_in(
     assert len(wait_for(closed)) == 1
 
 
-def test_server_with_the_wrong_certificate_gets_nothing(
+def test_wrong_certificate_sends_nothing(
     site: Flask, start_smtp: Callable[..., tuple[Inbox, int]], certificate: tuple[ssl.SSLContext, Path]
 ) -> None:
     inbox, port = start_smtp(tls_context=certificate[0])
@@ -144,7 +144,7 @@ def test_server_with_the_wrong_certificate_gets_nothing(
     assert inbox.mails == []
 
 
-def test_server_without_encryption_gets_nothing_from_afar(
+def test_remote_server_without_tls_refused(
     start_smtp: Callable[..., tuple[Inbox, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox, port = start_smtp()
@@ -155,7 +155,7 @@ def test_server_without_encryption_gets_nothing_from_afar(
     assert inbox.mails == []
 
 
-def test_server_that_is_busy_is_asked_again(
+def test_busy_server_retried(
     make_app: Callable[..., Flask], start_smtp: Callable[..., tuple[Inbox, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mails, "PAUSES_SECONDS", (0, 0, 0))
@@ -165,7 +165,7 @@ def test_server_that_is_busy_is_asked_again(
     assert len(wait_for(inbox)) == 1
 
 
-def test_server_that_is_away_is_in_the_log_and_nobody_waits(
+def test_server_away_logged_without_waiting(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(mails, "PAUSES_SECONDS", (0, 0.01))
@@ -196,9 +196,7 @@ def test_subject_adds_no_headers(site: Flask, subject: str) -> None:
         ("grüße", "grüße"),
     ],
 )
-def test_folder_is_the_path_that_was_written(
-    make_app: Callable[..., Flask], tmp_path: Path, written: str, name: str
-) -> None:
+def test_mail_folder_as_configured(make_app: Callable[..., Flask], tmp_path: Path, written: str, name: str) -> None:
     # The project's own folder may have any name, too.
     root = tmp_path / "50%25 #1"
     root.mkdir()
@@ -210,7 +208,7 @@ def test_folder_is_the_path_that_was_written(
     assert len(list((root / "mail" / name).glob("*.eml"))) == 1
 
 
-def test_mail_in_development_is_shown_and_kept(
+def test_development_mail_shown_and_kept(
     make_app: Callable[..., Flask], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     send_to(make_app(MAIL_URL=["console:", f"folder:{tmp_path}/mail"]))

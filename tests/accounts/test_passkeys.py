@@ -146,14 +146,14 @@ def test_passkey_signs_in(site: Flask, ada: Somebody, phone: Authenticator) -> N
     assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added"]
 
 
-def test_passkey_leads_to_the_page_that_was_asked_for(ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_leads_to_requested_page(ada: Somebody, phone: Authenticator) -> None:
     ada.make()
     ada.sign_out()
     ada.use(f"{SIGN_IN}?next=/accounts/profile")
     ada.page.wait_for_url(f"{ada.url}/accounts/profile")
 
 
-def test_passkey_that_was_deleted_signs_nobody_in(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_deleted_passkey_refused(site: Flask, ada: Somebody, phone: Authenticator) -> None:
     ada.make()
     ada.delete()
     ada.hears("does not open this account any more")
@@ -164,9 +164,7 @@ def test_passkey_that_was_deleted_signs_nobody_in(site: Flask, ada: Somebody, ph
     assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added", "A passkey was deleted"]
 
 
-def test_passkey_that_is_made_or_deleted_ends_the_other_sessions(
-    site: Flask, ada: Somebody, phone: Authenticator
-) -> None:
+def test_passkey_change_ends_other_sessions(site: Flask, ada: Somebody, phone: Authenticator) -> None:
     for change in (ada.make, ada.delete):
         other = site.test_client()
         send_password(other)
@@ -203,7 +201,7 @@ def test_deletion_of_no_passkey_leads_back(site: Flask) -> None:
         assert client.get(f"{PASSKEYS}/delete{query}").location == PASSKEYS
 
 
-def test_copy_of_a_passkey_is_refused_once_the_original_was_used(ada: Somebody, phone: Authenticator) -> None:
+def test_copied_passkey_refused_after_use(ada: Somebody, phone: Authenticator) -> None:
     ada.make()
     (copy,) = phone.credentials()
     ada.sign_out()
@@ -216,7 +214,7 @@ def test_copy_of_a_passkey_is_refused_once_the_original_was_used(ada: Somebody, 
     assert not ada.is_in()
 
 
-def test_passkey_of_a_disabled_account_is_refused(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_of_disabled_account_refused(site: Flask, ada: Somebody, phone: Authenticator) -> None:
     ada.make()
     ada.sign_out()
     change(site, update(User).values(active=False))
@@ -228,7 +226,7 @@ def test_passkey_of_a_disabled_account_is_refused(site: Flask, ada: Somebody, ph
     assert not ada.is_in()
 
 
-def test_passkey_for_the_second_factor_does_not_sign_in_alone(ada: Somebody, page: Page) -> None:
+def test_second_factor_passkey_needs_password(ada: Somebody, page: Page) -> None:
     Authenticator(page)
     ada.make("Key", "After the password")
     ada.sign_out()
@@ -237,7 +235,7 @@ def test_passkey_for_the_second_factor_does_not_sign_in_alone(ada: Somebody, pag
     assert not ada.is_in()
 
 
-def test_phone_that_asks_for_no_finger_is_not_enough(ada: Somebody, page: Page) -> None:
+def test_passkey_without_user_verification_refused(ada: Somebody, page: Page) -> None:
     Authenticator(page, hasUserVerification=False, isUserVerified=False)
     ada.make()
     expect(page.locator(".passkey-fault")).not_to_be_empty()
@@ -252,7 +250,7 @@ def test_same_passkey_is_not_made_twice(ada: Somebody, phone: Authenticator) -> 
     expect(ada.page.locator("#name-error")).to_contain_text("You have a passkey “Phone” already.")
 
 
-def test_address_without_a_name_says_why_there_are_no_passkeys(page: Page, served: str) -> None:
+def test_ip_address_explains_missing_passkeys(page: Page, served: str) -> None:
     ada = Somebody(page, served.replace("localhost", "127.0.0.1"))
     Authenticator(page)
     ada.give_password()
@@ -278,7 +276,7 @@ def test_passkey_follows_the_password(ada: Somebody, page: Page, caplog: pytest.
     assert told == ["password+webauthn"]
 
 
-def test_passkey_of_another_account_does_not_follow_the_password(site: Flask, ada: Somebody, page: Page) -> None:
+def test_foreign_passkey_after_password_refused(site: Flask, ada: Somebody, page: Page) -> None:
     """Who has found somebody's key shall not get in by a password of their own."""
     found = Authenticator(page, transport="usb", hasUserVerification=False, isUserVerified=False)
     ada.make("Key", "After the password")
@@ -316,7 +314,7 @@ def offer_any_key(page: Page, credential_id: str) -> None:
     page.route(f"**{SIGN_IN}", allow)
 
 
-def test_app_or_passkey_is_chosen_by_who_has_both(site: Flask, ada: Somebody, page: Page) -> None:
+def test_app_or_passkey_chosen(site: Flask, ada: Somebody, page: Page) -> None:
     Authenticator(page)
     ada.make("Key", "After the password")
     with site.app_context():
@@ -334,9 +332,7 @@ def test_app_or_passkey_is_chosen_by_who_has_both(site: Flask, ada: Somebody, pa
     assert ada.is_in()
 
 
-def test_passkey_instead_of_the_password_counts_for_both_factors(
-    site: Flask, ada: Somebody, phone: Authenticator
-) -> None:
+def test_passkey_alone_counts_as_both(site: Flask, ada: Somebody, phone: Authenticator) -> None:
     ada.make()
     with site.app_context():
         owner = users.find(ada.email)
@@ -351,7 +347,7 @@ def test_passkey_instead_of_the_password_counts_for_both_factors(
 # --- once more, before something is changed -----------------------------------------------------
 
 
-def test_passkey_shows_once_more_who_is_there(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_reauthenticates(site: Flask, ada: Somebody, phone: Authenticator) -> None:
     ada.make()
     site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
     ada.open("/accounts/recovery-codes")
@@ -427,11 +423,11 @@ def test_name_that_is_none_is_refused(site: Flask, name: str) -> None:
     assert "field-errors" in client.post(PASSKEYS, data=fields).text
 
 
-def test_name_is_shown_as_it_was_written(site: Flask) -> None:
+def test_passkey_name_shown_as_written(site: Flask) -> None:
     assert PasskeyRules(site).name_svn(" Tom & <b>Ada</b>’s ") == (None, "Tom & <b>Ada</b>’s")
 
 
-def test_who_has_an_account_is_not_told(site: Flask) -> None:
+def test_account_existence_not_revealed(site: Flask) -> None:
     make_person(site)
     client = site.test_client()
     fields = open_form(client, SIGN_IN)

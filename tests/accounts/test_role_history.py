@@ -31,7 +31,7 @@ def text_of(client: FlaskClient, page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
-def test_history_of_a_role_says_what_it_granted(app: Flask) -> None:
+def test_role_history_names_grants(app: Flask) -> None:
     chief = chief_of(app)
     submit(chief, "/accounts/roles/new", name="editor", description="Who edits.")
     submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit", "accounts.role.edit"])
@@ -43,7 +43,7 @@ def test_history_of_a_role_says_what_it_granted(app: Flask) -> None:
     assert text.count("by Root.") == 3
 
 
-def test_history_of_a_role_that_is_gone_says_what_it_granted(site: Flask) -> None:
+def test_deleted_role_history_names_grants(site: Flask) -> None:
     chief = chief_of(site)
     submit(chief, "/accounts/roles/new", name="editor")
     submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit"])
@@ -54,7 +54,7 @@ def test_history_of_a_role_that_is_gone_says_what_it_granted(site: Flask) -> Non
     assert "Permissions accounts.user.edit — " in text
 
 
-def test_save_that_changes_no_grant_is_no_change(site: Flask) -> None:
+def test_unchanged_grants_not_recorded(site: Flask) -> None:
     chief = chief_of(site)
     submit(chief, "/accounts/roles/member")
     with site.app_context():
@@ -63,7 +63,7 @@ def test_save_that_changes_no_grant_is_no_change(site: Flask) -> None:
     assert "Updated" not in text_of(chief, "/accounts/roles/member")
 
 
-def test_history_of_a_person_says_which_roles_they_had(app: Flask) -> None:
+def test_user_history_names_roles(app: Flask) -> None:
     chief = chief_of(app)
     make_person(app)
     with app.app_context():

@@ -64,7 +64,7 @@ BOX = "one => { const { x, y, width } = one.getBoundingClientRect(); return { x,
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_heads_of_the_matrix_stay_where_it_is_scrolled(page: Page, base: str, width: int) -> None:
+def test_matrix_heads_stay_on_scroll(page: Page, base: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
     sign_in(page, base)
     page.goto(f"{base}/access")

@@ -104,7 +104,7 @@ def test_role_with_another_name_is_refused(chief: FlaskClient, name: str) -> Non
     assert submit(chief, "/accounts/roles/new", name=name).status_code == 422
 
 
-def test_description_of_a_role_is_one_line(chief: FlaskClient) -> None:
+def test_role_description_is_one_line(chief: FlaskClient) -> None:
     assert submit(chief, "/accounts/roles/new", name="editor", description="a\0b").status_code == 422
 
 
@@ -113,7 +113,7 @@ def test_role_that_the_platform_needs_stays(app: Flask, chief: FlaskClient) -> N
     assert granted(app, "member")
 
 
-def test_grant_refuses_what_no_module_asks_for(app: Flask, chief: FlaskClient) -> None:
+def test_grant_unknown_permission_refused(app: Flask, chief: FlaskClient) -> None:
     assert submit(chief, "/accounts/roles/member", permissions=["shop.order.edit"]).status_code == 422
     with app.app_context(), pytest.raises(Invalid, match="No installed module asks for"):
         granting.grant(granting.get("member"), ["shop.order.edit"])
@@ -127,7 +127,7 @@ def test_administrators_grants_are_fixed(app: Flask, chief: FlaskClient) -> None
     assert answer.status_code == 422
 
 
-def test_grant_is_in_force_at_the_next_request(app: Flask, chief: FlaskClient) -> None:
+def test_grant_effective_next_request(app: Flask, chief: FlaskClient) -> None:
     make_person(app, roles=["staff"])
     client = app.test_client()
     sign_in(client)
@@ -137,7 +137,7 @@ def test_grant_is_in_force_at_the_next_request(app: Flask, chief: FlaskClient) -
     assert client.get("/bank-page/safe").status_code == 403
 
 
-def test_unknown_grant_is_told_and_kept_until_it_is_revoked(app: Flask, chief: FlaskClient) -> None:
+def test_unknown_grant_shown_until_revoked(app: Flask, chief: FlaskClient) -> None:
     with app.app_context():
         db.session.add(RolePermission(role_id=granting.get("member").id, permission="gone.thing.do"))
         db.session.commit()
@@ -152,7 +152,7 @@ def test_unknown_grant_is_told_and_kept_until_it_is_revoked(app: Flask, chief: F
 # --- who has a role -----------------------------------------------------------------------------
 
 
-def test_person_is_given_roles_and_they_are_taken(app: Flask, chief: FlaskClient) -> None:
+def test_roles_given_and_taken(app: Flask, chief: FlaskClient) -> None:
     make_person(app)
     url = f"/accounts/people/{user_id(app, 'ada@example.org')}"
     assert "ada@example.org" in chief.get("/accounts/people?q=ada").text
@@ -194,7 +194,7 @@ def test_last_administrator_is_not_disabled(app: Flask, chief: FlaskClient) -> N
             users.disable(users.find(ROOT))
 
 
-def test_two_administrators_do_not_disable_each_other_at_once(app: Flask) -> None:
+def test_concurrent_disabling_keeps_an_administrator(app: Flask) -> None:
     for number in (1, 2):
         make_person(app, f"{number}@example.org", "Root", ["administrator"])
     is_known, may_go, is_done, refused = Event(), Event(), Event(), []
@@ -234,7 +234,7 @@ PAGES = ("/accounts/roles", "/accounts/roles/new", "/accounts/roles/member", "/a
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_are_for_those_who_look_after_accounts(site: Flask, page: str) -> None:
+def test_role_pages_need_permission(site: Flask, page: str) -> None:
     client = site.test_client()
     assert client.get(page).status_code == 303
     make_person(site, roles=["staff"])
@@ -266,7 +266,7 @@ LIMITED = Identity("k", "K", frozenset({"accounts.role.edit", "accounts.user.edi
     ],
     ids=["grant more", "take others'", "give everything", "give more", "take more", "delete more"],
 )
-def test_nobody_gives_or_takes_what_they_have_not_got(site: Flask, change: Callable[[User], Any]) -> None:
+def test_grant_limited_to_own_permissions(site: Flask, change: Callable[[User], Any]) -> None:
     make_person(site)
     with site.app_context():
         db.session.add(Role(name="mayor", permissions=["bank.safe.open"]))
@@ -369,7 +369,7 @@ def test_matrix_shows_what_was_asked_for(site: Flask, asked: Any, shown: list[st
     assert [text for text in hidden if text in page.partition("</form>\n")[2]] == []
 
 
-def test_page_of_somebody_does_not_tell_what_they_sign_in_with(site: Flask) -> None:
+def test_user_page_hides_credentials(site: Flask) -> None:
     make_person(site, ROOT, "Root", ["administrator"])
     client = site.test_client()
     sign_in(client, ROOT)

@@ -105,7 +105,7 @@ def records(app: Flask) -> list[Record]:
 # --- ended --------------------------------------------------------------------------------------
 
 
-def test_copied_cookie_is_useless_after_sign_out(town):
+def test_cookie_copy_useless_after_sign_out(town):
     ada = Browser(town)
     thief = ada.copy()
     assert thief.is_somebody()
@@ -117,7 +117,7 @@ def test_copied_cookie_is_useless_after_sign_out(town):
     assert records(town) == []
 
 
-def test_change_of_the_password_ends_all_others_and_the_cookie_before(town):
+def test_password_change_ends_other_sessions(town):
     ada, phone = Browser(town), Browser(town)
     thief = ada.copy()
 
@@ -130,7 +130,7 @@ def test_change_of_the_password_ends_all_others_and_the_cookie_before(town):
     assert len(records(town)) == 1
 
 
-def test_sign_out_everywhere_else_ends_all_others(town):
+def test_sign_out_everywhere_ends_others(town):
     ada, phone, tablet = Browser(town), Browser(town), Browser(town)
 
     answer = ada.press("/accounts/sessions/end-others")
@@ -142,7 +142,7 @@ def test_sign_out_everywhere_else_ends_all_others(town):
     assert not tablet.is_somebody()
 
 
-def test_sign_out_of_one_leaves_the_others(town):
+def test_ending_one_session_leaves_others(town):
     phone = Browser(town, agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1")
     ada, tablet = Browser(town), Browser(town)
     (handle,) = (record.handle for record in records(town) if "iPhone" in record.agent)
@@ -154,7 +154,7 @@ def test_sign_out_of_one_leaves_the_others(town):
     assert ada.is_somebody()
 
 
-def test_session_of_somebody_else_cannot_be_ended(town):
+def test_others_session_cannot_be_ended(town):
     ada = Browser(town)
     make_person(town, "eve@example.org", "Eve")
     eve = Browser(town, signs_in=False)
@@ -166,7 +166,7 @@ def test_session_of_somebody_else_cannot_be_ended(town):
     assert ada.is_somebody()
 
 
-def test_this_browser_is_not_ended_by_the_button_for_others(town):
+def test_current_session_not_ended_as_other(town):
     ada = Browser(town)
 
     assert ada.press("/accounts/sessions/end", handle=records(town)[0].handle).status_code == 400
@@ -193,7 +193,7 @@ def test_reset_password_ends_all(town):
     assert not ada.is_somebody()
 
 
-def test_copied_cookie_gets_no_answer_that_was_given_before(town):
+def test_cookie_copy_gets_no_replay(town):
     shop = Blueprint("shop", __name__, url_prefix="/shop")
     mark_api(shop)
     numbers = itertools.count()
@@ -223,7 +223,7 @@ def test_copied_cookie_gets_no_answer_that_was_given_before(town):
 # --- a new id -----------------------------------------------------------------------------------
 
 
-def test_cookie_of_before_the_sign_in_is_not_signed_in_by_it(town):
+def test_earlier_cookie_stays_anonymous(town):
     ada = Browser(town, signs_in=False)
     ada.client.get("/accounts/sign-in")
     planted = ada.copy()
@@ -234,7 +234,7 @@ def test_cookie_of_before_the_sign_in_is_not_signed_in_by_it(town):
     assert not planted.is_somebody()
 
 
-def test_form_token_of_before_the_sign_in_does_not_count_after(village):
+def test_earlier_form_token_invalid(village):
     ada = Browser(village, signs_in=False)
     before = open_form(ada.client, "/accounts/sign-in")["csrf_token"]
     sign_in(ada.client)
@@ -245,7 +245,7 @@ def test_form_token_of_before_the_sign_in_does_not_count_after(village):
     assert ada.is_somebody()
 
 
-def test_signing_in_again_takes_a_new_id(town):
+def test_sign_in_again_changes_id(town):
     ada = Browser(town)
     first = ada.content()["sid"]
     sign_out(ada.client)
@@ -254,7 +254,7 @@ def test_signing_in_again_takes_a_new_id(town):
     assert ada.content()["sid"] != first
 
 
-def test_showing_once_more_who_one_is_takes_a_new_id(town):
+def test_reauthentication_changes_id(town):
     ada = Browser(town)
     thief = ada.copy()
 
@@ -265,7 +265,7 @@ def test_showing_once_more_who_one_is_takes_a_new_id(town):
     assert len(records(town)) == 1
 
 
-def test_wrong_password_at_that_leaves_the_session_as_it_was(village):
+def test_wrong_password_keeps_session(village):
     ada = Browser(village)
     before = ada.content()["sid"]
 
@@ -275,7 +275,7 @@ def test_wrong_password_at_that_leaves_the_session_as_it_was(village):
     assert ada.is_somebody()
 
 
-def test_records_hold_no_id_with_which_one_could_come_in(town):
+def test_records_hold_no_usable_id(town):
     ada = Browser(town)
     sid = ada.content()["sid"]
     (record,) = records(town)
@@ -289,7 +289,7 @@ def test_records_hold_no_id_with_which_one_could_come_in(town):
     assert not forged.is_somebody()
 
 
-def test_record_of_one_account_does_not_open_another(town):
+def test_record_of_other_account_refused(town):
     make_person(town, "eve@example.org", "Eve")
     eve = Browser(town, signs_in=False)
     sign_in(eve.client, "eve@example.org")
@@ -372,7 +372,7 @@ def test_reading_an_api_is_no_use(town):
     assert now() - records(town)[0].seen_at > timedelta(minutes=59)
 
 
-def test_form_that_is_refused_waits_for_no_lock(town):
+def test_refused_form_waits_for_no_lock(town):
     ada = Browser(town)
     age(town, seen=HOUR)
     started = now()
@@ -405,7 +405,7 @@ def test_clearing_away_is_bounded(village, monkeypatch):
         assert len(db.session.scalars(select(Session)).all()) <= 1
 
 
-def test_one_session_too_many_ends_the_longest_unused(town, monkeypatch):
+def test_surplus_session_ends_oldest(town, monkeypatch):
     monkeypatch.setattr(lifetimes, "MOST_SESSIONS", 2)
     first = Browser(town)
     age(town, seen=HOUR)
@@ -432,7 +432,7 @@ def statements(town: Flask) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_who_is_signed_in_costs_one_query(town, statements):
+def test_current_user_costs_one_query(town, statements):
     ada = Browser(town)
     statements.clear()
 
@@ -441,7 +441,7 @@ def test_who_is_signed_in_costs_one_query(town, statements):
     assert len(statements) == 1, statements
 
 
-def test_cookie_that_means_nothing_any_more_is_taken_away(town, statements, caplog):
+def test_meaningless_cookie_removed(town, statements, caplog):
     ada = Browser(town)
     thief = ada.copy()
     sign_out(ada.client)
@@ -495,7 +495,7 @@ def test_pages_write_no_cookie_again(village):
 # --- the page -----------------------------------------------------------------------------------
 
 
-def test_page_shows_browsers_in_words_and_this_one_first(town):
+def test_sessions_page_shows_current_first(town):
     Browser(town, agent="Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0")
     ada = Browser(town)
 
@@ -506,7 +506,7 @@ def test_page_shows_browsers_in_words_and_this_one_first(town):
     assert "127.0.0.1" in page
 
 
-def test_what_a_browser_says_of_itself_is_only_text(village):
+def test_user_agent_escaped(village):
     Browser(village, agent="<script>alert(1)</script> Firefox/1" + "x" * 500)
     page = Browser(village).client.get("/accounts/sessions").text
 
@@ -533,14 +533,14 @@ def test_ending_needs_the_form_token(village):
     assert phone.is_somebody()
 
 
-def test_page_is_for_who_is_signed_in(village):
+def test_sessions_page_needs_sign_in(village):
     answer = village.test_client().get("/accounts/sessions")
 
     assert answer.status_code == 303
     assert answer.location.startswith("/accounts/sign-in")
 
 
-def test_whose_session_has_ended_signs_in_at_once(village):
+def test_ended_session_signs_in_again(village):
     ada = Browser(village)
     with village.app_context():
         db.session.execute(delete(Session))
@@ -554,7 +554,7 @@ def test_whose_session_has_ended_signs_in_at_once(village):
 
 
 @pytest.mark.parametrize("town", ["redis"], indirect=True)
-def test_redis_that_is_away_signs_nobody_out(town, start_redis, caplog):
+def test_redis_away_ends_no_session(town, start_redis, caplog):
     ada = Browser(town)
     store = town.extensions["accounts_sessions"]
     client, store._client = store._client, _Gone()

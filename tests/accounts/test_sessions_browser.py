@@ -70,7 +70,7 @@ def is_somebody(page: Page, address: str) -> bool:
     return page.url == f"{address}/accounts/"
 
 
-def test_signing_out_everywhere_else_ends_the_other_browser(two, address):
+def test_sign_out_everywhere_ends_other_browser(two, address):
     here, there = two
     here.goto(f"{address}/accounts/sessions")
     assert here.get_by_role("row").count() == 3
@@ -81,7 +81,7 @@ def test_signing_out_everywhere_else_ends_the_other_browser(two, address):
     assert is_somebody(here, address)
 
 
-def test_changing_the_password_ends_the_other_browser(two, address):
+def test_password_change_ends_other_browser(two, address):
     here, there = two
     here.goto(f"{address}/accounts/password")
     here.get_by_label("Current password").fill(PASSWORD)
@@ -94,7 +94,7 @@ def test_changing_the_password_ends_the_other_browser(two, address):
     assert is_somebody(here, address)
 
 
-def test_cookie_copied_before_the_sign_out_is_nobodys(contexts, two, address):
+def test_cookie_copy_anonymous_after_sign_out(contexts, two, address):
     here, there = two
     thief = contexts()
     thief.add_cookies(here.context.cookies())
@@ -109,7 +109,7 @@ def test_cookie_copied_before_the_sign_out_is_nobodys(contexts, two, address):
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)
-def test_session_of_a_closed_browser_is_kept_only_if_asked_to(contexts, address):
+def test_closed_browser_session_kept_on_request(contexts, address):
     short = enter(contexts().new_page(), address).context.cookies()
     page = contexts().new_page()
     page.goto(f"{address}/accounts/sign-in")
@@ -157,7 +157,7 @@ OFFICE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fir
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)
-def test_each_browser_sees_both_by_their_names(contexts, address):
+def test_browsers_listed_by_name(contexts, address):
     phone = enter(contexts(user_agent=PHONE, viewport={"width": 360, "height": 740}).new_page(), address)
     office = enter(contexts(user_agent=OFFICE).new_page(), address)
     names = {phone: "Safari on iPhone", office: "Firefox on Windows"}

@@ -30,7 +30,7 @@ def test_sessions_in_redis_need_its_address():
     assert config["SESSION_STORE"] == "redis"
 
 
-def test_longest_session_is_that_of_the_cookie_too(make_app):
+def test_session_cookie_lasts_longest_session(make_app):
     assert make_app(SESSION_MAX_HOURS=5).config["PERMANENT_SESSION_LIFETIME"] == timedelta(hours=5)
 
 
@@ -48,7 +48,7 @@ def test_way_of_mail_is_taken(url):
     assert load(accounts(), {"SECRET_KEY": STRONG, "MAIL_URL": url})["MAIL_URL"] == url.split(",")
 
 
-def test_folder_of_mails_is_held_to_the_project():
+def test_mail_folder_inside_project():
     found = load(accounts(), {"SECRET_KEY": STRONG, "MAIL_URL": "folder:instance/mail,folder:/var/mail"})["MAIL_URL"]
 
     assert found == [f"folder:{ROOT}/instance/mail", "folder:/var/mail"]
@@ -68,7 +68,7 @@ def test_folder_of_mails_is_held_to_the_project():
         "folder:a%00b",
     ],
 )
-def test_what_is_no_way_of_mail_is_not_repeated(url):
+def test_invalid_mail_url_not_echoed(url):
     (found,) = faults(MAIL_URL=url)
 
     assert found.startswith("MAIL_URL cannot be used: write smtp://USER:PASSWORD@HOST:587")
@@ -93,7 +93,7 @@ def test_sender_is_read_as_mail(written, kept):
     assert load(accounts(), {"SECRET_KEY": STRONG, "MAIL_SENDER": written})["MAIL_SENDER"] == kept
 
 
-def test_links_in_mails_lead_to_known_hosts_only():
+def test_mail_links_to_known_hosts():
     production = {"APP_ENV": "production", "SECRET_KEY": STRONG, "DATABASE_URL": "postgresql://db/site"}
     mail = {"MAIL_URL": "smtp://mail.example.org", "MAIL_SENDER": "Andamio <no-reply@example.org>"}
 

@@ -65,7 +65,7 @@ def test_sign_in_and_out(app: Flask, client: FlaskClient) -> None:
     assert client.get("/accounts/").status_code == 303
 
 
-def test_who_is_asking_has_key_permissions_and_roles(app: Flask, client: FlaskClient) -> None:
+def test_identity_has_key_permissions_roles(app: Flask, client: FlaskClient) -> None:
     key = make_person(app, roles=["staff"])
     asked: list[Identity] = []
     app.add_url_rule("/who", "who", lambda: asked.append(identity()) or "")
@@ -80,7 +80,7 @@ def test_who_is_asking_has_key_permissions_and_roles(app: Flask, client: FlaskCl
     assert asked[0].permissions >= {"shop.member.see", "shop.staff.see"}
 
 
-def test_identity_is_of_who_has_just_signed_in_or_out(app: Flask, client: FlaskClient) -> None:
+def test_identity_follows_sign_in_and_out(app: Flask, client: FlaskClient) -> None:
     key = make_person(app)
     asked: list[str | None] = []
 
@@ -99,14 +99,14 @@ def test_identity_is_of_who_has_just_signed_in_or_out(app: Flask, client: FlaskC
     ("email", "password"),
     [("ada@example.org", "wrong " * 4), ("nobody@example.org", PASSWORD), ("ada@example.org", PASSWORD[:-1])],
 )
-def test_sign_in_that_fails_says_the_same(site: Flask, visitor: FlaskClient, email: str, password: str) -> None:
+def test_failed_sign_in_answers_alike(site: Flask, visitor: FlaskClient, email: str, password: str) -> None:
     make_person(site)
     answer = sign_in(visitor, email, password)
     assert "The address or the password is wrong" in answer.text
     assert who(visitor) == ""
 
 
-def test_disabled_and_unconfirmed_get_the_answer_of_a_wrong_password(site: Flask, visitor: FlaskClient) -> None:
+def test_disabled_or_unconfirmed_answers_alike(site: Flask, visitor: FlaskClient) -> None:
     make_person(site)
     make_person(site, "new@example.org")
     with site.app_context():
@@ -134,7 +134,7 @@ def test_disabling_ends_the_session(app: Flask, client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "target", ["//evil.example.org/", "https://evil.example.org/", "/\\evil.example.org", "javascript:alert(1)"]
 )
-def test_sign_in_leads_to_no_other_site(site: Flask, visitor: FlaskClient, target: str) -> None:
+def test_sign_in_stays_on_site(site: Flask, visitor: FlaskClient, target: str) -> None:
     make_person(site)
     assert sign_in(visitor, next=target).status_code == 400
     assert visitor.get("/accounts/sign-in", query_string={"next": target}).status_code == 400
@@ -177,7 +177,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_nobody_costs_no_query_and_somebody_one(app: Flask, client: FlaskClient) -> None:
+def test_identity_query_count(app: Flask, client: FlaskClient) -> None:
     make_person(app, roles=["staff"])
     with statements(app) as found:
         assert client.get("/").status_code == 200
@@ -228,7 +228,7 @@ EVERY = {
     ],
     ids=["sign in", "reset", "confirm", "register"],
 )
-def test_asking_takes_as_long_for_every_address(
+def test_link_request_constant_time(
     site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch, ask: Callable[[FlaskClient, str], Any]
 ) -> None:
     for email, values in EVERY.items():
@@ -275,7 +275,7 @@ def test_long_address_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["A\0B", "A\nB", "A\x85B", "A\u2028B", "A\u202eB", "A\x1b[1m"])
-def test_name_is_one_line_that_reads_as_it_is_written(site: Flask, visitor: FlaskClient, name: str) -> None:
+def test_name_is_one_readable_line(site: Flask, visitor: FlaskClient, name: str) -> None:
     register(visitor)
     assert "Use letters, digits, spaces and signs." in confirm(visitor, link(mails(site)[0]), NEW, name=name).text
     make_person(site)
@@ -288,9 +288,7 @@ def test_name_may_have_letters_that_join(site: Flask, visitor: FlaskClient) -> N
     assert confirm(visitor, link(mails(site)[0]), NEW, name="می\u200cخواهم").status_code == 302
 
 
-def test_mail_to_an_address_that_is_not_proved_yet_has_nothing_that_was_typed(
-    site: Flask, visitor: FlaskClient
-) -> None:
+def test_unconfirmed_mail_contains_no_input(site: Flask, visitor: FlaskClient) -> None:
     spam = "win at casino.example"
     register(visitor, name=spam)
     submit(visitor, "/accounts/confirm", email="grace@example.org")
@@ -330,7 +328,7 @@ def test_password_is_hashed_as_owasp_advises(make_app: Callable[..., Flask], mon
         assert users.find("ada@example.org").password.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_registering_twice_looks_the_same_and_is_told_by_mail(app: Flask, client: FlaskClient) -> None:
+def test_duplicate_registration_looks_alike(app: Flask, client: FlaskClient) -> None:
     make_person(app)
     fresh = register(client, email="grace@example.org")
     known = register(client, email="Ada@example.org", name="Eve")
@@ -370,7 +368,7 @@ def test_weak_password_is_refused(site: Flask, visitor: FlaskClient, password: s
         " ".join(str(number**7) for number in range(5, 25)),
     ],
 )
-def test_any_character_and_128_of_them_are_taken(site: Flask, visitor: FlaskClient, password: str) -> None:
+def test_password_accepts_any_128_characters(site: Flask, visitor: FlaskClient, password: str) -> None:
     register(visitor)
     confirm(visitor, link(mails(site)[0]), password)
     sign_in(visitor, "grace@example.org", password)
@@ -378,7 +376,7 @@ def test_any_character_and_128_of_them_are_taken(site: Flask, visitor: FlaskClie
 
 
 @pytest.mark.parametrize("field", ["active", "roles", "confirmed_at", "fs_uniquifier", "key", "id"])
-def test_registering_sets_only_what_the_form_has(site: Flask, visitor: FlaskClient, field: str) -> None:
+def test_registration_sets_form_fields_only(site: Flask, visitor: FlaskClient, field: str) -> None:
     register(visitor, **{field: "1"})
     with site.app_context():
         user = users.find("grace@example.org")
@@ -386,7 +384,7 @@ def test_registering_sets_only_what_the_form_has(site: Flask, visitor: FlaskClie
         assert "1" not in (user.fs_uniquifier, user.key)
 
 
-def test_registration_that_is_off_has_no_page(make_app: Callable[..., Flask]) -> None:
+def test_registration_off_has_no_page(make_app: Callable[..., Flask]) -> None:
     client = make_app(ACCOUNTS_REGISTRATION=False).test_client()
     assert client.get("/accounts/register").status_code == 404
     assert "Register" not in client.get("/accounts/sign-in").text
@@ -430,7 +428,7 @@ def test_forgotten_password(app: Flask, client: FlaskClient) -> None:
     assert client.get(link(mail)).location == "/accounts/reset", "a link counts once"
 
 
-def test_link_for_a_password_that_is_not_ours_does_not_count(site: Flask, visitor: FlaskClient) -> None:
+def test_foreign_password_link_refused(site: Flask, visitor: FlaskClient) -> None:
     make_person(site)
     submit(visitor, "/accounts/reset", email="ada@example.org")
     path = link(mails(site)[0])
@@ -466,7 +464,7 @@ def test_change_of_the_address(app: Flask, client: FlaskClient) -> None:
     assert "This link is not valid" in client.get("/accounts/").text
 
 
-def test_address_of_somebody_else_is_not_told(site: Flask, visitor: FlaskClient) -> None:
+def test_existing_address_not_revealed(site: Flask, visitor: FlaskClient) -> None:
     make_person(site)
     make_person(site, "grace@example.org", "Grace")
     sign_in(visitor)
@@ -489,7 +487,7 @@ def test_name_is_changed(app: Flask, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "profile", "password", "email", "verify"])
-def test_pages_of_the_account_ask_for_a_sign_in(site: Flask, visitor: FlaskClient, path: str) -> None:
+def test_account_pages_need_sign_in(site: Flask, visitor: FlaskClient, path: str) -> None:
     answer = visitor.get(f"/accounts/{path}")
     assert (answer.status_code, answer.location) == (303, f"/accounts/sign-in?next=/accounts/{path}")
 
@@ -508,7 +506,7 @@ def form_token(client: FlaskClient) -> str:
     return open_form(client, "/accounts/sign-in")["csrf_token"]
 
 
-def test_token_of_flask_security_is_none_of_ours(site: Flask, visitor: FlaskClient) -> None:
+def test_flask_security_token_refused(site: Flask, visitor: FlaskClient) -> None:
     make_person(site)
     with site.test_request_context():
         token = users.find("ada@example.org").get_auth_token()

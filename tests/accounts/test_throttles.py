@@ -58,14 +58,14 @@ def is_in(answer: TestResponse) -> bool:
 # --- what runs out ------------------------------------------------------------------------------
 
 
-def test_one_address_has_few_attempts_at_one_account(town):
+def test_address_limited_at_one_account(town):
     stranger = browser(town)
 
     assert guess(stranger, 4) == [200, 200, 200, 429]
     assert sign_in(stranger).status_code == 429, "the right password is not even tried"
 
 
-def test_answer_says_when_and_can_be_tried_again(town):
+def test_throttled_answer_says_when(town):
     stranger = browser(town)
     guess(stranger, 3)
 
@@ -78,7 +78,7 @@ def test_answer_says_when_and_can_be_tried_again(town):
     assert stranger.get("/accounts/sign-in").status_code == 200
 
 
-def test_same_is_answered_for_an_account_that_nobody_has(town):
+def test_unknown_account_throttled_alike(town):
     answers = []
     for address, email in (("198.51.100.1", ADA), ("198.51.100.2", "nobody@example.org")):
         guess(browser(town, address), 3, email)
@@ -89,7 +89,7 @@ def test_same_is_answered_for_an_account_that_nobody_has(town):
     assert shown[0] == shown[1]
 
 
-def test_what_names_no_account_is_not_counted(town):
+def test_request_without_account_not_counted(town):
     stranger = browser(town)
 
     assert guess(stranger, 5, "") == [200] * 5
@@ -108,27 +108,27 @@ def test_many_addresses_have_few_attempts_together(town):
     assert tried == [[200, 200], [200, 200], [200, 200], [429, 429]]
 
 
-def test_one_address_has_few_attempts_at_all_accounts(town):
+def test_address_limited_at_all_accounts(town):
     stranger = browser(town)
     tried = [guess(stranger, 1, f"{number}@example.org")[0] for number in range(10)]
 
     assert tried == [200] * 9 + [429]
 
 
-def test_network_of_one_subscriber_counts_as_one_address(town):
+def test_subscriber_network_counts_once(town):
     tried = [guess(browser(town, f"2001:db8:1:1::{number:x}"), 1)[0] for number in range(1, 5)]
 
     assert tried == [200, 200, 200, 429]
 
 
-def test_spelling_of_an_address_makes_no_new_account(town):
+def test_address_spelling_counts_once(town):
     stranger = browser(town)
 
     spellings = ("ADA@example.org", " ada@Example.org ", "ada@\uff45xample.org", ADA)
     assert [guess(stranger, 1, email)[0] for email in spellings] == [200, 200, 200, 429]
 
 
-def test_many_at_once_are_no_more_than_one_after_another(town):
+def test_concurrent_attempts_count_all(town):
     def one(_: int) -> int:
         client = browser(town)
         fields = open_form(client, "/accounts/sign-in") | {"email": ADA, "password": WRONG}
@@ -140,7 +140,7 @@ def test_many_at_once_are_no_more_than_one_after_another(town):
     assert tried == [200] * 3 + [429] * 5
 
 
-def test_no_password_is_hashed_for_what_is_refused(town, monkeypatch):
+def test_refused_attempt_hashes_nothing(town, monkeypatch):
     stranger = browser(town)
     guess(stranger, 3)
     context = town.extensions["security"].pwd_context
@@ -171,7 +171,7 @@ def test_success_gives_the_attempts_back(town):
         sign_out(ada)
 
 
-def test_known_browser_comes_in_while_others_guess(town):
+def test_known_browser_passes_during_attack(town):
     ada = browser(town)
     sign_in(ada)
     sign_out(ada)
@@ -192,7 +192,7 @@ def test_known_browser_has_few_attempts_itself(town):
     assert guess(ada, 1) == [429], "a stolen mark is worth no more at another address"
 
 
-def test_browser_known_for_one_account_is_a_stranger_for_others(town):
+def test_known_browser_unknown_for_others(town):
     make_person(town, "eve@example.org", "Eve")
     eve = browser(town)
     sign_in(eve, "eve@example.org")
@@ -203,7 +203,7 @@ def test_browser_known_for_one_account_is_a_stranger_for_others(town):
     assert guess(eve, 1) == [429]
 
 
-def test_link_of_a_mail_lets_the_owner_in_at_a_new_browser(town):
+def test_mail_link_makes_browser_known(town):
     for number in range(10):
         guess(browser(town, f"203.0.113.{number}"), 1)
     ada = browser(town)
@@ -217,7 +217,7 @@ def test_link_of_a_mail_lets_the_owner_in_at_a_new_browser(town):
     assert is_in(sign_in(ada, password=new))
 
 
-def test_mark_cannot_be_made_by_a_visitor(town):
+def test_known_mark_cannot_be_forged(town):
     ada = browser(town)
     for number in range(10):
         guess(browser(town, f"203.0.113.{number}"), 1)
@@ -230,7 +230,7 @@ def test_mark_cannot_be_made_by_a_visitor(town):
     assert guess(ada, 1) == [429]
 
 
-def test_few_accounts_are_kept_in_a_browser(town):
+def test_browser_keeps_few_accounts(town):
     with town.test_request_context():
         for number in range(9):
             throttles.remember_browser(throttles.mark(f"{number}@example.org"))
@@ -242,7 +242,7 @@ def test_few_accounts_are_kept_in_a_browser(town):
 # --- what else is guessed, and sent -------------------------------------------------------------
 
 
-def test_showing_once_more_who_one_is_is_throttled(town):
+def test_reauthentication_throttled(town):
     ada = browser(town)
     sign_in(ada)
 
@@ -254,7 +254,7 @@ def test_showing_once_more_who_one_is_is_throttled(town):
     assert ada.get("/accounts/").status_code == 200, "that does not sign out"
 
 
-def test_mails_to_one_recipient_are_few_whether_or_not_there_is_an_account(town):
+def test_mails_limited_for_unknown_accounts_alike(town):
     for number, email in enumerate((ADA, "nobody@example.org")):
         stranger = browser(town, f"198.51.100.{number}")
         tried = [submit(stranger, "/accounts/reset", email=email).status_code for _ in range(4)]
@@ -264,7 +264,7 @@ def test_mails_to_one_recipient_are_few_whether_or_not_there_is_an_account(town)
 
 
 @pytest.mark.parametrize("path", ["register", "confirm"])
-def test_other_mails_do_not_use_up_the_links_by_which_an_owner_comes_in(town, path):
+def test_other_mails_leave_sign_in_links(town, path):
     for number in range(12):
         answer = submit(browser(town, f"203.0.113.{number}"), f"/accounts/{path}", email=ADA)
     assert answer.status_code == 429
@@ -273,12 +273,12 @@ def test_other_mails_do_not_use_up_the_links_by_which_an_owner_comes_in(town, pa
     assert link(mails(town)[-1]).startswith("/accounts/reset/")
 
 
-def test_links_that_were_sent_count_as_long_as_no_other_is_sent(town):
+def test_sent_links_valid_until_next(town):
     lasting = town.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds()
     assert [item.get_expiry() for item in limits.parse_many(throttles.LINKS.account)] == [lasting]
 
 
-def test_mails_do_not_use_up_attempts_to_sign_in(town):
+def test_mails_keep_sign_in_attempts(town):
     ada = browser(town)
     for _ in range(4):
         submit(ada, "/accounts/reset", email=ADA)
@@ -356,7 +356,7 @@ def test_processes_count_together_in_redis(make_app: Any, start_redis: Any):
     assert guess(browser(first), 1) == [429], "another address gives nothing back here"
 
 
-def test_each_process_counts_while_redis_is_away(make_app: Any, start_redis: Any, caplog: pytest.LogCaptureFixture):
+def test_processes_count_alone_without_redis(make_app: Any, start_redis: Any, caplog: pytest.LogCaptureFixture):
     server = start_redis()
     app = make_app(REDIS_URL=server.url.render_as_string())
     make_person(app)

@@ -10,7 +10,7 @@ from app.accounts.tokens import texts
 from core.logs import redact
 
 
-def test_token_has_its_prefix_and_256_random_bits() -> None:
+def test_token_has_prefix_and_random_bits() -> None:
     text = texts.new_text()
     assert re.fullmatch(r"andamio_pat_[0-9A-Za-z]{49}", text)
     # 62 ** 43 is just above 2 ** 256.
@@ -27,7 +27,7 @@ def test_any_random_bits_make_a_token(monkeypatch: pytest.MonkeyPatch, number: i
 
 
 @given(place=st.integers(0, 60), letter=st.sampled_from("0aZ_. é\n"))
-def test_mistyped_token_is_seen_without_the_database(place: int, letter: str) -> None:
+def test_mistyped_token_needs_no_query(place: int, letter: str) -> None:
     text = texts.new_text()
     wrong = text[:place] + letter + text[place + 1 :]
     assert texts.is_token(wrong) == (wrong == text)

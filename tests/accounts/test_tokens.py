@@ -50,7 +50,7 @@ def test_only_the_digest_is_kept(app: Flask) -> None:
     assert text[16:] not in str(dict(row))
 
 
-def test_token_counts_for_90_days_unless_told_otherwise(app: Flask) -> None:
+def test_token_expires_after_90_days(app: Flask) -> None:
     with app.app_context():
         owner = issued.make_user("history.change.read")
         usual, _ = issuing.make(owner, "usual", ["history.change.read"])
@@ -82,7 +82,7 @@ def test_token_that_cannot_be_is_refused(site: Flask, changes: dict[str, Any], f
         assert list(raised.value.errors) == [field]
 
 
-def test_account_has_so_many_tokens_at_most(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_account_token_count_limited(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuing, "MOST_TOKENS", 2)
     with site.app_context():
         owner = issued.make_user("history.change.read")
@@ -92,7 +92,7 @@ def test_account_has_so_many_tokens_at_most(site: Flask, monkeypatch: pytest.Mon
             issuing.make(owner, "three", ["history.change.read"])
 
 
-def test_scopes_are_what_the_owner_can_use(site: Flask) -> None:
+def test_scopes_are_owner_permissions(site: Flask) -> None:
     with site.app_context():
         owner = issued.make_user("history.change.read", "accounts.user.edit", "gone.thing.do")
         found = {
@@ -155,7 +155,7 @@ def read_history(app: Flask, text: str) -> int:
     return app.test_client().get("/history/api/v1/changes", headers=issued.authorization(text)).status_code
 
 
-def test_token_is_made_shown_once_and_works(app: Flask, ada: FlaskClient) -> None:
+def test_new_token_shown_once_works(app: Flask, ada: FlaskClient) -> None:
     page = make(ada)
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-store"
@@ -219,7 +219,7 @@ def test_token_is_revoked_when_asked_twice(app: Flask, ada: FlaskClient) -> None
 
 
 @pytest.mark.parametrize("number", [0, 2**31 - 1, 2**31, 10**30])
-def test_token_that_there_is_not_is_not_found(app: Flask, ada: FlaskClient, number: int) -> None:
+def test_missing_token_not_found(app: Flask, ada: FlaskClient, number: int) -> None:
     assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
 
 
@@ -231,7 +231,7 @@ def test_all_tokens_are_revoked_at_once(app: Flask, ada: FlaskClient) -> None:
     assert "Revoked 2 tokens." in ada.get(PATH).text
 
 
-def test_tokens_of_others_are_not_to_be_found(app: Flask, ada: FlaskClient) -> None:
+def test_others_tokens_not_found(app: Flask, ada: FlaskClient) -> None:
     text = issued.issue(app, "history.change.read")
     with app.app_context():
         number = db.session.scalar(sa.select(Token.id))
@@ -240,7 +240,7 @@ def test_tokens_of_others_are_not_to_be_found(app: Flask, ada: FlaskClient) -> N
     assert read_history(app, text) == 200
 
 
-def test_token_outlives_a_change_of_the_password(site: Flask, visitor: FlaskClient) -> None:
+def test_token_survives_password_change(site: Flask, visitor: FlaskClient) -> None:
     # What machines do goes on; the page says so, and all can be revoked at once (OWASP ASVS 5.0, 7.4.3).
     grant(site)
     sign_in(visitor)
@@ -252,7 +252,7 @@ def test_token_outlives_a_change_of_the_password(site: Flask, visitor: FlaskClie
 
 
 @pytest.mark.parametrize("path", ["", "/new", "/1/revoke", "/revoke"])
-def test_pages_are_for_who_has_signed_in(site: Flask, visitor: FlaskClient, path: str) -> None:
+def test_token_pages_need_sign_in(site: Flask, visitor: FlaskClient, path: str) -> None:
     text = issued.issue(site, "history.change.read")
     for headers in ({}, issued.authorization(text)):
         answer = visitor.get(PATH + path, headers=headers)
@@ -262,7 +262,7 @@ def test_pages_are_for_who_has_signed_in(site: Flask, visitor: FlaskClient, path
             assert visitor.post(PATH + path, headers=headers).status_code == 400
 
 
-def test_new_token_asks_who_is_there_once_more(site: Flask, visitor: FlaskClient, monkeypatch: Any) -> None:
+def test_new_token_needs_fresh_session(site: Flask, visitor: FlaskClient, monkeypatch: Any) -> None:
     grant(site)
     sign_in(visitor)
     site.config["SECURITY_FRESHNESS"] = timedelta(microseconds=1)
@@ -283,9 +283,7 @@ def test_whoever_may_nothing_is_told_so(site: Flask, visitor: FlaskClient, monke
     assert "<form class" not in page
 
 
-def test_security_log_tells_of_tokens_and_not_what_they_are(
-    site: Flask, visitor: FlaskClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_security_log_omits_token_text(site: Flask, visitor: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     grant(site)
     sign_in(visitor)
     text = shown(make(visitor))
@@ -307,7 +305,7 @@ def run(app: Flask, *arguments: str) -> Any:
     return app.test_cli_runner().invoke(args=["accounts", "token", *arguments])
 
 
-def test_command_makes_a_token_for_a_machine(app: Flask) -> None:
+def test_command_makes_machine_token(app: Flask) -> None:
     grant(app)
     done = run(app, "ada@example.org", "--name", "CI", "--scope", "history.change.read", "--days", "7")
     assert done.exit_code == 0, done.output

@@ -30,7 +30,7 @@ def test_nobody_adds_a_city(ask: Ask, macondo: dict[str, Any]) -> None:
     assert ask("", "POST", CITIES, json=macondo).status_code == 401
 
 
-def test_anyone_reads_whose_it_is_nobody_sees(ask: Ask, made: str) -> None:
+def test_anyone_reads_owners_stay_hidden(ask: Ask, made: str) -> None:
     answer = ask("", "GET", made)
     assert answer.status_code == 200
     assert "owner_key" not in answer.json
@@ -43,11 +43,11 @@ def test_history_calls_places_by_their_names(ask: Ask, made: str) -> None:
 
 
 @pytest.mark.parametrize(("who", "status"), [("", 401), ("other", 403), ("member", 200), ("staff", 200)])
-def test_city_is_changed_by_its_owner_and_by_staff(ask: Ask, made: str, who: str, status: int) -> None:
+def test_city_edited_by_owner_and_staff(ask: Ask, made: str, who: str, status: int) -> None:
     answer = ask(who, "PATCH", made, json={"population": 5}, headers={"If-Match": '"1"'})
     assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize(("who", "status"), [("", 401), ("other", 403), ("member", 204), ("staff", 204)])
-def test_city_is_deleted_by_its_owner_and_by_staff(ask: Ask, made: str, who: str, status: int) -> None:
+def test_city_deleted_by_owner_and_staff(ask: Ask, made: str, who: str, status: int) -> None:
     assert ask(who, "DELETE", made, headers={"If-Match": '"1"'}).status_code == status

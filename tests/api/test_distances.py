@@ -60,7 +60,7 @@ def globe(app: Flask, make_city: Callable[..., int]) -> list[tuple[int, float, f
 
 
 @pytest.mark.parametrize("many", [distances.MANY, 20, 1])
-def test_nearest_are_those_that_looking_at_all_would_find(
+def test_nearest_match_full_scan(
     globe: Any, call: Callable[..., Any], many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if there were so many cities that not all of a box are read at once.
@@ -100,12 +100,12 @@ def test_crowd_beside_the_circle_is_passed(
         assert [one.city.id for one in distances.nearest(0.0, 0.0, 4)] == [101, 102, 103, 1]
 
 
-def test_all_are_found_if_there_are_fewer(globe: Any, app: Flask) -> None:
+def test_fewer_cities_all_found(globe: Any, app: Flask) -> None:
     with app.app_context():
         assert len(distances.nearest(12.0, 34.0, 1000)) == len(globe)
 
 
-def test_nothing_is_near_where_there_is_nothing(call: Callable[..., Any]) -> None:
+def test_empty_region_finds_nothing(call: Callable[..., Any]) -> None:
     assert call("nearest_cities", latitude=0, longitude=0)["result"] == []
 
 

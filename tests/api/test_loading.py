@@ -48,7 +48,7 @@ def test_demo_leaves_data_alone(site: Flask, make_site_city):
         assert db.session.scalar(sa.select(sa.func.count(City.id))) == 1
 
 
-def test_data_is_small_and_without_a_date():
+def test_data_file_small_without_date():
     files = list(DATA.glob("*.gz"))
     assert len(files) == 2
     assert sum(file.stat().st_size for file in files) < 2_000_000

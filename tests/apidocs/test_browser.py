@@ -27,7 +27,7 @@ def docs(make_app, live_server, page):
     return page
 
 
-def test_page_shows_the_operations_in_place_of_the_list(docs):
+def test_page_replaces_list_with_operations(docs):
     assert docs.locator(".opblock").count() > 30
     assert docs.locator("#contents").is_hidden()
     assert docs.locator("main").count() == 1

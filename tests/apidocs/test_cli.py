@@ -9,7 +9,7 @@ from app.apidocs.cli import WRITTEN
 from app.apidocs.differences import compare
 
 
-def test_committed_document_is_that_of_the_platform(document):
+def test_committed_document_current(document):
     """Else: `make openapi`, which refuses what breaks callers unless told otherwise."""
     changes = compare(json.loads(WRITTEN.read_text()), document)
 
@@ -74,7 +74,7 @@ def test_write_refuses_what_breaks_unless_told(run, change, document, tmp_path):
     assert run("check").exit_code == 0
 
 
-def test_check_says_what_to_do_without_a_file(run):
+def test_check_without_file_gives_hint(run):
     done = run("check")
 
     assert done.exit_code == 1

@@ -58,7 +58,7 @@ def generate(tmp_path, monkeypatch) -> Iterator[Any]:
         del sys.modules[name]
 
 
-def test_generated_client_lists_gets_creates_and_updates(shelves, live_server, generate):
+def test_generated_client_works(shelves, live_server, generate):
     generated = generate(shelves)
     models = generated("models")
 

@@ -178,14 +178,14 @@ def test_what_breaks_callers_is_told(change):
 
 
 @pytest.mark.parametrize("change", COMPATIBLE.values(), ids=COMPATIBLE)
-def test_what_breaks_nobody_is_told_as_that(change):
+def test_compatible_change_reported_as_such(change):
     found = compare(DOCUMENT, changed(change))
 
     assert found
     assert not [str(one) for one in found if one.is_breaking]
 
 
-def test_what_narrows_for_one_way_widens_for_the_other():
+def test_narrowing_one_way_widens_other():
     for name in ("sent minimum raised", "sent enum shorter", "sent property required"):
         after = changed(BREAKING[name])
         assert not any(one.is_breaking for one in compare(after, DOCUMENT)), name
@@ -203,7 +203,7 @@ def test_change_says_what_and_where():
     )
 
 
-def test_schema_that_is_used_often_is_told_once():
+def test_shared_schema_reported_once():
     found = compare(DOCUMENT, changed(BREAKING["deep within"]))
 
     assert [(one.is_breaking, one.place.rpartition("/")[2]) for one in found] == [

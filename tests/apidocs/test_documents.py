@@ -69,7 +69,7 @@ def test_document_is_the_same_each_time(make_app):
     assert first == second
 
 
-def test_every_operation_of_an_api_is_in_the_document(site, document):
+def test_document_has_every_operation(site, document):
     served = {
         (documents.path(rule), method.lower())
         for rule in documents.rules(site)
@@ -146,7 +146,7 @@ def named(document: documents.Document, name: str) -> Any:
     return document["components"]["schemas"][name]
 
 
-def test_inputs_have_no_read_only_fields_and_take_no_others(shelf_document):
+def test_inputs_exclude_read_only_and_unknown(shelf_document):
     output, whole, patch = (named(shelf_document, name) for name in ("Thing", "ThingInput", "ThingPatch"))
 
     assert {"id", "version", "created_at"} <= set(output["properties"])
@@ -158,7 +158,7 @@ def test_inputs_have_no_read_only_fields_and_take_no_others(shelf_document):
     assert set(output["required"]) == set(output["properties"]) - {"maker", "owner"}
 
 
-def test_filters_have_the_type_of_their_column(things):
+def test_filters_have_column_types(things):
     parameters = {one["name"]: one["schema"] for one in things["list"]["get"]["parameters"] if "name" in one}
 
     assert parameters["rank__gte"] == {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
@@ -170,7 +170,7 @@ def test_filters_have_the_type_of_their_column(things):
     assert parameters["include"]["items"]["enum"] == ["maker", "owner"]
 
 
-def test_changes_of_a_versioned_row_require_if_match(shelf_document, things):
+def test_versioned_changes_require_if_match(shelf_document, things):
     (thing,) = (one for one in things["item"]["patch"]["parameters"] if one.get("name") == "If-Match")
     maker = shelf_document["paths"]["/shelf/makers/{key}"]["patch"]["parameters"]
 
@@ -187,7 +187,7 @@ def test_only_what_is_allowed_is_described(shelf_document):
     assert "/shelf/new/{key}" not in paths
 
 
-def test_creation_links_to_what_can_be_done_with_the_item(things):
+def test_create_links_to_item_operations(things):
     links = things["list"]["post"]["responses"]["201"]["links"]
 
     assert set(links) == {"get", "replace", "update", "delete"}
@@ -197,7 +197,7 @@ def test_creation_links_to_what_can_be_done_with_the_item(things):
     }
 
 
-def test_bulk_has_an_operation_for_each_method(shelf_document, things):
+def test_bulk_has_operation_per_method(shelf_document, things):
     body = things["bulk"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/ThingsBulk"}
     operation = named(shelf_document, "ThingsBulk")["properties"]["operations"]["items"]
@@ -209,7 +209,7 @@ def test_bulk_has_an_operation_for_each_method(shelf_document, things):
 # --- what it says of other views ----------------------------------------------------------------
 
 
-def test_plain_view_below_an_api_is_described_by_its_docstring(make_app):
+def test_plain_view_described_by_docstring(make_app):
     app = make_app(None, ["app.apidocs"])
     bank = Blueprint("bank", __name__, url_prefix="/bank")
     mark_api(bank)
@@ -249,7 +249,7 @@ class ChoiceSchema(Schema):
     since = fields.Date(required=True, metadata={"description": "Only later ones."})
 
 
-def test_view_with_a_contract_is_described_by_it(make_app):
+def test_contract_view_described_by_contract(make_app):
     app = make_app(None, ["app.apidocs"])
 
     @app.post("/orders")

@@ -16,7 +16,7 @@ def test_document_is_not_sent_twice(visitor):
     assert (answer.status_code, answer.data) == (304, b"")
 
 
-def test_document_names_the_path_at_which_the_application_is_mounted(visitor):
+def test_document_names_mount_path(visitor):
     answer = visitor.get("/openapi.json", environ_overrides={"SCRIPT_NAME": "/platform"})
 
     assert answer.json["servers"] == [{"url": "/platform"}]
@@ -30,7 +30,7 @@ def test_applications_have_their_own_documents(make_app):
     assert large.test_client().get("/openapi.json").json == documents.build(large)
 
 
-def test_page_lists_the_operations_without_a_script(visitor, document):
+def test_page_lists_operations_without_script(visitor, document):
     page = visitor.get("/docs").text
 
     for path, methods in document["paths"].items():
@@ -42,7 +42,7 @@ def test_page_is_in_the_menu(visitor):
     assert 'href="/docs"' in visitor.get("/docs").text
 
 
-def test_files_of_swagger_ui_are_kept_by_browsers(visitor):
+def test_swagger_files_cached_by_browsers(visitor):
     answer = visitor.get("/docs/swagger-ui/swagger-ui.css?v=1")
 
     assert answer.mimetype == "text/css"
@@ -51,7 +51,7 @@ def test_files_of_swagger_ui_are_kept_by_browsers(visitor):
     assert visitor.get("/docs/swagger-ui/../__init__.py").status_code == 404
 
 
-def test_pages_of_other_sites_may_read_the_document(make_app):
+def test_document_readable_from_other_sites(make_app):
     client = make_app(None, None, CORS_ORIGINS=["https://shop.example.org"]).test_client()
     answer = client.get("/openapi.json", headers={"Origin": "https://shop.example.org"})
 
@@ -59,7 +59,7 @@ def test_pages_of_other_sites_may_read_the_document(make_app):
     assert client.post("/openapi.json").mimetype == "application/problem+json"
 
 
-def test_document_is_kept_for_a_few_roots_only(app):
+def test_document_cached_for_few_roots(app):
     client = app.test_client()
     for number in range(2 * api.MOST_KEPT):
         answer = client.get("/openapi.json", base_url=f"http://localhost/mounted{number}")

@@ -83,7 +83,7 @@ def command(make_app: Make) -> Run:
     return run
 
 
-def test_backup_taken_while_others_write_comes_back_as_of_one_moment(
+def test_backup_during_writes_is_consistent(
     source: URL, new_database: NewDatabase, engine_name: str, tmp_path: Path
 ) -> None:
     fill_up = threading.Event()
@@ -124,9 +124,7 @@ def test_backup_taken_while_others_write_comes_back_as_of_one_moment(
     assert len(keys) == 3
 
 
-def test_database_that_is_not_empty_is_replaced_only_when_that_is_said(
-    command: Run, source: URL, tmp_path: Path
-) -> None:
+def test_restore_over_rows_needs_option(command: Run, source: URL, tmp_path: Path) -> None:
     before = rows(source)
     taken = command(source, "take", str(tmp_path / "one.zip"))
     assert taken.exit_code == 0, taken.output
@@ -144,9 +142,7 @@ def test_database_that_is_not_empty_is_replaced_only_when_that_is_said(
     assert not execute(source, lambda connection: sa.inspect(connection).has_table("later"))
 
 
-def test_restore_that_fails_at_its_end_changes_nothing(
-    source: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_restore_changes_nothing(source: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = backup(source, tmp_path / "one.zip")
     claim(path, tables={"shelf_maker": 99})
     before = rows(source)
@@ -264,7 +260,7 @@ def test_dump_runs_no_program_here(new_database: NewDatabase, tmp_path: Path, co
     assert rows(target) == {}
 
 
-def test_own_settings_of_a_user_name_no_other_server(
+def test_user_settings_name_no_other_server(
     new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = new_database("mariadb")
@@ -293,7 +289,7 @@ def kept(new_database: NewDatabase) -> URL:
         ({"format": 2}, "use newer code"),
     ],
 )
-def test_backup_from_elsewhere_is_refused_with_the_way(
+def test_foreign_backup_refused_with_hint(
     command: Run, kept: URL, tmp_path: Path, claimed: dict[str, Any], message: str
 ) -> None:
     path, _ = backup(kept, tmp_path / "one.zip")
@@ -308,7 +304,7 @@ def test_backup_from_elsewhere_is_refused_with_the_way(
     assert rows(kept) == before
 
 
-def test_restore_over_a_production_database_wants_its_name(command: Run, kept: URL, tmp_path: Path) -> None:
+def test_production_restore_needs_database_name(command: Run, kept: URL, tmp_path: Path) -> None:
     name = Path(str(kept.database)).name
     path, _ = backup(kept, tmp_path / "one.zip")
     words = ["restore", "--replace", "--any-revision", str(path)]
@@ -318,7 +314,7 @@ def test_restore_over_a_production_database_wants_its_name(command: Run, kept: U
     assert command(kept, *words, "--database", name, APP_ENV="production").exit_code == 0
 
 
-def test_nothing_is_overwritten_and_only_own_old_ones_are_deleted(command: Run, kept: URL, tmp_path: Path) -> None:
+def test_old_backups_deleted_none_overwritten(command: Run, kept: URL, tmp_path: Path) -> None:
     stem = Path(str(kept.database)).name.removesuffix(".db")
     old = [f"{stem}-2020010{day}T000000Z.backup.zip" for day in (1, 2, 3)]
     others = [f"{stem}x-20200101T000000Z.backup.zip", f"{stem}-notes.backup.zip", "other-20200101T000000Z.backup.zip"]
@@ -435,7 +431,7 @@ def test_password_is_in_no_command_line(
         ("mariadb", None, "mariadb-dump is missing: apt install mariadb-client"),
     ],
 )
-def test_program_that_is_missing_or_too_old_is_named(
+def test_missing_or_old_program_named(
     engine: str,
     program: str | None,
     message: str,
@@ -458,7 +454,7 @@ def test_program_that_is_missing_or_too_old_is_named(
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
-def test_program_that_stops_half_way_leaves_no_backup(
+def test_aborted_program_leaves_no_backup(
     engine: str, new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = new_database(engine)
@@ -475,7 +471,7 @@ def test_program_that_stops_half_way_leaves_no_backup(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_database_that_does_not_answer_is_a_sentence(command: Run, tmp_path: Path) -> None:
+def test_unresponsive_database_is_one_sentence(command: Run, tmp_path: Path) -> None:
     url = sa.make_url("postgresql+psycopg://nobody:secret@127.0.0.1:1/test_nothing")
     result = command(url, "take", str(tmp_path / "one.zip"))
 

@@ -119,7 +119,7 @@ def test_policy_allows(policy: Any, who: Identity, item: Any, may: bool) -> None
     assert policy.allows(who, item) is may
 
 
-def test_any_of_is_open_where_one_is() -> None:
+def test_any_of_open_if_one_is() -> None:
     assert any_of([EDIT, None]) is None
     assert any_of([EDIT, PUBLIC]) is PUBLIC
     assert any_of([EDIT, EDIT]) is EDIT
@@ -183,7 +183,7 @@ def test_permissions_are_those_of_installed_modules(house: Flask) -> None:
     assert permissions(house) == ["club.letter.edit", "club.letter.read", "club.letter.write", "club.vault.open"]
 
 
-def test_verbs_refuse_an_access_that_cannot_be_kept() -> None:
+def test_impossible_access_refused() -> None:
     with pytest.raises(TypeError, match="access names destroy"):
         type("Odd", (Crud,), {"model": club.Vault, "access": {"destroy": PUBLIC}})()
     with pytest.raises(TypeError, match="Vault has no attribute owner_key"):
@@ -201,7 +201,7 @@ def test_command_may_do_everything(house: Flask, letters: dict[str, int]) -> Non
         assert club.letters.create({"title": "Ours"}).owner_key is None
 
 
-def test_identity_is_found_out_once_a_request(house: Flask) -> None:
+def test_identity_loaded_once_per_request(house: Flask) -> None:
     asked: list[int] = []
     set_identity_loader(house, lambda: asked.append(1) or ANN)
     house.add_url_rule("/thrice", "thrice", lambda: f"{identity().key} {identity().key} {identity().key}")
@@ -211,7 +211,7 @@ def test_identity_is_found_out_once_a_request(house: Flask) -> None:
     assert len(asked) == 1
 
 
-def test_request_of_nobody_is_not_the_operators(make_app: Callable[..., Flask]) -> None:
+def test_anonymous_request_is_no_operator(make_app: Callable[..., Flask]) -> None:
     app = make_app(None, [])
     app.add_url_rule("/who", "who", lambda: repr(identity() == ANONYMOUS))
     assert app.test_client().get("/who").text == "True"
@@ -229,7 +229,7 @@ def test_unchecked_lets_pass_and_ends(house: Flask, letters: dict[str, int]) -> 
 # --- rest ---------------------------------------------------------------------------------------
 
 
-def test_rest_asks_who_before_it_reads_the_body(ask: Ask) -> None:
+def test_rest_checks_access_before_body(ask: Ask) -> None:
     answer = ask("", "POST", "/club/v1/letters", data="{", content_type="text/html")
     assert (answer.status_code, answer.json["type"]) == (401, "/problems/unauthorized")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Andamio"'
@@ -244,7 +244,7 @@ def test_rest_creates_for_its_owner(ask: Ask, house: Flask) -> None:
         assert db.session.get(club.Letter, answer.json["id"]).owner_key == "ann"
 
 
-def test_owner_is_not_for_callers_to_choose(ask: Ask) -> None:
+def test_owner_not_settable_by_callers(ask: Ask) -> None:
     answer = ask("ann", "POST", "/club/v1/letters", json={"title": "Mine", "owner_key": "bob"})
     assert answer.status_code == 422
 
@@ -253,13 +253,13 @@ def test_owner_is_not_for_callers_to_choose(ask: Ask) -> None:
     ("who", "whose", "status"),
     [("ann", "ann", 200), ("ann", "bob", 404), ("bob", "bob", 200), ("secretary", "bob", 200), ("", "ann", 401)],
 )
-def test_rest_changes_a_row_of_ones_own(ask: Ask, letters: dict[str, int], who: str, whose: str, status: int) -> None:
+def test_rest_owner_edits_row(ask: Ask, letters: dict[str, int], who: str, whose: str, status: int) -> None:
     answer = ask(who, "PATCH", f"/club/v1/letters/{letters[whose]}", json={"title": "X"}, headers={"If-Match": '"1"'})
     assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize(("who", "status"), [("ann", 404), ("bob", 204), ("secretary", 204), ("", 401)])
-def test_rest_deletes_a_row_of_ones_own(ask: Ask, house: Flask, who: str, status: int) -> None:
+def test_rest_owner_deletes_row(ask: Ask, house: Flask, who: str, status: int) -> None:
     with house.app_context():
         db.session.add(club.Letter(id=9, title="Nine", owner_key="bob"))
         db.session.commit()
@@ -269,7 +269,7 @@ def test_rest_deletes_a_row_of_ones_own(ask: Ask, house: Flask, who: str, status
 @pytest.mark.parametrize(
     ("who", "seen"), [("ann", ["Of ann"]), ("bob", ["Of bob"]), ("secretary", ["Of ann", "Of bob"])]
 )
-def test_rest_lists_the_rows_that_one_may_read(ask: Ask, letters: dict[str, int], who: str, seen: list[str]) -> None:
+def test_rest_lists_readable_rows(ask: Ask, letters: dict[str, int], who: str, seen: list[str]) -> None:
     answer = ask(who, "GET", "/club/v1/letters?count=true")
     assert titles(answer) == seen
     assert answer.json["total"] == len(seen)
@@ -294,9 +294,7 @@ def test_rest_lists_nothing_to_nobody(ask: Ask, letters: dict[str, int]) -> None
         ("secretary", "notes?include=vault", "no-store"),
     ],
 )
-def test_what_is_for_one_person_is_kept_nowhere(
-    ask: Ask, letters: dict[str, int], who: str, path: str, kept: str
-) -> None:
+def test_private_answer_not_cached(ask: Ask, letters: dict[str, int], who: str, path: str, kept: str) -> None:
     first = ask(who, "GET", f"/club/v1/{path}")
     again = ask(who, "GET", f"/club/v1/{path}", headers={"If-None-Match": first.headers["ETag"]})
     assert (first.status_code, first.headers["Cache-Control"]) == (200, kept)
@@ -311,13 +309,13 @@ def test_token_must_cover_the_permission(ask: Ask, letters: dict[str, int]) -> N
     assert answer.headers["WWW-Authenticate"] == told
 
 
-def test_forbidden_without_a_token_has_no_challenge(ask: Ask) -> None:
+def test_forbidden_without_token_no_challenge(ask: Ask) -> None:
     answer = ask("bob", "POST", "/club/v1/letters", json={})
     assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (403, None)
     assert answer.json["detail"] == "This takes the permission club.letter.write."
 
 
-def test_bulk_holds_each_operation_to_its_policy(ask: Ask, letters: dict[str, int]) -> None:
+def test_bulk_checks_policy_per_operation(ask: Ask, letters: dict[str, int]) -> None:
     operations = [
         {"method": "create", "data": {"title": "New"}},
         {"method": "update", "key": letters["ann"], "version": 1, "data": {"title": "Mine"}},
@@ -333,7 +331,7 @@ def test_bulk_holds_each_operation_to_its_policy(ask: Ask, letters: dict[str, in
 # --- what is shown with other rows --------------------------------------------------------------
 
 
-def test_include_asks_the_related_rows_own_verbs(ask: Ask, letters: dict[str, int]) -> None:
+def test_include_checks_related_verbs(ask: Ask, letters: dict[str, int]) -> None:
     assert ask("", "GET", "/club/v1/notes?include=vault").status_code == 401
     assert ask("bob", "GET", "/club/v1/notes?include=vault").status_code == 403
     assert ask("bob", "GET", "/club/v1/notes/1?include=vault").status_code == 403
@@ -342,14 +340,12 @@ def test_include_asks_the_related_rows_own_verbs(ask: Ask, letters: dict[str, in
 
 
 @pytest.mark.parametrize(("who", "count"), [("ann", 1), ("robot", 1), ("secretary", 2)])
-def test_rows_are_narrowed_to_those_that_one_may_read(
-    house: Flask, letters: dict[str, int], who: str, count: int
-) -> None:
+def test_rows_narrowed_to_readable(house: Flask, letters: dict[str, int], who: str, count: int) -> None:
     with house.test_request_context(), acting_as(PEOPLE[who]):
         assert len(db.session.scalars(readers.narrow(sa.select(club.Letter), club.Letter)).all()) == count
 
 
-def test_first_verbs_of_a_model_say_who_may_read_it_where_none_are_served(make_app: Callable[..., Flask]) -> None:
+def test_unserved_model_uses_first_verbs(make_app: Callable[..., Flask]) -> None:
     class Others(Crud):
         model = club.Vault
 
@@ -358,7 +354,7 @@ def test_first_verbs_of_a_model_say_who_may_read_it_where_none_are_served(make_a
         assert readers.policy_of(others.model) is club.OPEN
 
 
-def test_include_shows_the_rows_that_one_may_read(ask: Ask, letters: dict[str, int]) -> None:
+def test_include_shows_readable_rows(ask: Ask, letters: dict[str, int]) -> None:
     def included(who: str) -> dict[str, Any]:
         items = ask(who, "GET", "/club/v1/notes?include=letter").json["items"]
         return {item["text"]: item["letter"] and item["letter"]["title"] for item in items}
@@ -397,11 +393,11 @@ def test_search_skips_rows_of_others(ask: Ask, letters: dict[str, int], who: str
     assert len(ask(who, "GET", "/club/v1/notes?q=iron").json["items"]) == count
 
 
-def test_list_asks_for_no_rows_but_those_that_the_question_names(ask: Ask, letters: dict[str, int]) -> None:
+def test_list_loads_only_named_rows(ask: Ask, letters: dict[str, int]) -> None:
     assert ask("", "GET", "/club/v1/notes?sort=-text&vault_id=1&count=true").status_code == 200
 
 
-def test_public_rows_are_included_for_everybody_who_reads(ask: Ask, letters: dict[str, int]) -> None:
+def test_public_rows_included_for_everyone(ask: Ask, letters: dict[str, int]) -> None:
     shown = ask("ann", "GET", f"/club/v1/letters/{letters['ann']}?include=notes").json
     assert [note["text"] for note in shown["notes"]] == ["On ann"]
 
@@ -421,12 +417,12 @@ def test_page_hides_related_rows(ask: Ask, letters: dict[str, int]) -> None:
     assert "Iron" in every
 
 
-def test_filter_offers_rows_to_those_who_may_list_them(ask: Ask, letters: dict[str, int]) -> None:
+def test_filter_offers_listable_rows(ask: Ask, letters: dict[str, int]) -> None:
     assert ">Iron</option>" not in ask("ann", "GET", "/club/notes").text
     assert ">Iron</option>" in ask("secretary", "GET", "/club/notes").text
 
 
-def test_form_offers_rows_to_those_who_may_list_them(ask: Ask, letters: dict[str, int]) -> None:
+def test_form_offers_listable_rows(ask: Ask, letters: dict[str, int]) -> None:
     assert "Iron" not in ask("ann", "GET", "/club/letters/new").text
     assert "Iron" in ask("secretary", "GET", "/club/letters/new").text
 
@@ -435,7 +431,7 @@ def test_form_offers_rows_to_those_who_may_list_them(ask: Ask, letters: dict[str
 
 
 @pytest.mark.parametrize("page", ["", "/edit", "/delete"])
-def test_pages_of_a_row_are_for_those_who_may(ask: Ask, letters: dict[str, int], page: str) -> None:
+def test_row_pages_need_policy(ask: Ask, letters: dict[str, int], page: str) -> None:
     url = f"/club/letters/{letters['ann']}{page}"
     assert ask("ann", "GET", url).status_code == 200
     assert ask("secretary", "GET", url).status_code == 200
@@ -443,7 +439,7 @@ def test_pages_of_a_row_are_for_those_who_may(ask: Ask, letters: dict[str, int],
     assert ask("", "GET", url).status_code == 401
 
 
-def test_buttons_are_shown_to_those_who_may(ask: Ask, letters: dict[str, int]) -> None:
+def test_buttons_need_policy(ask: Ask, letters: dict[str, int]) -> None:
     own = ask("ann", "GET", "/club/letters").text
     assert "/club/letters/new" in own
     assert "/club/letters/new" not in ask("bob", "GET", "/club/letters").text
@@ -468,16 +464,16 @@ def test_view_declares_its_policy(ask: Ask) -> None:
     assert ask("", "GET", "/club/lawn").text == "green"
 
 
-def test_method_of_which_a_view_says_nothing_is_the_blueprints(ask: Ask) -> None:
+def test_undeclared_method_uses_blueprint_policy(ask: Ask) -> None:
     assert [ask("", method, "/club/closed/hatch").status_code for method in ("GET", "POST")] == [401, 200]
 
 
-def test_which_methods_there_are_is_told_to_everybody(ask: Ask) -> None:
+def test_allowed_methods_public(ask: Ask) -> None:
     answer = ask("", "OPTIONS", "/club/v1/letters")
     assert (answer.status_code, sorted(answer.allow)) == (200, ["GET", "HEAD", "OPTIONS", "POST"])
 
 
-def test_head_is_asked_by_those_who_may_get(ask: Ask) -> None:
+def test_head_needs_policy_of_get(ask: Ask) -> None:
     assert [ask(who, "HEAD", "/club/gate").status_code for who in ("", "ann")] == [401, 200]
 
 
@@ -502,14 +498,14 @@ def test_plain_resource_declares_by_method(ask: Ask) -> None:
         ("/club/door?q=" + "a" * 3000, "/in"),
     ],
 )
-def test_way_back_is_one_that_is_taken(house: Flask, path: str, expected: str) -> None:
+def test_return_path_validated(house: Flask, path: str, expected: str) -> None:
     house.add_url_rule("/in", "in", lambda: "who are you?")
     sign_in_at(house, "in")
     with house.test_request_context(path):
         assert sign_in_url() == expected
 
 
-def test_page_leads_to_the_sign_in_and_back(ask: Ask, house: Flask) -> None:
+def test_page_redirects_to_sign_in(ask: Ask, house: Flask) -> None:
     house.add_url_rule("/in", "in", lambda: "who are you?")
     sign_in_at(house, "in")
     answer = ask("", "GET", "/club/door?a=1&b=%26")
@@ -522,13 +518,13 @@ def test_page_leads_to_the_sign_in_and_back(ask: Ask, house: Flask) -> None:
     assert ask("", "GET", "/club/door", headers={"Accept": "application/json"}).status_code == 401
 
 
-def test_page_of_the_forbidden_says_what_it_takes(ask: Ask) -> None:
+def test_forbidden_page_explains_refusal(ask: Ask) -> None:
     answer = ask("bob", "GET", "/club/letters/new")
     assert (answer.status_code, answer.mimetype) == (403, "text/html")
     assert "club.letter.write" in answer.text
 
 
-def test_policy_that_is_none_fails_at_start(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
+def test_invalid_policy_fails_at_start(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
     module = write_module(
         "wrongpolicy",
         init="""
@@ -550,7 +546,7 @@ def test_policy_that_is_none_fails_at_start(make_app: Callable[..., Flask], writ
 # --- what costs nothing, and what is told -------------------------------------------------------
 
 
-def test_public_and_undeclared_views_are_not_wrapped(house: Flask) -> None:
+def test_public_and_undeclared_views_not_wrapped(house: Flask) -> None:
     assert not hasattr(house.view_functions["club.lawn"], "__wrapped__")
     assert hasattr(house.view_functions["club.door"], "__wrapped__")
     assert isinstance(club.NoteResource().reader, RowReader)

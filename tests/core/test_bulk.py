@@ -100,7 +100,7 @@ def listening(signal: Any, receive: Callable[..., Any]) -> Iterator[None]:
 # --- what an operation does ---------------------------------------------------------------------
 
 
-def test_each_operation_has_a_result_in_order(shop: Flask, buyer: FlaskClient) -> None:
+def test_results_follow_operations(shop: Flask, buyer: FlaskClient) -> None:
     first, second = made(buyer, 2)
     answer = send(buyer, create(name="cup"), update(first, name="mug"), delete(second))
     found = results(answer)
@@ -112,7 +112,7 @@ def test_each_operation_has_a_result_in_order(shop: Flask, buyer: FlaskClient) -
     assert names(shop) == ["mug", "cup"]
 
 
-def test_results_are_what_the_items_say_of_themselves(buyer: FlaskClient) -> None:
+def test_results_equal_items(buyer: FlaskClient) -> None:
     (key,) = made(buyer, 1)
     created, updated = results(send(buyer, create(price="2", color="RED"), update(key, rank=5)))
     for result, place in ((created, created["location"]), (updated, f"{THINGS}/{key}")):
@@ -126,7 +126,7 @@ def test_update_is_a_merge_patch(buyer: FlaskClient) -> None:
     assert found["item"] | {"rank": None, "notes": "kept", "data": {"a": 1, "b": {}, "d": 4}} == found["item"]
 
 
-def test_key_of_text_is_given_as_it_is_shown(buyer: FlaskClient) -> None:
+def test_text_key_shown_unchanged(buyer: FlaskClient) -> None:
     made = [{"method": "create", "data": {"code": code}} for code in ("a b", "7")]
     answer = send(buyer, *made, url="/shelf/tags:bulk")
     assert [result["location"] for result in results(answer)] == ["/shelf/tags/a%20b", "/shelf/tags/7"]
@@ -202,7 +202,7 @@ def test_failed_operation_leaves_the_others(shop: Flask, buyer: FlaskClient) -> 
     assert found[7]["problem"]["detail"] == f"There is no thing {10**6}."
 
 
-def test_row_that_others_point_to_is_not_deleted(shop: Flask, buyer: FlaskClient) -> None:
+def test_referenced_row_not_deleted(shop: Flask, buyer: FlaskClient) -> None:
     made(buyer, 1)
     with shop.app_context():
         db.session.add(Maker(id=50, name="B"))
@@ -362,7 +362,7 @@ def test_body_of_another_shape_is_refused(kiosk: Flask, passer: FlaskClient, bod
         (update(1, 1, created_at="2026-01-01T00:00:00Z"), ["/data/created_at"]),
     ],
 )
-def test_operation_of_another_shape_is_refused_alone(
+def test_malformed_operation_refused_alone(
     kiosk: Flask, passer: FlaskClient, operation: Any, expected: list[str]
 ) -> None:
     answer = send(passer, operation, create(name="other"))
@@ -372,7 +372,7 @@ def test_operation_of_another_shape_is_refused_alone(
 
 
 @pytest.mark.parametrize("key", [-1, 0, 2**31 - 1, -(2**31)])
-def test_key_of_no_row_is_not_found(buyer: FlaskClient, key: int) -> None:
+def test_unknown_key_not_found(buyer: FlaskClient, key: int) -> None:
     assert statuses(send(buyer, delete(key), update(key, name="x"))) == [404, 404]
 
 
@@ -383,7 +383,7 @@ def test_key_cannot_be_changed(buyer: FlaskClient) -> None:
     assert pointers(results(answer)[0]["problem"]) == ["#/operations/0/data/code"]
 
 
-def test_body_that_is_no_json_is_refused(passer: FlaskClient) -> None:
+def test_non_json_body_refused(passer: FlaskClient) -> None:
     problem(passer.post(BULK, data="{", content_type="application/json"), 400)
     problem(passer.post(BULK, data="operations=1", content_type="application/x-www-form-urlencoded"), 415)
     problem(passer.post(BULK, data=json.dumps({"operations": [create()]}), content_type="text/plain"), 415)
@@ -392,7 +392,7 @@ def test_body_that_is_no_json_is_refused(passer: FlaskClient) -> None:
     problem(passer.post(BULK, data=twice, content_type="application/json"), 400)
 
 
-def test_request_is_held_to_the_contract_of_the_others(kiosk: Flask, passer: FlaskClient) -> None:
+def test_bulk_follows_api_contract(kiosk: Flask, passer: FlaskClient) -> None:
     problem(send(passer, create(), url=f"{BULK}?x=1"), 400)
     problem(send(passer, create(), headers={"Accept": "text/html"}), 406)
     refused = passer.get(BULK)
@@ -408,7 +408,7 @@ def test_many_errors_are_counted(passer: FlaskClient) -> None:
     assert document["errors"][-1]["message"] == "And 30 more."
 
 
-def test_as_many_operations_as_the_settings_say(shop: Flask, buyer: FlaskClient) -> None:
+def test_operation_count_limited(shop: Flask, buyer: FlaskClient) -> None:
     assert statuses(send(buyer, *[create()] * settings.MAX_OPERATIONS)) == [201] * settings.MAX_OPERATIONS
     assert len(names(shop)) == settings.MAX_OPERATIONS
 
@@ -557,7 +557,7 @@ def test_resource_says_how_many(other: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("url", "status"), [("nobulk", 404), ("refusing", 404), ("chosen", 200)])
-def test_resource_that_writes_itself_has_none_unless_it_says_so(other: FlaskClient, url: str, status: int) -> None:
+def test_custom_writer_has_no_bulk(other: FlaskClient, url: str, status: int) -> None:
     assert send(other, {"method": "delete", "key": 1}, url=f"/other/{url}:bulk").status_code == status
 
 
@@ -576,7 +576,7 @@ def test_only_what_the_resource_allows(passer: FlaskClient) -> None:
     assert send(passer, create(), url="/shelf/shown:bulk").status_code == 404
 
 
-def test_bulk_of_plain_prefix_is_part_of_the_api(make_app: Callable[..., Flask], write_module: Any) -> None:
+def test_plain_prefix_bulk_in_api(make_app: Callable[..., Flask], write_module: Any) -> None:
     source = """
     from flask import Blueprint
     from core.rest import Api, ModelResource

@@ -101,7 +101,7 @@ def run(app: Flask, *words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_command_of_a_module_runs_in_the_applications_context(app: Flask) -> None:
+def test_module_command_has_application_context(app: Flask) -> None:
     assert run(app, "corner", "greet", "Ada", "--loud") == (0, "app: hello ADA\n")
     assert run(app, "corner", "other-name") == (0, "sqlite\n")
 
@@ -111,7 +111,7 @@ def test_command_runs_again(app: Flask) -> None:
         assert run(app, "corner", "greet", "Ada") == (0, "app: hello Ada\n")
 
 
-def test_commands_within_a_group_of_a_module(app: Flask) -> None:
+def test_commands_in_module_group(app: Flask) -> None:
     assert run(app, "corner", "tree", "leaf") == (0, "app\n")
 
 
@@ -135,17 +135,17 @@ def test_unknown_command(app: Flask) -> None:
     assert run(app, "corner", "nothing")[0] == 2
 
 
-def test_fault_of_a_command_is_its_own(app: Flask) -> None:
+def test_command_fault_not_hidden(app: Flask) -> None:
     assert run(app, "corner", "broken") == (1, "Error: it is broken\n")
 
 
-def test_database_that_is_behind_is_said_in_a_sentence(app: Flask) -> None:
+def test_database_behind_is_one_sentence(app: Flask) -> None:
     code, output = run(app, "corner", "ask")
     assert (code, len(output.splitlines())) == (1, 1)
     assert output.startswith("Error: The database is behind: run `alembic upgrade head`. ")
 
 
-def test_database_that_is_away_is_said_in_a_sentence(write_module: Write, make_app: Make) -> None:
+def test_database_away_is_one_sentence(write_module: Write, make_app: Make) -> None:
     write_module("corner", init=PLAIN.format(label="corner"), cli=COMMANDS)
     app = make_app(
         URL.create("postgresql+psycopg", "postgres", host="127.0.0.1", port=9, database="test_none"), ["corner"]
@@ -155,12 +155,12 @@ def test_database_that_is_away_is_said_in_a_sentence(write_module: Write, make_a
     assert output.startswith("Error: The database does not answer. ")
 
 
-def test_other_fault_of_a_statement_is_a_fault_of_the_command(app: Flask) -> None:
+def test_other_statement_fault_not_hidden(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["corner", "ask", "--sql", "SELEKT"])
     assert isinstance(result.exception, OperationalError)
 
 
-def test_commands_are_not_imported_before_they_are_looked_for(app: Flask) -> None:
+def test_commands_imported_on_lookup(app: Flask) -> None:
     assert "corner.cli" not in sys.modules
     run(app, "--help")
     assert "corner.cli" not in sys.modules
@@ -180,7 +180,7 @@ def test_two_applications_have_their_own_commands(app: Flask, make_app: Make) ->
     assert run(app, "corner", "greet", "Ada")[0] == 0
 
 
-def test_shell_knows_the_database_and_the_models(write_module: Write, make_app: Make) -> None:
+def test_shell_has_database_and_models(write_module: Write, make_app: Make) -> None:
     app = make_app(None, [write_module("corner", init=PLAIN.format(label="corner"), models=MODELS)])
     with app.app_context():
         names = dict(app.make_shell_context())
@@ -200,7 +200,7 @@ def test_prepare_brings_the_database_to_head(
     assert run(app, "prepare")[0] == 0
 
 
-def test_prepare_loads_the_demo_in_development_only(
+def test_prepare_loads_demo_in_development(
     write_module: Write, make_app: Make, new_database: Callable[[str], URL], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_module("corner", init=PLAIN.format(label="corner"), demo="def load():\n    return 1234\n")

@@ -177,7 +177,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("engine", "collection", "name", "value"), CASES, ids=[f"{e}-{n}-{str(v)[:20]}" for e, _, n, v in CASES]
 )
-def test_value_comes_back_as_it_was_given(
+def test_value_round_trips(
     open_vault: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
 ) -> None:
     client = open_vault(engine)
@@ -365,7 +365,7 @@ def test_what_does_not_fit_is_refused(
         ("raw", "", ""),
     ],
 )  # fmt: skip
-def test_answer_to_a_change_is_what_is_read_later(
+def test_change_answer_equals_later_read(
     open_vault: Callable[[str], FlaskClient], name: str, given: Any, kept: Any
 ) -> None:
     client = open_vault("postgresql")
@@ -375,16 +375,14 @@ def test_answer_to_a_change_is_what_is_read_later(
 
 
 @pytest.mark.parametrize("engine", BASES)
-def test_moment_is_shown_with_its_zone_where_the_engine_drops_it(
-    open_vault: Callable[[str], FlaskClient], engine: str
-) -> None:
+def test_moment_shown_with_zone(open_vault: Callable[[str], FlaskClient], engine: str) -> None:
     client = open_vault(engine)
     created = client.post("/vault/coins", json={"since": "2026-01-31T13:00:00+01:00"})
     shown = client.get(created.headers["Location"]).json["since"]
     assert shown == created.json["since"] == "2026-01-31T12:00:00+00:00"
 
 
-def test_what_the_database_looks_in_is_never_shown(open_vault: Callable[[str], FlaskClient]) -> None:
+def test_search_column_hidden(open_vault: Callable[[str], FlaskClient]) -> None:
     client = open_vault("postgresql")
     assert "words" not in client.post("/vault/chests", json={"mail": "a@b.c"}).json
     assert "words" not in vault.schema_of(vault.Chest)().fields
@@ -403,7 +401,7 @@ IN_FORMS = [case for case in CASES if case[2] not in ("image", "raw", "few", "fi
 @pytest.mark.parametrize(
     ("engine", "collection", "name", "value"), IN_FORMS, ids=[f"{e}-{n}-{str(v)[:20]}" for e, _, n, v in IN_FORMS]
 )
-def test_form_shows_a_value_and_reads_it_again(
+def test_form_value_round_trips(
     open_vault: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
 ) -> None:
     client = open_vault(engine)
@@ -459,7 +457,7 @@ REFUSED_TYPES = {
 
 
 @pytest.mark.parametrize("type_", sorted(TYPES, key=str), ids=lambda type_: f"{type_.__module__}.{type_.__name__}")
-def test_every_type_has_a_field_or_is_refused_with_the_cure(type_: Any) -> None:
+def test_types_have_field_or_hint(type_: Any) -> None:
     column = sa.Column("x", type_(*ARGUMENTS.get(type_, ())))
     if type_ in REFUSED_TYPES:
         with pytest.raises(TypeError, match=r"column x of type .* has no field, .* Exclude it, or declare a field"):
@@ -471,7 +469,7 @@ def test_every_type_has_a_field_or_is_refused_with_the_cure(type_: Any) -> None:
     assert field.serialize("x", {"x": None}) is None
 
 
-def test_refused_column_can_be_excluded_or_declared() -> None:
+def test_refused_column_excluded_or_declared() -> None:
     class Own(orm.DeclarativeBase):
         pass
 

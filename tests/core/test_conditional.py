@@ -31,11 +31,11 @@ def pen(passer: FlaskClient) -> str:
     return place
 
 
-def test_version_is_the_tag_of_what_shows_columns_only(passer: FlaskClient, pen: str) -> None:
+def test_version_is_tag_of_columns(passer: FlaskClient, pen: str) -> None:
     assert [etag(passer, pen + query) for query in ("", "?fields=id")] == ['"1"', '"1"']
 
 
-def test_included_row_that_changed_is_sent_again(passer: FlaskClient, pen: str) -> None:
+def test_changed_include_sent_again(passer: FlaskClient, pen: str) -> None:
     url = f"{pen}?include=maker"
     tag = etag(passer, url)
     assert status(passer, url, tag) == 304
@@ -44,7 +44,7 @@ def test_included_row_that_changed_is_sent_again(passer: FlaskClient, pen: str) 
     assert (answer.status_code, answer.json["maker"]["name"]) == (200, "Bolt")
 
 
-def test_related_rows_that_changed_are_sent_again(passer: FlaskClient) -> None:
+def test_changed_relation_sent_again(passer: FlaskClient) -> None:
     """The version of the outer box is still the same."""
     outer = passer.post("/shelf/boxes", json={"name": "outer", "maker_id": 1})
     url = outer.headers["Location"]
@@ -56,14 +56,14 @@ def test_related_rows_that_changed_are_sent_again(passer: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?include=maker", "?fields=id,name", "?include=maker,labels&fields=id"])
-def test_tag_of_any_representation_is_a_condition_for_the_change(passer: FlaskClient, query: str) -> None:
+def test_any_tag_conditions_change(passer: FlaskClient, query: str) -> None:
     url = passer.post("/shelf/boxes", json={"name": "x", "maker_id": 1}).headers["Location"]
     seen = {"If-Match": etag(passer, url + query)}
     assert passer.patch(url, json={"name": "y"}, headers=seen).status_code == 200
     assert passer.patch(url, json={"name": "z"}, headers=seen).status_code == 412
 
 
-def test_row_without_a_version_has_a_tag_of_its_content(passer: FlaskClient) -> None:
+def test_unversioned_row_tagged_by_content(passer: FlaskClient) -> None:
     made = passer.post("/shelf/tags", json={"code": "a"})
     url, tag = made.headers["Location"], made.headers["ETag"]
     assert (etag(passer, url), status(passer, url, tag)) == (tag, 304)
@@ -76,7 +76,7 @@ def test_row_without_a_version_has_a_tag_of_its_content(passer: FlaskClient) -> 
     assert passer.delete(url, headers={"If-Match": changed.headers["ETag"]}).status_code == 204
 
 
-def test_of_conditional_changes_of_a_row_without_a_version_one_wins(shop: Flask, buyer: FlaskClient) -> None:
+def test_unversioned_concurrent_change_one_wins(shop: Flask, buyer: FlaskClient) -> None:
     made = buyer.post("/shelf/tags", json={"code": "a"})
     gate = threading.Barrier(5)
     statuses: list[int] = []
@@ -95,7 +95,7 @@ def test_of_conditional_changes_of_a_row_without_a_version_one_wins(shop: Flask,
     assert sorted(statuses) == [200, 412, 412, 412, 412]
 
 
-def test_list_that_has_not_changed_is_not_sent_again(passer: FlaskClient, pen: str) -> None:
+def test_unchanged_list_not_sent(passer: FlaskClient, pen: str) -> None:
     for query in ("", "?limit=1", "?fields=id", "?include=maker", "?count=true"):
         tag = etag(passer, THINGS + query)
         answer = passer.get(THINGS + query, headers={"If-None-Match": tag})
@@ -106,7 +106,7 @@ def test_list_that_has_not_changed_is_not_sent_again(passer: FlaskClient, pen: s
 
 
 @pytest.mark.parametrize("place", ["", "/1", "?include=maker"])
-def test_answers_may_be_kept_but_not_shared_or_used_unasked(kiosk: Flask, passer: FlaskClient, place: str) -> None:
+def test_answers_private_and_revalidated(kiosk: Flask, passer: FlaskClient, place: str) -> None:
     with kiosk.app_context():
         db.session.add(Thing(id=1, **PEN))
         db.session.commit()
@@ -190,7 +190,7 @@ def put_there(app: Flask, client: FlaskClient, url: str) -> str:
 
 @pytest.mark.parametrize("tag", ['"', 'W/"1"', '"1.x"', "1, 2", '"\xff"', "*" * 5000, '"1"' * 1000, ",", "", "é"])
 @pytest.mark.parametrize("url", ["/shelf/tags/a", "/shelf/things/1", "/shelf/boxes/1"])
-def test_odd_conditions_are_no_errors_of_ours(kiosk: Flask, passer: FlaskClient, url: str, tag: str) -> None:
+def test_odd_conditions_tolerated(kiosk: Flask, passer: FlaskClient, url: str, tag: str) -> None:
     with kiosk.app_context():
         db.session.add_all([Thing(id=1, **PEN), Label(id=1, name="x"), Maker(id=2, name="B")])
         db.session.commit()

@@ -111,7 +111,7 @@ def errors(answer: Any, status: int, kind: str) -> list[tuple[str | None, str]]:
 # --- what it says -------------------------------------------------------------------------------
 
 
-def test_contract_can_be_read_off_the_view() -> None:
+def test_contract_readable_from_view() -> None:
     terms = order.contract  # type: ignore[attr-defined]
     assert isinstance(terms, Contract)
     assert isinstance(terms.body, OrderSchema)
@@ -132,7 +132,7 @@ def test_contract_can_be_read_off_the_view() -> None:
         ({"medias": ("text/plain",)}, "medias"),
     ],
 )
-def test_contract_that_cannot_be_kept_fails_at_start(options: dict[str, Any], fault: str) -> None:
+def test_impossible_contract_fails_start(options: dict[str, Any], fault: str) -> None:
     def view() -> None:
         """Take nothing."""
 
@@ -189,7 +189,7 @@ def test_empty_parameter_is_a_value(stall: FlaskClient) -> None:
         ("word=least", ["least"]),
     ],
 )
-def test_parameters_that_are_wrong_are_all_named(stall: FlaskClient, query: str, parameters: list[str]) -> None:
+def test_wrong_parameters_all_named(stall: FlaskClient, query: str, parameters: list[str]) -> None:
     found = errors(stall.get(f"/stall/question?{query}"), 400, "bad-query")
     assert [name for name, _ in found] == parameters
 
@@ -199,7 +199,7 @@ def test_rule_over_several_parameters_is_held(stall: FlaskClient) -> None:
     assert [message for _, message in found] == ["It is wrong."]
 
 
-def test_parameters_that_are_known_are_told_once(stall: FlaskClient) -> None:
+def test_known_parameters_listed_once(stall: FlaskClient) -> None:
     found = errors(stall.get("/stall/question?a=1&b=2"), 400, "bad-query")
     assert found == [
         ("a", "Unknown parameter. There are least, from, live, weight, word."),
@@ -259,12 +259,12 @@ def test_batch_is_always_a_list(stall: FlaskClient) -> None:
         ([[[]]], ["#/0"]),
     ],
 )
-def test_batch_that_is_wrong_is_refused_whole(stall: FlaskClient, body: object, pointers: list[str]) -> None:
+def test_invalid_batch_refused_whole(stall: FlaskClient, body: object, pointers: list[str]) -> None:
     found = errors(stall.post("/stall/batch", json=body), 422, "invalid")
     assert [pointer for pointer, _ in found] == pointers
 
 
-def test_content_type_is_one_of_those_declared(stall: FlaskClient) -> None:
+def test_content_type_must_be_declared(stall: FlaskClient) -> None:
     def send(path: str, text: str, media: str) -> Any:
         return stall.post(f"/stall/{path}", data=text, content_type=media)
 
@@ -288,12 +288,12 @@ def test_response_of_the_view_passes_untouched(stall: FlaskClient) -> None:
     assert (answer.status_code, answer.text, answer.mimetype) == (418, "GET", "text/plain")
 
 
-def test_shared_caches_keep_no_answer_unless_the_view_says_so(stall: FlaskClient) -> None:
+def test_shared_caching_off_by_default(stall: FlaskClient) -> None:
     assert stall.get("/stall/question").headers["Cache-Control"] == "private, no-cache"
     assert stall.get("/stall/own").headers["Cache-Control"] == "max-age=60"
 
 
-def test_caller_who_reads_no_json_is_refused_before_anything_is_done(stall: FlaskClient) -> None:
+def test_non_json_client_refused_first(stall: FlaskClient) -> None:
     for method, path in (("GET", "question"), ("POST", "order/1"), ("DELETE", "nothing")):
         answer = stall.open(f"/stall/{path}", method=method, headers={"Accept": "text/html"}, json={"number": 1})
         assert errors(answer, 406, "not-acceptable") == []

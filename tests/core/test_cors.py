@@ -151,14 +151,14 @@ def test_other_origin_may_not_read(caller, origin):
     assert answer.headers["Vary"] == "Origin"
 
 
-def test_answer_without_an_origin_varies_by_it(caller):
+def test_answer_varies_by_origin(caller):
     answer = caller.get("/shop/v1/one")
 
     assert granted(answer) == {}
     assert answer.headers["Vary"] == "Origin"
 
 
-def test_what_an_answer_varies_by_is_kept(caller):
+def test_vary_header_kept(caller):
     assert caller.get("/shop/v1/varies").headers.getlist("Vary") == ["Accept-Encoding, Accept, Origin"]
 
 
@@ -188,7 +188,7 @@ def test_problems_may_be_read_too(caller, method, path, status):
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
 
 
-def test_too_many_requests_may_be_read_too(caller):
+def test_rate_limit_answer_readable(caller):
     answers = [caller.get("/shop/v1/rare", headers={"Origin": SITE}) for _ in range(2)]
 
     assert [(answer.status_code, allowed(answer)) for answer in answers] == [(200, SITE), (429, SITE)]
@@ -202,7 +202,7 @@ def test_untrusted_host_may_be_read_too(make_shop):
 
 
 @pytest.mark.parametrize("path", ["/pages/one", "/shop", "/shop/v10", "/nowhere", "/problems/not-found"])
-def test_what_is_no_api_is_not_opened(caller, path):
+def test_non_api_not_opened(caller, path):
     answer = caller.get(path, headers={"Origin": SITE})
 
     assert granted(answer) == {}
@@ -227,7 +227,7 @@ def test_preflight_says_what_the_address_takes(caller):
 
 
 @pytest.mark.parametrize("path", ["/shop/v1/one", "/shop/v1/things", "/plain/one"])
-def test_preflight_names_the_methods_of_the_rule_only(caller, path):
+def test_preflight_lists_rule_methods(caller, path):
     answer = preflight(caller, path, "GET")
 
     assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == set(answer.allow)
@@ -240,7 +240,7 @@ def test_preflight_does_not_allow_other_headers(caller):
     assert answer.headers["Access-Control-Allow-Headers"] == "content-type"
 
 
-def test_preflight_of_another_origin_is_not_granted(caller):
+def test_foreign_preflight_refused(caller):
     answer = preflight(caller, "/shop/v1/things", "POST", origin=OTHER, headers="content-type")
 
     assert granted(answer) == {}
@@ -265,7 +265,7 @@ def test_private_networks_stay_closed(caller):
 # --- the configuration --------------------------------------------------------------------------
 
 
-def test_one_api_has_origins_of_its_own(make_shop):
+def test_api_with_own_origins(make_shop):
     client = make_shop(CORS_ORIGINS=[SITE], CORS_ORIGINS_FRONT_DESK=[OTHER])
 
     def who(path: str) -> list[str | None]:
@@ -291,7 +291,7 @@ def test_one_api_can_be_opened_alone(make_shop):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": SITE}, {"Origin": "null"}])
-def test_all_sites_get_one_answer_that_caches_may_share(make_shop, headers):
+def test_wildcard_answer_cacheable(make_shop, headers):
     answer = make_shop(CORS_ORIGINS=["*"]).get("/shop/v1/one", headers=headers)
 
     assert allowed(answer) == "*"
@@ -310,7 +310,7 @@ def test_without_origins_nothing_is_installed(make_app):
     assert "Vary" not in answer.headers
 
 
-def test_origins_of_no_api_fail_at_start(make_app):
+def test_origins_without_api_fail(make_app):
     with pytest.raises(ConfigError) as caught:
         make_app(LOCAL, [__name__], CORS_ORIGINS_SHOPS=[SITE])
 

@@ -68,14 +68,14 @@ def elsewhere(statement: sa.Executable) -> None:
 # --- one row ------------------------------------------------------------------------------------
 
 
-def test_created_row_has_its_key_and_defaults() -> None:
+def test_created_row_has_key_and_defaults() -> None:
     item = things.create(PEN)
     db.session.commit()
     assert things.get(item.id) is item
     assert (item.price, item.live, item.version) == (Decimal("1.50"), False, 1)
 
 
-def test_verbs_leave_the_commit_to_their_caller() -> None:
+def test_verbs_leave_commit_to_caller() -> None:
     things.create(PEN)
     db.session.rollback()
     assert stored() == 0
@@ -95,7 +95,7 @@ def test_update_changes_what_it_names() -> None:
     assert (item.name, item.rank, item.version) == ("pencil", 3, 2)
 
 
-def test_update_to_what_it_is_changes_nothing() -> None:
+def test_unchanged_update_writes_nothing() -> None:
     item = things.create({**PEN, "color": Color.RED, "data": {"a": [1]}})
     db.session.commit()
     before = item.version, item.updated_at
@@ -150,7 +150,7 @@ def test_unique_key_is_named() -> None:
 @pytest.mark.parametrize(
     "code", ["uq_shelf_thing_maker_id_slot", "PRIMARY", "(maker_id, slot)", "pk_shelf_thing", "x' for key 'y"]
 )
-def test_value_that_looks_like_a_constraint_misleads_nobody(code: str) -> None:
+def test_constraint_like_value_not_misread(code: str) -> None:
     things.create({**PEN, "code": code})
     db.session.commit()
     assert list(refused({**PEN, "code": code})) == ["code"]
@@ -166,28 +166,28 @@ def test_missing_value_is_named() -> None:
     assert refused({"name": None, "maker_id": 1}) == {"name": ["This field is required."]}
 
 
-def test_missing_value_beside_the_name_of_a_column() -> None:
+def test_missing_value_beside_column_name() -> None:
     assert refused({"name": None, "maker_id": 1, "notes": "rank", "code": "price"}) == {
         "name": ["This field is required."]
     }
 
 
-def test_check_constraint_is_a_fault_of_the_data() -> None:
+def test_check_constraint_blames_data() -> None:
     assert refused({**PEN, "rank": -100}) == {"rank": ["It breaks the rule “rank”."]}
 
 
 # SQLite keeps texts of any length, and all integers in 64 bits.
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_value_too_long_is_a_fault_of_the_data() -> None:
+def test_long_value_blames_data() -> None:
     assert list(refused({**PEN, "name": "x" * 41})) == [""]
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_number_too_big_is_a_fault_of_the_data() -> None:
+def test_big_number_blames_data() -> None:
     assert list(refused({**PEN, "slot": 40_000})) == [""]
 
 
-def test_row_that_others_point_to_is_in_use(maker: Maker) -> None:
+def test_referenced_row_is_in_use(maker: Maker) -> None:
     things.create({**PEN, "maker_id": 1})
     db.session.commit()
     with pytest.raises(InUse, match="point to this maker"):
@@ -195,7 +195,7 @@ def test_row_that_others_point_to_is_in_use(maker: Maker) -> None:
     assert db.session.get(Maker, 1) is not None
 
 
-def test_row_that_others_own_is_in_use() -> None:
+def test_owned_row_is_in_use() -> None:
     owner = makers.create({"id": 500, "name": "Owner"})
     things.create({**PEN, "owner_id": owner.id})
     db.session.commit()
@@ -203,7 +203,7 @@ def test_row_that_others_own_is_in_use() -> None:
         makers.delete(owner)
 
 
-def test_row_that_points_to_itself_is_in_use() -> None:
+def test_self_referencing_row_is_in_use() -> None:
     box = boxes.create({"name": "endless", "maker_id": 1})
     box.inside_id = box.id
     db.session.commit()
@@ -216,7 +216,7 @@ def test_row_that_points_to_itself_is_in_use() -> None:
 # --- versions -----------------------------------------------------------------------------------
 
 
-def test_update_from_an_older_version_is_stale() -> None:
+def test_outdated_update_is_stale() -> None:
     item = things.create(PEN)
     db.session.commit()
     things.update(item, {"name": "pencil"}, version=1)
@@ -229,7 +229,7 @@ def test_update_from_an_older_version_is_stale() -> None:
 
 
 @pytest.mark.parametrize("verb", ["update", "delete"])
-def test_change_that_lost_the_race_is_stale(verb: str) -> None:
+def test_lost_race_is_stale(verb: str) -> None:
     item = things.create(PEN)
     db.session.commit()
     elsewhere(sa.update(Thing.__table__).values(name="theirs", version=2))
@@ -278,7 +278,7 @@ def test_refused_verb_undoes_its_savepoint_alone(wrong: dict[str, Any]) -> None:
     assert list(db.session.scalars(sa.select(Thing.name).order_by(Thing.id))) == ["pen", "after"]
 
 
-def test_refused_change_is_taken_back_with_its_savepoint() -> None:
+def test_refused_change_rolls_back_savepoint() -> None:
     item = things.create(PEN)
     with pytest.raises(Invalid), db.session.begin_nested():
         things.update(item, {"name": "forbidden", "rank": 7})
@@ -353,7 +353,7 @@ def test_count_stops_at_its_limit() -> None:
     assert things.count(query, 3) == 3
 
 
-def test_without_a_query_all_rows_are_meant() -> None:
+def test_missing_query_lists_all_rows() -> None:
     for number in range(things.page_size + 1):
         things.create({**PEN, "rank": number})
     page = things.list()
@@ -361,7 +361,7 @@ def test_without_a_query_all_rows_are_meant() -> None:
     assert (len(page.items), page.previous, page.next is not None) == (things.page_size, None, True)
 
 
-def test_name_that_is_no_attribute_is_a_programmers_error() -> None:
+def test_unknown_attribute_is_programming_error() -> None:
     with pytest.raises(TypeError, match="Thing has no attribute nope, colour"):
         things.create({**PEN, "nope": 1, "colour": 2})
     item = things.create(PEN)
@@ -375,7 +375,7 @@ def test_relationships_and_plain_properties_are_attributes(maker: Maker) -> None
     assert (item.name, item.maker_id) == ("wood", 1)
 
 
-def test_key_of_several_columns_is_refused_at_start() -> None:
+def test_composite_key_refused_at_start() -> None:
     class Pairs(Crud):
         model = Pair
 

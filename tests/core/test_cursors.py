@@ -43,7 +43,7 @@ def add(number: int, name: str = "x") -> None:
         cursor.execute(INSERT, {"id": number, "name": f"{name}{number}"})
 
 
-def test_rows_without_names_are_tuples_in_the_order_asked_for(store: Flask) -> None:
+def test_unnamed_rows_are_tuples(store: Flask) -> None:
     add(7)
 
     found = cursors.read_tuples("SELECT name, id FROM shelf_maker WHERE id = :id", {"id": 7})
@@ -69,7 +69,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(("sql", "written", "names"), SPELLINGS)
-def test_parameters_are_written_as_the_driver_wants_them(sql: str, written: str, names: set[str]) -> None:
+def test_parameters_in_driver_style(sql: str, written: str, names: set[str]) -> None:
     assert placeholders.translate(sql, named=False) == (written, names)
     assert placeholders.translate(sql, named=True) == (sql, names)
 
@@ -78,7 +78,7 @@ def test_parameters_are_written_as_the_driver_wants_them(sql: str, written: str,
     "sql", [r"SELECT '\' :a'", "SELECT 'open", 'SELECT "open', "SELECT $$:a$$", "SELECT $x$:a$x$", "/* open", r"E'\n'"]
 )
 @pytest.mark.parametrize("named", [True, False])
-def test_text_that_engines_read_differently_is_refused(sql: str, named: bool) -> None:
+def test_ambiguous_text_refused(sql: str, named: bool) -> None:
     with pytest.raises(ValueError, match="Give texts as parameters"):
         placeholders.translate(sql, named=named)
 
@@ -111,14 +111,14 @@ def add_nothing() -> None:
         cursor.execute(INSERT)
 
 
-def test_values_that_are_not_needed_do_no_harm(store: Flask) -> None:
+def test_unused_values_ignored(store: Flask) -> None:
     assert cursors.read("SELECT 1 AS one WHERE 1 = :a", {"a": 1, "b": 2}) == [{"one": 1}]
 
 
 # --- transactions -------------------------------------------------------------------------------
 
 
-def test_what_ran_is_committed_at_the_end(store: Flask) -> None:
+def test_block_commits_at_end(store: Flask) -> None:
     with cursors.transaction() as cursor:
         assert cursor.execute(INSERT, {"id": 1, "name": "a"}).rowcount == 1
         many = [{"id": number, "name": f"n{number}"} for number in range(2, 5)]
@@ -134,7 +134,7 @@ def test_what_ran_is_committed_at_the_end(store: Flask) -> None:
     assert names() == ["a", "n2", "n3", "n4"]
 
 
-def test_one_statement_is_a_transaction_of_its_own(store: Flask) -> None:
+def test_single_statement_is_transaction(store: Flask) -> None:
     for number in range(1, 4):
         assert cursors.write(INSERT, {"id": number, "name": f"a{number}"}) == 1
     assert cursors.write("UPDATE shelf_maker SET name = :name WHERE id = :id", {"id": 3, "name": "b"}) == 1
@@ -146,7 +146,7 @@ def test_one_statement_is_a_transaction_of_its_own(store: Flask) -> None:
         assert list(found.scalars()) == ["b"]
 
 
-def test_one_statement_that_fails_leaves_the_connection_in_use(store: Flask) -> None:
+def test_failed_statement_keeps_connection(store: Flask) -> None:
     add(1)
     before = driver_connection()
     for _ in range(20):
@@ -199,7 +199,7 @@ def add_both(first: dict[str, Any], second: dict[str, Any]) -> None:
         cursor.execute(INSERT, second)
 
 
-def test_broken_rule_is_sqlalchemys_and_leaves_nothing(store: Flask) -> None:
+def test_integrity_error_is_sqlalchemys(store: Flask) -> None:
     add(1)
     for _ in range(20):
         with pytest.raises(IntegrityError) as caught:
@@ -317,7 +317,7 @@ def test_database_that_is_away_for_a_moment_is_waited_for(
 
 
 @SERVERS
-def test_database_that_stays_away_is_given_up(proxied: Any, engine_name: str) -> None:
+def test_long_outage_given_up(proxied: Any, engine_name: str) -> None:
     app, proxy = proxied(engine_name)
     with app.app_context():
         add(1)
@@ -332,7 +332,7 @@ def test_database_that_stays_away_is_given_up(proxied: Any, engine_name: str) ->
 
 
 @SERVERS
-def test_connection_that_is_lost_within_a_transaction_takes_it_back(proxied: Any, engine_name: str) -> None:
+def test_lost_connection_rolls_back(proxied: Any, engine_name: str) -> None:
     app, proxy = proxied(engine_name)
     attempts = []
 
@@ -352,7 +352,7 @@ def test_connection_that_is_lost_within_a_transaction_takes_it_back(proxied: Any
 
 
 @SERVERS
-def test_connection_that_is_lost_within_many_rows_is_not_noticed(proxied: Any, engine_name: str) -> None:
+def test_connection_lost_between_rows_replaced(proxied: Any, engine_name: str) -> None:
     app, proxy = proxied(engine_name)
     attempts = []
 
@@ -381,9 +381,7 @@ def test_connection_that_is_lost_within_many_rows_is_not_noticed(proxied: Any, e
     assert len(attempts) == 3
 
 
-def test_connection_that_cannot_roll_back_is_lost(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
-) -> None:
+def test_connection_without_rollback_discarded(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> None:
     """As psycopg leaves it when the server goes within a pipeline: it is not closed, and of no more use."""
     attempts = []
 
@@ -402,7 +400,7 @@ def test_connection_that_cannot_roll_back_is_lost(
         assert cursors.read("SELECT id FROM shelf_maker") == [{"id": 2}]
 
 
-def test_what_fails_for_its_own_fault_is_not_tried_again(store: Flask) -> None:
+def test_own_fault_not_retried(store: Flask) -> None:
     attempts = []
 
     def work() -> None:
@@ -459,7 +457,7 @@ def test_broken_deadlock_is_tried_again(shop: Flask, monkeypatch: pytest.MonkeyP
     assert len(attempts) == 3
 
 
-def test_values_are_hidden_where_the_engine_hides_them(
+def test_values_hidden_as_by_engine(
     make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})

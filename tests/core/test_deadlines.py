@@ -43,7 +43,7 @@ def make_slow(make_app: Callable[..., Flask], new_database: Callable[[str], URL]
 
 @SERVERS
 @pytest.mark.parametrize("way", ["session", "cursors"])
-def test_statement_that_takes_too_long_is_answered_with_503(make_slow: Any, way: str) -> None:
+def test_slow_statement_answers_503(make_slow: Any, way: str) -> None:
     client = make_slow().test_client()
     # Not waited for: what ends by itself after ten minutes would be answered with 200.
     answer = client.get(f"/sleep/600/{way}", headers={"Accept": "application/json"})
@@ -53,7 +53,7 @@ def test_statement_that_takes_too_long_is_answered_with_503(make_slow: Any, way:
 
 
 @SERVERS
-def test_command_takes_as_long_as_it_needs(make_slow: Any, engine_name: str) -> None:
+def test_command_has_no_time_limit(make_slow: Any, engine_name: str) -> None:
     app = make_slow()
     assert app.test_client().get("/sleep/0/session").text == "slept"
     with app.app_context():
@@ -69,7 +69,7 @@ RUNNING = {
 
 
 @SERVERS
-def test_server_stops_work_that_nobody_waits_for(make_slow: Any, engine_name: str) -> None:
+def test_abandoned_statement_ends_on_server(make_slow: Any, engine_name: str) -> None:
     app = make_slow()
     app.add_url_rule("/work", "work", lambda: str(db.session.execute(sa.text(WORK[engine_name])).all()))
     with app.app_context(), ThreadPoolExecutor(1) as pool:
@@ -80,7 +80,7 @@ def test_server_stops_work_that_nobody_waits_for(make_slow: Any, engine_name: st
 
 
 @SERVERS
-def test_silent_database_holds_one_thread_at_a_time(
+def test_silent_database_blocks_one_thread(
     make_slow: Any, new_database: Callable[[str], URL], engine_name: str
 ) -> None:
     url = new_database(engine_name)

@@ -122,7 +122,7 @@ LINKS = (
 @pytest.mark.parametrize(
     ("path", "status"), [("one", 200), ("inner/one", 200), ("gone", 404), ("broken", 500), ("rare", 200)]
 )
-def test_every_answer_of_a_deprecated_blueprint_says_so(caller, path, status):
+def test_deprecated_blueprint_marks_answers(caller, path, status):
     answer = caller.get(f"/shop/v1/{path}")
 
     assert answer.status_code == status
@@ -131,7 +131,7 @@ def test_every_answer_of_a_deprecated_blueprint_says_so(caller, path, status):
     assert answer.headers.getlist("Link") == [LINKS]
 
 
-def test_answer_to_too_many_requests_says_so(caller):
+def test_rate_limit_answer_is_marked(caller):
     caller.get("/shop/v1/rare")
     answer = caller.get("/shop/v1/rare")
 
@@ -144,14 +144,14 @@ def test_links_of_the_answer_are_kept(caller):
     ]
 
 
-def test_links_within_the_site_follow_it_below_a_path(caller):
+def test_links_follow_mount_path(caller):
     answer = caller.get("/shop/v1/one", environ_overrides={"SCRIPT_NAME": "/mounted"})
 
     assert '</mounted/shop/v2>; rel="successor-version"' in answer.headers["Link"]
     assert "<https://example.org/v1-ends>" in answer.headers["Link"]
 
 
-def test_moment_of_a_view_is_given_in_utc_seconds(caller):
+def test_view_date_in_utc_seconds(caller):
     answer = caller.get("/shop/v2/recent")
 
     moment = int(answer.headers["Deprecation"].removeprefix("@"))
@@ -160,7 +160,7 @@ def test_moment_of_a_view_is_given_in_utc_seconds(caller):
     assert "Link" not in answer.headers
 
 
-def test_resource_says_so_in_collection_item_and_bulk(caller):
+def test_resource_marks_all_addresses(caller):
     created = caller.post("/shop/v2/things", json={"name": "pen", "maker_id": 1})
     listed = caller.get("/shop/v2/things")
     answers = [
@@ -201,7 +201,7 @@ def test_each_call_is_logged_once(caller, caplog):
     assert record.getMessage() == "deprecated: GET shop.v1.one, called by 10.0.0.9, 'basket/1.2'"
 
 
-def test_call_is_fields_in_a_log_of_json(caller, caplog):
+def test_call_logged_as_json_fields(caller, caplog):
     caller.get("/shop/v1/one", headers={"User-Agent": "basket/1.2"})
 
     line = json.loads(JSONFormatter().format(calls(caplog)[0]))
@@ -218,7 +218,7 @@ def test_agent_cannot_forge_the_log(caller, caplog, agent):
     assert line.startswith("deprecated: GET shop.v1.one, called by 127.0.0.1, ")
 
 
-def test_secrets_in_an_agent_are_not_logged(caller, caplog):
+def test_agent_secrets_not_logged(caller, caplog):
     caller.get("/shop/v1/one", headers={"User-Agent": "basket token=hunter2"})
 
     (record,) = calls(caplog)
@@ -246,7 +246,7 @@ def test_wrong_deprecation_is_refused(options, message):
         Deprecation(since=date(2026, 1, 1), **options)
 
 
-def test_wrong_deprecation_fails_at_start_with_its_place(make_app, write_module):
+def test_wrong_deprecation_names_place(make_app, write_module):
     name = write_module(
         "hasty",
         init="""
@@ -261,7 +261,7 @@ def test_wrong_deprecation_fails_at_start_with_its_place(make_app, write_module)
         make_app(None, [name])
 
 
-def test_deprecation_that_is_none_fails_at_start(make_app, monkeypatch):
+def test_invalid_deprecation_fails_at_start(make_app, monkeypatch):
     monkeypatch.setattr(Things, "deprecation", date(2026, 1, 1))
     with pytest.raises(ModuleError, match=r"'shop\.v2\.things.*write Deprecation\(since"):
         make_app(None, [__name__])
@@ -279,5 +279,5 @@ def test_deprecation_that_is_none_fails_at_start(make_app, monkeypatch):
         ("nowhere", None),
     ],
 )
-def test_deprecation_can_be_found_for_the_documentation(market, endpoint, found):
+def test_deprecation_readable_for_documentation(market, endpoint, found):
     assert deprecation.find(market, endpoint) == found

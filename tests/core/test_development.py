@@ -54,7 +54,7 @@ def test_forgotten_revision_is_explained(forgotten: Flask) -> None:
     assert "Run alembic upgrade head" not in answer.text
 
 
-def test_program_gets_a_problem_in_debug_mode(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
+def test_program_gets_problem_in_debug(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
     app = make_app(None, [write_module("forgotten", init=INIT, models=MODELS)])
     app.debug = True
     answer: Any = app.test_client().get("/forgotten/api/broken")

@@ -205,7 +205,7 @@ def _schema(**members: Any) -> type[Schema]:
     ],
     ids=lambda members: "-".join(f"{name}:{type(value).__name__}" for name, value in members.items()),
 )
-def test_schema_of_its_own_kind_is_written_as_marshmallow_would(shelf: None, members: dict[str, Any]) -> None:
+def test_compiled_dump_equals_marshmallow(shelf: None, members: dict[str, Any]) -> None:
     """Compiled or not: what the reader does not serve is dumped by marshmallow itself."""
     values = {"rank": 5, "big": 6, "weight": 2.25, "price": "7.25", "color": Color.RED, "size": "M", "data": [1]}
     values |= {"day": date(2026, 1, 31), "moment": datetime(2026, 1, 31, 12, tzinfo=UTC), "clock": time(1)}
@@ -235,11 +235,11 @@ def _maker_schema() -> Schema:
     ],
     ids=["method", "function", "dotted", "default", "subclass", "get_attribute", "hook"],
 )
-def test_what_is_not_covered_is_left_to_marshmallow(members: dict[str, Any]) -> None:
+def test_unsupported_schema_left_to_marshmallow(members: dict[str, Any]) -> None:
     assert dump.plan(_schema(**members)(), Thing) is None
 
 
-def test_column_of_the_application_is_not_compiled_away() -> None:
+def test_application_column_not_compiled_away() -> None:
     class Named(ModelSchema):
         class Meta:
             model = Maker

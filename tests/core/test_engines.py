@@ -62,7 +62,7 @@ with create_app(load(), []).app_context():
 """
 
 
-def test_sqlite_loses_no_update_of_several_processes(bare):
+def test_sqlite_processes_lose_no_update(bare):
     with bare().app_context():
         db.session.execute(text("CREATE TABLE counter (count INTEGER)"))
         db.session.execute(text("INSERT INTO counter VALUES (0)"))
@@ -80,7 +80,7 @@ def test_sqlite_loses_no_update_of_several_processes(bare):
         assert db.session.scalar(text("SELECT count FROM counter")) == 300
 
 
-def test_a_reader_on_sqlite_does_not_wait_for_a_writer(bare):
+def test_sqlite_reader_does_not_wait(bare):
     app = bare()
     app.add_url_rule("/count", view_func=lambda: str(db.session.scalar(text("SELECT count(*) FROM counter"))))
     with app.app_context():
@@ -105,13 +105,13 @@ def test_a_reader_on_sqlite_does_not_wait_for_a_writer(bare):
         ("mariadb", "SELECT @@innodb_lock_wait_timeout", 5),
     ],
 )
-def test_each_connection_to_a_server_is_set(bare, engine_name, question, value):
+def test_server_connections_configured(bare, engine_name, question, value):
     with bare(engine_name).app_context():
         assert db.session.scalar(text(question)) == value
 
 
 @pytest.mark.parametrize("engine_name", SERVERS)
-def test_a_connection_that_the_server_ended_is_replaced_unseen(bare, engine_name, monkeypatch):
+def test_ended_connection_replaced_unseen(bare, engine_name, monkeypatch):
     app = bare(engine_name)
     app.add_url_rule("/id", view_func=lambda: str(db.session.scalar(text(CONNECTION_ID[engine_name]))))
     monkeypatch.setattr(engines, "PING_AFTER_SECONDS", 0)
@@ -125,7 +125,7 @@ def test_a_connection_that_the_server_ended_is_replaced_unseen(bare, engine_name
 
 
 @pytest.mark.parametrize("engine_name", SERVERS)
-def test_a_connection_that_ends_in_use_costs_one_answer(bare, engine_name):
+def test_connection_ended_in_use_costs_answer(bare, engine_name):
     app = bare(engine_name)
     app.add_url_rule("/id", view_func=lambda: str(db.session.scalar(text(CONNECTION_ID[engine_name]))))
     ended = app.test_client().get("/id").text
@@ -137,7 +137,7 @@ def test_a_connection_that_ends_in_use_costs_one_answer(bare, engine_name):
 
 
 @pytest.mark.parametrize("engine_name", SERVERS)
-def test_a_connection_that_is_dead_at_the_end_costs_no_answer(bare, engine_name):
+def test_connection_dead_at_end_harmless(bare, engine_name):
     app = bare(engine_name)
 
     @app.get("/last")
@@ -179,7 +179,7 @@ with create_app(load(), []).app_context():
 
 
 @pytest.mark.parametrize("engine_name", SERVERS)
-def test_a_forked_process_leaves_the_connections_to_its_parent(new_database, engine_name):
+def test_forked_process_leaves_connections(new_database, engine_name):
     before, of_child, of_parent = answer(run(FORK, new_database(engine_name), CONNECTION_ID[engine_name])).split()
 
     assert of_child != before

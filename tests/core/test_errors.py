@@ -112,7 +112,7 @@ def page(answer: TestResponse, status: int) -> str:
 # --- which of the two ---------------------------------------------------------------------------
 
 
-def test_below_the_prefix_of_an_api_it_is_a_problem_document(caller: FlaskClient) -> None:
+def test_api_prefix_gets_problem_document(caller: FlaskClient) -> None:
     for path in ("/shelf", "/shelf/", "/shelf/nothing", "/shelf/things/1"):
         problem(caller.get(path, headers={"Accept": "application/json, text/html"}), 404, "not-found")
 
@@ -125,14 +125,14 @@ def test_elsewhere_it_is_a_page(caller: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "accept", ["application/json", "application/problem+json", "text/html;q=0.5, application/json"]
 )
-def test_who_prefers_json_gets_a_problem_document(caller: FlaskClient, accept: str) -> None:
+def test_json_client_gets_problem_document(caller: FlaskClient, accept: str) -> None:
     problem(caller.get("/nothing", headers={"Accept": accept}), 404, "not-found")
 
 
 @pytest.mark.parametrize(
     "accept", ["", "*/*", "text/html, application/json", "text/*", "image/png", "application/json;q=0", ";;,q"]
 )
-def test_who_does_not_prefer_json_gets_a_page(caller: FlaskClient, accept: str) -> None:
+def test_other_client_gets_page(caller: FlaskClient, accept: str) -> None:
     page(caller.get("/nothing", headers={"Accept": accept}), 404)
 
 
@@ -154,7 +154,7 @@ def test_form_without_a_token(house: Flask) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/shelf"])
-def test_broken_bodies_are_answered_by_a_plain_view_too(caller: FlaskClient, prefix: str) -> None:
+def test_plain_view_answers_broken_body(caller: FlaskClient, prefix: str) -> None:
     check = problem if prefix else lambda answer, status, kind: page(answer, status)
     url = f"{prefix}/explode/body"
     check(caller.post(url, data="x"), 415, "unsupported-media-type")
@@ -177,13 +177,13 @@ def test_nothing_internal_is_shown(caller: FlaskClient, kind: str, caplog: pytes
     assert SECRET in caplog.text
 
 
-def test_too_many_requests_say_when_to_come_back(caller: FlaskClient) -> None:
+def test_rate_limit_has_retry_after(caller: FlaskClient) -> None:
     answer = caller.get("/shelf/explode/busy")
     problem(answer, 429, "too-many-requests")
     assert answer.headers["Retry-After"] == "7"
 
 
-def test_validation_error_of_any_view_is_flattened(caller: FlaskClient) -> None:
+def test_validation_error_flattened(caller: FlaskClient) -> None:
     document = problem(caller.get("/shelf/explode/validation"), 422, "invalid")
     assert document["errors"] == [
         {"field": "lines.0.name", "message": "Wrong.", "pointer": "#/lines/0/name"},
@@ -192,7 +192,7 @@ def test_validation_error_of_any_view_is_flattened(caller: FlaskClient) -> None:
     assert "lines.0.name" in page(caller.get("/explode/validation"), 422)
 
 
-def test_of_many_errors_the_first_are_listed(caller: FlaskClient) -> None:
+def test_many_errors_shortened(caller: FlaskClient) -> None:
     body = {f"x{number}": 1 for number in range(100)}
     listed = problem(caller.post("/shelf/things", json=body), 422, "invalid")["errors"]
     assert len(listed) == 21
@@ -202,7 +202,7 @@ def test_of_many_errors_the_first_are_listed(caller: FlaskClient) -> None:
     assert "And 10 more." in page(caller.get("/explode/many"), 422)
 
 
-def test_of_many_unknown_parameters_the_known_ones_are_told_once(caller: FlaskClient) -> None:
+def test_known_parameters_listed_once(caller: FlaskClient) -> None:
     query = "&".join(f"x{number}=1" for number in range(100))
     answer = caller.get(f"/shelf/things?{query}")
     messages = [error["message"] for error in problem(answer, 400, "bad-query")["errors"]]
@@ -222,12 +222,12 @@ def test_each_status_has_its_kind(caller: FlaskClient, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [410, 411, 414, 418, 423, 451, 501, 502, 504])
-def test_other_status_has_no_kind_of_its_own(caller: FlaskClient, code: int) -> None:
+def test_other_status_has_no_kind(caller: FlaskClient, code: int) -> None:
     problem(caller.get(f"/shelf/explode/http?code={code}"), code, "about:blank")
     page(caller.get(f"/explode/http?code={code}"), code)
 
 
-def test_words_of_an_abort_are_the_detail_and_are_escaped(caller: FlaskClient) -> None:
+def test_abort_text_escaped_as_detail(caller: FlaskClient) -> None:
     words = "<b>not</b> & now"
     assert caller.get("/shelf/explode/http", query_string={"code": 409, "words": words}).json["detail"] == words
     text = page(caller.get("/explode/http", query_string={"code": 409, "words": words}), 409)
@@ -246,12 +246,12 @@ def test_redirects_and_ready_answers_pass_untouched(caller: FlaskClient, prefix:
     assert caller.get(f"{prefix}/explode/response").json == {"own": True}
 
 
-def test_head_of_an_error_has_no_body(caller: FlaskClient) -> None:
+def test_head_error_has_no_body(caller: FlaskClient) -> None:
     answer = caller.head("/shelf/nothing")
     assert (answer.status_code, answer.data) == (404, b"")
 
 
-def test_request_id_of_the_caller_is_kept_if_it_is_one(caller: FlaskClient) -> None:
+def test_valid_request_id_kept(caller: FlaskClient) -> None:
     assert caller.get("/shelf/nothing", headers={"X-Request-ID": "abcd-1234"}).json["request_id"] == "abcd-1234"
     for sent in ("short", "x" * 65, "<script>alert", "abcd\t1234"):
         assert caller.get("/shelf/nothing", headers={"X-Request-ID": sent}).json["request_id"] != sent
@@ -271,12 +271,12 @@ def test_each_kind_has_a_page(caller: FlaskClient, name: str) -> None:
     assert f"{KINDS[name].status}" in text
 
 
-def test_prefix_of_the_server_stands_in_the_type(caller: FlaskClient) -> None:
+def test_problem_type_has_prefix(caller: FlaskClient) -> None:
     answer = caller.get("/shelf/nothing", environ_overrides={"SCRIPT_NAME": "/shop"})
     assert answer.json["type"] == "/shop/problems/not-found"
 
 
-def test_error_page_does_not_depend_on_the_layout(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_error_page_independent_of_layout(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
     house.jinja_env.globals["menu"] = None
     answer = house.test_client().get("/nothing")
     assert (answer.status_code, answer.mimetype, answer.text) == (404, "text/plain", "404 Not found\n")
@@ -287,7 +287,7 @@ def test_error_page_does_not_depend_on_the_layout(house: Flask, caplog: pytest.L
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_database_that_is_away_is_waited_for(proxied: Any, engine_name: str) -> None:
+def test_database_away_waited_for(proxied: Any, engine_name: str) -> None:
     app, proxy = proxied(engine_name)
     with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
@@ -310,7 +310,7 @@ def test_database_that_is_away_is_waited_for(proxied: Any, engine_name: str) -> 
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_connection_lost_in_between_is_not_noticed_by_readers(proxied: Any, engine_name: str) -> None:
+def test_lost_connection_hidden_from_readers(proxied: Any, engine_name: str) -> None:
     app, proxy = proxied(engine_name)
     client = app.test_client()
     assert client.get("/shelf/things").status_code == 200
@@ -338,7 +338,7 @@ def test_view_that_goes_on_without_its_connection_is_unavailable(proxied: Any, e
     assert client.get("/shelf/things").status_code == 200
 
 
-def test_lock_that_is_not_given_is_busy(
+def test_lock_timeout_is_busy(
     make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another transaction holds the row; the wait is set to a second."""
@@ -370,7 +370,7 @@ def _short(engine_name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_pool_without_a_free_connection_is_busy(
+def test_exhausted_pool_is_busy(
     make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str
 ) -> None:
     options = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
@@ -407,9 +407,7 @@ def test_statement_that_is_cancelled_is_busy(
     assert client.get("/shelf/things").status_code == 200
 
 
-def test_database_that_is_read_only_is_busy_for_writers(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
-) -> None:
+def test_read_only_database_is_busy(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> None:
     """As it is on PostgreSQL while a standby takes over."""
     engine_options = {"connect_args": {"options": "-c default_transaction_read_only=on"}}
     app = make_app(shelf_url("postgresql"), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
@@ -419,7 +417,7 @@ def test_database_that_is_read_only_is_busy_for_writers(
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_deadlock_is_busy_for_one_and_passes_the_other(shop: Flask) -> None:
+def test_deadlock_fails_one_only(shop: Flask) -> None:
     with shop.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.flush()
@@ -516,13 +514,13 @@ def test_chunked_body_is_read(server: int) -> None:
     assert (status, document["errors"][0]["message"]) == (422, "The body must be a JSON object.")
 
 
-def test_chunked_body_that_is_too_large_is_cut_short(server: int) -> None:
+def test_large_chunked_body_cut(server: int) -> None:
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
     status, document = _post(server, CHUNKED, chunk * 20 + b"0\r\n\r\n")
     assert (status, document["type"]) == (413, "/problems/too-large")
 
 
-def test_path_that_is_no_utf8_is_a_bad_request(server: int) -> None:
+def test_non_utf8_path_is_bad_request(server: int) -> None:
     for path in (b"/shelf/things/%ff", b"/shelf/things/1%00", b"/shelf/things?q=%ff", b"/shelf/things/\xff"):
         with socket.create_connection(("127.0.0.1", server), 30) as connection:
             connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -64,7 +64,7 @@ def test_no_value_ends_its_comment(make_app, value: str) -> None:
     assert doubled.replace("%%", "").count("%") == 0
 
 
-def test_statements_are_counted_and_timed_for_one_request(make_app, new_database, engine_name) -> None:
+def test_statements_counted_per_request(make_app, new_database, engine_name) -> None:
     app = app_with(make_app, new_database(engine_name), "none")
     with app.test_request_context("/each/way"):
         app.view_functions["each_way"]()
@@ -90,7 +90,7 @@ def test_a_statement_that_fails_counts(make_app) -> None:
     assert spent.statements == 1
 
 
-def test_rows_of_many_are_counted_by_the_driver(make_app, new_database, engine_name) -> None:
+def test_executemany_rows_counted(make_app, new_database, engine_name) -> None:
     with app_with(make_app, new_database(engine_name), "request").test_request_context("/each/way"):
         db.session.execute(sa.text("CREATE TABLE many (number INTEGER)"))
         result = db.session.execute(sa.text("INSERT INTO many VALUES (:n)"), [{"n": 1}, {"n": 2}])

@@ -129,7 +129,7 @@ def test_classic_module_works_without_change(client: FlaskClient) -> None:
         ("POST", "/items", {"name": 5}, 422),
     ],
 )
-def test_errors_of_a_classic_module_follow_the_contract(
+def test_classic_module_errors_follow_contract(
     client: FlaskClient, method: str, path: str, body: object, status: int
 ) -> None:
     answer = client.open(path, method=method, json=body)
@@ -138,11 +138,11 @@ def test_errors_of_a_classic_module_follow_the_contract(
     assert "secret" not in answer.text
 
 
-def test_words_of_flask_restfuls_abort_are_the_detail(client: FlaskClient) -> None:
+def test_restful_abort_message_is_detail(client: FlaskClient) -> None:
     assert client.delete("/items/7").json["detail"] == "It is needed."
 
 
-def test_validation_error_of_a_plain_resource_names_the_field(client: FlaskClient) -> None:
+def test_plain_resource_validation_names_field(client: FlaskClient) -> None:
     errors = client.post("/items", json={"nmae": "x"}).json["errors"]
     assert {error["field"] for error in errors} == {"name", "nmae"}
 
@@ -157,7 +157,7 @@ def test_form_beside_resources_is_still_protected(client: FlaskClient) -> None:
     assert client.post("/form").status_code == 400
 
 
-def test_page_beside_resources_is_still_a_page(client: FlaskClient) -> None:
+def test_page_beside_resources_stays_page(client: FlaskClient) -> None:
     assert client.get("/nothing").mimetype == "text/html"
 
 
@@ -174,7 +174,7 @@ def test_resources_at_the_root(write_module: Write, make_app: Make, rules: tuple
     assert client.get("/problems/not-found").mimetype == "text/html"
 
 
-def test_unknown_address_below_the_prefix_of_a_classic_api(write_module: Write, make_app: Make) -> None:
+def test_unknown_address_below_classic_api(write_module: Write, make_app: Make) -> None:
     source = (
         "from flask import Blueprint\nfrom flask_restful import Api, Resource\n"
         "bp = Blueprint('old', __name__, url_prefix='/old')\napi = Api(bp)\n"
@@ -213,7 +213,7 @@ def index():
 """
 
 
-def test_applications_with_different_modules_do_not_disturb_each_other(write_module: Write, make_app: Make) -> None:
+def test_different_applications_do_not_interfere(write_module: Write, make_app: Make) -> None:
     for label in ("left", "right"):
         write_module(label, init=PAGE.format(label=label), menu="entries = lambda: []")
     left, right = make_app(None, ["left"]), make_app(None, ["right"])
@@ -225,7 +225,7 @@ def test_applications_with_different_modules_do_not_disturb_each_other(write_mod
         assert list(platform_of(app).menu) == [label]
 
 
-def test_classic_module_is_served_by_two_applications(
+def test_classic_module_in_two_applications(
     classic: Flask, make_app: Make, new_database: Callable[..., object]
 ) -> None:
     second = make_app(new_database("sqlite"), ["classic.store"])
@@ -238,7 +238,7 @@ def test_classic_module_is_served_by_two_applications(
         assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
 
 
-def test_prefixes_of_apis_belong_to_their_application(write_module: Write, make_app: Make) -> None:
+def test_api_prefixes_belong_to_application(write_module: Write, make_app: Make) -> None:
     source = PAGE.format(label="left") + "\nfrom core.rest import Api\nApi(bp)\n"
     write_module("left", init=source)
     write_module("right", init=PAGE.format(label="left"))
@@ -259,7 +259,7 @@ def test_application_announces_that_it_is_ready(make_app: Make) -> None:
     assert heard == [app]
 
 
-def test_each_request_has_one_id_in_answer_and_log(make_app: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_request_id_in_answer_and_log(make_app: Make, capsys: pytest.CaptureFixture[str]) -> None:
     app = make_app(None, [], LOG_FORMAT="json")
 
     @app.get("/loud")
@@ -273,7 +273,7 @@ def test_each_request_has_one_id_in_answer_and_log(make_app: Make, capsys: pytes
     assert line["message"] == "heard, with token=[filtered]"
 
 
-def test_plain_views_may_return_what_flask_takes(make_app: Make) -> None:
+def test_plain_view_return_types(make_app: Make) -> None:
     app = make_app(None, [])
     values = {"/list": [1, "ü"], "/dict": {"a": None}, "/numbers": {1: "one"}, "/pair": ({"a": 1}, 201)}
     for path, value in values.items():

@@ -98,7 +98,7 @@ ALL = [
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_column_has_the_field_of_its_type(type_: Any, expected: type) -> None:
+def test_column_type_has_field(type_: Any, expected: type) -> None:
     assert type(make_field(sa.Column("x", type_))) is expected
 
 
@@ -172,7 +172,7 @@ def test_no_json_value_breaks_a_field(field: fields.Field[Any], value: Any) -> N
 
 
 @given(st.decimals("-99999999.99", "99999999.99", places=2))
-def test_exact_amount_is_shown_as_it_was_given(amount: Decimal) -> None:
+def test_exact_amount_round_trips(amount: Decimal) -> None:
     field = Exact(precision=10, scale=2)
     loaded = field.deserialize(str(amount))
     assert loaded == amount
@@ -184,7 +184,7 @@ def test_exact_amount_is_shown_as_it_was_given(amount: Decimal) -> None:
     "amount",
     ["0.001", "100000000", "-100000000", "9" * 39, "0." + "0" * 39 + "1", "1" * 41, "1e5", "NaN", "-Infinity", "0x1"],
 )
-def test_amount_that_does_not_fit_is_refused(amount: str) -> None:
+def test_amount_out_of_range_refused(amount: str) -> None:
     with pytest.raises(ValidationError):
         Exact(precision=10, scale=2).deserialize(amount)
 
@@ -200,5 +200,5 @@ def test_amount_that_does_not_fit_is_refused(amount: str) -> None:
         (sa.Column("x", sa.Enum("", "a"), nullable=False), False),
     ],
 )
-def test_text_that_must_be_there_is_not_blank(column: sa.Column[Any], expected: bool) -> None:
+def test_required_text_not_blank(column: sa.Column[Any], expected: bool) -> None:
     assert not_blank(column) is expected

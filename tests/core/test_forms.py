@@ -228,7 +228,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "text"), REFUSED, ids=[f"{name}={text[:12]}" for name, text in REFUSED])
-def test_what_does_not_fit_is_refused_at_its_field(here: Flask, name: str, text: str) -> None:
+def test_invalid_value_refused_at_field(here: Flask, name: str, text: str) -> None:
     url = add(here)
     before = stored(here)
     answer = forms.submit(here.test_client(), url, **{name: text})
@@ -238,13 +238,13 @@ def test_what_does_not_fit_is_refused_at_its_field(here: Flask, name: str, text:
     assert stored(here) == before
 
 
-def test_foreign_key_that_points_nowhere_is_told_at_its_field(everywhere: Flask) -> None:
+def test_dangling_foreign_key_refused_at_field(everywhere: Flask) -> None:
     answer = forms.submit(everywhere.test_client(), NEW, title="T", cover_id="99")
     assert answer.status_code == 422
     assert 'id="cover_id-error"' in answer.text
 
 
-def test_errors_of_a_verb_stand_at_their_fields_or_at_the_top(here: Flask) -> None:
+def test_verb_errors_placed_at_fields(here: Flask) -> None:
     with here.test_request_context():
         form = model_form(desk.Sheet)(formdata=None)
         form.add_errors({"drawer_code": ["Gone."], "title": ["Taken."], "version": ["Odd."], "": ["All is lost."]})
@@ -260,14 +260,14 @@ def names(form: type[Any], app: Flask) -> list[str]:
         return [field.name for field in form(formdata=None) if field.name != "csrf_token"]
 
 
-def test_form_has_what_a_person_writes_in_the_order_of_the_columns(here: Flask) -> None:
+def test_form_fields_follow_columns(here: Flask) -> None:
     assert names(model_form(desk.Sheet), here) == [
         "title", "alias", "body", "style", "small", "whole", "big", "exact", "price", "ratio", "flag", "maybe", "day",
         "hour", "local", "moment", "kind", "other", "mood", "data", "token", "drawer", "cover_id", "marks",
     ]  # fmt: skip
 
 
-def test_relationship_that_is_only_read_has_no_field(here: Flask) -> None:
+def test_viewonly_relationship_has_no_field(here: Flask) -> None:
     class Own(DeclarativeBase):
         pass
 
@@ -293,7 +293,7 @@ def test_json_one_becomes_true(here: Flask) -> None:
     assert stored(here)["data"] is True
 
 
-def test_key_that_makes_itself_has_no_field(here: Flask) -> None:
+def test_generated_key_has_no_field(here: Flask) -> None:
     class Own(DeclarativeBase):
         pass
 
@@ -306,7 +306,7 @@ def test_key_that_makes_itself_has_no_field(here: Flask) -> None:
 
 
 @pytest.mark.parametrize("knob", ["only", "exclude"])
-def test_form_of_an_attribute_that_there_is_not_fails_at_start(knob: str) -> None:
+def test_unknown_attribute_fails_at_start(knob: str) -> None:
     with pytest.raises(TypeError, match="Sheet has no attribute titel"):
         model_form(desk.Sheet, **{knob: ("titel",)})
 
@@ -317,7 +317,7 @@ def test_field_sent_twice_is_refused(here: Flask) -> None:
     assert client.post(NEW, data={**fields, "title": ["A", "B"]}).status_code == 400
 
 
-def test_key_that_a_person_writes_is_in_the_form(here: Flask) -> None:
+def test_natural_key_in_form(here: Flask) -> None:
     assert names(model_form(desk.Drawer), here) == ["code"]
 
 
@@ -347,7 +347,7 @@ def test_control_tells_the_browser_the_limits(here: Flask, name: str, attributes
     assert attributes <= set(control.removesuffix(">").rstrip("> \n").split())
 
 
-def test_form_keeps_the_words_of_the_model(here: Flask) -> None:
+def test_form_uses_model_words(here: Flask) -> None:
     page = here.test_client().get(NEW).text
     assert ">Head</label>" in page
     assert "Short." in page
@@ -356,7 +356,7 @@ def test_form_keeps_the_words_of_the_model(here: Flask) -> None:
 
 
 @pytest.mark.parametrize("type_", [sa.LargeBinary, sa.PickleType])
-def test_type_that_no_control_can_write_is_refused_at_the_start(type_: Any) -> None:
+def test_uncontrollable_type_fails_at_start(type_: Any) -> None:
     class Own(DeclarativeBase):
         pass
 

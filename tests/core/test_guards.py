@@ -49,12 +49,12 @@ def run(write_module: Write, make_app: Make) -> Callable[..., tuple[int, str]]:
     return run
 
 
-def test_command_that_destroys_runs_elsewhere_without_a_question(run: Callable[..., tuple[int, str]]) -> None:
+def test_destructive_command_runs_in_development(run: Callable[..., tuple[int, str]]) -> None:
     assert run("development", "3") == (0, "swept 3 times\n")
     assert run("testing", "3") == (0, "swept 3 times\n")
 
 
-def test_command_that_destroys_is_refused_in_production(run: Callable[..., tuple[int, str]]) -> None:
+def test_destructive_command_refused_in_production(run: Callable[..., tuple[int, str]]) -> None:
     code, output = run("production", "3")
 
     assert code == 2
@@ -63,14 +63,14 @@ def test_command_that_destroys_is_refused_in_production(run: Callable[..., tuple
     assert "swept" not in output
 
 
-def test_command_that_destroys_runs_for_the_database_that_is_named(run: Callable[..., tuple[int, str]]) -> None:
+def test_destructive_command_runs_when_named(run: Callable[..., tuple[int, str]]) -> None:
     run("production", "3")
 
     assert run("production", "3", "--database", run.name) == (0, "swept 3 times\n")
 
 
 @pytest.mark.parametrize("named", ["other.db", "", "yes"])
-def test_command_that_destroys_is_refused_for_another_database(run: Callable[..., tuple[int, str]], named: str) -> None:
+def test_destructive_command_refuses_other_name(run: Callable[..., tuple[int, str]], named: str) -> None:
     code, output = run("production", "3", "--database", named)
 
     assert code == 2
@@ -107,7 +107,7 @@ def tables(url: URL) -> set[str]:
     return set(sa.inspect(sa.create_engine(url)).get_table_names())
 
 
-def test_downgrade_in_production_is_refused_until_the_database_is_named(new_database: Callable[[str], URL]) -> None:
+def test_production_downgrade_needs_database_name(new_database: Callable[[str], URL]) -> None:
     url = new_database("sqlite")
     migrations.upgrade(url)
     before = tables(url)

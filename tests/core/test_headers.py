@@ -88,7 +88,7 @@ def security(answer: TestResponse) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("method", "path", "sent", "status", "expected"), ANSWERS)
-def test_answer_carries_all_that_is_of_its_kind(
+def test_answer_headers_by_kind(
     guest: FlaskClient, method: str, path: str, sent: dict[str, str], status: int, expected: dict[str, str]
 ) -> None:
     with guest.open(path, method=method, headers=sent) as answer:
@@ -98,7 +98,7 @@ def test_answer_carries_all_that_is_of_its_kind(
         assert not {"Server", "X-Powered-By"} & set(answer.headers.keys())
 
 
-def test_too_large_body_and_form_are_refused_with_all_headers(make_guest: Callable[..., FlaskClient]) -> None:
+def test_large_body_refused_with_headers(make_guest: Callable[..., FlaskClient]) -> None:
     guest = make_guest(MAX_CONTENT_LENGTH=100)
     page = guest.post("/window/form", data={"name": "x" * 200})
     assert (page.status_code, security(page)) == (413, PAGE)
@@ -107,7 +107,7 @@ def test_too_large_body_and_form_are_refused_with_all_headers(make_guest: Callab
 
 
 @pytest.mark.parametrize("path", ["/static/site.css", "/shelf/tags/a"])
-def test_unchanged_leaves_what_is_kept_as_it_is(guest: FlaskClient, path: str) -> None:
+def test_not_modified_keeps_headers(guest: FlaskClient, path: str) -> None:
     guest.post("/shelf/tags", json={"code": "a", "title": "A"})
     with guest.get(path) as first, guest.get(path, headers={"If-None-Match": first.headers["ETag"]}) as again:
         assert (first.status_code, again.status_code) == (200, 304)
@@ -120,7 +120,7 @@ def test_unchanged_leaves_what_is_kept_as_it_is(guest: FlaskClient, path: str) -
 
 @pytest.mark.parametrize("path", ["/window/page", "/shelf/things", "/static/site.css", "/nowhere", "/window/away"])
 @pytest.mark.parametrize(("subdomains", "expected"), [(False, "max-age=9"), (True, "max-age=9; includeSubDomains")])
-def test_browser_that_came_by_https_keeps_to_it(
+def test_hsts_sent_over_https(
     make_guest: Callable[..., FlaskClient], path: str, subdomains: bool, expected: str
 ) -> None:
     guest = make_guest(HSTS_SECONDS=9, HSTS_SUBDOMAINS=subdomains)
@@ -133,7 +133,7 @@ def test_browser_that_came_by_https_keeps_to_it(
         assert (unchanged.status_code, unchanged.headers[HSTS]) == (304, expected)
 
 
-def test_site_that_does_not_want_it_says_nothing_of_https(guest: FlaskClient) -> None:
+def test_hsts_can_be_disabled(guest: FlaskClient) -> None:
     assert HSTS not in guest.get("/window/page", base_url="https://localhost").headers
 
 
@@ -161,11 +161,11 @@ def test_page_of_somebody_is_kept_nowhere(guest: FlaskClient, path: str, sent: d
 
 
 @pytest.mark.parametrize("path", ["/window/page", "/window/public", "/window/remembers", "/window/own", "/nowhere"])
-def test_page_is_kept_apart_for_each_cookie(guest: FlaskClient, path: str) -> None:
+def test_page_varies_by_cookie(guest: FlaskClient, path: str) -> None:
     assert ", ".join(guest.get(path).headers.getlist("Vary")).lower().split(", ").count("cookie") == 1
 
 
-def test_file_that_is_asked_for_by_its_fingerprint_is_not_asked_for_again(guest: FlaskClient) -> None:
+def test_fingerprinted_file_immutable(guest: FlaskClient) -> None:
     with guest.get("/static/site.css?v=0123456789") as kept, guest.get("/static/site.css") as asked_again:
         assert set(kept.headers["Cache-Control"].split(", ")) == {"public", "max-age=31536000", "immutable"}
         assert asked_again.headers["Cache-Control"] == "no-cache"
@@ -175,7 +175,7 @@ def test_sign_out_empties_the_cache(guest: FlaskClient) -> None:
     assert guest.get("/window/signed-out").headers["Clear-Site-Data"] == '"cache"'
 
 
-def test_what_a_view_says_of_its_own_answer_stays(guest: FlaskClient) -> None:
+def test_view_headers_kept(guest: FlaskClient) -> None:
     answer = guest.get("/window/own")
     assert security(answer) == {
         **PAGE,
@@ -204,7 +204,7 @@ def test_nonce_is_for_one_page_once(guest: FlaskClient) -> None:
     assert policy_of(first) == expected
 
 
-def test_page_may_load_what_was_declared_for_it(guest: FlaskClient) -> None:
+def test_declared_sources_allowed(guest: FlaskClient) -> None:
     expected = policy_of(guest.get("/window/page"))
     expected["img-src"] = ["'self'", "data:", "https://tiles.example.org"]
     expected["frame-src"] = ["https://player.example.org/embed/"]
@@ -261,7 +261,7 @@ def test_sources_that_are_named_are_taken(directive: str, source: str) -> None:
 # --- in a browser -------------------------------------------------------------------------------
 
 
-def test_browser_runs_what_has_the_nonce_and_nothing_else(
+def test_only_nonce_scripts_run(
     guest: FlaskClient, live_server: Callable[[Flask], str], page: Page, browser: Browser
 ) -> None:
     url = live_server(guest.application)

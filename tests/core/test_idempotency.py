@@ -60,7 +60,7 @@ def listening(receive: Callable[..., Any]) -> Iterator[None]:
 # --- repeating ----------------------------------------------------------------------------------
 
 
-def test_repeated_request_gets_the_same_answer_and_does_nothing(shop: Flask, buyer: FlaskClient) -> None:
+def test_repeated_request_replays_answer(shop: Flask, buyer: FlaskClient) -> None:
     first = send(buyer)
     again = send(buyer)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -79,7 +79,7 @@ def test_another_key_is_another_request(shop: Flask, buyer: FlaskClient) -> None
     assert count(shop) == 3
 
 
-def test_answer_is_repeated_after_the_item_has_changed(buyer: FlaskClient) -> None:
+def test_replay_after_item_changed(buyer: FlaskClient) -> None:
     first = send(buyer)
     place = first.headers["Location"]
     assert buyer.delete(place, headers={"If-Match": first.headers["ETag"]}).status_code == 204
@@ -143,14 +143,14 @@ def test_quotes_do_not_make_another_key(passer: FlaskClient) -> None:
     assert send(passer, "same").data == send(passer, '"same"').data
 
 
-def test_key_of_one_caller_is_not_anothers(kiosk: Flask, passer: FlaskClient) -> None:
+def test_key_belongs_to_caller(kiosk: Flask, passer: FlaskClient) -> None:
     callers = [{}, {"Authorization": "Bearer a"}, {"Authorization": "Bearer b"}]
     assert len({send(passer, **caller).json["id"] for caller in callers}) == 3
     assert len({send(passer, **caller).json["id"] for caller in callers}) == 3
     assert count(kiosk) == 3
 
 
-def test_key_at_one_address_is_not_that_at_another(passer: FlaskClient) -> None:
+def test_key_belongs_to_address(passer: FlaskClient) -> None:
     assert send(passer).status_code == 201
     answer = send(passer, url="/shelf/makers", body={"name": "Bcme"})
     assert (answer.status_code, answer.json["name"]) == (201, "Bcme")
@@ -159,14 +159,14 @@ def test_key_at_one_address_is_not_that_at_another(passer: FlaskClient) -> None:
 # --- another request ----------------------------------------------------------------------------
 
 
-def test_other_body_under_the_same_key_is_refused(shop: Flask, buyer: FlaskClient) -> None:
+def test_other_body_same_key_refused(shop: Flask, buyer: FlaskClient) -> None:
     first = send(buyer)
     problem(send(buyer, body={**PEN, "rank": 1}), 422, "idempotency-key-reused")
     assert send(buyer).data == first.data
     assert count(shop) == 1
 
 
-def test_other_query_or_content_type_is_another_request(passer: FlaskClient) -> None:
+def test_other_query_is_other_request(passer: FlaskClient) -> None:
     assert send(passer).status_code == 201
     problem(send(passer, url=f"{THINGS}?x=1"), 422, "idempotency-key-reused")
     options = {"data": json.dumps(PEN), "headers": {"Idempotency-Key": KEY}}
@@ -207,7 +207,7 @@ def age(app: Flask, **past: float) -> None:
         db.session.commit()
 
 
-def test_key_is_kept_for_the_hours_of_the_settings(kiosk: Flask, passer: FlaskClient) -> None:
+def test_key_expires_after_setting(kiosk: Flask, passer: FlaskClient) -> None:
     before = now()
     send(passer)
     with kiosk.app_context():
@@ -226,7 +226,7 @@ def test_expired_key_counts_as_new(shop: Flask, buyer: FlaskClient) -> None:
     assert count(shop) == 2
 
 
-def test_expired_key_is_renewed_by_one_of_two(shop: Flask, buyer: FlaskClient) -> None:
+def test_expired_key_renewed_once(shop: Flask, buyer: FlaskClient) -> None:
     send(buyer)
     age(shop, hours=1)
     statuses = [status for status, _ in race(shop, 4)]
@@ -248,7 +248,7 @@ def test_expired_keys_are_deleted_in_passing(shop: Flask, buyer: FlaskClient, mo
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_deleting_does_not_wait_for_rows_in_use(shop: Flask, buyer: FlaskClient) -> None:
+def test_cleanup_skips_locked_rows(shop: Flask, buyer: FlaskClient) -> None:
     for key in ("a", "b"):
         send(buyer, key)
     age(shop, hours=1)
@@ -261,7 +261,7 @@ def test_deleting_does_not_wait_for_rows_in_use(shop: Flask, buyer: FlaskClient)
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_failure_to_delete_does_not_spoil_the_answer(
+def test_failed_cleanup_keeps_answer(
     shop: Flask, buyer: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 1)
@@ -333,7 +333,7 @@ class Slow:
             assert self.go.wait(10)
 
 
-def test_request_in_flight_is_refused_at_once(shop: Flask, buyer: FlaskClient, engine_name: str) -> None:
+def test_request_in_flight_refused(shop: Flask, buyer: FlaskClient, engine_name: str) -> None:
     slow = Slow()
     with ThreadPoolExecutor(2) as pool, listening(slow):
         first = pool.submit(send, shop.test_client())
@@ -356,7 +356,7 @@ def test_request_in_flight_is_refused_at_once(shop: Flask, buyer: FlaskClient, e
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_request_in_flight_stops_no_other_key(shop: Flask, buyer: FlaskClient) -> None:
+def test_request_in_flight_blocks_no_other(shop: Flask, buyer: FlaskClient) -> None:
     slow = Slow()
     with ThreadPoolExecutor(1) as pool, listening(slow):
         first = pool.submit(send, shop.test_client())
@@ -436,7 +436,7 @@ def test_answer_without_a_body_is_repeated(counter: Flask) -> None:
     assert again.headers.get("Content-Type") == first.headers.get("Content-Type")
 
 
-def test_answered_error_undoes_the_work_and_is_not_kept(counter: Flask) -> None:
+def test_error_answer_rolls_back_unkept(counter: Flask) -> None:
     client = counter.test_client()
     for options in ({}, {"headers": {"Idempotency-Key": KEY}}):
         answer = client.post("/shelf/counter/refuse", **options)
@@ -444,7 +444,7 @@ def test_answered_error_undoes_the_work_and_is_not_kept(counter: Flask) -> None:
     assert (count(counter, Maker), count(counter, idempotency_keys)) == (0, 0)
 
 
-def test_work_that_was_half_committed_is_not_done_again_before_the_key_expires(counter: Flask) -> None:
+def test_half_committed_work_not_repeated(counter: Flask) -> None:
     client = counter.test_client()
     assert send(client, url="/shelf/counter/half").status_code == 400
     problem(send(client, url="/shelf/counter/half"), 409, "idempotency-in-flight")

@@ -85,7 +85,7 @@ def fields(error: VerbError) -> list[str]:
     return list(error.errors)
 
 
-def test_unique_column_with_a_word_of_the_engines() -> None:
+def test_unique_column_named_by_keyword() -> None:
     assert fields(explained(Order(column="x", null="x"), Order(column="x", null="x"))) == ["column"]
 
 
@@ -93,24 +93,24 @@ def test_unique_column_goes_by_its_attribute() -> None:
     assert fields(explained(Order(renamed="x", null="x"), Order(renamed="x", null="x"))) == ["renamed"]
 
 
-def test_constraint_whose_name_was_cut_is_found() -> None:
+def test_truncated_constraint_name_found() -> None:
     pair = {"first_of_the_long_names": 1, "second_of_the_long_names": 2}
     assert fields(explained(LongNamed(**pair), LongNamed(**pair))) == list(pair)
 
 
-def test_missing_value_of_a_column_with_a_word_of_the_engines() -> None:
+def test_missing_value_named_by_keyword() -> None:
     assert fields(explained(Order(column="failed", null=None))) == ["null"]
 
 
-def test_key_that_points_nowhere_goes_by_its_attribute() -> None:
+def test_dangling_key_reported_by_attribute() -> None:
     assert fields(explained(Line(order_id=99), data={"order_id": 99})) == ["order_id"]
 
 
-def test_key_that_is_not_in_the_data_is_a_fault_of_the_whole() -> None:
+def test_absent_key_reported_for_whole() -> None:
     assert fields(explained(Line(order_id=99))) == [""]
 
 
-def test_row_in_use_is_told_in_words() -> None:
+def test_row_in_use_described() -> None:
     db.session.add(Order(id=1, null="x"))
     db.session.flush()
     db.session.add(Line(order_id=1))

@@ -82,7 +82,7 @@ def test_values_of_python_are_written(value: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", 2**64], ids=lambda value: type(value).__name__)
-def test_what_is_no_json_is_a_type_error(value: Any) -> None:
+def test_non_json_is_type_error(value: Any) -> None:
     with pytest.raises(TypeError):
         PROVIDER.dumps(value)
 
@@ -105,7 +105,7 @@ def test_what_is_no_json_is_a_type_error(value: Any) -> None:
     ],
     ids=lambda text: repr(text[:10]),
 )
-def test_text_that_is_no_strict_json_is_a_value_error(text: str | bytes) -> None:
+def test_lenient_json_is_value_error(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         PROVIDER.loads(text)
 
@@ -129,7 +129,7 @@ except ValueError as error:
 """
 
 
-def test_one_name_of_very_many_that_stands_twice_is_found_in_no_time() -> None:
+def test_duplicate_name_found_in_linear_time() -> None:
     # A megabyte of them once took a minute. In a process of its own, to be stopped if it does again.
     command = [sys.executable, "-c", MANY_NAMES]
     done = subprocess.run(command, cwd=ROOT, timeout=50, check=True, capture_output=True, text=True)
@@ -140,6 +140,6 @@ def test_pretty_json_is_indented() -> None:
     assert PROVIDER.dumps({"a": 1}, indent=2) == '{\n  "a": 1\n}'
 
 
-def test_json_in_a_page_cannot_end_its_script(kiosk: Flask) -> None:
+def test_json_in_page_cannot_end_script(kiosk: Flask) -> None:
     with kiosk.test_request_context():
         assert "</script>" not in render_template_string("{{ text | tojson }}", text="</script>")

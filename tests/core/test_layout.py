@@ -42,7 +42,7 @@ def guest(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) ->
 
 
 @pytest.mark.parametrize(("method", "path", "status"), PAGES)
-def test_page_may_load_from_its_own_site_only(guest: FlaskClient, method: str, path: str, status: int) -> None:
+def test_page_loads_own_site_only(guest: FlaskClient, method: str, path: str, status: int) -> None:
     answer = guest.open(path, method=method)
     assert (answer.status_code, answer.mimetype) == (status, "text/html")
     policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
@@ -56,7 +56,7 @@ def test_page_may_load_from_its_own_site_only(guest: FlaskClient, method: str, p
 @pytest.mark.parametrize(
     "path", ["/desk/sheets", "/shelf/things", "/nowhere", "/static/site.css", "/static/none.css", "/away"]
 )
-def test_every_answer_is_taken_for_what_it_is_and_has_an_id(guest: FlaskClient, path: str) -> None:
+def test_answer_has_nosniff_and_id(guest: FlaskClient, path: str) -> None:
     with guest.get(path) as first, guest.get(path) as second:
         assert first.headers["X-Content-Type-Options"] == "nosniff"
         assert re.fullmatch("[0-9a-f]{16}", first.headers["X-Request-ID"])
@@ -66,7 +66,7 @@ def test_every_answer_is_taken_for_what_it_is_and_has_an_id(guest: FlaskClient, 
 
 
 @pytest.mark.parametrize("sent", ["short", "x" * 65, "with space", 'quote"-<script>', "ümläut-öä"])
-def test_request_id_that_could_do_harm_is_not_taken_over(guest: FlaskClient, sent: str) -> None:
+def test_harmful_request_id_replaced(guest: FlaskClient, sent: str) -> None:
     answer = guest.get("/nowhere", headers={"X-Request-ID": sent.encode().decode("latin-1")})
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-ID"])
     assert answer.headers["X-Request-ID"] in answer.text
@@ -74,7 +74,7 @@ def test_request_id_that_could_do_harm_is_not_taken_over(guest: FlaskClient, sen
 
 @pytest.mark.parametrize("host", ["evil", "evil.example.org", "localhost.evil", "127.0.0.1.evil:80", "a b", ""])
 @pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere", "/static/site.css"])
-def test_untrusted_host_gets_a_page_that_does_not_trust_it(guest: FlaskClient, host: str, path: str) -> None:
+def test_untrusted_host_gets_neutral_page(guest: FlaskClient, host: str, path: str) -> None:
     answer = guest.get(path, headers={"Host": host})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
     assert "Error 400" in answer.text
@@ -83,7 +83,7 @@ def test_untrusted_host_gets_a_page_that_does_not_trust_it(guest: FlaskClient, h
 
 
 @pytest.mark.parametrize("name", problems.KINDS)
-def test_every_kind_of_problem_has_a_page(guest: FlaskClient, name: str) -> None:
+def test_problem_kinds_have_page(guest: FlaskClient, name: str) -> None:
     answer = guest.get(f"/problems/{name}")
     assert answer.status_code == 200
     assert str(problems.KINDS[name].status) in answer.text
@@ -91,7 +91,7 @@ def test_every_kind_of_problem_has_a_page(guest: FlaskClient, name: str) -> None
 
 @pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere"])
 @pytest.mark.parametrize("root", ["", "/shop"])
-def test_page_finds_its_files_below_any_prefix(guest: FlaskClient, path: str, root: str) -> None:
+def test_page_finds_files_below_prefix(guest: FlaskClient, path: str, root: str) -> None:
     page = guest.get(path, environ_overrides={"SCRIPT_NAME": root}).text
     files = re.findall(r'(?:src|<link [^>]*href)="([^"]*)"', page)
     assert len(files) >= 5

@@ -118,7 +118,7 @@ def codes(client: FlaskClient, url: str, count: int, **options: Any) -> list[int
 # --- what is counted ----------------------------------------------------------------------------
 
 
-def test_too_many_requests_are_refused_with_a_problem(customer):
+def test_rate_limit_refused_with_problem(customer):
     assert codes(customer, "/shop/v1/one", 5) == [200] * 5
 
     answer = customer.get("/shop/v1/one")
@@ -132,23 +132,23 @@ def test_too_many_requests_are_refused_with_a_problem(customer):
     assert 0 < int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 3601
 
 
-def test_endpoints_of_a_blueprint_share_its_limit(customer):
+def test_blueprint_endpoints_share_limit(customer):
     assert left(customer.get("/shop/v1/one")) == (5, 4)
     assert left(customer.get("/shop/v1/two")) == (5, 3)
     assert "Retry-After" not in customer.get("/shop/v1/two").headers
 
 
-def test_limit_of_a_view_goes_before_its_blueprints(customer):
+def test_view_limit_overrides_blueprint(customer):
     assert codes(customer, "/shop/v1/rare", 2) == [200, 429]
     assert left(customer.get("/shop/v1/one")) == (5, 4)
 
 
-def test_limit_of_an_inner_blueprint_goes_before_the_outers(customer):
+def test_inner_blueprint_limit_overrides_outer(customer):
     assert codes(customer, "/shop/v2/one", 3) == [200, 200, 429]
     assert left(customer.get("/shop/v1/one")) == (5, 4)
 
 
-def test_of_several_limits_the_exceeded_one_is_said(customer):
+def test_exceeded_limit_is_named(customer):
     codes(customer, "/shop/v2/one", 2)
     assert left(customer.get("/shop/v2/one")) == (2, 0)
 
@@ -158,7 +158,7 @@ def test_callers_are_counted_apart(customer):
     assert codes(customer, "/shop/v1/rare", 2, environ_base={"REMOTE_ADDR": "10.0.0.2"}) == [200, 429]
 
 
-def test_somebody_who_is_known_already_counts_wherever_they_are(market, customer):
+def test_known_caller_counts_at_any_address(market, customer):
     people = iter([Identity(key="ada"), Identity(key="ada"), Identity(key="eve"), ANONYMOUS])
     set_identity_loader(market, lambda: next(people))
     market.before_request(lambda: identity() and None)
@@ -169,7 +169,7 @@ def test_somebody_who_is_known_already_counts_wherever_they_are(market, customer
     assert codes(customer, "/shop/v1/rare", 1) == [200], "nobody at that address"
 
 
-def test_nobody_is_looked_up_to_be_counted(market, customer):
+def test_counting_loads_no_identity(market, customer):
     set_identity_loader(market, lambda: pytest.fail("asked who it is"))
 
     assert codes(customer, "/shop/v1/rare", 2) == [200, 429]
@@ -202,7 +202,7 @@ def test_plain_resources_are_limited(customer):
     assert codes(customer, "/shop/v1/plain", 2) == [200, 429]
 
 
-def test_resource_counts_every_answer_of_its_endpoints(make_app, shelf_url):
+def test_resource_counts_all_answers(make_app, shelf_url):
     app = make_app(shelf_url("sqlite"), [__name__])
     with app.app_context():
         db.session.add(shelf.Maker(id=1, name="Acme"))
@@ -295,7 +295,7 @@ def test_options_are_not_counted(customer):
 # --- what pays nothing --------------------------------------------------------------------------
 
 
-def test_endpoint_without_a_limit_is_left_alone(market, customer):
+def test_unlimited_endpoint_untouched(market, customer):
     assert "X-RateLimit-Limit" not in customer.get("/free/one").headers
     assert market.view_functions["free.unlimited"] is unlimited
     assert market.view_functions["shop.v1.static"].__name__ != "counted"
@@ -333,7 +333,7 @@ def test_wrong_limit_fails_at_start(make_app, write_module, text):
 
 
 @pytest.mark.parametrize("value", [5, True, ["5 per minute"]])
-def test_limit_that_is_no_text_fails_at_start(make_app, monkeypatch, value):
+def test_invalid_limit_fails_at_start(make_app, monkeypatch, value):
     monkeypatch.setattr(Things, "rate_limit", value)
     with pytest.raises(ModuleError, match=r"The limit of 'free\.things'"):
         make_app(LOCAL, [__name__])
@@ -351,7 +351,7 @@ def test_limit_that_is_no_text_fails_at_start(make_app, monkeypatch, value):
         ("nowhere", None),
     ],
 )
-def test_limit_can_be_found_for_the_documentation(market, endpoint, text):
+def test_limit_readable_for_documentation(market, endpoint, text):
     assert limits.find(market, endpoint) == text
 
 
@@ -360,7 +360,7 @@ def test_limits_may_be_switched_off(make_shop):
     assert codes(customer, "/shop/v1/rare", 3) == [200, 200, 200]
 
 
-def test_callers_behind_a_proxy_are_counted_apart(make_shop):
+def test_callers_behind_proxy_counted_apart(make_shop):
     customer = make_shop(PROXY_HOPS=1).test_client()
 
     def ask(forwarded: str) -> int:
@@ -409,7 +409,7 @@ def test_parts_count_together_in_redis(make_app, shelf_url, start_redis):
     assert first.post("/free/things:bulk", json=body).status_code == 200
 
 
-def test_while_redis_is_away_each_process_counts_for_itself(make_shop, start_redis, caplog):
+def test_processes_count_alone_without_redis(make_shop, start_redis, caplog):
     redis = start_redis()
     client = make_shop(REDIS_URL=str(redis.url)).test_client()
     codes(client, "/shop/v1/rare", 2)
@@ -432,7 +432,7 @@ def test_redis_that_is_back_counts_again(make_shop, start_redis):
     assert codes(client, "/shop/v1/rare", 1) == [429]
 
 
-def test_requests_that_find_redis_away_together_are_answered(make_shop, start_redis):
+def test_concurrent_requests_survive_redis_loss(make_shop, start_redis):
     redis = start_redis()
     app = make_shop(REDIS_URL=str(redis.url))
     redis.stop()
@@ -442,7 +442,7 @@ def test_requests_that_find_redis_away_together_are_answered(make_shop, start_re
     assert found <= {200, 429}
 
 
-def test_redis_that_does_not_answer_is_waited_for_once(make_shop):
+def test_unresponsive_redis_awaited_once(make_shop):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = make_shop(REDIS_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0").test_client()
         started = time.monotonic()
@@ -463,7 +463,7 @@ def _waiting(listener: socket.socket) -> int:
     return count
 
 
-def test_redis_that_was_never_there_does_not_stop_the_start(make_shop):
+def test_missing_redis_allows_start(make_shop):
     client = make_shop(REDIS_URL="redis://127.0.0.1:1/0").test_client()
 
     assert codes(client, "/shop/v1/rare", 2) == [200, 429]

@@ -208,11 +208,11 @@ def test_empty_parameters_are_none(shop: Flask, names: Any) -> None:
         ("count=yes", {"count"}),
     ],
 )
-def test_bad_query_names_each_parameter_at_fault(passer: FlaskClient, query: str, fields: set[str]) -> None:
+def test_bad_query_names_parameters(passer: FlaskClient, query: str, fields: set[str]) -> None:
     assert set(refused(passer, query)) == fields
 
 
-def test_unknown_parameter_is_answered_with_the_known_ones(passer: FlaskClient) -> None:
+def test_unknown_parameter_lists_known(passer: FlaskClient) -> None:
     message = refused(passer, "colour=RED")["colour"]
     for name in ("q", "sort", "limit", "page", "cursor", "count", "color", "rank__gte"):
         assert name in message
@@ -224,7 +224,7 @@ def test_list_without_search_says_so(passer: FlaskClient) -> None:
     assert answer.json["errors"] == [{"field": "q", "message": "This list cannot be searched.", "parameter": "q"}]
 
 
-def test_page_past_the_end_is_not_found(passer: FlaskClient) -> None:
+def test_page_past_end_not_found(passer: FlaskClient) -> None:
     assert passer.get("/shelf/things?page=1").json == {"items": [], "links": {}}
     assert passer.get("/shelf/things?page=2").status_code == 404
 
@@ -314,7 +314,7 @@ def _pages(client: FlaskClient, url: str | None, direction: str = "next") -> lis
     return pages
 
 
-def test_rows_that_come_and_go_shift_nothing(shop: Flask, buyer: FlaskClient) -> None:
+def test_pages_stable_under_changes(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, *({"name": f"n{number}", "rank": number} for number in range(0, 12, 2)))
     first = buyer.get("/shelf/things?sort=rank&limit=3").json
     with shop.app_context():
@@ -328,7 +328,7 @@ def test_rows_that_come_and_go_shift_nothing(shop: Flask, buyer: FlaskClient) ->
     assert [item["rank"] for item in back["items"]] == [1, 2]
 
 
-def test_pages_by_number_lead_to_their_neighbours(shop: Flask, buyer: FlaskClient) -> None:
+def test_numbered_pages_link_neighbours(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, *({"rank": number} for number in range(5)))
     second = buyer.get("/shelf/things?sort=rank&limit=2&page=2&rank__gte=0").json
     assert [item["rank"] for item in second["items"]] == [2, 3]
@@ -336,7 +336,7 @@ def test_pages_by_number_lead_to_their_neighbours(shop: Flask, buyer: FlaskClien
     assert [item["rank"] for item in buyer.get(second["links"]["prev"]).json["items"]] == [0, 1]
 
 
-def test_links_stand_in_the_header_as_well(shop: Flask, buyer: FlaskClient) -> None:
+def test_links_in_header(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, {}, {})
     answer = buyer.get("/shelf/things?limit=1&q=thing")
     assert answer.headers["Link"] == f'<{answer.json["links"]["next"]}>; rel="next"'
@@ -417,7 +417,7 @@ def test_wrong_declaration_fails_at_start(declared: dict[str, Any], message: str
         Listing(Thing, **declared)
 
 
-def test_sorting_by_an_inexact_number_fails_at_start() -> None:
+def test_inexact_number_sort_fails_start() -> None:
     class Base(DeclarativeBase):
         pass
 
@@ -432,17 +432,17 @@ def test_sorting_by_an_inexact_number_fails_at_start() -> None:
         Listing(Measure, sorts=["rough"])
 
 
-def test_sorting_by_a_text_that_no_cursor_can_carry_fails_at_start() -> None:
+def test_long_text_sort_fails_start() -> None:
     with pytest.raises(TypeError, match="at most 255 characters"):
         Listing(Thing, sorts=["notes"])
 
 
-def test_sorting_by_several_related_rows_fails_at_start() -> None:
+def test_many_related_sort_fails_start() -> None:
     with pytest.raises(TypeError, match="it has several"):
         Listing(Maker, sorts=["things.name"])
 
 
-def test_shape_of_a_query_depends_on_its_names_only(kiosk: Flask) -> None:
+def test_query_shape_depends_on_names(kiosk: Flask) -> None:
     shapes = {things.listing.parse({"rank": text}).shape for text in "123"}
     assert len(shapes) == 1
     assert things.listing.parse({"rank": "1", "limit": "9"}).shape not in shapes

@@ -26,12 +26,12 @@ def bare(make_app, new_database):
 
 
 @pytest.mark.parametrize("sent", ["a" * 8, "a" * 64, "0192f3c4-8a7e.7b1a_x:y"])
-def test_request_id_of_the_caller_is_answered(bare, sent):
+def test_request_id_echoed(bare, sent):
     assert bare().test_client().get("/", headers={"X-Request-ID": sent}).headers["X-Request-ID"] == sent
 
 
 @pytest.mark.parametrize("sent", ["", "short", "a" * 65, "with space", "<script>", "täglich1", "a;b=12345"])
-def test_request_id_that_is_none_is_replaced(bare, sent):
+def test_invalid_request_id_replaced(bare, sent):
     made = bare().test_client().get("/", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
 
     assert made != sent
@@ -44,7 +44,7 @@ def test_each_request_has_its_own_id(bare):
     assert len({client.get("/").headers["X-Request-ID"] for _ in range(20)}) == 20
 
 
-def test_request_id_is_one_within_a_request_and_none_outside(bare):
+def test_request_id_only_within_request(bare):
     app = bare()
     app.add_url_rule("/ids", view_func=lambda: f"{request_id()} {request_id()}")
     response = app.test_client().get("/ids")
@@ -54,7 +54,7 @@ def test_request_id_is_one_within_a_request_and_none_outside(bare):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_request_id_stands_in_each_log_line(bare, style, capsys):
+def test_request_id_in_log_lines(bare, style, capsys):
     app = bare(LOG_FORMAT=style)
     app.add_url_rule("/log", view_func=lambda: logging.getLogger("shop").warning("sold out") or "")
     app.test_client().get("/log", headers={"X-Request-ID": "request-0001"})
@@ -70,7 +70,7 @@ def test_request_id_stands_in_each_log_line(bare, style, capsys):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_log_line_says_its_moment_in_utc(bare, style, capsys, monkeypatch):
+def test_log_time_in_utc(bare, style, capsys, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
@@ -146,7 +146,7 @@ for word in ("session", "session-", "a-", "://", "://a:", "password=", 'token="\
 """
 
 
-def test_long_lines_are_redacted_in_no_time():
+def test_long_lines_redacted_quickly():
     # A visitor chooses the path, and the path is logged: 7,000 letters once took ten minutes. In a
     # process of its own, because a regular expression cannot be interrupted.
     subprocess.run([sys.executable, "-c", LONG_LINES], cwd=ROOT, timeout=120, check=True)
@@ -164,7 +164,7 @@ def test_long_lines_are_redacted_in_no_time():
         {"text": "line\nbreak \u2028 \x00 \ud800"},
     ],
 )
-def test_a_json_line_is_json_whatever_is_logged(bare, extra, capsys):
+def test_json_line_valid_for_anything(bare, extra, capsys):
     bare(LOG_FORMAT="json")
     logging.getLogger("shop").error('say "%s" password="a hunter2"', "hello\n", extra=extra)
 
@@ -173,7 +173,7 @@ def test_a_json_line_is_json_whatever_is_logged(bare, extra, capsys):
     assert "hunter2" not in line
 
 
-def test_an_exception_is_one_json_line_without_its_secrets(bare, capsys):
+def test_json_exception_line_without_secrets(bare, capsys):
     bare(LOG_FORMAT="json")
     try:
         raise ValueError("postgresql://site:hunter2@db/site")
@@ -191,7 +191,7 @@ FORGED = "2026-01-01 00:00:00,000 ERROR   [-] shop: robbed"
 @pytest.mark.parametrize(
     "end", ["\n", "\r", "\x0b", "\x85", "\u2028", "\x1b[2K\x1b[1G", "\x1b]0;", "\x9b", "\x00", "\u202e"]
 )
-def test_what_is_logged_as_text_starts_no_line_of_its_own(bare, end, capsys):
+def test_text_log_escapes_line_breaks(bare, end, capsys):
     bare(LOG_FORMAT="text")
     logging.getLogger("shop").error("Exception on %s [GET]", f"/boom{end}{FORGED}")
 
@@ -200,7 +200,7 @@ def test_what_is_logged_as_text_starts_no_line_of_its_own(bare, end, capsys):
     assert written[:-1].isprintable()
 
 
-def test_an_exception_logged_as_text_keeps_its_lines_away_from_the_margin(bare, capsys):
+def test_text_log_indents_tracebacks(bare, capsys):
     app = bare(LOG_FORMAT="text")
 
     @app.get("/boom/<rest>")
@@ -216,7 +216,7 @@ def test_an_exception_logged_as_text_keeps_its_lines_away_from_the_margin(bare, 
     assert all(line.startswith("  ") and line.isprintable() for line in others)
 
 
-def test_a_secret_before_a_control_character_is_redacted_whole(bare, capsys):
+def test_secret_before_control_character_redacted(bare, capsys):
     bare(LOG_FORMAT="text")
     logging.getLogger("shop").error("password=hun\x01ter2")
 
@@ -233,7 +233,7 @@ def test_colours_are_not_logged(bare, style, capsys):
     assert message == '"GET /nothing" 404'
 
 
-def test_a_level_below_the_configured_is_not_logged(bare, capsys):
+def test_lower_level_not_logged(bare, capsys):
     bare(LOG_LEVEL="ERROR")
     logging.getLogger("shop").warning("nearly")
 

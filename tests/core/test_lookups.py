@@ -92,7 +92,7 @@ def reader(make_app: Callable[..., Flask], new_database: Callable[[str], URL], e
         db.session.rollback()
 
 
-def test_rows_are_found_by_keys_of_any_type(reader: RowReader) -> None:
+def test_rows_found_by_any_key(reader: RowReader) -> None:
     shown = Projection(include=tuple(INCLUDES))
     assert set(reader.lookups) == set(INCLUDES)
     query = reader.verbs.listing.parse({})
@@ -104,7 +104,7 @@ def test_rows_are_found_by_keys_of_any_type(reader: RowReader) -> None:
     assert reader.one("9", shown)[0] == found[5]
 
 
-def test_statement_is_made_for_each_power_of_two(reader: RowReader) -> None:
+def test_statement_per_power_of_two(reader: RowReader) -> None:
     badges = reader.lookups["badge"]
     keys = [item["badge_uid"] for item in reader.page(reader.verbs.listing.parse({})).items if item["badge_uid"]]
     if db.engine.dialect.name != "postgresql":
@@ -115,6 +115,6 @@ def test_statement_is_made_for_each_power_of_two(reader: RowReader) -> None:
     assert badges.find([]) == {}
 
 
-def test_relation_with_a_condition_of_its_own_is_left_to_the_orm() -> None:
+def test_conditional_relation_left_to_orm() -> None:
     schema = schema_of(Place)
     assert set(make_lookups(Person, {"open_place": schema, "place": schema})) == {"place"}

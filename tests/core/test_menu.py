@@ -52,7 +52,7 @@ def current(page: str) -> dict[str, str]:
     return {url: state for url, state, _ in entries(page) if state}
 
 
-def test_menu_has_the_entries_of_the_modules_in_their_order(client: FlaskClient) -> None:
+def test_menu_follows_module_order(client: FlaskClient) -> None:
     found = [(url, label) for url, _, label in entries(client.get("/depot/").text)]
     assert found == [
         ("/depot/", "All"), ("/depot/parts", "Parts"), ("/depot/parts-list", "List"),
@@ -73,7 +73,7 @@ def test_menu_has_the_entries_of_the_modules_in_their_order(client: FlaskClient)
         ("/nowhere", {}),
     ],
 )
-def test_entry_nearest_above_the_page_is_current(client: FlaskClient, path: str, expected: dict[str, str]) -> None:
+def test_nearest_entry_is_current(client: FlaskClient, path: str, expected: dict[str, str]) -> None:
     assert current(client.get(path).text) == expected
 
 
@@ -89,16 +89,14 @@ def test_label_is_text(make_app: Callable[..., Flask], write_module: Callable[..
     assert ">&lt;i&gt;A &amp; B</a>" in app.test_client().get("/odd/").text
 
 
-def test_entry_that_leads_nowhere_fails_at_start(
-    make_app: Callable[..., Flask], write_module: Callable[..., str]
-) -> None:
+def test_dead_entry_fails_at_start(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
     init = "from flask import Blueprint\nbp = Blueprint('lost', __name__)\n"
     menu = "from core.pages.menu import Link\n\ndef entries():\n    return [Link('Lost', 'lost.indx')]\n"
     with pytest.raises(ModuleError, match=r"its menu names the endpoint 'lost\.indx'"):
         make_app(None, [write_module("lost", init=init, menu=menu)])
 
 
-def test_module_has_its_template_at_the_end_of_the_header(
+def test_module_template_in_header(
     make_app: Callable[..., Flask], write_module: Callable[..., str], tmp_path: Path
 ) -> None:
     init = VIEW + PAGES.format(label="depot").replace("__name__,", f"__name__, template_folder={str(tmp_path)!r},")

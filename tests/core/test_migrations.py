@@ -133,7 +133,7 @@ def unreachable(engine_name: str) -> URL:
 # --- the folder and the command -----------------------------------------------------------------
 
 
-def test_alembic_folder_does_not_hide_the_library():
+def test_alembic_folder_does_not_hide_library():
     assert not list((ROOT / "alembic").rglob("__init__.py"))
     assert "site-packages" in str(alembic.__file__)
 
@@ -162,7 +162,7 @@ def test_history_and_sql_need_no_database(project):
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_unreachable_database_is_named_without_its_password(project, engine_name):
+def test_unreachable_database_named_without_password(project, engine_name):
     status, output = project.run(unreachable(engine_name), "upgrade", "head")
     assert status != 0
     assert "The database does not answer" in output
@@ -187,7 +187,7 @@ def test_missing_folder_of_sqlite_is_made(project, tmp_path):
 # --- autogenerate -------------------------------------------------------------------------------
 
 
-def test_revision_made_on_one_engine_runs_on_all(project, new_database, engine_name):
+def test_revision_from_one_engine_runs_everywhere(project, new_database, engine_name):
     project.module("every", EVERY_TYPE)
     text = project.autogenerate(new_database(engine_name))
     assert "import core" not in text
@@ -202,7 +202,7 @@ def test_revision_made_on_one_engine_runs_on_all(project, new_database, engine_n
         command.check(project.config(url))
 
 
-def test_revision_is_clean_on_a_mariadb_url(project, new_database):
+def test_revision_clean_on_mariadb_url(project, new_database):
     project.module("every", EVERY_TYPE)
     url = new_database("mariadb").set(drivername="mariadb+pymysql")
     project.autogenerate(url)
@@ -224,7 +224,7 @@ item = sa.Table(
 """
 
 
-def test_alteration_made_on_one_engine_runs_on_all(project, new_database, engine_name):
+def test_alteration_from_one_engine_runs_everywhere(project, new_database, engine_name):
     label = project.module("alter", ALTERED.format(length=20, nullable=True, default="new", more=""))
     urls = {name: new_database(name) for name in ENGINES}
     project.autogenerate(urls[engine_name], "first")
@@ -376,7 +376,7 @@ def test_bases_are_one_metadata(project, new_database, engine_name):
     assert len(project.written()) == 1
 
 
-def test_check_fails_when_models_and_history_differ(project, new_database):
+def test_check_fails_on_model_difference(project, new_database):
     url = new_database("sqlite")
     project.module("late", OWN_BASE)
     with pytest.raises(CommandError, match="New upgrade operations detected"):
@@ -408,7 +408,7 @@ def test_columns_that_will_fail_are_named(project, new_database, caplog):
     assert f"{label}_item.note is a String without a length" in caplog.text
 
 
-def test_tables_of_others_are_left_alone_and_named(project, new_database, engine_name):
+def test_foreign_tables_left_alone(project, new_database, engine_name):
     project.module("kept", SHARED)
     gone = project.module("gone", SHARED)
     url = new_database(engine_name)
@@ -423,7 +423,7 @@ def test_tables_of_others_are_left_alone_and_named(project, new_database, engine
     assert f"no installed module has them: {gone}_item, stranger\n" in output
 
 
-def test_deleted_model_of_installed_module_is_proposed(project, new_database, engine_name):
+def test_deleted_model_drop_proposed(project, new_database, engine_name):
     label = project.module("shop", OWN_BASE + OWN_BASE.replace("_item", "_old").replace("Item", "Old"))
     url = new_database(engine_name)
     project.autogenerate(url)
@@ -436,7 +436,7 @@ def test_deleted_model_of_installed_module_is_proposed(project, new_database, en
     assert f"{label}_item" not in text
 
 
-def test_table_is_its_makers_though_another_label_is_its_prefix(project, new_database, caplog):
+def test_table_belongs_to_defining_module(project, new_database, caplog):
     """``api`` is installed, ``api_keys`` no longer: ``api_keys_token`` is not a leftover of ``api``."""
     api = project.module("api", OWN_BASE)
     keys = f"{api}_keys"
@@ -519,7 +519,7 @@ def test_undeclared_view_is_named(project, new_database, engine_name, caplog):
     assert '__table_args__ = {"info": {"migrated": False}}' in caplog.text
 
 
-def test_bind_of_another_database_is_not_migrated(project, new_database):
+def test_other_bind_not_migrated(project, new_database):
     models = 'import sqlalchemy as sa\nmetadata = sa.MetaData(info={"bind_key": "else"})\n'
     project.module("bound", models + 't = sa.Table("LABEL_t", metadata, sa.Column("id", sa.Integer))\n')
     url = new_database("sqlite")
@@ -528,7 +528,7 @@ def test_bind_of_another_database_is_not_migrated(project, new_database):
     assert tables(url) == set()
 
 
-def test_tables_of_the_core_need_no_module(project, new_database, engine_name):
+def test_core_tables_need_no_module(project, new_database, engine_name):
     url = new_database(engine_name)
     text = project.autogenerate(url)
     assert f"tables = {{{CORE_TABLE!r}: 'core'}}" in text
@@ -538,7 +538,7 @@ def test_tables_of_the_core_need_no_module(project, new_database, engine_name):
     command.check(project.config(url))
 
 
-def test_table_that_the_core_no_longer_has_is_dropped(project, new_database):
+def test_removed_core_table_dropped(project, new_database):
     create = "op.create_table('core_old', sa.Column('id', sa.Integer(), primary_key=True))"
     project.revision("one", create)
     url = new_database("sqlite")
@@ -570,7 +570,7 @@ def test_four_upgrades_at_once_all_succeed(project, new_database, engine_name):
         assert {column["name"] for column in sa.inspect(connection).get_columns("thing")} == {"id", "name"}
 
 
-def test_turn_that_does_not_come_is_an_error(project, new_database, engine_name, monkeypatch):
+def test_lock_timeout_is_error(project, new_database, engine_name, monkeypatch):
     monkeypatch.setattr(locks, "TURN_SECONDS", 0.3)
     project.revision("one", "pass")
     url = new_database(engine_name)
@@ -625,7 +625,7 @@ def blocked(project, new_database):
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_upgrade_tries_again_while_a_reader_holds_the_table(blocked, engine_name, hasty, caplog):
+def test_upgrade_retries_while_table_read(blocked, engine_name, hasty, caplog):
     url = blocked(engine_name)
     with reading(url, "thing", 1.8):
         migrations.upgrade(url, installed_apps=[])
@@ -636,7 +636,7 @@ def test_upgrade_tries_again_while_a_reader_holds_the_table(blocked, engine_name
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_upgrade_gives_up_on_a_reader_that_stays(blocked, engine_name, hasty):
+def test_upgrade_gives_up_on_reader(blocked, engine_name, hasty):
     url = blocked(engine_name)
     with reading(url, "thing"), pytest.raises(CommandError, match="not to be had in 3 attempts"):
         migrations.upgrade(url, installed_apps=[])
@@ -716,7 +716,7 @@ def test_autogenerate_behind_names_the_cure(project, new_database):
 # --- what others call ---------------------------------------------------------------------------
 
 
-def test_pending_lists_what_is_missing_oldest_first(project, new_database, engine_name):
+def test_pending_listed_oldest_first(project, new_database, engine_name):
     url = new_database(engine_name)
     for down, revision in ((None, "c"), ("c", "a"), ("a", "b")):
         project.revision(revision, "pass", down=down)
@@ -730,7 +730,7 @@ def test_pending_lists_what_is_missing_oldest_first(project, new_database, engin
         assert migrations.distance(connection).pending == ()
 
 
-def test_pending_names_a_revision_that_the_code_does_not_have(project, new_database):
+def test_pending_names_unknown_revision(project, new_database):
     url = new_database("sqlite")
     project.revision("later", "pass")
     migrations.upgrade(url, installed_apps=[])
@@ -742,7 +742,7 @@ def test_pending_names_a_revision_that_the_code_does_not_have(project, new_datab
         migrations.upgrade(url, installed_apps=[])
 
 
-def test_upgrade_with_nothing_pending_loads_no_module(project, new_database):
+def test_upgrade_without_pending_loads_nothing(project, new_database):
     url = new_database("sqlite")
     project.revision("one", "pass")
     migrations.upgrade(url, installed_apps=[])
@@ -767,7 +767,7 @@ def test_signal_names_the_revisions_that_ran(project, new_database, engine_name)
     assert heard == [["one", "two"], ["two"]]
 
 
-def test_sqlite_revision_that_leaves_dangling_rows_is_undone(project, new_database):
+def test_sqlite_dangling_rows_undo_revision(project, new_database):
     url = new_database("sqlite")
     parent = "op.execute('CREATE TABLE parent (id INTEGER PRIMARY KEY)')"
     child = "op.execute('CREATE TABLE child (parent_id INTEGER REFERENCES parent (id))')"
@@ -780,7 +780,7 @@ def test_sqlite_revision_that_leaves_dangling_rows_is_undone(project, new_databa
         assert migrations.distance(connection).pending == ("two",)
 
 
-def test_what_contracts_is_held_back_until_it_is_asked_for(project, new_database, engine_name):
+def test_contracting_revision_held_back(project, new_database, engine_name):
     url = new_database(engine_name)
     project.revision("one", "pass")
     migrations.upgrade(url, installed_apps=[])
@@ -798,7 +798,7 @@ def test_what_contracts_is_held_back_until_it_is_asked_for(project, new_database
         assert migrations.distance(connection).pending == ()
 
 
-def test_what_contracts_is_not_held_back_where_later_revisions_follow(project, new_database):
+def test_contracting_revision_runs_before_later(project, new_database):
     url = new_database("sqlite")
     project.revision("one", "pass")
     migrations.upgrade(url, installed_apps=[])
@@ -819,7 +819,7 @@ def test_empty_database_has_nothing_held_back(project, new_database):
     assert migrations.upgrade(url, installed_apps=[], contract=False) == []
 
 
-def test_what_the_documents_say_of_large_tables_runs(project, new_database):
+def test_documented_large_table_steps_run(project, new_database):
     url = new_database("postgresql")
     project.revision("one", "op.execute('CREATE TABLE one (id INTEGER PRIMARY KEY, other INTEGER, label TEXT)')")
     index = "'ix_one_label', 'one', ['label'], postgresql_concurrently=True"

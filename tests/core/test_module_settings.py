@@ -40,7 +40,7 @@ def faults(installed: list[modules.Module] | None = None, **environ: str) -> lis
 # --- origins, Redis -----------------------------------------------------------------------------
 
 
-def test_origins_are_of_all_apis_or_of_one():
+def test_origins_for_all_or_one_api():
     config = load(
         [],
         {
@@ -70,7 +70,7 @@ def test_origins_are_of_all_apis_or_of_one():
         ("production", []),
     ],
 )
-def test_only_pages_of_this_machine_may_call_in_development_only(environment, origins):
+def test_local_origins_in_development_only(environment, origins):
     environ = {"APP_ENV": environment, "SECRET_KEY": STRONG, "DATABASE_URL": "sqlite://"}
 
     assert load([], environ)["CORS_ORIGINS"] == origins
@@ -113,7 +113,7 @@ def test_origin_is_taken(origin):
         ("https://one.example,*", "write it alone"),
     ],
 )
-def test_what_is_no_origin_is_named_with_its_cure(name, origin, hint):
+def test_invalid_origin_named_with_hint(name, origin, hint):
     (found,) = faults(**{name: origin})
 
     assert found.startswith(f"{name} is {origin!r}: ")
@@ -130,7 +130,7 @@ def test_redis_url_is_taken(url):
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:6379", "redis://", "http://cache", "redis://cache:port", "redis://cache/x", "redis://:99999"]
 )
-def test_redis_url_that_is_none_is_named_without_its_password(url):
+def test_invalid_redis_url_named_without_password(url):
     (found,) = faults(REDIS_URL=url.replace("//", "//:hunter2@"))
 
     assert found == "REDIS_URL cannot be used: write redis://HOST:PORT/NUMBER, with rediss:// for TLS"
@@ -166,7 +166,7 @@ def write_shop(write_module: Write) -> Callable[..., list[modules.Module]]:
     return write
 
 
-def test_keys_of_a_module_are_read_beside_the_platforms(write_shop):
+def test_module_settings_read_with_platforms(write_shop):
     shop = write_shop()
     config = load(shop, {"SHOP_CURRENCY": "usd", "SHOP_TAX_FR": "20", "PORT": "81"})
 
@@ -176,7 +176,7 @@ def test_keys_of_a_module_are_read_beside_the_platforms(write_shop):
     assert [key.name for key in known(shop)][-3:] == ["SHOP_CURRENCY", "SHOP_TOKEN", "SHOP_TAX_<COUNTRY>"]
 
 
-def test_faults_of_a_module_and_of_the_platform_are_told_at_once(write_shop):
+def test_module_and_platform_faults_together(write_shop):
     found = faults(write_shop(), APP_ENV="production", SECRET_KEY="hunter2", SHOP_CURRENCY="DM", CORS_ORIGINS="x")
 
     assert [fault.split()[0] for fault in found] == ["CORS_ORIGINS", "SECRET_KEY", "SHOP_CURRENCY", "SHOP_TOKEN"]
@@ -184,7 +184,7 @@ def test_faults_of_a_module_and_of_the_platform_are_told_at_once(write_shop):
     assert not any("hunter2" in fault for fault in found)
 
 
-def test_application_has_the_defaults_that_its_configuration_leaves_out(write_shop, make_app: Make):
+def test_unset_settings_take_defaults(write_shop, make_app: Make):
     (shop,) = write_shop()
 
     assert make_app(None, [shop.name]).config["SHOP_CURRENCY"] == "EUR"
@@ -216,12 +216,12 @@ def test_application_has_the_defaults_that_its_configuration_leaves_out(write_sh
         ),
     ],
 )
-def test_keys_that_cannot_be_used_are_named(write_shop, text: str, message: str):
+def test_unusable_settings_named(write_shop, text: str, message: str):
     with pytest.raises(modules.ModuleError, match=message):
         load(write_shop(f"from core.configuration import Setting\n{text}"), {})
 
 
-def test_key_of_two_modules_is_named_with_both(write_shop):
+def test_duplicate_setting_names_both_modules(write_shop):
     text = (
         "from core.configuration import Setting\n"
         "PREFIXES = ('PRICE',)\n"
@@ -234,7 +234,7 @@ def test_key_of_two_modules_is_named_with_both(write_shop):
         load([*write_shop(text), *write_shop(text, "store")], {})
 
 
-def test_broken_module_and_broken_environment_are_told_at_once(write_module: Write, monkeypatch: pytest.MonkeyPatch):
+def test_broken_module_and_environment_together(write_module: Write, monkeypatch: pytest.MonkeyPatch):
     name = write_module("shop", init="1 / 0")
     monkeypatch.setenv("PORT", "0")
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1/live")
@@ -254,7 +254,7 @@ def test_broken_module_and_broken_environment_are_told_at_once(write_module: Wri
 @pytest.mark.parametrize(
     "command", [["run.py"], ["-m", "flask", "--app", "run", "doctor"], ["-m", "flask", "--app", "run", "routes"]]
 )
-def test_fault_in_the_key_of_a_module_is_told_beside_the_platforms(command: list[str]):
+def test_module_setting_fault_beside_platforms(command: list[str]):
     environ = {**os.environ, "PORT": "0", "ACCOUNTS_TOTP": "perhaps", "DATABASE_URL": "sqlite://"}
     answer = subprocess.run(
         [sys.executable, *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120
@@ -267,7 +267,7 @@ def test_fault_in_the_key_of_a_module_is_told_beside_the_platforms(command: list
     assert "Traceback" not in text
 
 
-def test_development_server_goes_on_when_keys_are_repaired(tmp_path: Path):
+def test_development_server_resumes_after_repair(tmp_path: Path):
     for name in ("run.py", "config.py", "services.py"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("core", "app/templates", "app/static"):

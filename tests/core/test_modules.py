@@ -61,7 +61,7 @@ def refusal(make_app: Make, *names: str) -> str:
     return str(caught.value)
 
 
-def test_face_is_made_at_import_with_a_relationship_to_a_module_above(write_module: Write, make_app: Make) -> None:
+def test_face_imported_with_upward_relationship(write_module: Write, make_app: Make) -> None:
     above = write_module("above", init=plain("above"), models=MODEL.format(name="Above", table="above_thing"))
     below = write_module(
         "below",
@@ -116,7 +116,7 @@ def test_module_may_have_several_blueprints(write_module: Write, make_app: Make)
     assert [client.get(path).text for path in ("/left/", "/right/")] == ["left", "right"]
 
 
-def test_nested_blueprint_is_served_below_its_parent_only(write_module: Write, make_app: Make) -> None:
+def test_nested_blueprint_served_below_parent(write_module: Write, make_app: Make) -> None:
     source = plain("outer") + plain("inner").replace("bp", "child") + "\nbp.register_blueprint(child)\n"
     app = make_app(None, [write_module("corner", init=source)])
     assert app.test_client().get("/outer/inner/").text == "inner"
@@ -124,12 +124,12 @@ def test_nested_blueprint_is_served_below_its_parent_only(write_module: Write, m
     assert set(blueprints(app)) == {"outer", "outer.inner"}
 
 
-def test_two_names_for_one_blueprint_are_one(write_module: Write, make_app: Make) -> None:
+def test_blueprint_with_two_names_counts_once(write_module: Write, make_app: Make) -> None:
     app = make_app(None, [write_module("corner", init=plain("corner") + "\nblueprint = bp\n")])
     assert blueprints(app) == ["corner"]
 
 
-def test_blueprint_of_another_module_is_not_taken(write_module: Write, make_app: Make) -> None:
+def test_foreign_blueprint_not_taken(write_module: Write, make_app: Make) -> None:
     write_module("below", init=plain("below"))
     write_module("above", init=plain("above") + "\nfrom below import bp as theirs\n")
     assert blueprints(make_app(None, ["below", "above"])) == ["below", "above"]
@@ -142,7 +142,7 @@ def test_module_of_any_dotted_name(write_module: Write, make_app: Make) -> None:
     assert [module.label for module in platform_of(app).modules] == ["corner"]
 
 
-def test_order_of_the_list_is_the_order_of_registration(write_module: Write, make_app: Make) -> None:
+def test_registration_follows_list_order(write_module: Write, make_app: Make) -> None:
     for label in ("zebra", "ant", "mole"):
         write_module(label, init=plain(label).replace(f"/{label}", "/same"))
     for names in (["zebra", "ant", "mole"], ["mole", "ant", "zebra"]):
@@ -151,14 +151,14 @@ def test_order_of_the_list_is_the_order_of_registration(write_module: Write, mak
         assert app.test_client().get("/same/").text == names[0]
 
 
-def test_no_module_at_all_is_an_application(make_app: Make) -> None:
+def test_application_without_modules(make_app: Make) -> None:
     assert make_app(None, []).test_client().get("/").status_code == 404
 
 
 # --- models -------------------------------------------------------------------------------------
 
 
-def test_relationship_may_name_a_model_of_a_later_module(write_module: Write, make_app: Make) -> None:
+def test_relationship_names_later_model(write_module: Write, make_app: Make) -> None:
     first = MODEL.format(name="LeftOne", table="left_one") + (
         "    right_id = mapped_column(ForeignKey('right_one.id'))\n    right = relationship('RightOne')\n"
     )
@@ -176,7 +176,7 @@ def test_models_are_imported_though_nobody_asked(write_module: Write, make_app: 
     assert "corner_thing" in Base.metadata.tables
 
 
-def test_module_may_have_a_base_of_its_own(write_module: Write, make_app: Make) -> None:
+def test_module_with_own_base(write_module: Write, make_app: Make) -> None:
     write_module("corner", init=plain("corner"), models=OWN_MODEL.format(name="Thing2", table="corner_thing"))
     app = make_app(None, ["corner"])
     (metadata,) = modules.metadatas(platform_of(app).modules[0])
@@ -184,7 +184,7 @@ def test_module_may_have_a_base_of_its_own(write_module: Write, make_app: Make) 
     assert metadata is not Base.metadata
 
 
-def test_models_may_import_what_needs_an_application(write_module: Write, make_app: Make) -> None:
+def test_models_import_needing_application(write_module: Write, make_app: Make) -> None:
     models = "from flask import current_app, g, request" + MODEL.format(name="One", table="one_thing")
     app = make_app(None, [write_module("one", init=PLAIN.format(label="one"), models=models)])
 
@@ -203,7 +203,7 @@ def test_models_may_be_a_package(write_module: Write, make_app: Make) -> None:
     assert "corner_thing" in Base.metadata.tables
 
 
-def test_one_base_shared_by_two_modules_is_no_clash(write_module: Write, make_app: Make) -> None:
+def test_shared_base_is_no_clash(write_module: Write, make_app: Make) -> None:
     write_module("below", init=plain("below"), models=OWN_MODEL.format(name="Low", table="below_thing"))
     source = OWN_MODEL.format(name="High", table="above_thing")
     source = "from below.models import Base\n" + source.replace("class Base(DeclarativeBase):\n    pass\n", "")
@@ -214,7 +214,7 @@ def test_one_base_shared_by_two_modules_is_no_clash(write_module: Write, make_ap
 # --- offers -------------------------------------------------------------------------------------
 
 
-def test_offers_come_in_the_order_of_the_modules(write_module: Write, make_app: Make) -> None:
+def test_offers_follow_module_order(write_module: Write, make_app: Make) -> None:
     write_module("one", init=plain("one"), rpc="value = 1")
     write_module("two", init=plain("two"))
     write_module("three", init=plain("three"), rpc="value = 3")
@@ -222,7 +222,7 @@ def test_offers_come_in_the_order_of_the_modules(write_module: Write, make_app: 
     assert [(module.label, file.value) for module, file in offers(app, "rpc")] == [("three", 3), ("one", 1)]
 
 
-def test_broken_offer_is_not_a_missing_one(write_module: Write, make_app: Make) -> None:
+def test_broken_offer_not_missing(write_module: Write, make_app: Make) -> None:
     app = make_app(None, [write_module("one", init=plain("one"), rpc="import nothing_of_this_name", health="1 / 0")])
     with pytest.raises(ModuleNotFoundError, match="nothing_of_this_name"):
         list(offers(app, "rpc"))
@@ -230,7 +230,7 @@ def test_broken_offer_is_not_a_missing_one(write_module: Write, make_app: Make) 
         list(offers(app, "health"))
 
 
-def test_offer_is_not_imported_before_it_is_asked_for(write_module: Write, make_app: Make) -> None:
+def test_offer_imported_on_demand(write_module: Write, make_app: Make) -> None:
     app = make_app(None, [write_module("one", init=plain("one"), rpc="value = 1")])
     assert "one.rpc" not in sys.modules
     assert platform_of(app).modules[0].has("rpc")
@@ -266,7 +266,7 @@ def test_missing_file_of_a_module(write_module: Write, make_app: Make) -> None:
     assert "ruotes" in refusal(make_app, "cornered")
 
 
-def test_fault_within_a_module_names_its_place(write_module: Write, make_app: Make) -> None:
+def test_module_fault_names_place(write_module: Write, make_app: Make) -> None:
     write_module("corner", init="from . import routes", routes="def x(:")
     message = refusal(make_app, "corner")
     assert "'corner'" in message
@@ -291,7 +291,7 @@ def test_module_without_a_blueprint(write_module: Write, make_app: Make) -> None
     assert "Blueprint('corner', __name__)" in message
 
 
-def test_package_of_pythons_own_has_no_blueprint(make_app: Make) -> None:
+def test_stdlib_package_has_no_blueprint(make_app: Make) -> None:
     assert "has no Blueprint" in refusal(make_app, "json")
 
 
@@ -329,7 +329,7 @@ def test_two_tables_of_one_name(write_module: Write, make_app: Make) -> None:
     assert "<module>_<noun>" in message
 
 
-def test_two_tables_of_one_name_by_different_bases(write_module: Write, make_app: Make) -> None:
+def test_equal_tables_of_two_bases(write_module: Write, make_app: Make) -> None:
     write_module("zero", init=plain("zero"), models=MODEL.format(name="Zero", table="zero_thing"))
     imports_its_models = plain("one") + "\nfrom . import models\n"
     write_module("one", init=imports_its_models, models=MODEL.format(name="First1", table="shop_thing"))

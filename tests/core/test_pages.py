@@ -94,7 +94,7 @@ ALLOWED = [("list",), ("list", "get"), ("create",), ("update",), ("delete",), ("
 
 
 @pytest.mark.parametrize("allow", ALLOWED)
-def test_only_what_is_allowed_has_a_page(open_jobs: Callable[..., FlaskClient], allow: tuple[str, ...]) -> None:
+def test_only_allowed_verbs_have_page(open_jobs: Callable[..., FlaskClient], allow: tuple[str, ...]) -> None:
     client = open_jobs(f"allow = {allow!r}")
     for verb, path in VERBS.items():
         # Where rows have pages, "new" is the key of none.
@@ -117,7 +117,7 @@ def test_only_what_is_allowed_has_a_page(open_jobs: Callable[..., FlaskClient], 
         ("delete list", "/jobs/1/delete", "/jobs"),
     ],
 )
-def test_what_is_done_leads_to_a_page_that_exists(
+def test_action_redirects_to_existing_page(
     open_jobs: Callable[..., FlaskClient], allow: str, path: str, target: str
 ) -> None:
     client = open_jobs(f"allow = {allow.split()!r}")
@@ -151,7 +151,7 @@ def test_details_without_form_are_columns(open_jobs: Callable[..., FlaskClient])
     assert "What Paint Hours" in shown(answer.text)
 
 
-def test_model_without_a_version_is_edited_as_well(open_jobs: Callable[..., FlaskClient]) -> None:
+def test_unversioned_model_editable(open_jobs: Callable[..., FlaskClient]) -> None:
     client = open_jobs()
     assert forms.submit(client, "/jobs/1/edit", hours="3").status_code == 303
     assert "3" in re.findall(r"<dd>(.*?)</dd>", client.get("/jobs/1").text)
@@ -181,7 +181,7 @@ def test_head_says_what_get_would(open_jobs: Callable[..., FlaskClient]) -> None
         assert client.head(path).status_code == client.get(path).status_code
 
 
-def test_form_sent_as_json_is_no_form(open_jobs: Callable[..., FlaskClient]) -> None:
+def test_json_form_refused(open_jobs: Callable[..., FlaskClient]) -> None:
     client = open_jobs()
     token = forms.open_form(client, "/jobs/new")["csrf_token"]
     for body in ({"title": 5}, ["title"], {"title": "Sweep"}, "title"):
@@ -230,7 +230,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("parameter", FILTERS)
-def test_filter_of_every_type_has_its_control(desk_client: FlaskClient, parameter: str) -> None:
+def test_filter_types_have_controls(desk_client: FlaskClient, parameter: str) -> None:
     found, none, wrong = FILTERS[parameter]
     answer = desk_client.get("/desk/sheets", query_string={parameter: found})
     assert answer.status_code == 200
@@ -302,7 +302,7 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
     monkeypatch.setattr(desk.Sheets, "check", check)
 
 
-def test_row_changed_between_read_and_write_is_a_conflict(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_edit_is_conflict(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = forms.open_form(sheets, "/desk/sheets/1/edit")
     _meanwhile(monkeypatch, "UPDATE desk_sheet SET title = 'Theirs', version = version + 1")
     answer = sheets.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"})
@@ -312,7 +312,7 @@ def test_row_changed_between_read_and_write_is_a_conflict(sheets: FlaskClient, m
     assert sheets.post("/desk/sheets/1/edit", data=chosen).status_code == 303
 
 
-def test_row_deleted_between_read_and_write_is_not_found(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_delete_is_not_found(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = forms.open_form(sheets, "/desk/sheets/1/edit")
     _meanwhile(monkeypatch, "DELETE FROM desk_sheet")
     assert sheets.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"}).status_code == 404
@@ -337,7 +337,7 @@ def behind(
     return lambda engine_name, **config: make_app(new_database(engine_name), [module], **config).test_client()
 
 
-def test_database_behind_shows_a_button_that_works(behind: Callable[..., FlaskClient], engine_name: str) -> None:
+def test_database_behind_button_works(behind: Callable[..., FlaskClient], engine_name: str) -> None:
     client = behind(engine_name, APP_ENV="development")
     prefix = {"SCRIPT_NAME": "/shop"}
     answer = client.get("/jobs", environ_overrides=prefix)
@@ -352,7 +352,7 @@ def test_database_behind_shows_a_button_that_works(behind: Callable[..., FlaskCl
     assert "The database is at head." in answer.text
 
 
-def test_database_behind_is_a_problem_for_programs(behind: Callable[..., FlaskClient]) -> None:
+def test_database_behind_problem_for_programs(behind: Callable[..., FlaskClient]) -> None:
     answer = behind("sqlite", APP_ENV="development").get("/jobs", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert answer.json["detail"] == "1 revision is not run: one. alembic upgrade head"
@@ -373,7 +373,7 @@ def test_database_behind_is_an_upgrade_elsewhere(
     assert client.get("/jobs").status_code == 200
 
 
-def test_fault_of_a_statement_is_no_missing_migration(
+def test_statement_fault_not_missing_migration(
     make_app: Callable[..., Flask], write_module: Callable[..., str]
 ) -> None:
     init = """

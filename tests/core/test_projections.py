@@ -69,7 +69,7 @@ def refused(answer: TestResponse) -> dict[str, str]:
 # --- sparse fields ------------------------------------------------------------------------------
 
 
-def test_only_the_fields_asked_for_are_shown_in_the_order_of_the_schema(shop: Flask, buyer: FlaskClient) -> None:
+def test_requested_fields_in_schema_order(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, Thing(id=1, name="pen", maker_id=1, price=2), Thing(id=2, name="ink", maker_id=1))
     answer = buyer.get(f"{THINGS}?fields=price,name&sort=-name")
     assert answer.json["items"] == [{"name": "pen", "price": "2.00"}, {"name": "ink", "price": "1.50"}]
@@ -78,7 +78,7 @@ def test_only_the_fields_asked_for_are_shown_in_the_order_of_the_schema(shop: Fl
     assert (answer.data, answer.headers["ETag"]) == (b'{"id":1,"price":"2.00"}', '"1"')
 
 
-def test_only_the_columns_asked_for_are_read(kiosk: Flask, passer: FlaskClient) -> None:
+def test_requested_columns_only_read(kiosk: Flask, passer: FlaskClient) -> None:
     fill(kiosk, Thing(id=1, name="pen", maker_id=1))
     seen: list[str] = []
     with kiosk.app_context():
@@ -92,7 +92,7 @@ def test_only_the_columns_asked_for_are_read(kiosk: Flask, passer: FlaskClient) 
     assert {column.rpartition(".")[2] for column in columns} == {"name", "rank", "id", "version"}
 
 
-def test_cursor_keeps_the_fields_and_needs_none_of_them(shop: Flask, buyer: FlaskClient) -> None:
+def test_cursor_keeps_fields(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, *(Thing(name=f"thing {number}", maker_id=1, rank=number // 2) for number in range(5)))
     found, url = [], f"{THINGS}?fields=name&sort=-rank&limit=2"
     while url:
@@ -109,7 +109,7 @@ def test_fields_of_what_only_entities_show(shop: Flask, buyer: FlaskClient) -> N
     assert buyer.get("/shelf/boxes?fields=labels").json["items"] == [{"labels": [1]}]
 
 
-def test_fields_are_named_as_json_names_them(kiosk: Flask, passer: FlaskClient) -> None:
+def test_fields_named_as_in_json(kiosk: Flask, passer: FlaskClient) -> None:
     class Schema(ModelSchema):
         called = fields.String(attribute="name", data_key="isCalled", required=True)
 
@@ -125,7 +125,7 @@ def test_fields_are_named_as_json_names_them(kiosk: Flask, passer: FlaskClient) 
 
 @pytest.mark.parametrize("url", [THINGS, f"{THINGS}/1"])
 @pytest.mark.parametrize("text", ["nothing", "name,", ",", "name,nothing", "Name", " name", "maker", "name;id", "*"])
-def test_unknown_field_is_refused_with_the_known_ones(passer: FlaskClient, url: str, text: str) -> None:
+def test_unknown_field_lists_known(passer: FlaskClient, url: str, text: str) -> None:
     message = refused(passer.get(url, query_string={"fields": text}))["fields"]
     assert message.startswith("Name one or more of id, name, ")
 
@@ -133,7 +133,7 @@ def test_unknown_field_is_refused_with_the_known_ones(passer: FlaskClient, url: 
 # --- includes -----------------------------------------------------------------------------------
 
 
-def test_included_row_is_shown_under_the_name_of_its_relation(shop: Flask, buyer: FlaskClient) -> None:
+def test_included_row_under_relation_name(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, Thing(id=1, name="pen", maker_id=1))
     whole = buyer.get(f"{THINGS}/1").json
     maker = {"id": 1, "name": "Acme"}
@@ -142,7 +142,7 @@ def test_included_row_is_shown_under_the_name_of_its_relation(shop: Flask, buyer
     assert buyer.get(f"{THINGS}/1?include=owner,maker").json == {**whole, "maker": maker, "owner": None}
 
 
-def test_included_rows_stand_in_place_of_their_keys(shop: Flask, buyer: FlaskClient) -> None:
+def test_included_rows_replace_keys(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, Label(id=1, name="a"), Label(id=2, name="b"), Tag(code="y"), Tag(code="x"))
     body = {"name": "outer", "maker_id": 1, "labels": [1, 2], "tags": ["x", "y"]}
     outer = buyer.post("/shelf/boxes", json=body).json
@@ -165,7 +165,7 @@ def test_fields_and_includes_go_together(shop: Flask, buyer: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize("rows", [1, 20, 100])
-def test_each_relation_is_read_by_one_query(shop: Flask, buyer: FlaskClient, counted: Any, rows: int) -> None:
+def test_relation_read_in_one_query(shop: Flask, buyer: FlaskClient, counted: Any, rows: int) -> None:
     labels, tags = [Label(name="a"), Label(name="b")], {Tag(code="x"), Tag(code="y")}
     made = [Maker(id=100 + number, name=f"maker {number}") for number in range(rows)]
     fill(
@@ -185,7 +185,7 @@ def test_each_relation_is_read_by_one_query(shop: Flask, buyer: FlaskClient, cou
     assert (len(found["items"][-1]["labels"]), took) == (2, as_keys)
 
 
-def test_page_of_included_rows_has_its_links(shop: Flask, buyer: FlaskClient) -> None:
+def test_included_page_has_links(shop: Flask, buyer: FlaskClient) -> None:
     fill(shop, *(Thing(name=f"thing {number}", maker_id=1) for number in range(3)))
     answer = buyer.get(f"{THINGS}?include=maker&limit=2")
     rest = buyer.get(answer.json["links"]["next"]).json["items"]
@@ -194,16 +194,16 @@ def test_page_of_included_rows_has_its_links(shop: Flask, buyer: FlaskClient) ->
 
 @pytest.mark.parametrize("text", ["things", "maker,things", "maker.things", "maker_id", ",", "__class__", "Maker"])
 @pytest.mark.parametrize("url", [THINGS, f"{THINGS}/1"])
-def test_relation_that_is_not_declared_is_refused(passer: FlaskClient, url: str, text: str) -> None:
+def test_undeclared_relation_refused(passer: FlaskClient, url: str, text: str) -> None:
     assert refused(passer.get(f"{url}?include={text}")) == {"include": "Name one or more of maker, owner."}
 
 
-def test_resource_without_includes_knows_no_such_parameter(passer: FlaskClient) -> None:
+def test_resource_without_includes_refuses_parameter(passer: FlaskClient) -> None:
     for url in ("/shelf/tags", "/shelf/tags/x"):
         assert refused(passer.get(f"{url}?include=x"))["include"].startswith("Unknown parameter.")
 
 
-def test_all_wrong_parameters_are_told_at_once(passer: FlaskClient) -> None:
+def test_wrong_parameters_reported_together(passer: FlaskClient) -> None:
     query = "?fields=x&include=x&limit=x&x=x"
     found = refused(passer.get(THINGS + query))
     assert set(found) == {"fields", "include", "limit", "x"}

@@ -47,7 +47,7 @@ def make_guest(make_app: Callable[..., Flask]) -> Callable[[int], FlaskClient]:
         (2, {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}, "127.0.0.1", "http"),
     ],
 )
-def test_as_many_proxies_are_believed_as_there_are(
+def test_configured_hops_trusted(
     make_guest: Callable[[int], FlaskClient], hops: int, sent: dict[str, str], caller: str, scheme: str
 ) -> None:
     answer = make_guest(hops).get("/window/echo", headers=sent)
@@ -58,7 +58,7 @@ def test_as_many_proxies_are_believed_as_there_are(
 
 @pytest.mark.parametrize("hops", [0, 1, 2])
 @pytest.mark.parametrize("name", SPOOFS)
-def test_no_other_header_of_a_proxy_is_believed(make_guest: Callable[[int], FlaskClient], hops: int, name: str) -> None:
+def test_other_proxy_headers_ignored(make_guest: Callable[[int], FlaskClient], hops: int, name: str) -> None:
     guest = make_guest(hops)
     plain = guest.get("/window/echo")
     assert guest.get("/window/echo", headers={name: SPOOFS[name]}).json == plain.json
@@ -84,7 +84,7 @@ def test_no_other_header_of_a_proxy_is_believed(make_guest: Callable[[int], Flas
         (["*"], "unknown", False),
     ],
 )
-def test_only_a_proxy_that_is_known_is_believed(
+def test_unknown_proxy_not_trusted(
     make_app: Callable[..., Flask], allowed: list[str], peer: str, is_believed: bool
 ) -> None:
     guest = make_app(None, [window.__name__], PROXY_HOPS=1, FORWARDED_ALLOW_IPS=allowed).test_client()
@@ -94,15 +94,13 @@ def test_only_a_proxy_that_is_known_is_believed(
 
 
 @pytest.mark.parametrize("scheme", ["javascript", "http, javascript", "", "HTTPS", "wss"])
-def test_no_scheme_but_the_two_is_believed(make_guest: Callable[[int], FlaskClient], scheme: str) -> None:
+def test_unknown_scheme_ignored(make_guest: Callable[[int], FlaskClient], scheme: str) -> None:
     sent = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": scheme}
     found = make_guest(1).get("/window/echo", headers=sent).json
     assert (found["caller"], found["url"]) == ("192.0.2.1", "http://localhost/window/echo")
 
 
-def test_operator_is_told_once_of_a_proxy_that_is_not_known(
-    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unknown_proxy_logged_once(make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture) -> None:
     guest = make_app(None, [window.__name__], PROXY_HOPS=1).test_client()
     for _ in range(3):
         sent = {"X-Forwarded-For": "192.0.2.1"}
@@ -152,7 +150,7 @@ def test_visitor_cannot_speak_for_the_proxy(front: Front, sent: dict[str, str]) 
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:443"])
-def test_foreign_host_is_refused_behind_a_proxy(front: Front, host: str) -> None:
+def test_foreign_host_refused_behind_proxy(front: Front, host: str) -> None:
     answer = front.ask("/window/echo", {"Host": host})
     assert (answer.status, "evil.example/" in answer.text) == (400, False)
 
@@ -169,7 +167,7 @@ def test_server_alone_names_no_version(front: Front) -> None:
     assert front.ask_upstream("/window/page").headers["server"] == "gunicorn"
 
 
-def test_browser_is_led_to_https_and_kept_there(front: Front) -> None:
+def test_https_redirect_and_hsts(front: Front) -> None:
     answer = front.ask_by_http("/window/page?a=b")
     assert (answer.status, answer.headers["location"]) == (308, f"https://localhost:{front.https}/window/page?a=b")
     assert front.ask("/window/page").headers["strict-transport-security"] == "max-age=31536000"
@@ -193,7 +191,7 @@ def test_headers_have_limits(front: Front, path: str, sent: dict[str, str], by_n
     assert front.ask_upstream(path, sent).status == by_gunicorn
 
 
-def test_body_has_a_limit_behind_a_proxy(front: Front) -> None:
+def test_body_limited_behind_proxy(front: Front) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert front.ask("/window/fields", headers, "POST", b"a=b").status == 200
     answer = front.ask("/window/fields", headers, "POST", b"a" * 1_100_000)

@@ -63,12 +63,12 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("url", OWN)
-def test_path_of_this_site_is_where_one_goes_next(url: str) -> None:
+def test_local_path_is_next_page(url: str) -> None:
     assert safe_next(url, "/start") == url
 
 
 @pytest.mark.parametrize("url", [None, *FOREIGN])
-def test_what_leads_elsewhere_is_left_for_the_default(url: str | None) -> None:
+def test_foreign_target_uses_default(url: str | None) -> None:
     assert safe_next(url, "/start") == "/start"
 
 
@@ -86,7 +86,7 @@ _TRICKS = st.lists(
 _URLS = st.one_of(_TRICKS, _TRICKS.map(lambda text: f"/{text}"), st.text(max_size=12))
 
 
-def test_browser_never_leaves_for_what_is_taken(page: Page) -> None:
+def test_accepted_target_stays_on_site(page: Page) -> None:
     """The judge is Chromium's own parser of URLs."""
     page.goto("about:blank")
     origin = "https://home.example"
@@ -140,7 +140,7 @@ def test_router_sends_nobody_to_another_host(
     assert "evil.example" not in answer.text.replace("/evil.example/", "")
 
 
-def test_rule_that_names_another_site_still_leads_there(guest: FlaskClient) -> None:
+def test_rule_to_other_site_allowed(guest: FlaskClient) -> None:
     assert guest.get("/moved/").headers["Location"] == "https://elsewhere.example/"
 
 

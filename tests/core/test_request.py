@@ -59,7 +59,7 @@ def test_cookie_that_is_no_text(client: FlaskClient, cookie: str) -> None:
 
 @pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
 @pytest.mark.parametrize("date", ["Thu, 01 Jan 99999999999 00:00:00 GMT", "Thu, 01 Jan 2020 99999999999:00:00 GMT"])
-def test_date_beyond_any_calendar_is_no_condition(app: Flask, name: str, date: str) -> None:
+def test_date_out_of_range_no_condition(app: Flask, name: str, date: str) -> None:
     client = app.test_client()
     answer = client.get("/static/site.css", headers={name: date, "Range": "bytes=0-1"})
     answer.close()
@@ -99,7 +99,7 @@ def test_body_that_breaks_off(client: FlaskClient, error: Exception, query: str,
 
 
 @pytest.mark.parametrize("rest", ["", '; filename="a.txt"', "; nome=a"])
-def test_part_of_a_form_without_a_name(client: FlaskClient, rest: str) -> None:
+def test_unnamed_form_part(client: FlaskClient, rest: str) -> None:
     part = f"--x\r\nContent-Disposition: form-data{rest}\r\n\r\n1\r\n--x--\r\n"
     answer = client.post("/echo/?form=1", data=part, content_type="multipart/form-data; boundary=x")
     assert answer.status_code == 400
@@ -112,7 +112,7 @@ def test_body_shorter_than_announced(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("query", ["", "form=1"])
 @pytest.mark.parametrize("has_come", ["", "a=1"])
-def test_body_that_a_server_wrongly_says_is_all(client: FlaskClient, query: str, has_come: str) -> None:
+def test_body_wrongly_declared_complete(client: FlaskClient, query: str, has_come: str) -> None:
     kind = "application/x-www-form-urlencoded"
     environ = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "5", "CONTENT_TYPE": kind}
     cut = client.post("/echo/", query_string=query, data=has_come, environ_overrides=environ)
@@ -121,22 +121,22 @@ def test_body_that_a_server_wrongly_says_is_all(client: FlaskClient, query: str,
     assert whole.json["body"] in ("a=123", {"a": "123"})
 
 
-def test_chunked_body_by_a_server_that_does_not_know_its_end(client: FlaskClient) -> None:
+def test_chunked_body_without_known_end(client: FlaskClient) -> None:
     environ = {"SERVER_SOFTWARE": "Granian", "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     environ["CONTENT_LENGTH"] = ""
     assert client.post("/echo/", data="", environ_overrides=environ).status_code == 411
 
 
-def test_body_of_unknown_length_is_read_up_to_the_limit(client: FlaskClient) -> None:
+def test_unknown_length_body_limited(client: FlaskClient) -> None:
     environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     assert client.post("/echo/", data="x" * 999, environ_overrides=environ).json["body"] == "x" * 999
     assert client.post("/echo/", data="x" * 1001, environ_overrides=environ).status_code == 413
 
 
-def test_body_up_to_the_limit_is_read(client: FlaskClient) -> None:
+def test_body_up_to_limit_read(client: FlaskClient) -> None:
     assert client.post("/echo/", data="x" * 1000).json["body"] == "x" * 1000
     assert client.post("/echo/", data="x" * 1001).status_code == 413
 
 
-def test_body_of_a_form_that_is_too_large(client: FlaskClient) -> None:
+def test_form_body_too_large(client: FlaskClient) -> None:
     assert client.post("/echo/?form=1", data={"a": "x" * 1000}).status_code == 413

@@ -60,7 +60,7 @@ def faults(answer: TestResponse) -> set[str]:
 # --- the methods --------------------------------------------------------------------------------
 
 
-def test_created_item_is_found_at_its_location(buyer: FlaskClient) -> None:
+def test_created_item_at_location(buyer: FlaskClient) -> None:
     answer = create(buyer, price="2.00", color="RED", moment="2026-01-31T13:00:00+01:00", data={"a": [1, None]})
     found = buyer.get(answer.headers["Location"])
     assert found.json == answer.json
@@ -69,14 +69,14 @@ def test_created_item_is_found_at_its_location(buyer: FlaskClient) -> None:
     assert (found.json["live"], found.json["data"], found.json["day"]) == (False, {"a": [1, None]}, None)
 
 
-def test_created_item_is_shown_as_it_is_stored(buyer: FlaskClient) -> None:
+def test_created_item_shown_as_stored(buyer: FlaskClient) -> None:
     values = {"price": "2", "weight": 3, "clock": "12:30", "uid": "12345678-1234-5678-1234-56781234567A", "code": "å"}
     values |= {"local": "2026-01-31T12:30", "day": "2026-01-31", "big": -(2**63), "size": "L"}
     answer = create(buyer, **values)
     assert buyer.get(answer.headers["Location"]).data == answer.data
 
 
-def test_location_can_be_followed_whatever_the_key(passer: FlaskClient) -> None:
+def test_location_works_for_any_key(passer: FlaskClient) -> None:
     for code in ("a b", "ü", "a?b", "a#b", "100%", "%41", "a;b&c=d"):
         answer = passer.post("/shelf/tags", json={"code": code})
         assert answer.status_code == 201
@@ -85,7 +85,7 @@ def test_location_can_be_followed_whatever_the_key(passer: FlaskClient) -> None:
         assert found.json["code"] == code
 
 
-def test_put_resets_what_the_body_leaves_out(buyer: FlaskClient) -> None:
+def test_put_resets_omitted_fields(buyer: FlaskClient) -> None:
     made = create(buyer, rank=3, price="9.00", live=True, notes="x", color="RED")
     answer = buyer.put(made.headers["Location"], json={**PEN, "name": "pencil"}, headers={"If-Match": '"1"'})
     assert answer.status_code == 200
@@ -111,7 +111,7 @@ def test_put_wants_the_required_fields(passer: FlaskClient) -> None:
     }
 
 
-def test_key_that_a_caller_gave_cannot_be_changed(buyer: FlaskClient) -> None:
+def test_natural_key_immutable(buyer: FlaskClient) -> None:
     place = buyer.post("/shelf/tags", json={"code": "a", "title": "A"}).headers["Location"]
     answer = buyer.patch(place, json={"code": "b"})
     assert (answer.status_code, faults(answer)) == (422, {"code"})
@@ -153,9 +153,7 @@ def test_empty_patch_changes_nothing(passer: FlaskClient) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["application/json", "application/merge-patch+json"])
-def test_patch_is_merged_into_a_column_of_json(
-    passer: FlaskClient, kind: str, before: Any, patch: Any, after: Any
-) -> None:
+def test_patch_merges_json_column(passer: FlaskClient, kind: str, before: Any, patch: Any, after: Any) -> None:
     url = create(passer, data=before).headers["Location"]
     body = json.dumps({"data": patch})
     answer = passer.patch(url, data=body, content_type=kind, headers={"If-Match": '"1"'})
@@ -163,13 +161,13 @@ def test_patch_is_merged_into_a_column_of_json(
     assert passer.get(url).data == answer.data
 
 
-def test_merged_json_is_stored_on_each_engine(buyer: FlaskClient) -> None:
+def test_merged_json_stored_alike(buyer: FlaskClient) -> None:
     url = create(buyer, data={"a": 1, "b": {"c": 2}}).headers["Location"]
     answer = buyer.patch(url, json={"data": {"b": {"d": 3}, "a": None}}, headers={"If-Match": '"1"'})
     assert buyer.get(url).json["data"] == answer.json["data"] == {"b": {"c": 2, "d": 3}}
 
 
-def test_put_replaces_json_and_keeps_its_nulls(passer: FlaskClient) -> None:
+def test_put_replaces_json_with_nulls(passer: FlaskClient) -> None:
     url = create(passer, data={"a": 1}).headers["Location"]
     answer = passer.put(url, json={**PEN, "data": {"b": None}}, headers={"If-Match": '"1"'})
     assert answer.json["data"] == {"b": None}
@@ -191,7 +189,7 @@ def test_deleted_item_is_gone(buyer: FlaskClient) -> None:
         problem(buyer.open(url, method=method, json=PEN, headers={"If-Match": '"1"'}), 404)
 
 
-def test_item_that_others_point_to_is_in_use(buyer: FlaskClient) -> None:
+def test_referenced_item_is_in_use(buyer: FlaskClient) -> None:
     create(buyer)
     assert problem(buyer.delete("/shelf/makers/1"), 409)["type"] == "/problems/in-use"
 
@@ -211,7 +209,7 @@ def _stable(answer: TestResponse) -> dict[str, str]:
     return {name: value for name, value in answer.headers if name != "X-Request-ID"}
 
 
-def test_options_names_the_methods_and_what_a_patch_may_be(passer: FlaskClient) -> None:
+def test_options_lists_methods_and_patches(passer: FlaskClient) -> None:
     answer = passer.options(THINGS)
     assert (answer.status_code, answer.data) == (200, b"")
     assert answer.allow == {"GET", "HEAD", "OPTIONS", "POST"}
@@ -226,7 +224,7 @@ def test_options_names_the_methods_and_what_a_patch_may_be(passer: FlaskClient) 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("query", ["fields=id", "include=maker", "x=1", "x", "x=1&x=2"])
-def test_parameters_of_a_method_that_takes_none(passer: FlaskClient, method: str, query: str) -> None:
+def test_method_without_parameters_refuses_them(passer: FlaskClient, method: str, query: str) -> None:
     url = create(passer).headers["Location"]
     place = THINGS if method == "POST" else url
     answer = passer.open(f"{place}?{query}", method=method, json=PEN, headers={"If-Match": "*"})
@@ -236,7 +234,7 @@ def test_parameters_of_a_method_that_takes_none(passer: FlaskClient, method: str
     assert len(passer.get(THINGS).json["items"]) == 1
 
 
-def test_versions_of_an_api_stand_side_by_side(
+def test_api_versions_coexist(
     write_module: Callable[..., str], make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
 ) -> None:
     name = write_module(
@@ -305,7 +303,7 @@ def test_method_that_is_not_allowed(passer: FlaskClient, method: str, url: str, 
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
-def test_items_that_nothing_may_be_done_with_have_no_address(passer: FlaskClient) -> None:
+def test_item_without_verbs_has_no_address(passer: FlaskClient) -> None:
     problem(passer.get("/shelf/new/1"), 404)
 
 
@@ -313,7 +311,7 @@ def test_items_that_nothing_may_be_done_with_have_no_address(passer: FlaskClient
 
 
 @pytest.mark.parametrize("tag", ['"1"', 'W/"1"', "*", '"7", "1"', '"7",W/"1"'])
-def test_item_that_the_caller_has_is_not_sent_again(passer: FlaskClient, tag: str) -> None:
+def test_current_item_not_modified(passer: FlaskClient, tag: str) -> None:
     url = create(passer).headers["Location"]
     answer = passer.get(url, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.data) == (304, b"")
@@ -321,7 +319,7 @@ def test_item_that_the_caller_has_is_not_sent_again(passer: FlaskClient, tag: st
 
 
 @pytest.mark.parametrize("tag", ['"2"', "1", '"', '"1', '""', '"11"'])
-def test_item_that_the_caller_has_not_is_sent(passer: FlaskClient, tag: str) -> None:
+def test_outdated_item_sent(passer: FlaskClient, tag: str) -> None:
     url = create(passer).headers["Location"]
     expected = 304 if tag == "1" else 200
     assert passer.get(url, headers={"If-None-Match": tag}).status_code == expected
@@ -356,7 +354,7 @@ def test_change_with_the_right_condition(passer: FlaskClient, tag: str) -> None:
     assert passer.patch(url, json={"rank": 1}, headers={"If-Match": tag}).status_code == 200
 
 
-def test_item_without_a_version_needs_no_condition(passer: FlaskClient) -> None:
+def test_unversioned_item_needs_no_condition(passer: FlaskClient) -> None:
     url = passer.post("/shelf/tags", json={"code": "a"}).headers["Location"]
     answer = passer.patch(url, json={"title": "A"})
     assert (answer.status_code, answer.json) == (200, {"code": "a", "title": "A"})
@@ -385,7 +383,7 @@ def test_of_changes_at_once_one_wins(shop: Flask, buyer: FlaskClient, method: st
         assert buyer.get(url).json["version"] == 2
 
 
-def test_of_unique_values_at_once_one_is_stored(shop: Flask, buyer: FlaskClient) -> None:
+def test_concurrent_unique_values_one_stored(shop: Flask, buyer: FlaskClient) -> None:
     gate = threading.Barrier(5)
     statuses: list[int] = []
 
@@ -404,7 +402,7 @@ def test_of_unique_values_at_once_one_is_stored(shop: Flask, buyer: FlaskClient)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_change_that_lost_the_race_is_a_failed_condition(
+def test_lost_race_fails_precondition(
     kiosk: Flask, passer: FlaskClient, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another request commits between the check of If-Match and the statement."""
@@ -618,14 +616,14 @@ def test_value_that_is_refused(passer: FlaskClient, field: str, value: Any) -> N
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_value_at_the_edge_is_stored_on_each_engine(buyer: FlaskClient, field: str, value: Any) -> None:
+def test_edge_values_stored_alike(buyer: FlaskClient, field: str, value: Any) -> None:
     made = create(buyer, **{field: value})
     found = buyer.get(made.headers["Location"])
     assert found.data == made.data
     assert float(found.json[field]) == float(value) if field == "price" else found.json[field] is not None
 
 
-def test_deepest_json_is_stored_on_each_engine(buyer: FlaskClient) -> None:
+def test_deepest_json_stored_alike(buyer: FlaskClient) -> None:
     value: Any = 1
     for level in range(DEEPEST):
         value = {"a": value} if level % 2 else [value]
@@ -634,7 +632,7 @@ def test_deepest_json_is_stored_on_each_engine(buyer: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("depth", [DEEPEST + 2, 260, 800])
-def test_json_too_deep_to_be_stored_is_refused(passer: FlaskClient, depth: int) -> None:
+def test_too_deep_json_refused(passer: FlaskClient, depth: int) -> None:
     body = json.dumps({**PEN, "data": 0})[:-2] + "[" * depth + "]" * depth + "}"
     assert faults(send(passer, body)) == {"data"}
 
@@ -650,7 +648,7 @@ def test_json_too_deep_to_be_stored_is_refused(passer: FlaskClient, depth: int) 
         ("0", "#/0"),
     ],
 )
-def test_pointer_leads_to_the_name_at_fault(passer: FlaskClient, name: str, expected: str) -> None:
+def test_pointer_names_fault(passer: FlaskClient, name: str, expected: str) -> None:
     (error,) = problem(passer.post(THINGS, json={**PEN, name: 1}), 422)["errors"]
     assert error == {"field": name, "message": "Unknown field.", "pointer": expected}
 
@@ -721,11 +719,11 @@ class HiddenThings(Things):
 
 
 @pytest.mark.parametrize(("verbs", "serves"), [(Things, True), (LoudThings, False), (HiddenThings, False)])
-def test_rows_are_read_only_past_verbs_as_they_were(verbs: type[Crud], serves: bool) -> None:
+def test_custom_verbs_bypass_fast_rows(verbs: type[Crud], serves: bool) -> None:
     assert isinstance(make_reader(verbs(), ThingSchema()), RowReader) is serves
 
 
-def test_verbs_written_out_are_what_is_served(kiosk: Flask, passer: FlaskClient) -> None:
+def test_written_verbs_are_served(kiosk: Flask, passer: FlaskClient) -> None:
     class Resource(ModelResource):
         verbs = LoudThings()
         schema = ThingSchema
@@ -762,7 +760,7 @@ def stocked(shop: Flask, buyer: FlaskClient) -> FlaskClient:
     return buyer
 
 
-def test_related_rows_are_written_and_shown_as_keys(stocked: FlaskClient) -> None:
+def test_related_rows_as_keys(stocked: FlaskClient) -> None:
     answer = stocked.post("/shelf/boxes", json={"name": "x", "maker_id": 1, "labels": [2, 1], "tags": ["b"]})
     assert answer.status_code == 201, answer.text
     expected = {"maker_id": 1, "maker": 1, "labels": [1, 2], "tags": ["b"], "spot": None, "boxes": []}
@@ -777,7 +775,7 @@ def test_related_rows_are_written_and_shown_as_keys(stocked: FlaskClient) -> Non
     assert stocked.delete(place, headers={"If-Match": '"3"'}).status_code == 204
 
 
-def test_related_row_is_written_in_place_of_its_foreign_key(stocked: FlaskClient) -> None:
+def test_related_row_instead_of_foreign_key(stocked: FlaskClient) -> None:
     body = {"name": "x", "maker": 1, "spot": {"aisle": "N", "level": 1}}
     answer = stocked.post("/shelf/crates", json=body)
     assert answer.status_code == 201, answer.text
@@ -800,12 +798,12 @@ def test_related_row_is_written_in_place_of_its_foreign_key(stocked: FlaskClient
         ("spot", {"aisle": "N", "level": 2}, "There is no spot N, 2."),
     ],
 )
-def test_related_row_that_does_not_exist_is_named(stocked: FlaskClient, field: str, value: Any, message: str) -> None:
+def test_missing_related_row_named(stocked: FlaskClient, field: str, value: Any, message: str) -> None:
     answer = stocked.post("/shelf/crates", json={"name": "x", "maker": 1, field: value})
     assert problem(answer, 422)["errors"] == [{"field": field, "message": message, "pointer": f"#/{field}"}]
 
 
-def test_related_rows_of_a_page_are_read_by_one_query_a_relationship(shop: Flask, stocked: FlaskClient) -> None:
+def test_related_rows_one_query_each(shop: Flask, stocked: FlaskClient) -> None:
     with shop.app_context():
         labels, tag = list(db.session.scalars(sa.select(Label))), db.session.get(Tag, "a")
         outer = Box(name="outer", maker_id=2)

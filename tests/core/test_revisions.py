@@ -106,7 +106,7 @@ def test_history_that_grows_is_read_anew(attic: Flask, tmp_path: Path) -> None:
         assert revisions.measure() == revisions.Distance(("two",), ("one",), ("two",))
 
 
-def test_revision_that_contracts_is_held_back_as_prepare_does(attic: Flask, tmp_path: Path) -> None:
+def test_contracting_revision_held_back(attic: Flask, tmp_path: Path) -> None:
     versions = tmp_path / "alembic" / "versions"
     text = (versions / "one.py").read_text().replace("None", '("one",)')
     (versions / "two.py").write_text(text.replace('"one"', '"two"', 1) + "\ncontracts = True\n")
@@ -141,27 +141,27 @@ def test_several_heads_name_the_cure(attic: Flask, tmp_path: Path, make_app: Cal
     assert "<pre>alembic merge heads\nalembic upgrade head</pre>" in answer.text
 
 
-def test_cure_of_what_is_behind_runs_nothing_that_is_held_back() -> None:
+def test_hint_runs_nothing_held_back() -> None:
     behind = revisions.Distance(("three",), ("one",), waiting=("two",), held=("three",))
     assert behind.hint == "flask prepare"
 
 
 @pytest.mark.parametrize("path", ["entities", "cursors"])
-def test_reading_a_table_that_waits_for_its_revision_is_an_upgrade(attic: Flask, path: str) -> None:
+def test_read_before_migration_is_upgrade(attic: Flask, path: str) -> None:
     answer = attic.test_client().get(f"/attic/api/{path}")
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert (answer.json["type"], answer.json["detail"]) == ("/problems/unavailable", "The site is being upgraded.")
     assert answer.headers["Retry-After"] == "10"
 
 
-def test_writing_is_too_and_works_after_it(attic: Flask) -> None:
+def test_write_before_migration_is_upgrade(attic: Flask) -> None:
     client = attic.test_client()
     assert client.post("/attic/api/entities").status_code == 503
     migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
     assert client.post("/attic/api/entities").status_code == 200
 
 
-def test_newer_database_without_a_column_is_an_upgrade(attic: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_newer_database_is_upgrade(attic: Flask, caplog: pytest.LogCaptureFixture) -> None:
     migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
     execute(attic, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
     client = attic.test_client()
@@ -189,7 +189,7 @@ def test_misspelt_statement_stays_a_fault(attic: Flask) -> None:
     assert client.get("/attic/api/entities").status_code == 200
 
 
-def test_what_is_missing_is_told_by_module(attic: Flask) -> None:
+def test_missing_tables_listed_by_module(attic: Flask) -> None:
     with attic.app_context():
         assert inventory.lacking(attic) == {"attic": ["attic_box"]}
     migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
@@ -231,7 +231,7 @@ def test_unmigrated_table_is_not_missing(
         assert inventory.demanding(app) == {}
 
 
-def test_column_that_newer_code_must_fill_is_known(attic: Flask, engine_name: str) -> None:
+def test_newer_required_column_known(attic: Flask, engine_name: str) -> None:
     execute(attic, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, label VARCHAR(80), owner VARCHAR(9) NOT NULL)")
     with attic.app_context():
         assert inventory.demanding(attic) == {"attic": ["attic_box.owner"]}

@@ -90,7 +90,7 @@ def names(reader: RowReader | EntityReader, **args: str) -> list[str]:
     return [item.name for item in expected.items]
 
 
-def test_rows_of_a_model_that_shares_its_table_are_its_own(zoo: Flask) -> None:
+def test_shared_table_rows_separated(zoo: Flask) -> None:
     dogs = reader_of(Dog, search=("name",), order=("name",))
     assert names(dogs) == ["Ida", "Rex"]
     assert names(dogs, q="e") == ["Rex"]
@@ -101,7 +101,7 @@ def test_rows_of_a_model_that_shares_its_table_are_its_own(zoo: Flask) -> None:
         dogs.one(cat)
 
 
-def test_rows_of_a_model_with_two_tables_are_joined(zoo: Flask) -> None:
+def test_two_table_rows_joined(zoo: Flask) -> None:
     birds = reader_of(Bird, order=("name",), filters={"wings": ("eq",)})
     assert names(birds) == ["Kea"]
     assert names(birds, wings="2") == ["Kea"]
@@ -110,7 +110,7 @@ def test_rows_of_a_model_with_two_tables_are_joined(zoo: Flask) -> None:
     assert shown["wings"] == 2
 
 
-def test_names_of_attributes_and_columns_may_differ(zoo: Flask) -> None:
+def test_attribute_and_column_names_differ(zoo: Flask) -> None:
     old = reader_of(Old, sorts=("title",), filters={"title": ("eq",)})
     assert isinstance(old, RowReader)
     assert old.one("7")[0] == {"number": 7, "title": "x", "note": None}
@@ -131,14 +131,14 @@ def reader(shop: Flask) -> Iterator[RowReader]:
         db.session.rollback()
 
 
-def test_statement_is_prepared_once_for_each_shape(reader: RowReader) -> None:
+def test_statement_prepared_per_shape(reader: RowReader) -> None:
     for text in ("1", "2", "0"):
         query = things.listing.parse({"rank": text})
         assert [item["rank"] for item in reader.page(query).items] == [int(text)]
     assert len(reader._prepared) == 1
 
 
-def test_strange_questions_do_not_crowd_out_the_others(reader: RowReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strange_queries_evict_no_others(reader: RowReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "MOST_PREPARED", 10)
     for number in range(1, 30):
         reader.page(things.listing.parse({"rank__in": ",".join(["1"] * number)}))
@@ -147,7 +147,7 @@ def test_strange_questions_do_not_crowd_out_the_others(reader: RowReader, monkey
     assert reader.page(known).items == reader.page(known).items
 
 
-def test_reading_does_not_see_or_end_the_sessions_transaction(reader: RowReader) -> None:
+def test_read_leaves_session_transaction(reader: RowReader) -> None:
     maker = Maker(id=9, name="New")
     db.session.add(maker)
     db.session.flush()
@@ -157,7 +157,7 @@ def test_reading_does_not_see_or_end_the_sessions_transaction(reader: RowReader)
     assert db.session.get(Maker, maker.id) is maker
 
 
-def test_connection_goes_back_to_the_pool_as_it_came(reader: RowReader) -> None:
+def test_connection_returned_unchanged(reader: RowReader) -> None:
     db.session.rollback()
     for _ in range(30):
         reader.page(things.listing.parse({}))
@@ -202,7 +202,7 @@ def test_reader_serves_applications_on_different_engines(
             assert (item["name"], item["price"], item["live"]) == (engine_name, "2.00", True)
 
 
-def test_put_gives_defaults_by_the_names_of_attributes(zoo: Flask) -> None:
+def test_put_defaults_by_attribute_name(zoo: Flask) -> None:
     """The names of the columns are others."""
     schema = type("Schema", (ModelSchema,), {"Meta": type("Meta", (), {"model": Old})})()
     assert add_defaults(schema, Old, {"title": "x"}) == {"title": "x", "note": None}

@@ -50,26 +50,26 @@ class NoteSchema(ModelSchema):
         model = Note
 
 
-def test_each_column_has_a_field_in_its_order() -> None:
+def test_columns_have_ordered_fields() -> None:
     assert list(ThingSchema().fields) == list(sa.inspect(Thing).columns.keys())
 
 
-def test_columns_of_the_application_are_only_shown() -> None:
+def test_application_columns_read_only() -> None:
     schema = ThingSchema()
     assert set(schema.dump_fields) - set(schema.load_fields) == READ_ONLY
     assert set(NoteSchema().load_fields) == {"title", "share", "kind"}
 
 
-def test_key_that_is_not_counted_up_is_taken_in() -> None:
+def test_uncounted_key_writable() -> None:
     assert TagSchema().load({"code": "a"}) == {"code": "a"}
 
 
-def test_required_is_what_has_no_default_and_may_not_be_missing() -> None:
+def test_required_without_default() -> None:
     assert {name for name, field in ThingSchema().fields.items() if field.required} == {"name", "maker_id"}
     assert {name for name, field in NoteSchema().fields.items() if field.required} == {"title"}
 
 
-def test_null_is_for_columns_that_may_be_empty() -> None:
+def test_null_for_nullable_columns() -> None:
     nullable = {name for name, field in ThingSchema().load_fields.items() if field.allow_none}
     assert nullable == {name for name in ThingSchema().load_fields if Thing.__table__.c[name].nullable}
 
@@ -89,13 +89,13 @@ def test_null_is_for_columns_that_may_be_empty() -> None:
         ({"share": 0.5}, {"title"}),
     ],
 )
-def test_body_that_breaks_a_rule_names_the_field(body: dict[str, Any], faults: set[str]) -> None:
+def test_invalid_body_names_field(body: dict[str, Any], faults: set[str]) -> None:
     with pytest.raises(ValidationError) as caught:
         NoteSchema().load(body)
     assert set(caught.value.normalized_messages()) == faults
 
 
-def test_body_becomes_a_mapping_not_a_row() -> None:
+def test_body_loads_as_mapping() -> None:
     assert NoteSchema().load({"title": "x", "share": 1}) == {"title": "x", "share": 1.0}
 
 
@@ -135,12 +135,12 @@ def refused(values: dict[str, Any], schema: type[ModelSchema] = CrateSchema) -> 
     return caught.value.normalized_messages()
 
 
-def test_relationships_are_left_out_unless_asked_for() -> None:
+def test_relationships_excluded_by_default() -> None:
     assert not {"maker", "owner"} & set(ThingSchema().fields)
     assert {"maker_id", "owner_id"} <= set(ThingSchema().fields)
 
 
-def test_foreign_key_or_its_relationship_is_written_the_other_shown() -> None:
+def test_relationship_replaces_foreign_key() -> None:
     relations = {"maker", "spot", "inside", "boxes", "labels", "tags"}
     foreign = {"maker_id", "aisle", "level", "inside_id"}
     assert relations | foreign <= set(BoxSchema().dump_fields)
@@ -149,7 +149,7 @@ def test_foreign_key_or_its_relationship_is_written_the_other_shown() -> None:
     assert set(CrateSchema().load_fields) == {"name", "maker", "spot", "inside", "labels", "tags"}
 
 
-def test_relationship_is_written_where_its_foreign_key_is_excluded() -> None:
+def test_relationship_written_without_foreign_key() -> None:
     class Schema(ModelSchema):
         class Meta:
             model = Box
@@ -171,7 +171,7 @@ def test_relationship_may_be_declared_alone() -> None:
     assert Schema().dump(Box(id=1, labels=[Label(id=5)])) == {"id": 1, "labels": [5]}
 
 
-def test_relationship_is_required_as_its_foreign_key_is() -> None:
+def test_relationship_required_like_foreign_key() -> None:
     loaded = CrateSchema().fields
     assert {name for name, field in loaded.items() if field.required} == {"name", "maker"}
     assert {name for name in ("maker", "spot", "inside", "labels", "tags") if loaded[name].allow_none} == {
@@ -184,7 +184,7 @@ def test_relationship_has_its_words_for_people() -> None:
     assert BoxSchema().fields["labels"].metadata == {"label": "Stickers"}
 
 
-def test_rows_are_shown_as_their_keys_in_order() -> None:
+def test_rows_shown_as_ordered_keys() -> None:
     box = Box(maker=Maker(id=7), spot=Spot(aisle="N", level=2), labels=[Label(id=3), Label(id=1)])
     box.tags = {Tag(code="z"), Tag(code="a")}
     shown = CrateSchema().dump(box)
@@ -192,7 +192,7 @@ def test_rows_are_shown_as_their_keys_in_order() -> None:
     assert shown | expected == shown
 
 
-def test_order_of_rows_that_are_only_shown_is_kept() -> None:
+def test_read_only_row_order_kept() -> None:
     box = Box(boxes=[Box(id=3), Box(id=1)])
     assert BoxSchema(only=["boxes"]).dump(box) == {"boxes": [3, 1]}
 
@@ -216,7 +216,7 @@ def test_keys_become_rows(stocked: None) -> None:
     assert not db.session.new
 
 
-def test_list_is_looked_up_by_one_query(stocked: None) -> None:
+def test_keys_looked_up_in_one_query(stocked: None) -> None:
     seen: list[str] = []
     listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: E731
     sa.event.listen(db.engine, "before_cursor_execute", listener)
@@ -225,7 +225,7 @@ def test_list_is_looked_up_by_one_query(stocked: None) -> None:
     assert len([statement for statement in seen if statement.startswith("SELECT")]) == 1
 
 
-def test_rows_that_do_not_exist_are_named(stocked: None) -> None:
+def test_missing_rows_named(stocked: None) -> None:
     assert refused({"labels": [1, 999, 5]}) == {"labels": ["There is no label 999.", "There is no label 5."]}
     assert refused({"maker": 999}) == {"maker": ["There is no maker 999."]}
     # MariaDB finds the tag "a" by this.
@@ -264,13 +264,13 @@ def test_rows_that_do_not_exist_are_named(stocked: None) -> None:
     ],
     ids=lambda values: repr(values)[:40],
 )
-def test_what_is_no_key_is_a_fault_of_the_field(stocked: None, values: dict[str, Any]) -> None:
+def test_invalid_key_refused_at_field(stocked: None, values: dict[str, Any]) -> None:
     messages = refused(values)
     assert set(messages) == set(values)
     assert all(isinstance(text, str) for texts in messages.values() for text in texts)
 
 
-def test_relationship_too_long_to_be_read_whole_is_left_out() -> None:
+def test_unbounded_relationship_excluded() -> None:
     class Leaf(Base):
         __tablename__ = "leaf"
         id: Mapped[int] = mapped_column(primary_key=True)

@@ -35,7 +35,7 @@ def lines(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]) ->
     return read
 
 
-def test_line_has_what_and_who_and_where(lines):
+def test_line_has_event_user_place(lines):
     def write() -> None:
         with acting_as(ADA):
             security_log.record("access.denied", security_log.DENIED, permission="shop.order.edit")
@@ -47,7 +47,7 @@ def test_line_has_what_and_who_and_where(lines):
     assert line.endswith("permission=shop.order.edit")
 
 
-def test_json_has_the_same_as_fields_with_the_id_of_the_request(lines):
+def test_json_fields_include_request_id(lines):
     headers = {"X-Request-ID": "0123456789abcdef"}
 
     (line,) = lines("json", lambda: security_log.record("sign-in.failed", "failure", by="password"), headers=headers)
@@ -62,7 +62,7 @@ def test_json_has_the_same_as_fields_with_the_id_of_the_request(lines):
     assert told["level"] == "WARNING"
 
 
-def test_who_it_is_about_counts_before_who_is_asking(lines):
+def test_subject_precedes_current_identity(lines):
     def write() -> None:
         with acting_as(ADA):
             security_log.record("role.changed", who="other")
@@ -83,7 +83,7 @@ def test_command_needs_no_request(caplog):
     assert caplog.messages == ["event=account.disabled outcome=success who=7f0c2a5e via=command"]
 
 
-def test_event_that_is_not_listed_is_a_mistake():
+def test_unlisted_event_is_error():
     with pytest.raises(ValueError, match=r"sign-in\.faled"):
         security_log.record("sign-in.faled")
 
@@ -92,13 +92,13 @@ FORGED = 'x"\r\n2026-01-01 INFO andamio.security: event=sign-in.succeeded who=ev
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_value_makes_no_line_of_its_own(lines, style):
+def test_value_adds_no_line(lines, style):
     (line,) = lines(style, lambda: security_log.record("role.changed", role=FORGED))
 
     assert "\r" not in line
 
 
-def test_value_makes_no_field_of_its_own(lines):
+def test_value_adds_no_field(lines):
     (line,) = lines("text", lambda: security_log.record("role.changed", role=FORGED))
 
     fields = re.findall(r'(?<= )([a-z]+)=("[^"]*"|[^ "]+)', line)
@@ -113,7 +113,7 @@ def test_no_event_reads_like_a_secret(lines, style):
         assert "[filtered]" not in line
 
 
-def test_secret_that_gets_into_it_is_taken_out(lines):
+def test_secret_value_redacted(lines):
     (line,) = lines("json", lambda: security_log.record("sign-in.failed", reason="token=0123456789abcdef"))
 
     assert "0123456789abcdef" not in line

@@ -207,7 +207,7 @@ def test_refusal_says_the_cure(visitor):
 
 
 @pytest.mark.parametrize("how", USES)
-def test_any_use_of_the_session_needs_the_token(visitor, how):
+def test_session_use_needs_token(visitor, how):
     refused(visitor.ask(f"/shop/use/{how}"))
     assert visitor.ask(f"/shop/use/{how}", token=visitor.token).status_code == 200
 
@@ -218,7 +218,7 @@ def test_plain_resources_keep_it_too(visitor):
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
-def test_token_in_the_header_opens_the_session(visitor, method):
+def test_header_token_opens_session(visitor, method):
     assert visitor.ask("/shop/name", method, visitor.token).json == {"name": "Ada"}
 
 
@@ -236,7 +236,7 @@ def test_token_from_another_site_is_refused(visitor):
     assert refused(visitor.ask("/shop/name", **headers))
 
 
-def test_what_is_written_with_the_token_is_kept(visitor):
+def test_write_with_token_kept(visitor):
     written = visitor.ask("/shop/kept", token=visitor.token)
 
     assert written.status_code == 200
@@ -246,28 +246,28 @@ def test_what_is_written_with_the_token_is_kept(visitor):
     assert visitor.name() == "Ada"
 
 
-def test_session_can_be_left_with_the_token(visitor):
+def test_sign_out_with_token(visitor):
     assert visitor.ask("/shop/left", token=visitor.token).status_code == 200
     assert visitor.name() is None
 
 
-def test_reading_with_the_token_writes_no_cookie(visitor):
+def test_read_with_token_sets_no_cookie(visitor):
     answer = visitor.ask("/shop/name", token=visitor.token)
 
     assert "Set-Cookie" not in answer.headers
     assert "Cookie" in answer.headers["Vary"]
 
 
-def test_view_that_goes_on_after_the_refusal_is_refused_again(visitor):
+def test_view_after_refusal_refused_again(visitor):
     refused(visitor.ask("/shop/stubborn"))
     assert visitor.name() == "Ada"
 
 
-def test_refused_session_is_empty_beneath_its_methods(visitor):
+def test_refused_session_is_empty(visitor):
     assert visitor.ask("/shop/beneath").json == {"name": None}
 
 
-def test_what_does_not_use_the_session_needs_no_token(visitor):
+def test_request_without_session_needs_no_token(visitor):
     answer = visitor.ask("/shop/collected")
 
     assert answer.json == {"body": "x"}
@@ -287,7 +287,7 @@ def test_pages_keep_their_own_check(visitor):
 
 
 @pytest.mark.parametrize(("path", "times"), [("/pages/without", 0), ("/pages/with", 1)])
-def test_cookie_is_read_by_who_uses_the_session(visitor, monkeypatch, path, times):
+def test_cookie_read_on_session_use(visitor, monkeypatch, path, times):
     read = []
     make = SessionInterface.get_signing_serializer
     monkeypatch.setattr(SessionInterface, "get_signing_serializer", lambda *given: read.append(1) or make(*given))
@@ -299,7 +299,7 @@ def test_cookie_is_read_by_who_uses_the_session(visitor, monkeypatch, path, time
     assert "Set-Cookie" not in answer.headers
 
 
-def test_client_of_a_test_reads_and_writes_the_session(visitor):
+def test_test_client_uses_session(visitor):
     with visitor.client.session_transaction(base_url=HTTPS) as found:
         assert found["name"] == "Ada"
         found["name"] = "Eve"
@@ -310,7 +310,7 @@ def test_client_of_a_test_reads_and_writes_the_session(visitor):
 # --- without it ---------------------------------------------------------------------------------
 
 
-def test_without_the_cookie_no_token_is_needed(site_app):
+def test_no_cookie_needs_no_token(site_app):
     client = site_app.test_client()
 
     assert client.post("/shop/name", base_url=HTTPS).json == {"name": None}
@@ -318,7 +318,7 @@ def test_without_the_cookie_no_token_is_needed(site_app):
 
 
 @pytest.mark.parametrize("value", ["", "forged", "eyJuYW1lIjoiQWRhIn0.aaaaaa.bbbbbb", "\x85", "é"])
-def test_cookie_that_is_not_ours_counts_as_none(site_app, value):
+def test_foreign_cookie_ignored(site_app, value):
     answer = site_app.test_client().post("/shop/name", base_url=HTTPS, headers={"Cookie": f"session={value}"})
 
     if value in ("\x85", "é"):
@@ -340,7 +340,7 @@ def test_with_authorization_pages_keep_their_session(visitor):
     assert visitor.ask("/pages/name", token=visitor.token, Authorization="Basic eDp5").text == "Ada"
 
 
-def test_check_can_be_switched_off_for_tests(make_app):
+def test_check_disabled_for_tests(make_app):
     visitor = Visitor(make_app(None, [__name__], WTF_CSRF_ENABLED=False, SESSION_COOKIE_SECURE=True).test_client())
     visitor.client.get("/pages/sign-in", base_url="https://localhost")
 
@@ -362,14 +362,14 @@ def test_session_cookie_is_the_hosts_own(site_app):
     assert set(attributes) == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
 
 
-def test_session_cookie_over_http_has_the_plain_name(make_app):
+def test_http_cookie_has_plain_name(make_app):
     name, *attributes = cookie_of(make_app(installed_apps=[__name__]), "http://localhost").split("; ")
 
     assert name.startswith("session=")
     assert set(attributes) == {"HttpOnly", "Path=/", "SameSite=Lax"}
 
 
-def test_cookie_of_the_plain_name_is_none_over_https(site_app):
+def test_plain_cookie_ignored_over_https(site_app):
     visitor = site_app.test_client()
     visitor.get("/pages/sign-in", base_url=HTTPS)
     stolen = visitor.get_cookie("__Host-session", domain="site.example").value

@@ -82,7 +82,7 @@ def test_foreign_table_is_quiet(project: Project, info: str) -> None:
 
 
 @pytest.mark.parametrize("imported", [True, False])
-def test_table_that_is_not_migrated_is_quiet(project: Project, imported: bool) -> None:
+def test_unmigrated_table_is_quiet(project: Project, imported: bool) -> None:
     assert named(write(project, CORE, imported=imported, info='{"migrated": False}')) == []
 
 

@@ -85,7 +85,7 @@ def test_failed_block_leaves_next_one_alone(shop: Flask) -> None:
     assert stored(shop) == ["b"]
 
 
-def test_failed_commit_raises_at_end_of_block(shop: Flask) -> None:
+def test_failed_commit_raises_at_end(shop: Flask) -> None:
     with failing_commits(shop), pytest.raises(OperationalError), transaction():
         add("a")
 

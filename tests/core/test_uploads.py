@@ -57,13 +57,13 @@ def file(content: bytes, name: str = "x") -> FileStorage:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_file_is_taken_for_what_it_contains(kind: str) -> None:
+def test_file_kind_from_content(kind: str) -> None:
     upload = check_upload(file(SAMPLES[kind], "../any.exe"), [kind], max_bytes=1000)
     assert upload == Upload(f"any_exe{KINDS[kind][0]}", kind, SAMPLES[kind])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_file_of_another_kind_is_refused_whatever_it_is_called(kind: str) -> None:
+def test_other_kind_refused_despite_name(kind: str) -> None:
     texts = {"text/csv", "text/plain", "application/json"}
     for other, content in SAMPLES.items():
         if other != kind and not {kind, other} <= texts:
@@ -72,7 +72,7 @@ def test_file_of_another_kind_is_refused_whatever_it_is_called(kind: str) -> Non
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_what_could_run_is_of_no_kind(content: bytes) -> None:
+def test_executable_content_has_no_kind(content: bytes) -> None:
     with pytest.raises(Invalid, match="photo: The file's content is none of"):
         check_upload(file(content, "x.png"), KINDS, max_bytes=1000)
 
@@ -84,7 +84,7 @@ def test_file_has_a_size(content: bytes, fault: str) -> None:
         check_upload(file(content), ["text/plain"], max_bytes=10)
 
 
-def test_kind_that_cannot_be_told_is_a_mistake_of_the_programmer() -> None:
+def test_undetectable_kind_fails_at_start() -> None:
     with pytest.raises(ValueError, match=r"image/svg\+xml.*image/png"):
         check_upload(file(PNG), ["image/svg+xml"], max_bytes=1000)
 
@@ -115,12 +115,12 @@ def test_kind_that_cannot_be_told_is_a_mistake_of_the_programmer() -> None:
         ("x" * 300 + ".png", "x" * 60 + ".png"),
     ],
 )
-def test_name_of_a_file_is_made_safe(name: str, safe: str) -> None:
+def test_file_name_made_safe(name: str, safe: str) -> None:
     assert safe_name(name, "image/png") == safe
 
 
 @given(st.text(max_size=80), st.sampled_from(sorted(KINDS)))
-def test_safe_name_is_one_whatever_was_sent(name: str, kind: str) -> None:
+def test_safe_name_for_any_input(name: str, kind: str) -> None:
     safe = safe_name(name, kind)
     stem, _, ending = safe.rpartition(".")
     assert f".{ending}" in KINDS[kind]
@@ -138,7 +138,7 @@ def guest(make_app: Callable[..., Flask]) -> FlaskClient:
     return make_app(None, [window.__name__]).test_client()
 
 
-def test_file_comes_back_to_be_saved_and_not_shown(guest: FlaskClient) -> None:
+def test_file_downloaded_not_shown(guest: FlaskClient) -> None:
     answer = guest.post("/window/photos", data={"photo": (io.BytesIO(PNG), "page.html", "text/html")})
     assert (answer.status_code, answer.data, answer.mimetype) == (200, PNG, "image/png")
     assert answer.headers["Content-Disposition"] == "attachment; filename=page_html.png"
@@ -147,7 +147,7 @@ def test_file_comes_back_to_be_saved_and_not_shown(guest: FlaskClient) -> None:
     assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_file_that_is_refused_is_a_fault_of_its_field(guest: FlaskClient) -> None:
+def test_refused_file_reported_at_field(guest: FlaskClient) -> None:
     data = {"photo": (io.BytesIO(HOSTILE["page"]), "photo.png", "image/png")}
     answer = guest.post("/window/photos", data=data, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "photo")
@@ -161,7 +161,7 @@ class PhotoForm(FlaskForm):
     ("content", "errors"),
     [(PNG, []), (HOSTILE["page"], ["The file's content is none of image/png."]), (None, [])],
 )
-def test_form_holds_its_file_to_a_kind(guest: FlaskClient, content: bytes | None, errors: list[str]) -> None:
+def test_form_restricts_file_kind(guest: FlaskClient, content: bytes | None, errors: list[str]) -> None:
     data: dict[str, Any] = {"photo": (io.BytesIO(content), "a.png")} if content else {}
     with guest.application.test_request_context(method="POST", data=data):
         form = PhotoForm(meta={"csrf": False})
@@ -182,7 +182,7 @@ def test_form_has_a_number_of_fields(guest: FlaskClient, count: int, status: int
 
 @pytest.mark.parametrize("kind", ["file", "field"])
 @pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 413)])
-def test_multipart_form_has_a_number_of_parts(guest: FlaskClient, kind: str, count: int, status: int) -> None:
+def test_multipart_parts_limited(guest: FlaskClient, kind: str, count: int, status: int) -> None:
     guest.application.config["MAX_FORM_PARTS"] = 10
     name = '; filename="x"' if kind == "file" else ""
     parts = [f'--x\r\nContent-Disposition: form-data; name="a{one}"{name}\r\n\r\nx\r\n' for one in range(count)]
@@ -193,6 +193,6 @@ def test_multipart_form_has_a_number_of_parts(guest: FlaskClient, kind: str, cou
 
 
 @pytest.mark.parametrize(("count", "status"), [(1000, 200), (1001, 400)])
-def test_query_string_has_a_number_of_parameters(guest: FlaskClient, count: int, status: int) -> None:
+def test_query_parameters_limited(guest: FlaskClient, count: int, status: int) -> None:
     answer = guest.get("/window/page", query_string="&".join(["a=1"] * count))
     assert answer.status_code == status

@@ -48,7 +48,7 @@ def fill(page: Page, **values: str) -> None:
 # --- choosing -----------------------------------------------------------------------------------
 
 
-def test_city_is_found_while_typing_and_chosen_by_keyboard(site_page: Page) -> None:
+def test_city_found_and_chosen_by_keyboard(site_page: Page) -> None:
     combobox(site_page).focus()
     site_page.keyboard.type("sevi")
     expect(options(site_page)).to_have_text([re.compile("Sevilla.*Spain.*686,741")])
@@ -63,7 +63,7 @@ def test_city_is_found_while_typing_and_chosen_by_keyboard(site_page: Page) -> N
     expect(site_page.get_by_role("heading", name="Around Sevilla")).to_be_visible()
 
 
-def test_typing_asks_once_it_pauses_and_for_nothing_more_than_is_shown(site_page: Page) -> None:
+def test_typing_debounces_minimal_requests(site_page: Page) -> None:
     asked: list[str] = []
     site_page.on("request", lambda request: asked.append(request.url) if SEARCHES.search(request.url) else None)
     combobox(site_page).evaluate(TYPE, "dos hermanas")
@@ -75,7 +75,7 @@ def test_typing_asks_once_it_pauses_and_for_nothing_more_than_is_shown(site_page
     assert "version" not in query["fields"][0]
 
 
-def test_late_answer_does_not_replace_a_later_one(site_page: Page) -> None:
+def test_late_answer_ignored(site_page: Page) -> None:
     held: list[Route] = []
     failed: list[str] = []
     site_page.route(re.compile("q=cam"), lambda route: held.append(route))
@@ -111,7 +111,7 @@ def test_markup_in_a_name_is_text(site_page: Page) -> None:
     assert site_page.locator("img").count() == 1
 
 
-def test_map_shows_the_neighbours_and_leads_to_them(site_page: Page) -> None:
+def test_map_links_to_neighbours(site_page: Page) -> None:
     combobox(site_page).fill("sevilla")
     options(site_page).first.click()
     neighbours = site_page.get_by_role("list", name="The nearest cities").get_by_role("listitem")
@@ -142,7 +142,7 @@ def test_city_in_the_address_is_shown(site_page: Page, origin: str, api: str) ->
 # --- creating -----------------------------------------------------------------------------------
 
 
-def test_place_is_created_once_for_a_double_click(site_page: Page, count: Callable[[str], int]) -> None:
+def test_double_click_creates_once(site_page: Page, count: Callable[[str], int]) -> None:
     posts: list[Request] = []
     site_page.on("request", lambda request: posts.append(request) if request.method == "POST" else None)
     fill(site_page, Population="1500")
@@ -154,7 +154,7 @@ def test_place_is_created_once_for_a_double_click(site_page: Page, count: Callab
     assert count("Itálica") == 1
 
 
-def test_place_is_created_once_when_the_answer_is_lost(site_page: Page, count: Callable[[str], int]) -> None:
+def test_lost_answer_creates_once(site_page: Page, count: Callable[[str], int]) -> None:
     keys: list[str] = []
 
     def lose_the_first_answer(route: Route) -> None:
@@ -177,7 +177,7 @@ def test_place_is_created_once_when_the_answer_is_lost(site_page: Page, count: C
     assert count("Itálica") == 1
 
 
-def test_key_outlives_the_page_that_gave_up(site_page: Page, count: Callable[[str], int], token: str) -> None:
+def test_idempotency_key_outlives_page(site_page: Page, count: Callable[[str], int], token: str) -> None:
     keys: list[str] = []
 
     def lose_every_answer(route: Route) -> None:
@@ -214,7 +214,7 @@ def _wait_for(page: Page, found: list[str], number: int) -> None:
     raise AssertionError(f"only {len(found)} of {number} requests")
 
 
-def test_what_is_wrong_is_said_beside_its_field(site_page: Page, count: Callable[[str], int]) -> None:
+def test_error_shown_beside_field(site_page: Page, count: Callable[[str], int]) -> None:
     fill(site_page, Latitude="91", Longitude="west", Name="")
     site_page.get_by_role("button", name="Add the place").click()
     summary = site_page.locator("#summary")
@@ -257,14 +257,14 @@ def test_place_takes_a_token(site_page: Page, count: Callable[[str], int], token
     expect(site_page.locator("#done")).to_have_text("Itálica is added.")
 
 
-def test_token_that_may_not_add_is_told_so(site_page: Page, platform_app: Flask, count: Callable[[str], int]) -> None:
+def test_token_without_scope_explained(site_page: Page, platform_app: Flask, count: Callable[[str], int]) -> None:
     fill(site_page, Token=tokens.issue(platform_app, "example.tag.add"))
     site_page.get_by_role("button", name="Add the place").click()
     expect(site_page.locator("#summary")).to_contain_text("api.city.add")
     assert count("Itálica") == 0
 
 
-def test_token_goes_with_what_writes_and_is_kept_nowhere(site_page: Page, token: str) -> None:
+def test_token_sent_with_writes_not_stored(site_page: Page, token: str) -> None:
     sent: dict[str, set[str | None]] = {}
     site_page.on(
         "request", lambda request: sent.setdefault(request.method, set()).add(request.headers.get("authorization"))
@@ -287,14 +287,14 @@ def test_token_goes_with_what_writes_and_is_kept_nowhere(site_page: Page, token:
     expect(site_page.get_by_label("Token")).to_have_value("")
 
 
-def test_page_says_where_a_token_is_made(site_page: Page, api: str) -> None:
+def test_page_links_to_tokens(site_page: Page, api: str) -> None:
     expect(site_page.get_by_role("link", name="make a token")).to_have_attribute("href", f"{api}/accounts/tokens")
 
 
 # --- the border between the origins -------------------------------------------------------------
 
 
-def test_another_origin_reads_nothing_and_creates_nothing(
+def test_other_origin_reads_and_creates_nothing(
     tab: Page, faults: list[str], serve_site: Callable[[], str], api: str, count: Callable[[str], int]
 ) -> None:
     tab.goto(f"{serve_site()}/?api={api}")
@@ -314,7 +314,7 @@ def test_another_origin_reads_nothing_and_creates_nothing(
     assert all("blocked by CORS policy" in fault for fault in faults)
 
 
-def test_address_of_a_stranger_is_not_asked(tab: Page, faults: list[str], origin: str) -> None:
+def test_unknown_api_address_not_requested(tab: Page, faults: list[str], origin: str) -> None:
     asked: list[str] = []
     tab.on("response", lambda response: asked.append(response.url))
     tab.goto(f"{origin}/?api=https://stranger.example")
@@ -324,7 +324,7 @@ def test_address_of_a_stranger_is_not_asked(tab: Page, faults: list[str], origin
     assert all("Content Security Policy" in fault for fault in faults)
 
 
-def test_visit_is_counted_when_the_page_is_left(site_page: Page, platform_app: Flask) -> None:
+def test_visit_counted_on_leave(site_page: Page, platform_app: Flask) -> None:
     combobox(site_page).fill("sevilla")
     options(site_page).first.click()
     site_page.goto("about:blank")
@@ -372,7 +372,7 @@ VIOLATIONS = """async () => {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_page_is_accessible_and_fits_the_screen(site_page: Page, state: str) -> None:
+def test_page_accessible_on_every_screen(site_page: Page, state: str) -> None:
     STATES[state](site_page)
     site_page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme in ("light", "dark"):

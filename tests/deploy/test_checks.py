@@ -69,7 +69,7 @@ def both_sites(rendered: Path, render: Callable[..., Result], tmp_path: Path) ->
     return tmp_path / "nginx.conf"
 
 
-def test_nginx_takes_two_sites_beside_each_other(both_sites: Path, missing: Callable[[object, str], None]) -> None:
+def test_nginx_serves_two_sites(both_sites: Path, missing: Callable[[object, str], None]) -> None:
     tried = run(program("nginx", missing), "-t", "-c", both_sites, "-p", both_sites.parent, "-e", "stderr")
 
     assert tried.returncode == 0, tried.stdout
@@ -89,7 +89,7 @@ def test_gixy_would_find_something(both_sites: Path, missing: Callable[[object, 
     assert "host_spoofing" in run(program("gixy", missing), both_sites).stdout
 
 
-def test_files_that_a_blueprint_watches_are_left_to_it(tmp_path: Path) -> None:
+def test_watched_blueprint_files_left_alone(tmp_path: Path) -> None:
     app = Flask("guarded", static_folder=str(tmp_path), static_url_path="/files")
     app.config["SCRIPT_NAME"] = ""
     folders = {"static_folder": str(tmp_path), "static_url_path": "/files"}
@@ -144,7 +144,7 @@ def test_exposure_is_small(machine: Path, analyze: str, unit: str) -> None:
     assert float(level[1]) <= 2.0
 
 
-def test_application_serves_on_the_socket_of_the_unit(
+def test_application_serves_on_unit_socket(
     rendered: Path, missing: Callable[[object, str], None], tmp_path: Path
 ) -> None:
     """The line of the unit, with a socket as systemd holds it, tells when it is ready, reloads and ends."""
@@ -193,7 +193,7 @@ def ask(address: str) -> int:
             return int(connection.recv(4096).split()[1])
 
 
-def test_a_command_has_the_surroundings_of_the_service(rendered: Path, tmp_path: Path) -> None:
+def test_command_has_service_environment(rendered: Path, tmp_path: Path) -> None:
     """systemd-run stands in for itself: what it is asked for is what the unit says."""
     (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "systemd-run").chmod(0o755)
@@ -242,7 +242,7 @@ def test_compose_takes_its_file(rendered: Path, missing: Callable[[object, str],
     assert (len(password), len(set(password)), read.stdout.count("SECRET_KEY")) == (3, 1, 2)
 
 
-def test_image_has_nothing_that_is_the_operator_s(rendered: Path) -> None:
+def test_image_has_no_operator_files(rendered: Path) -> None:
     """What ``COPY . .`` takes: not the secrets, the data, the history."""
     ignored = (rendered / "project/.dockerignore").read_text().split()
 

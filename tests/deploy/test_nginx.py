@@ -69,7 +69,7 @@ FILES = [
 
 @pytest.mark.parametrize("path", FILES)
 @pytest.mark.parametrize("query", ["", "?v=0123456789"])
-def test_static_files_come_from_nginx_with_the_application_s_headers(front: Front, path: str, query: str) -> None:
+def test_static_file_has_application_headers(front: Front, path: str, query: str) -> None:
     answer, own = front.ask(path + query), front.ask_upstream(path + query, {"X-Forwarded-Proto": "https"})
 
     assert has_line(front, request_id=answer.headers["x-request-id"], upstream_status="")
@@ -83,7 +83,7 @@ def test_static_files_come_from_nginx_with_the_application_s_headers(front: Fron
 
 
 @pytest.mark.parametrize("path", ["/static/nothing.css", "/static/", "/static/%2e%2e/__init__.py", "/static../run.py"])
-def test_what_is_no_static_file_is_the_application_s_to_answer(front: Front, path: str) -> None:
+def test_missing_static_file_answered_by_application(front: Front, path: str) -> None:
     answer = front.ask(path)
 
     assert (answer.status, "Not found" in answer.text) == (404, True)
@@ -129,7 +129,7 @@ def test_old_versions_of_tls_are_refused(front: Front, version: ssl.TLSVersion, 
         context.wrap_socket(connection, server_hostname="localhost").close()
 
 
-def test_many_ranges_are_not_worth_more_than_the_file(front: Front) -> None:
+def test_many_ranges_cost_one_file(front: Front) -> None:
     whole = front.ask("/static/site.css")
     ranges = ",".join(f"{number}-" for number in range(600))
 
@@ -139,7 +139,7 @@ def test_many_ranges_are_not_worth_more_than_the_file(front: Front) -> None:
     assert front.ask("/static/site.css", {"Range": "bytes=0-9"}).status == 206
 
 
-def test_proof_for_a_certificate_is_found_without_tls(front: Front) -> None:
+def test_acme_challenge_served_without_tls(front: Front) -> None:
     proofs = front.folder / ".well-known" / "acme-challenge"
     proofs.mkdir(parents=True)
     (proofs / "word").write_text("proof")
@@ -173,7 +173,7 @@ def problem(answer: Answer) -> dict[str, object]:
     return document
 
 
-def test_too_large_a_body_is_a_problem_for_programs_and_a_page_for_people(front: Front) -> None:
+def test_large_body_problem_or_page(front: Front) -> None:
     body = b"[" + b" " * 1024 * 1024
 
     document = problem(front.ask("/rpc", {"Content-Type": "application/json"}, "POST", body))
@@ -224,7 +224,7 @@ def test_slow_visitors_keep_nobody_waiting(front: Front) -> None:
 # --- what is logged -----------------------------------------------------------------------------
 
 
-def test_request_id_is_nginx_s_own_and_the_same_everywhere(front: Front) -> None:
+def test_request_id_same_everywhere(front: Front) -> None:
     answer = front.ask("/accounts/sign-in", {"X-Request-ID": "chosen-by-a-visitor"}, "POST", b"a=b")
 
     request_id = answer.headers["x-request-id"]
@@ -249,7 +249,7 @@ def test_log_has_no_secrets(front: Front) -> None:
 # --- while the application is down --------------------------------------------------------------
 
 
-def test_page_says_that_the_site_is_down(down: Front) -> None:
+def test_down_page_served_to_browsers(down: Front) -> None:
     for path in ("/", "/nowhere", "/static/nothing.css"):
         answer = down.ask(path, {"Accept": "text/html,*/*;q=0.8"})
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
@@ -263,14 +263,14 @@ def test_page_says_that_the_site_is_down(down: Front) -> None:
 @pytest.mark.parametrize(
     ("path", "accept"), [("/history/api/v1/changes", "*/*"), ("/rpc", "text/html"), ("/", "application/json")]
 )
-def test_programs_are_told_that_the_site_is_down(down: Front, path: str, accept: str) -> None:
+def test_down_problem_served_to_programs(down: Front, path: str, accept: str) -> None:
     answer = down.ask(path, {"Accept": accept}, "POST", b"{}")
 
     assert problem(answer)["type"] == "/problems/unavailable"
     assert answer.headers["retry-after"] == "5"
 
 
-def test_page_of_nginx_is_seen_by_nobody_who_asks_for_it(down: Front) -> None:
+def test_nginx_error_page_not_addressable(down: Front) -> None:
     assert down.ask("/-/down.html").status == 404
 
 
@@ -295,7 +295,7 @@ def answering(front: Front, answer: bytes) -> Iterator[list[bytes]]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_reading_is_tried_once_more_and_writing_is_not(down: Front) -> None:
+def test_read_retried_write_not(down: Front) -> None:
     with answering(down, b"") as asked:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             assert down.ask("/", method=method, body=b"" if method == "GET" else b"{}").status == 503
@@ -303,7 +303,7 @@ def test_reading_is_tried_once_more_and_writing_is_not(down: Front) -> None:
     assert [one.partition(b" ")[0] for one in asked] == [b"GET", b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"]
 
 
-def test_etag_of_what_was_compressed_still_matches(down: Front) -> None:
+def test_compressed_etag_still_matches(down: Front) -> None:
     body = b'"' + b"a" * 2000 + b'"'
     head = b'HTTP/1.1 200 OK\r\nETag: "3.ab"\r\nContent-Type: application/json\r\nConnection: close\r\n'
     with answering(down, head + b"Content-Length: %d\r\n\r\n" % len(body) + body) as asked:

@@ -17,7 +17,7 @@ from app.deploy.values import Unusable
 Render = Callable[..., Result]
 
 
-def test_without_an_option_everything_has_a_value(render: Render, tmp_path: Path) -> None:
+def test_options_all_have_defaults(render: Render, tmp_path: Path) -> None:
     made = render(tmp_path)
 
     assert made.exit_code == 0, made.output
@@ -62,7 +62,7 @@ def test_check_tells_what_would_change(render: Render, tmp_path: Path) -> None:
     assert socket.read_text() == "mine"
 
 
-def test_secrets_are_written_once_and_for_the_owner_only(render: Render, tmp_path: Path) -> None:
+def test_secrets_written_once_and_private(render: Render, tmp_path: Path) -> None:
     render(tmp_path)
     paths = [tmp_path / "env", tmp_path / "project/compose/app.env", tmp_path / "project/compose/db.env"]
     texts = [path.read_text() for path in paths]
@@ -87,7 +87,7 @@ def test_git_takes_no_secret(render: Render, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Shop\nUser=root", "Shop\r", "Shop\x85x", "Shop\u2028x"])
-def test_name_of_the_site_stays_in_its_line(render: Render, tmp_path: Path, monkeypatch: Any, name: str) -> None:
+def test_site_name_stays_in_line(render: Render, tmp_path: Path, monkeypatch: Any, name: str) -> None:
     monkeypatch.setattr(settings, "SITE_NAME", name)
     made = render(tmp_path / "new")
 
@@ -95,7 +95,7 @@ def test_name_of_the_site_stays_in_its_line(render: Render, tmp_path: Path, monk
     assert "write it in one line" in made.output
 
 
-def test_name_of_the_site_is_no_specifier_of_systemd(render: Render, tmp_path: Path, monkeypatch: Any) -> None:
+def test_site_name_is_no_systemd_specifier(render: Render, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(settings, "SITE_NAME", "100%h")
     render(tmp_path)
     assert "Description=100%%h (" in (tmp_path / "server/etc/systemd/system/andamio.service").read_text()
@@ -133,12 +133,12 @@ def test_name_of_the_site_is_no_specifier_of_systemd(render: Render, tmp_path: P
         *(("daily", (value,)) for value in ("a; b", "a\nUser=root", "-x", "a %n", "$HOME", "")),
     ],
 )
-def test_what_would_break_a_file_is_refused(option: str, value: object) -> None:
+def test_breaking_value_refused(option: str, value: object) -> None:
     with pytest.raises(Unusable, match=f"--{option.rstrip('s').replace('_', '-')}"):
         Deployment(**{option: value})  # type: ignore[arg-type]
 
 
-def test_a_refusal_is_a_sentence_and_writes_nothing(render: Render, tmp_path: Path) -> None:
+def test_refusal_is_sentence_writing_nothing(render: Render, tmp_path: Path) -> None:
     made = render(tmp_path / "new", "--domain", "a.org;\nroot /")
 
     assert made.exit_code == 2

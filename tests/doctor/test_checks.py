@@ -89,7 +89,7 @@ QUIET += ["core.csp", "core.headers", "core.secret-published", "core.python-old"
 
 
 @pytest.mark.parametrize("identity", QUIET)
-def test_production_where_all_is_well_has_no_finding(make: Make, identity: str) -> None:
+def test_healthy_production_has_no_finding(make: Make, identity: str) -> None:
     assert found(make(), identity) == []
 
 
@@ -101,7 +101,7 @@ def test_counters_apart_are_found(make: Make, start_redis: Callable[..., Any]) -
     assert found(make(REDIS_URL=url), "core.redis-open") == []
 
 
-def test_subdomains_that_keep_to_https_have_no_finding(make: Make) -> None:
+def test_subdomains_on_https_pass(make: Make) -> None:
     assert found(make(HSTS_SUBDOMAINS="true"), "core.hsts-subdomains") == []
 
 
@@ -111,13 +111,13 @@ def test_secret_of_redis_is_not_told(make: Make) -> None:
     assert "hush" not in str(finding)
 
 
-def test_environment_that_is_not_production_is_found(make: Make) -> None:
+def test_other_environment_found(make: Make) -> None:
     (finding,) = found(make(), "core.environment", named="development")
 
     assert finding.message.startswith("APP_ENV is development")
 
 
-def test_faults_of_the_configuration_are_told_one_by_one(make: Make) -> None:
+def test_configuration_faults_listed_singly(make: Make) -> None:
     fault = ConfigError(["SECRET_KEY is missing: set it", "PORT is 'x': write a number", "it is broken"])
     first, second, third = found(make(), "core.cannot-start", fault=fault)
 
@@ -162,7 +162,7 @@ def test_cookie_without_its_flag_is_found(make: Make, name: str, value: object) 
         ("SESSION_COOKIE_PATH", "/shop"),
     ],
 )
-def test_cookie_that_a_neighbour_could_set_is_found(make: Make, name: str, value: str) -> None:
+def test_cookie_settable_by_neighbour_found(make: Make, name: str, value: str) -> None:
     app = make()
     app.config[name] = value
 
@@ -211,7 +211,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", [".env", "instance/secret_key"])
 @pytest.mark.parametrize("mode", [0o644, 0o642])
-def test_secrets_that_everybody_can_read_are_found(make: Make, folder: Path, name: str, mode: int) -> None:
+def test_world_readable_secrets_found(make: Make, folder: Path, name: str, mode: int) -> None:
     app = make()
     assert found(app, "core.secret-readable", root=folder) == []
     (folder / name).chmod(mode)
@@ -220,7 +220,7 @@ def test_secrets_that_everybody_can_read_are_found(make: Make, folder: Path, nam
     assert (finding.where, finding.hint) == (name, f"chmod o-rwx {name}")
 
 
-def test_secret_in_the_projects_files_is_found(make: Make, folder: Path) -> None:
+def test_secret_in_project_files_found(make: Make, folder: Path) -> None:
     app = make()
     (finding,) = found(app, "core.secret-published", root=folder)
     assert finding.where == "config.py"
@@ -229,7 +229,7 @@ def test_secret_in_the_projects_files_is_found(make: Make, folder: Path) -> None
     assert found(app, "core.secret-published", root=folder) == []
 
 
-def test_earlier_secret_in_the_projects_files_is_found(make: Make, folder: Path) -> None:
+def test_earlier_secret_in_files_found(make: Make, folder: Path) -> None:
     earlier = os.urandom(30).hex()
     app = make(SECRET_KEY_FALLBACKS=earlier)
     (folder / "config.py").write_text(f"SECRET_KEY = {earlier!r}")
@@ -237,7 +237,7 @@ def test_earlier_secret_in_the_projects_files_is_found(make: Make, folder: Path)
     assert len(found(app, "core.secret-published", root=folder)) == 1
 
 
-def test_code_that_everybody_can_write_is_found(make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_world_writable_code_found(make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.os, "geteuid", lambda: 0)
     app = make()
     assert found(app, "core.code-writable", root=folder) == []
@@ -247,9 +247,7 @@ def test_code_that_everybody_can_write_is_found(make: Make, folder: Path, monkey
     assert finding.message.startswith("core can be written by everybody")
 
 
-def test_code_that_its_own_process_can_write_is_found(
-    make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_self_writable_code_found(make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Asked of the system by stubs: the tests may run as root, who may write anywhere.
     app = make()
     monkeypatch.setattr(files.os, "geteuid", lambda: 1000)
@@ -400,7 +398,7 @@ def test_database_that_answers_has_no_finding(make: Make, engine_name: str, plat
     assert len(found(app, "core.database-sqlite")) == (engine_name == "sqlite")
 
 
-def test_user_that_administers_the_server_is_found(make: Make, server: URL) -> None:
+def test_superuser_found(make: Make, server: URL) -> None:
     assert "administers the server" in found(make(server), "core.database-user")[0].message
 
 
@@ -411,7 +409,7 @@ _MAKE_USER = {
 _DROP_USER = {"postgresql": "DROP ROLE {name}", "mysql": "DROP USER {name}@'%'"}
 
 
-def test_user_of_one_database_has_no_finding(make: Make, server: URL) -> None:
+def test_user_of_one_database_passes(make: Make, server: URL) -> None:
     name = f"{server.database}_user"
     backend = server.get_backend_name()
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
@@ -481,14 +479,14 @@ def test_clock_that_is_wrong_is_found(make: Make, server: URL, monkeypatch: pyte
     assert "seconds away" in found(make(server), "core.clock")[0].message
 
 
-def test_revision_that_is_not_run_is_found(make: Make, engine_name: str, new_database: Callable[[str], URL]) -> None:
+def test_pending_revision_found(make: Make, engine_name: str, new_database: Callable[[str], URL]) -> None:
     (finding,) = found(make(new_database(engine_name)), "core.revision")
 
     assert re.search(r"(is|are) not run: ", finding.message)
     assert finding.hint == "alembic upgrade head"
 
 
-def test_revision_that_the_code_does_not_have_is_found(make: Make, platform: Callable[[str], URL]) -> None:
+def test_unknown_revision_found(make: Make, platform: Callable[[str], URL]) -> None:
     app = make()
     with app.app_context(), db.engine.begin() as connection:
         (before,) = connection.scalars(sa.text("SELECT version_num FROM alembic_version"))
@@ -544,7 +542,7 @@ def test_every_check_is_tested_here() -> None:
     assert len({one.id for one in checks}) == len(checks)
 
 
-def test_rule_of_a_check_is_one_sentence() -> None:
+def test_check_rule_is_one_sentence() -> None:
     checks, _ = collect(Deployment(Flask("app"), "production", fault=ConfigError([])))
 
     assert [one.id for one in checks if not one.rule.endswith((".", ").")) or "|" in one.rule] == []

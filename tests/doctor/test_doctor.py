@@ -152,13 +152,11 @@ def test_servers_import_no_commands(tmp_path: Path) -> None:
 # --- production ---------------------------------------------------------------------------------
 
 
-def test_checks_for_production_are_made_in_production(corner: Make) -> None:
+def test_production_checks_in_production_only(corner: Make) -> None:
     assert "corner.dark" in ids(run(corner(CHECKS, APP_ENV="production"), "--json")[1])
 
 
-def test_deployment_is_examined_as_it_would_start_in_production(
-    corner: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_deployment_examined_as_production(corner: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/site.db")
     monkeypatch.setenv("SECRET_KEY", "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfC" + os.urandom(8).hex())
     found = ids(run(corner(CHECKS), "--production", "--json")[1])
@@ -180,7 +178,7 @@ def test_deployment_that_production_refuses_is_told(corner: Make, monkeypatch: p
 # --- what is broken -----------------------------------------------------------------------------
 
 
-def test_check_that_fails_is_a_finding_and_the_others_go_on(corner: Make) -> None:
+def test_failing_check_is_finding(corner: Make) -> None:
     failing = CHECKS.replace('yield Finding("There is dust."', 'yield 1 / 0, ("There is dust."')
     answer = json.loads(run(corner(failing, APP_ENV="production"), "--json")[1])
     found = {one["id"]: one for one in answer["findings"]}
@@ -190,7 +188,7 @@ def test_check_that_fails_is_a_finding_and_the_others_go_on(corner: Make) -> Non
     assert "corner.dark" in found
 
 
-def test_checks_that_cannot_be_read_are_a_finding(corner: Make) -> None:
+def test_unreadable_checks_are_finding(corner: Make) -> None:
     code, output = run(corner("import nothing_of_this_name"))
 
     assert "The checks of 'corner' cannot be read." in output
@@ -211,7 +209,7 @@ def doctor(project: Path, *words: str, **environ: str) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=project, env=given, capture_output=True, text=True, check=False)
 
 
-def test_configuration_that_cannot_be_used_is_reported_not_died_of(project: Path) -> None:
+def test_unusable_configuration_reported(project: Path) -> None:
     ran = doctor(project, APP_ENV="production", SECRET_KEY="short", FLASK_DEBUG="1", PORT="0")
 
     assert ran.returncode == 1
@@ -221,7 +219,7 @@ def test_configuration_that_cannot_be_used_is_reported_not_died_of(project: Path
     assert ran.stderr == ""
 
 
-def test_module_that_cannot_be_imported_is_reported(project: Path) -> None:
+def test_unimportable_module_reported(project: Path) -> None:
     (project / "app" / "home" / "routes.py").write_text("import nothing_of_this_name\n")
     ran = doctor(project, "--json")
 

@@ -33,7 +33,7 @@ def keep_contract(app: Flask, endpoint: str, answer: Any) -> None:
 # --- what comes in ------------------------------------------------------------------------------
 
 
-def test_event_is_given_back_as_it_was_sent(app: Flask, client: FlaskClient, make_event: MakeEvent) -> None:
+def test_event_returned_as_sent(app: Flask, client: FlaskClient, make_event: MakeEvent) -> None:
     occurred = "2026-01-31T12:34:56.123456+00:00"
     event = make_event(subject="/Café 😀 ", visitor="v1", value=0.1, occurred_at=occurred)
     answer = client.post("/events", json=event)
@@ -51,7 +51,7 @@ def test_moment_is_kept_in_utc(client: FlaskClient, send: Send) -> None:
     assert client.get("/events").json["items"][0]["occurred_at"] == "2026-01-31T10:00:00+00:00"
 
 
-def test_event_without_a_moment_occurred_when_it_arrived(client: FlaskClient, send: Send) -> None:
+def test_event_without_moment_uses_arrival(client: FlaskClient, send: Send) -> None:
     send()
     (item,) = client.get("/events").json["items"]
     assert item["occurred_at"] == item["received_at"]
@@ -64,7 +64,7 @@ def test_beacon_sends_json_as_plain_text(client: FlaskClient, make_event: MakeEv
     assert answer.json == {"received": 2, "stored": 2}
 
 
-def test_event_that_is_sent_again_is_stored_once(client: FlaskClient, send: Send, make_event: MakeEvent) -> None:
+def test_repeated_event_stored_once(client: FlaskClient, send: Send, make_event: MakeEvent) -> None:
     known = send(subject="/first")
     again = {**known, "subject": "/second"}
     twice = make_event()
@@ -75,12 +75,12 @@ def test_event_that_is_sent_again_is_stored_once(client: FlaskClient, send: Send
     assert stored["subject"] == "/first"
 
 
-def test_id_is_the_same_in_each_spelling(client: FlaskClient, send: Send, make_event: MakeEvent) -> None:
+def test_id_equal_in_any_spelling(client: FlaskClient, send: Send, make_event: MakeEvent) -> None:
     known = send()
     assert client.post("/events", json=make_event(id=known["id"].upper())).json["stored"] == 0
 
 
-def test_hundred_events_come_at_once_and_no_more(client: FlaskClient, make_event: MakeEvent) -> None:
+def test_batch_limited_to_hundred(client: FlaskClient, make_event: MakeEvent) -> None:
     assert client.post("/events", json=[make_event() for _ in range(100)]).json == {"received": 100, "stored": 100}
     for count in (0, 101):
         answer = client.post("/events", json=[make_event() for _ in range(count)])
@@ -88,14 +88,14 @@ def test_hundred_events_come_at_once_and_no_more(client: FlaskClient, make_event
     assert len(ids(client, "limit=100")) == 100
 
 
-def test_batch_with_a_fault_is_refused_whole(client: FlaskClient, make_event: MakeEvent) -> None:
+def test_batch_with_fault_refused_whole(client: FlaskClient, make_event: MakeEvent) -> None:
     answer = client.post("/events", json=[make_event(), make_event(kind="plane"), 7])
     assert answer.status_code == 422
     assert {error["pointer"] for error in answer.json["errors"]} == {"#/1/kind", "#/2"}
     assert ids(client) == []
 
 
-def test_same_events_at_once_are_stored_once(app: Flask, client: FlaskClient, make_event: MakeEvent) -> None:
+def test_concurrent_duplicates_stored_once(app: Flask, client: FlaskClient, make_event: MakeEvent) -> None:
     batch = [make_event() for _ in range(50)]
     receipts: list[Any] = []
 
@@ -148,9 +148,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_wrong_value_is_refused_by_its_name(
-    visitor: FlaskClient, make_event: MakeEvent, name: str, value: object
-) -> None:
+def test_wrong_value_refused_by_name(visitor: FlaskClient, make_event: MakeEvent, name: str, value: object) -> None:
     # The client's own JSON refuses some of them.
     text = json.dumps(make_event(**{name: value}))
     answer = visitor.post("/events", data=text, content_type="application/json")
@@ -176,7 +174,7 @@ def test_clock_may_run_a_little_ahead(client: FlaskClient, send: Send) -> None:
 @pytest.mark.parametrize(
     "moment", ["1999-12-31T23:59:59Z", "1000-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"]
 )
-def test_event_of_a_wrong_clock_occurred_when_it_arrived(client: FlaskClient, send: Send, moment: str) -> None:
+def test_event_with_wrong_clock_uses_arrival(client: FlaskClient, send: Send, moment: str) -> None:
     send(occurred_at=moment)
     (item,) = client.get("/events").json["items"]
     assert item["occurred_at"] == item["received_at"]
@@ -206,12 +204,12 @@ BODIES = [
 
 
 @pytest.mark.parametrize(("body", "media", "status"), BODIES)
-def test_body_that_is_no_event_is_refused(visitor: FlaskClient, body: bytes, media: str, status: int) -> None:
+def test_invalid_body_refused(visitor: FlaskClient, body: bytes, media: str, status: int) -> None:
     answer = visitor.post("/events", data=body, content_type=media)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
 
 
-def test_body_that_is_too_large_is_refused(visitor: FlaskClient) -> None:
+def test_large_body_refused(visitor: FlaskClient) -> None:
     answer = visitor.post("/events", data=b" " * (1024 * 1024 + 1), content_type="text/plain")
     assert (answer.status_code, answer.json["type"]) == (413, "/problems/too-large")
 
@@ -220,7 +218,7 @@ def test_documented_example_can_be_sent(visitor: FlaskClient) -> None:
     assert visitor.post("/events", json=EXAMPLE).json["stored"] == 1
 
 
-def test_beacon_carries_cookies_and_needs_no_token(visitor: FlaskClient, make_event: MakeEvent) -> None:
+def test_beacon_with_cookies_needs_no_token(visitor: FlaskClient, make_event: MakeEvent) -> None:
     visitor.set_cookie("session", "whatever")
     answer = visitor.post("/events", data=json.dumps(make_event()), content_type="text/plain")
     assert answer.status_code == 200
@@ -302,7 +300,7 @@ def test_question_that_is_not_understood(visitor: FlaskClient, query: str) -> No
     assert answer.json["errors"][0]["parameter"] == query.partition("=")[0]
 
 
-def test_cursor_beyond_the_end_gives_an_empty_page(visitor: FlaskClient) -> None:
+def test_cursor_past_end_empty(visitor: FlaskClient) -> None:
     for side in ("after", "before"):
         body = visitor.get(f"/events?cursor={side}.1.{uuid.uuid4()}").json
         assert body == {"items": [], "links": {}}

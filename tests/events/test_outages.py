@@ -26,9 +26,7 @@ def proxied(
 
 
 @SERVERS
-def test_database_that_is_away_is_answered_for_and_comes_back(
-    proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]
-) -> None:
+def test_database_away_recovers(proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
     app, proxy = proxied
     client = app.test_client()
     event = make_event()
@@ -45,7 +43,7 @@ def test_database_that_is_away_is_answered_for_and_comes_back(
 
 
 @SERVERS
-def test_connection_that_was_lost_is_not_noticed(proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
+def test_lost_connection_replaced_unseen(proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
     app, proxy = proxied
     client = app.test_client()
     for number in range(1, 4):
@@ -58,9 +56,7 @@ def test_connection_that_was_lost_is_not_noticed(proxied: tuple[Flask, Proxy], m
 
 
 @SERVERS
-def test_database_that_is_away_for_a_moment_is_waited_for(
-    proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]
-) -> None:
+def test_short_outage_waited_for(proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
     app, proxy = proxied
     client = app.test_client()
     client.get("/events")

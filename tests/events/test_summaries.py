@@ -50,7 +50,7 @@ def test_moving_average_begins_before_the_period(client: FlaskClient, send: Send
     assert row["moving_average"] == 0
 
 
-def test_period_is_of_whole_hours_and_days(client: FlaskClient, send: Send) -> None:
+def test_period_in_whole_hours_and_days(client: FlaskClient, send: Send) -> None:
     send(occurred_at="2026-01-31T10:10:00Z")
     body = ask(client, "hours?from=2026-01-31T10:30:00Z&to=2026-01-31T11:00:00.000001Z")
     assert [row["events"] for row in body["items"]] == [1, 0]
@@ -68,7 +68,7 @@ def test_summaries_are_filtered(client: FlaskClient, send: Send) -> None:
         assert len(ask(client, f"top?{DAY}&{query}&by=kind")["items"]) == count
 
 
-def test_last_day_and_month_are_the_defaults(client: FlaskClient, send: Send) -> None:
+def test_period_defaults_day_and_month(client: FlaskClient, send: Send) -> None:
     send()
     for path, count, window in (("hours", 24, 24), ("days", 30, 7)):
         body = ask(client, path)
@@ -78,7 +78,7 @@ def test_last_day_and_month_are_the_defaults(client: FlaskClient, send: Send) ->
     assert [row["events"] for row in ask(client, "top")["items"]] == [1]
 
 
-def test_event_that_is_a_little_ahead_is_counted(client: FlaskClient, send: Send) -> None:
+def test_slightly_early_event_counted(client: FlaskClient, send: Send) -> None:
     ahead = datetime.now(UTC) + timedelta(minutes=4)
     send(occurred_at=ahead.isoformat())
     body = ask(client, f"hours?to={quote((ahead + timedelta(minutes=1)).isoformat())}")

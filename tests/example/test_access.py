@@ -34,7 +34,7 @@ def test_stock_is_moved_by_staff(ask: Ask) -> None:
     assert codes == {"": -32006, "member": -32007, "staff": -32001}
 
 
-def test_token_may_be_limited_to_products_of_ones_own(site: Flask) -> None:
+def test_token_scope_covers_own_products(site: Flask) -> None:
     with site.app_context():
         offered = scopes.offered(Identity("ada", "Ada"))
     words = {scope.name: scope.words for group in offered for scope in group.scopes}

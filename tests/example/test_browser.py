@@ -175,7 +175,7 @@ def test_create_by_keyboard_alone(page: Page, base: str, stand: Any) -> None:
     assert (stored["price"], stored["featured"]) == (5, True)
 
 
-def test_enter_in_a_search_keeps_the_focus(page: Page, base: str, stand: Any) -> None:
+def test_enter_in_search_keeps_focus(page: Page, base: str, stand: Any) -> None:
     for number in range(51):
         stand.category(name=f"Shelf {number:02}")
     page.goto(f"{base}{LIST}/new")
@@ -194,7 +194,7 @@ def _tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"Tab does not lead to {name}")
 
 
-def test_theme_is_remembered_from_page_to_page(page: Page, base: str) -> None:
+def test_theme_remembered_across_pages(page: Page, base: str) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(base)
     light = _background(page)
@@ -285,7 +285,7 @@ STATES: dict[str, Callable[[Page, str], None]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_page_is_accessible_and_fits_the_screen(page: Page, base: str, state: str) -> None:
+def test_page_accessible_on_every_screen(page: Page, base: str, state: str) -> None:
     STATES[state](page, base)
     expect(page.locator("h1")).to_have_count(1)
     page.wait_for_load_state()
@@ -300,7 +300,7 @@ def test_page_is_accessible_and_fits_the_screen(page: Page, base: str, state: st
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"wider than {width} px"
 
 
-def test_long_words_do_not_widen_the_page(page: Page, site: Flask, stand: Any, live_server: Any) -> None:
+def test_long_words_do_not_widen_page(page: Page, site: Flask, stand: Any, live_server: Any) -> None:
     category, tag = stand.category(name="C" * 80, description="d" * 400), stand.tag(name="T" * 40)
     key = stand.product(name="W" * 120, sku="S" * 20, category=category, tags=[tag], notes="n" * 400)
     base = live_server(site)

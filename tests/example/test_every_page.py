@@ -97,7 +97,7 @@ def look(page: Page) -> None:
 
 
 @pytest.mark.parametrize("role", ["administrator", "member"])
-def test_every_page_is_for_everybody_and_leads_nowhere_in_vain(
+def test_every_page_public_without_dead_links(
     site: Flask, page: Page, live_server: Callable[[Flask], str], role: str
 ) -> None:
     made = fill(site, role)

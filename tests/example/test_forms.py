@@ -52,7 +52,7 @@ def shown(answer: TestResponse) -> str:
 # --- create -------------------------------------------------------------------------------------
 
 
-def test_create_stores_what_was_entered_and_says_so(client: FlaskClient, shop: Any) -> None:
+def test_create_stores_input_and_flashes(client: FlaskClient, shop: Any) -> None:
     category, tag = shop.category(), shop.tag()
     answer = forms.submit(
         client, NEW, name="Jörg’s <b>hammer</b> 🔨", sku="HA-1", category=category, tags=[tag], status="DISCONTINUED",
@@ -73,7 +73,7 @@ def test_create_stores_what_was_entered_and_says_so(client: FlaskClient, shop: A
     assert "Created product" not in client.get(answer.location).text
 
 
-def test_create_takes_the_defaults_of_what_is_left_empty(client: FlaskClient, shop: Any) -> None:
+def test_create_empty_fields_take_defaults(client: FlaskClient, shop: Any) -> None:
     category = shop.category()
     answer = forms.submit(client, NEW, name="Bare", sku="B-1", category=category, price="0", stock="")
     assert answer.status_code == 303
@@ -124,9 +124,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("field", "value", "message"), REFUSED, ids=[f"{f}={str(v)[:20]!r}" for f, v, _ in REFUSED])
-def test_create_refuses_what_does_not_fit_its_column(
-    visitor: FlaskClient, stand: Any, field: str, value: Any, message: str
-) -> None:
+def test_create_refuses_invalid_values(visitor: FlaskClient, stand: Any, field: str, value: Any, message: str) -> None:
     good = {"name": "Kept name", "sku": "K-1", "category": stand.category(), "price": "2", "notes": "Kept notes"}
     before = stand.content()
     answer = forms.submit(visitor, NEW, **{**good, field: value})
@@ -153,7 +151,7 @@ def test_refused_form_keeps_what_was_entered(visitor: FlaskClient, stand: Any) -
     assert [field for field, _ in summary(answer)] == ["sku", "price", "stock", "available_from"]
 
 
-def test_refused_form_names_each_error_with_its_control(visitor: FlaskClient, stand: Any) -> None:
+def test_refused_form_links_errors_to_controls(visitor: FlaskClient, stand: Any) -> None:
     answer = forms.submit(visitor, NEW, name="", category=stand.category(), price="1", sku="S")
     control = re.search(r'<input[^>]*id="name"[^>]*>', answer.text)
     assert control is not None
@@ -162,7 +160,7 @@ def test_refused_form_names_each_error_with_its_control(visitor: FlaskClient, st
     assert 'role="alert"' in answer.text
 
 
-def test_second_row_with_a_unique_value_is_refused_at_its_field(client: FlaskClient, shop: Any) -> None:
+def test_duplicate_create_refused_at_field(client: FlaskClient, shop: Any) -> None:
     key = shop.product(sku="TWICE")
     category = shop.read(Product, key)["category_id"]
     before = shop.content()
@@ -172,7 +170,7 @@ def test_second_row_with_a_unique_value_is_refused_at_its_field(client: FlaskCli
     assert shop.content() == before
 
 
-def test_edit_to_a_unique_value_of_another_is_refused_at_its_field(client: FlaskClient, shop: Any) -> None:
+def test_duplicate_edit_refused_at_field(client: FlaskClient, shop: Any) -> None:
     shop.category(name="Taken")
     key = shop.category(name="Free")
     before = shop.content()
@@ -182,7 +180,7 @@ def test_edit_to_a_unique_value_of_another_is_refused_at_its_field(client: Flask
     assert shop.content() == before
 
 
-def test_category_that_goes_while_the_form_is_open_is_refused(client: FlaskClient, shop: Any) -> None:
+def test_category_deleted_meanwhile_refused(client: FlaskClient, shop: Any) -> None:
     fields = forms.open_form(client, NEW)
     answer = client.post(NEW, data={**fields, "name": "P", "sku": "S", "price": "1", "category": "1"})
     assert answer.status_code == 422
@@ -208,7 +206,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 @pytest.mark.parametrize("gone", ["category", "tag"])
 @pytest.mark.parametrize("new", [True, False])
-def test_row_that_goes_while_it_is_chosen_is_refused(
+def test_chosen_row_deleted_meanwhile_refused(
     client: FlaskClient, shop: Any, meanwhile: Callable[..., None], gone: str, new: bool
 ) -> None:
     kept, url = shop.category(), NEW if new else edit(shop.product())
@@ -224,9 +222,7 @@ def test_row_that_goes_while_it_is_chosen_is_refused(
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_second_editor_of_what_has_also_lost_its_tag_is_told(
-    client: FlaskClient, shop: Any, meanwhile: Callable[..., None]
-) -> None:
+def test_edit_conflict_with_deleted_tag_shown(client: FlaskClient, shop: Any, meanwhile: Callable[..., None]) -> None:
     key, tag, category = shop.product(), shop.tag(), shop.category()
     hers = forms.open_form(client, edit(key))
     meanwhile(
@@ -247,7 +243,7 @@ STRAY = ["id", "created_at", "updated_at", "category_id", "colour", "name\0", "t
 
 
 @pytest.mark.parametrize("name", STRAY)
-def test_names_that_the_form_does_not_have_are_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
+def test_unknown_names_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
     key = stand.product()
     before = stand.content()
     answer = forms.submit(visitor, edit(key), name="Changed", **{name: "7"})
@@ -256,7 +252,7 @@ def test_names_that_the_form_does_not_have_are_refused(visitor: FlaskClient, sta
     assert stand.content() == before
 
 
-def test_of_many_names_that_the_form_does_not_have_the_first_are_told(visitor: FlaskClient, stand: Any) -> None:
+def test_unknown_names_list_shortened(visitor: FlaskClient, stand: Any) -> None:
     key = stand.product()
     answer = forms.submit(visitor, edit(key), **{f"stray{number:03}": "7" for number in range(100)})
     assert answer.status_code == 400
@@ -282,7 +278,7 @@ HUGE = ["NaN", "sNaN", "Infinity", "-Infinity", "1E400000000", "-1E400000000", "
 
 @pytest.mark.parametrize("price", HUGE)
 @pytest.mark.parametrize("stale", [True, False])
-def test_number_that_is_none_is_refused_in_few_words(visitor: FlaskClient, stand: Any, price: str, stale: bool) -> None:
+def test_invalid_number_message_short(visitor: FlaskClient, stand: Any, price: str, stale: bool) -> None:
     key = stand.product()
     hers = forms.open_form(visitor, edit(key))
     if stale:
@@ -294,7 +290,7 @@ def test_number_that_is_none_is_refused_in_few_words(visitor: FlaskClient, stand
 
 
 @pytest.mark.parametrize("version", [None, "", "abc", "-1", "1.0", "9" * 30, "１", "1\0"])
-def test_edit_without_a_version_it_can_read_is_refused(visitor: FlaskClient, stand: Any, version: str | None) -> None:
+def test_edit_without_readable_version_refused(visitor: FlaskClient, stand: Any, version: str | None) -> None:
     key = stand.product()
     before = stand.content()
     assert forms.submit(visitor, edit(key), name="Changed", version=version).status_code == 400
@@ -303,7 +299,7 @@ def test_edit_without_a_version_it_can_read_is_refused(visitor: FlaskClient, sta
 
 
 @pytest.mark.parametrize("encoding", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_nul_in_a_field_is_refused_in_either_encoding(visitor: FlaskClient, stand: Any, encoding: str) -> None:
+def test_nul_refused_in_either_encoding(visitor: FlaskClient, stand: Any, encoding: str) -> None:
     key = stand.product()
     before = stand.content()
     fields = forms.open_form(visitor, edit(key))
@@ -318,9 +314,7 @@ BROKEN = [b"\xff", b"a\xc3", b"\xed\xa0\x80", b"\xe9t\xe9"]
 
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("escaped", [True, False])
-def test_urlencoded_form_that_is_no_utf8_is_refused(
-    visitor: FlaskClient, stand: Any, broken: bytes, escaped: bool
-) -> None:
+def test_urlencoded_invalid_utf8_refused(visitor: FlaskClient, stand: Any, broken: bytes, escaped: bool) -> None:
     key = stand.tag()
     before = stand.content()
     fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
@@ -332,7 +326,7 @@ def test_urlencoded_form_that_is_no_utf8_is_refused(
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_multipart_form_that_is_no_utf8_is_refused(visitor: FlaskClient, stand: Any, broken: bytes) -> None:
+def test_multipart_invalid_utf8_refused(visitor: FlaskClient, stand: Any, broken: bytes) -> None:
     key = stand.tag()
     before = stand.content()
     fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
@@ -348,7 +342,7 @@ FILES = ["name", "price", "stock", "category", "tags", "available_from", "notes"
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file_in_the_place_of_a_text_is_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
+def test_file_instead_of_text_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
     key = stand.product()
     before = stand.content()
     answer = forms.submit(visitor, edit(key), **{name: (io.BytesIO(b"1"), "one.txt")})
@@ -356,7 +350,7 @@ def test_file_in_the_place_of_a_text_is_refused(visitor: FlaskClient, stand: Any
     assert stand.content() == before
 
 
-def test_body_over_the_limit_is_refused_with_a_page(visitor: FlaskClient, site: Flask, stand: Any) -> None:
+def test_large_body_refused_with_page(visitor: FlaskClient, site: Flask, stand: Any) -> None:
     fields = forms.open_form(visitor, NEW)
     answer = visitor.post(NEW, data={**fields, "notes": "x" * site.config["MAX_CONTENT_LENGTH"]})
     assert answer.status_code == 413
@@ -364,7 +358,7 @@ def test_body_over_the_limit_is_refused_with_a_page(visitor: FlaskClient, site: 
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "\0", "é"])
-def test_form_without_its_token_is_refused_with_a_page(visitor: FlaskClient, stand: Any, token: str | None) -> None:
+def test_missing_form_token_refused_with_page(visitor: FlaskClient, stand: Any, token: str | None) -> None:
     key = stand.product()
     before = stand.content()
     for url in (NEW, edit(key), delete(key)):
@@ -390,7 +384,7 @@ def test_token_of_another_visitor_is_refused(visitor: FlaskClient, site: Flask, 
         (b"", "application/x-www-form-urlencoded"),
     ],
 )
-def test_body_that_is_no_form_is_refused(visitor: FlaskClient, stand: Any, body: bytes, content_type: str) -> None:
+def test_non_form_body_refused(visitor: FlaskClient, stand: Any, body: bytes, content_type: str) -> None:
     before = stand.content()
     visitor.get(NEW)
     assert visitor.post(NEW, data=body, content_type=content_type).status_code == 400
@@ -421,7 +415,7 @@ def test_edit_of_nothing_changes_nothing(client: FlaskClient, shop: Any, values:
     assert shop.content() == before
 
 
-def test_edit_stores_every_change_and_counts_the_version(client: FlaskClient, shop: Any) -> None:
+def test_edit_stores_changes_and_version(client: FlaskClient, shop: Any) -> None:
     old, new = shop.tag(), shop.tag()
     key = shop.product(tags=[old], featured=True, notes="old")
     before = shop.read(Product, key)
@@ -440,7 +434,7 @@ def test_edit_stores_every_change_and_counts_the_version(client: FlaskClient, sh
     }  # fmt: skip
 
 
-def test_edit_that_empties_what_must_have_a_value_is_refused(client: FlaskClient, shop: Any) -> None:
+def test_edit_emptying_required_field_refused(client: FlaskClient, shop: Any) -> None:
     key = shop.product(stock=5)
     before = shop.content()
     answer = forms.submit(client, edit(key), stock="")
@@ -448,7 +442,7 @@ def test_edit_that_empties_what_must_have_a_value_is_refused(client: FlaskClient
     assert shop.content() == before
 
 
-def test_edit_of_the_tags_alone_counts_the_version(client: FlaskClient, shop: Any) -> None:
+def test_edit_of_tags_increments_version(client: FlaskClient, shop: Any) -> None:
     tag, key = shop.tag(), shop.product()
     before = shop.read(Product, key)
     assert forms.submit(client, edit(key), tags=[tag]).status_code == 303
@@ -460,7 +454,7 @@ def test_edit_of_the_tags_alone_counts_the_version(client: FlaskClient, shop: An
 # --- two editors --------------------------------------------------------------------------------
 
 
-def test_second_editor_sees_both_versions_and_can_save_hers(client: FlaskClient, shop: Any) -> None:
+def test_second_editor_sees_conflict_and_saves(client: FlaskClient, shop: Any) -> None:
     key = shop.product(name="At first", price=Decimal("1.00"), stock=1)
     hers = forms.open_form(client, edit(key))
     assert forms.submit(client, edit(key), name="By the first", stock="11").status_code == 303
@@ -510,7 +504,7 @@ def test_invalid_form_keeps_first_save(client: FlaskClient, shop: Any) -> None:
     assert (stored["name"], stored["price"]) == ("By the first", 3)
 
 
-def test_second_editor_of_a_deleted_row_gets_404(client: FlaskClient, shop: Any) -> None:
+def test_edit_of_deleted_row_not_found(client: FlaskClient, shop: Any) -> None:
     key = shop.product()
     hers = forms.open_form(client, edit(key))
     assert forms.submit(client, delete(key)).status_code == 303
@@ -531,7 +525,7 @@ def _at_once(app: Flask, url: str, changes: list[dict[str, Any]]) -> list[int]:
         return sorted(pool.map(send, clients, filled))
 
 
-def test_of_editors_at_the_same_moment_one_wins(app: Flask, shop: Any) -> None:
+def test_concurrent_edits_one_wins(app: Flask, shop: Any) -> None:
     one, two = shop.tag(), shop.tag()
     key = shop.product()
     for number in range(3):
@@ -542,7 +536,7 @@ def test_of_editors_at_the_same_moment_one_wins(app: Flask, shop: Any) -> None:
         assert stored["tags"] == [one if stored["name"].startswith("First") else two]
 
 
-def test_of_equal_rows_at_the_same_moment_one_is_made(app: Flask, shop: Any) -> None:
+def test_concurrent_duplicates_one_created(app: Flask, shop: Any) -> None:
     category = shop.category()
     for number in range(3):
         row = {"name": "Twin", "sku": f"TWIN-{number}", "category": category, "price": "1"}
@@ -552,7 +546,7 @@ def test_of_equal_rows_at_the_same_moment_one_is_made(app: Flask, shop: Any) -> 
 # --- delete -------------------------------------------------------------------------------------
 
 
-def test_delete_asks_first_and_takes_the_tag_links_along(client: FlaskClient, shop: Any, app: Flask) -> None:
+def test_delete_confirms_and_removes_links(client: FlaskClient, shop: Any, app: Flask) -> None:
     tag = shop.tag()
     key = shop.product(name="Going", tags=[tag])
     before = shop.content()
@@ -567,14 +561,14 @@ def test_delete_asks_first_and_takes_the_tag_links_along(client: FlaskClient, sh
         assert db.session.scalar(sa.text("SELECT count(*) FROM example_product_tag")) == 0
 
 
-def test_delete_of_a_tag_leaves_its_products(client: FlaskClient, shop: Any) -> None:
+def test_delete_of_tag_keeps_products(client: FlaskClient, shop: Any) -> None:
     tag = shop.tag()
     key = shop.product(tags=[tag])
     assert forms.submit(client, f"/example/tags/{tag}/delete").status_code == 303
     assert shop.read(Product, key)["tags"] == []
 
 
-def test_delete_of_an_older_version_is_refused(client: FlaskClient, shop: Any) -> None:
+def test_delete_of_older_version_refused(client: FlaskClient, shop: Any) -> None:
     key = shop.product(name="At first")
     seen = forms.open_form(client, delete(key))
     forms.submit(client, edit(key), name="Changed")
@@ -585,7 +579,7 @@ def test_delete_of_an_older_version_is_refused(client: FlaskClient, shop: Any) -
     assert client.post(delete(key), data=forms.read(answer.text)).status_code == 303
 
 
-def test_delete_of_a_category_with_products_is_refused(client: FlaskClient, shop: Any) -> None:
+def test_delete_of_used_category_refused(client: FlaskClient, shop: Any) -> None:
     key = shop.category(name="Full")
     shop.product(category=key)
     before = shop.content()

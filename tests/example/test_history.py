@@ -18,7 +18,7 @@ def changes(app: Flask) -> list[tuple[str, str, str]]:
         return [(one.model, one.verb, one.actor_name) for one in found]
 
 
-def test_product_leads_to_its_history_and_back(shop: Shop, client: FlaskClient) -> None:
+def test_product_links_to_history(shop: Shop, client: FlaskClient) -> None:
     shop.app.config["WTF_CSRF_ENABLED"] = False
     key = shop.product(name="Hammer", tags=[shop.tag(name="New")])
     page = client.get(f"/example/products/{key}").text
@@ -34,7 +34,7 @@ def test_product_leads_to_its_history_and_back(shop: Shop, client: FlaskClient) 
     assert (row["name"], len(row["tags"]), row["version"]) == ("Hammer", 1, 2)
 
 
-def test_movement_of_stock_is_a_change_of_the_product(shop: Shop, client: FlaskClient) -> None:
+def test_stock_movement_recorded_for_product(shop: Shop, client: FlaskClient) -> None:
     shop.product(sku="HA-1", stock=3)
     call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", 4, "DELIVERY"], "id": 1}
     assert client.post("/rpc", json=call).json["result"]["stock"] == 7

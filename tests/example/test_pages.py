@@ -140,7 +140,7 @@ def test_heading_sorts_up_and_then_down(client: FlaskClient, shelf: Any, heading
     assert parse_qs(urlsplit(down.request.full_path).query)["q"] == ["e"]
 
 
-def test_list_asks_the_database_as_often_for_many_rows_as_for_few(visitor: FlaskClient, stand: Any) -> None:
+def test_list_query_count_independent_of_rows(visitor: FlaskClient, stand: Any) -> None:
     def statements() -> int:
         with stand.app.app_context():
             engine = db.engine
@@ -162,12 +162,12 @@ def test_list_asks_the_database_as_often_for_many_rows_as_for_few(visitor: Flask
     assert statements() == few
 
 
-def test_list_without_a_query_has_its_default_order_marked(visitor: FlaskClient, stand: Any) -> None:
+def test_list_marks_default_order(visitor: FlaskClient, stand: Any) -> None:
     stand.product()
     assert visitor.get(LIST).text.count('aria-sort="ascending"') == 1
 
 
-def test_pages_of_a_list_hold_each_row_once(client: FlaskClient, app: Flask) -> None:
+def test_list_pages_partition_rows(client: FlaskClient, app: Flask) -> None:
     with app.app_context():
         demo.load()
     seen: list[str] = []
@@ -182,7 +182,7 @@ def test_pages_of_a_list_hold_each_row_once(client: FlaskClient, app: Flask) -> 
     assert (len(seen), len(set(seen)), visits) == (200, 200, 10)
 
 
-def test_list_numbers_its_pages_and_keeps_the_question(visitor: FlaskClient, stand: Any) -> None:
+def test_list_pages_keep_query(visitor: FlaskClient, stand: Any) -> None:
     category = stand.category()
     for _ in range(45):
         stand.product(category=category)
@@ -197,7 +197,7 @@ def test_list_numbers_its_pages_and_keeps_the_question(visitor: FlaskClient, sta
     assert visitor.get(f"{LIST}?page=4").status_code == 404
 
 
-def test_last_page_in_reach_leads_no_further(visitor: FlaskClient, stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_last_reachable_page_has_no_next(visitor: FlaskClient, stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     category = stand.category()
     for _ in range(8):
         stand.product(category=category)
@@ -209,7 +209,7 @@ def test_last_page_in_reach_leads_no_further(visitor: FlaskClient, stand: Any, m
     assert all(visitor.get(url).status_code == 200 for url in links(answer) if "page=" in url)
 
 
-def test_list_by_cursor_leads_to_pages_that_exist(visitor: FlaskClient, stand: Any) -> None:
+def test_cursor_links_lead_to_pages(visitor: FlaskClient, stand: Any) -> None:
     category = stand.category()
     for _ in range(25):
         stand.product(category=category)
@@ -222,7 +222,7 @@ def test_list_by_cursor_leads_to_pages_that_exist(visitor: FlaskClient, stand: A
     assert [visitor.get(url).status_code for url in inner] == [200] * len(inner)
 
 
-def test_empty_list_offers_to_create_the_first(client: FlaskClient) -> None:
+def test_empty_list_offers_create(client: FlaskClient) -> None:
     text = shown(client.get(LIST))
     assert "There is no product yet." in text
     assert "Create the first" in text
@@ -274,9 +274,7 @@ def test_empty_answer_offers_the_whole_list(visitor: FlaskClient, stand: Any) ->
         ("colour=red&price__gte=cheap&page=0", ["colour", "price__gte", "page"]),
     ],
 )
-def test_list_refuses_a_wrong_question_and_keeps_it(
-    visitor: FlaskClient, stand: Any, query: str, named: list[str]
-) -> None:
+def test_list_keeps_refused_query(visitor: FlaskClient, stand: Any, query: str, named: list[str]) -> None:
     answer = visitor.get(f"{LIST}?{query}{'&q=kept' if not query.startswith('q=') else '&price__gte=7'}")
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
     places = re.findall(r"<li>((?:<a [^>]*>)?[^<]+(?:</a>)?): \S", answer.text)
@@ -292,7 +290,7 @@ def _parameter(place: str) -> str:
     return led[1] if led else known.get(place) or html.unescape(place).partition("“")[2].partition("”")[0]
 
 
-def test_list_writes_what_was_asked_as_text(visitor: FlaskClient) -> None:
+def test_list_escapes_query(visitor: FlaskClient) -> None:
     answer = visitor.get(f"{LIST}?q=%22%3E%3Cscript%3E&%3Cscript%3E=1")
     assert "<script>" not in answer.text.split("</head>")[1]
 
@@ -329,7 +327,7 @@ def test_detail_shows_every_value_for_people(client: FlaskClient, shop: Any) -> 
     assert {f"/example/categories/{category}", f"/example/tags/{tag}", f"{LIST}/{key}/edit"} <= {*links(answer)}
 
 
-def test_detail_of_a_category_shows_its_first_products(client: FlaskClient, shop: Any) -> None:
+def test_category_detail_shows_first_products(client: FlaskClient, shop: Any) -> None:
     key, other = shop.category(name="Full"), shop.category(name="Other")
     made = [shop.product(name=f"Item {number:02}", category=key) for number in range(12)]
     shop.product(name="Stranger", category=other)
@@ -346,7 +344,7 @@ KEYS = ["abc", "-1", "0", *(str(2**bits) for bits in (31, 63, 70)), "9" * 5000, 
 
 
 @pytest.mark.parametrize("key", KEYS, ids=[key[:24] for key in KEYS])
-def test_key_of_no_row_is_not_found(client: FlaskClient, key: str) -> None:
+def test_unknown_key_not_found(client: FlaskClient, key: str) -> None:
     for noun in ("products", "categories", "tags"):
         for page in ("", "/edit", "/delete"):
             answer = client.get(f"/example/{noun}/{key}{page}")
@@ -354,7 +352,7 @@ def test_key_of_no_row_is_not_found(client: FlaskClient, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["1\0", "\xff", "\xed\xa0\x80", "\xc3"])
-def test_key_that_is_no_text_is_refused(visitor: FlaskClient, key: str) -> None:
+def test_malformed_key_refused(visitor: FlaskClient, key: str) -> None:
     # As a server hands the bytes over; the client would escape them once more.
     answer = visitor.get(LIST, environ_overrides={"PATH_INFO": f"{LIST}/{key}"})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")

@@ -85,7 +85,7 @@ def fill(stand: Any) -> None:
 
 
 @pytest.mark.usefixtures("fill")
-def test_every_page_shows_what_was_written_as_text(visitor: FlaskClient) -> None:
+def test_stored_markup_shown_as_text(visitor: FlaskClient) -> None:
     waiting = {"/", "/example/products", "/example/categories", "/example/tags", "/example/products/new"}
     seen: dict[str, str] = {}
     while waiting and len(seen) < 200:
@@ -109,7 +109,7 @@ _TEXT = st.lists(st.sampled_from([*PROBES, *"<>\"'&`=/", "x", "\u2028"]), max_si
 @given(
     path=st.sampled_from(["/example/products", "/example/tags", "/nowhere", "/example/products/new"]), data=st.data()
 )
-def test_every_page_shows_what_was_asked_as_text(visitor: FlaskClient, path: str, data: Any) -> None:
+def test_requested_markup_shown_as_text(visitor: FlaskClient, path: str, data: Any) -> None:
     names = st.one_of(st.sampled_from(["q", "sort", "page", "cursor", "price__gte", "status", "next"]), _TEXT)
     query = data.draw(st.dictionaries(names, _TEXT, max_size=4))
     dissect(visitor.get(path, query_string=query).text)

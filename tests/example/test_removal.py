@@ -30,7 +30,7 @@ def test_catalogue_goes_without_a_trace(make_app: Callable[..., Flask]) -> None:
     assert "/example" not in client.get("/").text
 
 
-def test_platforms_with_and_without_it_live_in_one_process(make_app: Callable[..., Flask]) -> None:
+def test_two_platforms_in_one_process(make_app: Callable[..., Flask]) -> None:
     whole, part = make_app(None, [*OTHERS, "app.example"]), make_app(None, OTHERS)
     assert part.test_client().get("/example/products").status_code == 404
     assert whole.test_client().get("/example/products").status_code == 200

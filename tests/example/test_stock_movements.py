@@ -84,7 +84,7 @@ def test_stock_stays_within_its_column(call: Call, shop: Any) -> None:
     assert shop.read(Product, key)["stock"] == 2**31 - 1
 
 
-def test_many_at_once_take_no_more_than_there_is(app: Flask, shop: Any) -> None:
+def test_concurrent_withdrawals_never_exceed_stock(app: Flask, shop: Any) -> None:
     key = shop.product(sku="HA-1", stock=10)
     request = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", -1, "SALE"], "id": 1}
 
@@ -108,7 +108,7 @@ def test_product_page_has_its_last_movements(call: Call, shop: Any, client: Flas
     assert "Loss" in page
 
 
-def test_product_that_has_moved_is_not_deleted(app: Flask, call: Call, shop: Any) -> None:
+def test_moved_product_not_deleted(app: Flask, call: Call, shop: Any) -> None:
     key = shop.product(sku="HA-1", stock=3)
     call("move_stock", sku="HA-1", quantity=1)
     with app.app_context(), pytest.raises(InUse):

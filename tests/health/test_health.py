@@ -99,7 +99,7 @@ def test_only_reading_is_served(visitor: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/live", READY])
-def test_any_name_is_answered_and_no_other_page(make_app: Callable[..., Flask], path: str) -> None:
+def test_any_host_answered_for_health_only(make_app: Callable[..., Flask], path: str) -> None:
     client = make_app(TRUSTED_HOSTS=[".example.org"]).test_client()
     for host in ("10.0.0.7:8000", "evil.example.com", ""):
         assert client.get(path, headers={"Host": host}).status_code == 200
@@ -111,7 +111,7 @@ def test_development_answers_its_own_machine_only(make_app: Callable[..., Flask]
     assert client.get(READY, headers={"Host": "evil.example.com"}).status_code == 400
 
 
-def test_asking_often_costs_one_examination_a_second(make_app: Callable[..., Flask]) -> None:
+def test_frequent_requests_share_examination(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     made: list[float] = []
     report = app.extensions["health"]
@@ -220,7 +220,7 @@ def test_database_of_newer_code_is_refused(
     assert schema["modules"] == {"app.accounts": "fail"}
 
 
-def test_table_that_no_revision_makes_is_told(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_without_revision_reported(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.data.inventory.lacking", lambda app: {"app.shop": ["shop_order"]})
     schema = checks(site.test_client().get(READY))["health.schema"]
     assert schema == {"name": "health.schema", "result": "warn"}
@@ -229,7 +229,7 @@ def test_table_that_no_revision_makes_is_told(site: Flask, monkeypatch: pytest.M
 # --- who sees what ------------------------------------------------------------------------------
 
 
-def test_details_are_for_whoever_has_the_permission(make_app: Callable[..., Flask]) -> None:
+def test_details_need_permission(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     for permissions, names in ((set(), set()), ({"health.details.read"}, {"rule", "milliseconds"})):
         who = Identity("1", "Ann", frozenset(permissions), via="session")
@@ -238,7 +238,7 @@ def test_details_are_for_whoever_has_the_permission(make_app: Callable[..., Flas
         assert checks(answer)["health.database"].keys() - {"name", "result"} == names
 
 
-def test_developer_sees_everything_and_has_a_button(
+def test_development_shows_details_and_button(
     make_app: Callable[..., Flask], new_database: Callable[[str], URL]
 ) -> None:
     client = make_app(new_database("sqlite"), APP_ENV="development").test_client()
@@ -264,9 +264,7 @@ def test_disk_that_is_full(
 
 
 @pytest.mark.usefixtures("fresh")
-def test_redis_that_is_away_is_told_and_the_site_stays(
-    make_app: Callable[..., Flask], start_redis: Callable[..., Any]
-) -> None:
+def test_redis_away_reported_site_ready(make_app: Callable[..., Flask], start_redis: Callable[..., Any]) -> None:
     server = start_redis()
     url = server.url.render_as_string()
     client = make_app(REDIS_URL=url, SESSION_STORE="redis").test_client()
@@ -360,7 +358,7 @@ def test_command_tells_everything(make_app: Callable[..., Flask], depot: Callabl
     assert "pass  depot_module.well        All is well." in ran.output
 
 
-def test_command_of_a_site_that_is_well(site: Flask) -> None:
+def test_command_reports_healthy_site(site: Flask) -> None:
     ran = site.test_cli_runner().invoke(args=["health", "check", "--json"])
     assert ran.exit_code == 0
     assert '"ready": true' in ran.output

@@ -40,7 +40,7 @@ def key(desk: Office) -> int:
     return key
 
 
-def test_way_from_a_row_to_what_it_was(
+def test_browser_follows_row_to_history(
     plain: Page, desk: Office, key: int, live_server: Callable[[Flask], str]
 ) -> None:
     plain.goto(f"{live_server(desk.app)}/ledger/entries/{key}")

@@ -78,7 +78,7 @@ def _create(group: int, labels: list[int]) -> Entry:
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_each_value_is_read_back_as_it_was(office: Office, name: str) -> None:
+def test_value_reads_back_unchanged(office: Office, name: str) -> None:
     office.add(**{"title": "x", name: FULL[name]})
     change = office.last()
     with office.app.app_context():
@@ -99,7 +99,7 @@ def test_update_records_what_has_changed_only(office: Office) -> None:
     assert change.after == {"amount": "7.25", "kind": "EXPENSE"}
 
 
-def test_update_that_changes_nothing_is_not_recorded(desk: Office) -> None:
+def test_unchanged_update_not_recorded(desk: Office) -> None:
     key = desk.add(title="Rent")
     desk.change(key, title="Rent")
     assert len(desk.changes()) == 1
@@ -133,7 +133,7 @@ def test_delete_records_the_whole_row(office: Office) -> None:
     }
 
 
-def test_secret_is_told_of_and_not_kept(office: Office) -> None:
+def test_secret_change_recorded_without_value(office: Office) -> None:
     key = office.add(title="Rent", pin="hunter2")
     assert office.last().hidden == ["pin"]
     office.change(key, pin="hunter3", title="Lease")
@@ -145,7 +145,7 @@ def test_secret_is_told_of_and_not_kept(office: Office) -> None:
     assert "hunter" not in str(told)
 
 
-def test_column_that_says_so_is_not_recorded(desk: Office) -> None:
+def test_unrecorded_column_left_out(desk: Office) -> None:
     key = desk.add(title="Rent")
     desk.change(key, reads=5)
     assert len(desk.changes()) == 1
@@ -153,7 +153,7 @@ def test_column_that_says_so_is_not_recorded(desk: Office) -> None:
     assert "reads" not in desk.changes()[0].after
 
 
-def test_value_that_was_never_read_is_known_nevertheless(office: Office) -> None:
+def test_unloaded_value_recorded(office: Office) -> None:
     key = office.add(title="Rent", amount=Decimal(3))
 
     def work() -> None:
@@ -165,7 +165,7 @@ def test_value_that_was_never_read_is_known_nevertheless(office: Office) -> None
     assert (office.last().before, office.last().after) == ({"title": "Rent"}, {"title": "Lease"})
 
 
-def test_expression_is_recorded_as_what_it_became(office: Office) -> None:
+def test_expression_recorded_as_result(office: Office) -> None:
     key = office.add(title="Rent", big=20)
 
     def work() -> None:
@@ -175,7 +175,7 @@ def test_expression_is_recorded_as_what_it_became(office: Office) -> None:
     assert (office.last().before, office.last().after) == ({"big": 20}, {"big": 21})
 
 
-def test_rows_of_one_flush_cost_one_insert(office: Office) -> None:
+def test_flush_costs_one_insert(office: Office) -> None:
     statements: list[str] = []
 
     def work() -> None:
@@ -188,7 +188,7 @@ def test_rows_of_one_flush_cost_one_insert(office: Office) -> None:
     assert [one.verb for one in office.changes()] == ["create"] * 3
 
 
-def test_what_is_rolled_back_leaves_no_history(office: Office) -> None:
+def test_rollback_leaves_no_history(office: Office) -> None:
     with office.app.app_context(), acting_as(EVA):
         ledger.groups.create({"name": "House"})
         savepoint = db.session.begin_nested()
@@ -200,7 +200,7 @@ def test_what_is_rolled_back_leaves_no_history(office: Office) -> None:
     assert [one.after for one in office.changes()] == [{"id": office.changes()[0].after["id"], "name": "House"}]
 
 
-def test_flush_that_fails_leaves_nothing_for_the_next_one(office: Office) -> None:
+def test_failed_flush_leaves_nothing(office: Office) -> None:
     office.add(Group, name="House")
     with office.app.app_context(), acting_as(EVA):
         db.session.add_all([Group(name="Garden"), Group(name="House")])
@@ -242,7 +242,7 @@ def test_statement_says_what_it_has_done(office: Office) -> None:
     assert (change.verb, change.row_key, change.before, change.after) == ("update", str(key), {"big": 1}, {"big": 5})
 
 
-def test_statement_of_a_model_without_a_history_is_not_recorded(desk: Office) -> None:
+def test_unrecorded_model_statement_not_recorded(desk: Office) -> None:
     desk.write(lambda: row_written.send(ledger.Draft, key=1, before=None, after={"text": "x"}))
     assert not desk.changes()
 
@@ -267,7 +267,7 @@ def test_reading_costs_no_statement(desk: Office) -> None:
 # --- faces --------------------------------------------------------------------------------------
 
 
-def test_pages_record_who_and_in_which_request(office: Office) -> None:
+def test_pages_record_user_and_request(office: Office) -> None:
     client = office.client(EVA)
     office.app.config["WTF_CSRF_ENABLED"] = False
     answer = client.post("/ledger/groups/new", data={"name": "House"}, headers={"X-Request-ID": "request-0001"})
@@ -296,7 +296,7 @@ def test_rest_and_bulk_are_recorded(office: Office) -> None:
     ]
 
 
-def test_two_applications_of_one_process_have_their_own(make_office: Callable[..., Any], make_app: Any) -> None:
+def test_two_applications_record_separately(make_office: Callable[..., Any], make_app: Any) -> None:
     first, second = make_office("sqlite"), make_office("sqlite", [ledger.__name__])
     assert isinstance(first.app, Flask)
     second.add(Label, name="red")

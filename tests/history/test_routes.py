@@ -38,7 +38,7 @@ def titles(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (ANA, 403), (RUT, 200)])
-def test_all_changes_are_for_those_who_may_read_them(desk: Office, who: Identity, status: int) -> None:
+def test_all_changes_need_permission(desk: Office, who: Identity, status: int) -> None:
     client = desk.client(who)
     assert client.get(ALL).status_code == status
     assert client.get("/history/api/v1/changes").status_code == status
@@ -47,9 +47,7 @@ def test_all_changes_are_for_those_who_may_read_them(desk: Office, who: Identity
 
 @pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (BEN, 403), (ANA, 200), (EVA, 200), (RUT, 200)])
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_history_of_a_row_is_for_its_owner_and_its_editors(
-    desk: Office, who: Identity, status: int, is_gone: bool
-) -> None:
+def test_row_history_for_owner_and_editors(desk: Office, who: Identity, status: int, is_gone: bool) -> None:
     key = desk.add(title="Rent", who=ANA)
     if is_gone:
         desk.delete(key)
@@ -58,7 +56,7 @@ def test_history_of_a_row_is_for_its_owner_and_its_editors(
         assert (row(key) in desk.client(who).get(f"/ledger/entries/{key}").text) == (status == 200)
 
 
-def test_that_anybody_may_write_a_row_tells_nobody_who_has(desk: Office) -> None:
+def test_public_row_hides_its_editors(desk: Office) -> None:
     key = desk.add(Label, name="red")
     assert desk.client().get(row(key, "ledger_label")).status_code == 401
     assert desk.client(ANA).get(row(key, "ledger_label")).status_code == 403
@@ -72,14 +70,14 @@ def test_what_never_was_has_no_history(desk: Office, who: Identity, path: str) -
 
 
 @pytest.mark.parametrize("key", ["2147483648", "9" * 30, "-" + "9" * 30, "1.5", "٣"])
-def test_what_can_be_no_key_has_no_history(office: Office, key: str) -> None:
+def test_impossible_key_has_no_history(office: Office, key: str) -> None:
     assert office.client(RUT).get(f"/history/rows/ledger_entry/{key}").status_code == 404
 
 
 # --- what they show -----------------------------------------------------------------------------
 
 
-def test_history_of_a_row_says_what_was_and_what_became_of_it(office: Office) -> None:
+def test_row_history_shows_before_and_after(office: Office) -> None:
     group = office.add(Group, name="House")
     key = office.add(title="Rent", amount=Decimal(5), pin="hunter1")
     office.change(key, title="Lease", group_id=group, pin="hunter2", who=EVA)
@@ -93,7 +91,7 @@ def test_history_of_a_row_says_what_was_and_what_became_of_it(office: Office) ->
     assert "hunter" not in page
 
 
-def test_row_that_is_gone_is_called_by_what_it_was(office: Office) -> None:
+def test_deleted_row_named_by_last_value(office: Office) -> None:
     key = office.add(title="Rent")
     office.delete(key)
     page = office.client(RUT).get(ALL).text
@@ -110,7 +108,7 @@ def test_markup_in_a_value_is_text(desk: Office) -> None:
     assert "<b onclick" not in page
 
 
-def test_changes_are_found_by_what_who_and_when(office: Office) -> None:
+def test_changes_filtered_by_row_user_time(office: Office) -> None:
     office.add(Group, name="House")
     office.add(title="Rent", who=ANA)
     client = office.client(RUT)
@@ -124,7 +122,7 @@ def test_changes_are_found_by_what_who_and_when(office: Office) -> None:
 
 
 @pytest.mark.parametrize("query", ["day=tomorrow", "day=9999-12-31", "cursor=x", "colour=red", "model=a&model=b"])
-def test_question_that_is_wrong_is_answered_with_the_form(desk: Office, query: str) -> None:
+def test_invalid_filter_keeps_form(desk: Office, query: str) -> None:
     answer = desk.client(RUT).get(f"{ALL}?{query}")
     assert answer.status_code == 400
     assert "cannot be shown like this" in answer.text
@@ -145,7 +143,7 @@ def test_pages_follow_one_another(office: Office) -> None:
         assert titles(client.get(newer.replace("&amp;", "&")).text) == titles(first)
 
 
-def test_page_of_changes_costs_as_many_statements_as_it_has_kinds_of_rows(desk: Office) -> None:
+def test_changes_page_statement_count_bounded(desk: Office) -> None:
     keys = [desk.add(title=str(number), group_id=desk.add(Group, name=f"Group {number}")) for number in range(8)]
     client = desk.client(RUT)
     statements: list[str] = []
@@ -194,7 +192,7 @@ def test_undo_asks_and_then_does_it(office: Office) -> None:
     assert told_now.count(">Undo<") == 2
 
 
-def test_undo_without_the_token_of_the_form_is_refused(desk: Office) -> None:
+def test_undo_without_csrf_token_refused(desk: Office) -> None:
     key = desk.add(title="Rent")
     desk.change(key, title="Lease")
     assert desk.client(EVA).post(f"/history/changes/{desk.last().id}/undo", data={"version": 2}).status_code == 400
@@ -203,7 +201,7 @@ def test_undo_without_the_token_of_the_form_is_refused(desk: Office) -> None:
     assert stored["title"] == "Lease"
 
 
-def test_undo_of_what_has_changed_since_says_so(office: Office) -> None:
+def test_undo_of_changed_row_reports_it(office: Office) -> None:
     key = office.add(title="Rent", amount=Decimal(5))
     office.change(key, title="Lease", amount=Decimal(6))
     change = office.last()
@@ -217,7 +215,7 @@ def test_undo_of_what_has_changed_since_says_so(office: Office) -> None:
     assert (stored["title"], stored["amount"]) == ("Hire", Decimal(5))
 
 
-def test_undo_of_what_changes_meanwhile_is_a_conflict(office: Office) -> None:
+def test_undo_during_change_is_conflict(office: Office) -> None:
     key = office.add(title="Rent")
     office.change(key, title="Lease")
     client, path = office.client(EVA), f"/history/changes/{office.last().id}/undo"
@@ -236,7 +234,7 @@ def test_undo_of_what_changes_meanwhile_is_a_conflict(office: Office) -> None:
         assert client.post(f"/history/changes/{change.id}/undo", data={"version": version}).status_code in (400, 409)
 
 
-def test_deleted_row_is_brought_back_and_led_to(office: Office) -> None:
+def test_deleted_row_restored_and_shown(office: Office) -> None:
     key = office.add(title="Rent")
     office.delete(key)
     status, target, page = _post(office, EVA, office.last())
@@ -249,7 +247,7 @@ def test_deleted_row_is_brought_back_and_led_to(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (BEN, 403), (RUT, 403)])
-def test_undo_is_for_those_who_may_write_the_row(desk: Office, who: Identity, status: int) -> None:
+def test_undo_needs_write_permission(desk: Office, who: Identity, status: int) -> None:
     desk.app.config["WTF_CSRF_ENABLED"] = False
     key = desk.add(title="Rent", who=ANA)
     desk.change(key, title="Lease", who=ANA)
@@ -272,7 +270,7 @@ def test_undo_of_creation_names_consequences(desk: Office) -> None:
     assert "1 entry" in page
 
 
-def test_change_of_a_model_that_is_not_there_any_more_is_shown(desk: Office) -> None:
+def test_change_of_removed_model_shown(desk: Office) -> None:
     desk.write(
         lambda: db.session.add(Change(model="gone_thing", row_key="1", verb="update", before={"a": 1}, after={"a": 2}))
     )
@@ -281,7 +279,7 @@ def test_change_of_a_model_that_is_not_there_any_more_is_shown(desk: Office) -> 
     assert desk.client(RUT).get(row(1, "gone_thing")).status_code == 404
 
 
-def test_column_that_is_not_there_any_more_is_left_alone(desk: Office) -> None:
+def test_removed_column_left_alone(desk: Office) -> None:
     key = desk.add(title="Rent")
     values = {"model": Entry.__tablename__, "row_key": str(key), "verb": "update"}
     desk.write(lambda: db.session.add(Change(**values, before={"gone": 1}, after={"gone": 2})))

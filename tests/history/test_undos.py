@@ -72,7 +72,7 @@ def test_what_has_changed_since_is_refused(office: Office) -> None:
     assert (row["title"], row["amount"]) == ("Hire", Decimal(6))
 
 
-def test_the_rest_is_set_back_when_asked_for(office: Office) -> None:
+def test_undo_rest_when_requested(office: Office) -> None:
     key = office.add(title="Rent", amount=Decimal(5))
     office.change(key, title="Lease", amount=Decimal(6))
     change = office.last()
@@ -92,7 +92,7 @@ def test_nothing_is_left_to_set_back(office: Office) -> None:
         undo(office, change, partly=True)
 
 
-def test_change_that_came_back_by_hand_is_no_conflict(office: Office) -> None:
+def test_change_reverted_by_hand_no_conflict(office: Office) -> None:
     key = office.add(title="Rent", amount=Decimal("9.50"))
     office.change(key, amount=Decimal("7.1"))
     change = office.last()
@@ -119,7 +119,7 @@ def _link(key: int, labels: list[int]) -> None:
     ledger.entries.update(ledger.entries.get(key), {"labels": [db.session.get_one(Label, one) for one in labels]})
 
 
-def test_deleted_row_comes_back_as_it_was(office: Office) -> None:
+def test_deleted_row_restored_unchanged(office: Office) -> None:
     red, group = office.add(Label, name="red"), office.add(Group, name="House")
     key = office.write(
         lambda: ledger.entries.create({**FULL, "group_id": group, "labels": [db.session.get_one(Label, red)]}), ANA
@@ -137,7 +137,7 @@ def test_deleted_row_comes_back_as_it_was(office: Office) -> None:
     office.change(key, title="Lease")
 
 
-def test_row_that_is_there_again_is_not_brought_back(office: Office) -> None:
+def test_existing_row_not_restored(office: Office) -> None:
     key = office.add(title="Rent")
     office.delete(key)
     change = office.last()
@@ -146,7 +146,7 @@ def test_row_that_is_there_again_is_not_brought_back(office: Office) -> None:
         undo(office, change)
 
 
-def test_row_whose_place_is_taken_is_not_brought_back(office: Office) -> None:
+def test_row_with_taken_key_not_restored(office: Office) -> None:
     key = office.add(Group, name="House")
     office.add(Group, name="Shed")  # else SQLite gives the key to the next one
     office.delete(key, Group)
@@ -156,7 +156,7 @@ def test_row_whose_place_is_taken_is_not_brought_back(office: Office) -> None:
         undo(office, change)
 
 
-def test_row_with_a_secret_is_not_brought_back_without_it(office: Office) -> None:
+def test_row_with_secret_not_restored(office: Office) -> None:
     key = office.add(title="Rent", pin="hunter2")
     office.delete(key)
     with pytest.raises(undos.Refused, match="pin"):
@@ -187,7 +187,7 @@ def test_created_row_that_others_need_stays(office: Office) -> None:
         undo(office, office.changes()[0])
 
 
-def test_update_of_a_row_that_is_gone_waits_for_it(office: Office) -> None:
+def test_update_undo_waits_for_row(office: Office) -> None:
     key = office.add(title="Rent")
     office.change(key, title="Lease")
     office.delete(key)
@@ -202,7 +202,7 @@ def test_only_secrets_have_changed(desk: Office) -> None:
         undo(desk, desk.last())
 
 
-def test_version_that_was_not_seen_is_refused(office: Office) -> None:
+def test_unseen_version_refused(office: Office) -> None:
     key = office.add(title="Rent")
     office.change(key, title="Lease")
     with pytest.raises(undos.Refused, match="Somebody"):

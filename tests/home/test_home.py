@@ -38,7 +38,7 @@ def test_index_answers_head(visitor: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_status_is_as_its_callers_have_always_had_it(visitor: FlaskClient, method: str) -> None:
+def test_status_response_unchanged(visitor: FlaskClient, method: str) -> None:
     answer = visitor.open("/status", method=method)
     assert (answer.status_code, answer.mimetype) == (201, "application/json")
     assert set(answer.get_json()) == {"server_status", "description"}

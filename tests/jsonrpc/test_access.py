@@ -64,16 +64,14 @@ def call_as(safe: Flask) -> Callable[..., Any]:
     return call
 
 
-def test_method_is_called_by_those_who_may(call_as: Callable[..., Any]) -> None:
+def test_permitted_identity_calls_method(call_as: Callable[..., Any]) -> None:
     assert call_as("ann", "safe.open_door", 1)["result"] == "open"
     assert call_as("", "safe.colour")["result"] == "grey"
     assert call_as("", "safe.knock")["result"] == "who is there?"
 
 
 @pytest.mark.parametrize(("who", "code", "kind"), [("", -32006, "unauthorized"), ("bob", -32007, "forbidden")])
-def test_method_refuses_others_before_it_reads_their_params(
-    call_as: Callable[..., Any], who: str, code: int, kind: str
-) -> None:
+def test_method_refuses_before_reading_params(call_as: Callable[..., Any], who: str, code: int, kind: str) -> None:
     error = call_as(who, "safe.open_door", "no", "number")["error"]
     assert (error["code"], error["data"]["type"]) == (code, f"/problems/{kind}")
 

@@ -36,7 +36,7 @@ def kept(app: Flask) -> list[int]:
 # --- methods ------------------------------------------------------------------------------------
 
 
-def test_methods_are_the_public_functions_of_the_modules(call: Call) -> None:
+def test_public_functions_become_methods(call: Call) -> None:
     assert call("App.index")["result"] == {
         "name": "Andamio",
         "methods": [
@@ -47,13 +47,13 @@ def test_methods_are_the_public_functions_of_the_modules(call: Call) -> None:
     }
 
 
-def test_result_is_written_as_its_annotation_says(call: Call) -> None:
+def test_result_dumped_by_annotation(call: Call) -> None:
     assert call("numbers.paint", colour="BLUE", dark=True)["result"] == "BLUE"
     assert call("numbers.keep", 1)["result"] is None
 
 
 @pytest.mark.parametrize("name", ["numbers._private", "numbers.Colour", "numbers.NotFound", "numbers.abort", "rpc.x"])
-def test_what_is_no_public_function_of_the_file_cannot_be_called(call: Call, name: str) -> None:
+def test_private_function_cannot_be_called(call: Call, name: str) -> None:
     assert call(name)["error"]["code"] == -32601
 
 
@@ -65,14 +65,14 @@ def test_what_is_no_public_function_of_the_file_cannot_be_called(call: Call, nam
         ("App", "def sell() -> None: ...", "cannot have the label 'App'"),
     ],
 )
-def test_module_whose_methods_cannot_be_called_fails_at_start(
+def test_invalid_module_methods_fail_start(
     make_app: Call, write_module: Call, label: str, methods: str, words: str
 ) -> None:
     with pytest.raises(ModuleError, match=words):
         make_app(None, ["app.jsonrpc", write_module(label, methods)])
 
 
-def test_order_of_the_modules_does_not_matter(make_app: Call, write_module: Call) -> None:
+def test_module_order_irrelevant(make_app: Call, write_module: Call) -> None:
     module = write_module("shop", "def sell() -> None: ...")
     for modules in (["app.jsonrpc", module], [module, "app.jsonrpc"]):
         client = make_app(None, modules).test_client()
@@ -108,7 +108,7 @@ def test_call_that_fails_leaves_nothing(numbers: Flask, what: str) -> None:
     assert kept(numbers) == []
 
 
-def test_each_call_of_a_batch_is_its_own_transaction(numbers: Flask) -> None:
+def test_batch_calls_have_own_transactions(numbers: Flask) -> None:
     batch = [
         request("numbers.keep", 1),
         request("numbers.keep_then", 2, "bug"),
@@ -180,9 +180,7 @@ def test_batch_ends_by_identity(
         ("busy", -32005, "unavailable", None),
     ],
 )
-def test_problem_is_told_by_its_code_and_a_document(
-    call: Call, what: str, code: int, kind: str, errors: list[str] | None
-) -> None:
+def test_problem_has_code_and_document(call: Call, what: str, code: int, kind: str, errors: list[str] | None) -> None:
     error = call("numbers.fail", what)["error"]
     assert (error["code"], error["data"]["type"]) == (code, f"/problems/{kind}")
     assert error["message"] == error["data"]["title"]
@@ -192,7 +190,7 @@ def test_problem_is_told_by_its_code_and_a_document(
     assert not re.search("secret|SELECT", json.dumps(error))
 
 
-def test_database_that_is_away_is_told_with_the_time_to_wait(call: Call) -> None:
+def test_database_away_includes_retry_after(call: Call) -> None:
     assert call("numbers.fail", "away")["error"]["data"]["retry_after"] == 2
 
 
@@ -212,14 +210,14 @@ def test_unreachable_database_is_told_as_such(make_app: Call, write_module: Call
     assert "127.0.0.1" not in json.dumps(error)
 
 
-def test_stale_row_has_one_code_whatever_the_headers(site: Flask) -> None:
+def test_stale_row_has_one_code(site: Flask) -> None:
     headers = {"If-Match": '"1"'}
     answer = site.test_client().post("/rpc", json=request("numbers.fail", "stale"), headers=headers).json
     assert answer["error"]["code"] == -32004
 
 
 @pytest.mark.parametrize("what", ["bug", "sql"])
-def test_what_nobody_foresaw_is_in_the_log_only(site: Flask, what: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_unhandled_exception_only_in_log(site: Flask, what: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = site.test_client().post("/rpc", json=request("numbers.fail", what))
     assert answer.status_code == 200
@@ -250,7 +248,7 @@ def client(site: Flask) -> FlaskClient:
         (b"[" + b"1," * 50 + b"1]", 400),
     ],
 )
-def test_status_says_whether_there_was_a_request(client: FlaskClient, body: bytes, status: int) -> None:
+def test_status_distinguishes_invalid_requests(client: FlaskClient, body: bytes, status: int) -> None:
     answer = client.post("/rpc", data=body, headers=JSON)
     assert answer.status_code == status
     assert answer.mimetype == (None if status == 204 else "application/json")
@@ -273,7 +271,7 @@ def test_other_methods_are_refused(client: FlaskClient, method: str) -> None:
     assert answer.mimetype == "application/problem+json"
 
 
-def test_caller_who_cannot_read_json_is_refused(client: FlaskClient) -> None:
+def test_client_without_json_refused(client: FlaskClient) -> None:
     assert client.post("/rpc", json=request("App.index"), headers={"Accept": "text/html"}).status_code == 406
 
 
@@ -281,6 +279,6 @@ def test_query_string_is_refused(client: FlaskClient) -> None:
     assert client.post("/rpc?x=1", json=request("App.index")).status_code == 400
 
 
-def test_pretty_names_below_the_path_are_not_there(client: FlaskClient) -> None:
+def test_names_below_path_not_found(client: FlaskClient) -> None:
     answer = client.post("/rpc/App.index", json={})
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")

@@ -123,7 +123,7 @@ EXAMPLES: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("sent", "answered"), EXAMPLES)
-def test_example_of_the_specification_is_answered_as_it_says(sent: str, answered: Any) -> None:
+def test_specification_example_answered_accordingly(sent: str, answered: Any) -> None:
     assert ask(sent) == answered
 
 
@@ -134,12 +134,12 @@ def test_notifications_are_run() -> None:
 
 
 @pytest.mark.parametrize("method", ["nothing", "fail", "subtract", "give_a_set"])
-def test_notification_is_not_answered_whatever_comes_of_it(method: str) -> None:
+def test_notification_never_answered(method: str) -> None:
     assert ask(json.dumps({"jsonrpc": "2.0", "method": method})) is None
 
 
 @pytest.mark.parametrize("id", ["", "a", "ü", 0, -1, 2**63 - 1, -(2**63), None])
-def test_id_comes_back_as_it_was_sent(id: Any) -> None:
+def test_id_returned_unchanged(id: Any) -> None:
     assert call("get_data", id=id) == {"jsonrpc": "2.0", "result": ["hello", 5], "id": id}
 
 
@@ -154,7 +154,7 @@ def test_id_of_another_kind_is_refused(id: Any) -> None:
     "member",
     [{"jsonrpc": "1.0"}, {"jsonrpc": 2.0}, {"jsonrpc": None}, {"params": "x"}, {"params": None}, {"param": [1]}],
 )
-def test_request_with_a_wrong_member_is_refused(member: dict[str, Any]) -> None:
+def test_invalid_member_refused(member: dict[str, Any]) -> None:
     request = {"jsonrpc": "2.0", "method": "get_data", "id": 1, **member}
     answer = ask(json.dumps(request))
     assert (answer["id"], answer["error"]["code"]) == (None, -32600)
@@ -197,7 +197,7 @@ def test_batch_has_a_limit() -> None:
     assert heard == []
 
 
-def test_batch_that_takes_long_is_not_gone_on_with() -> None:
+def test_slow_batch_is_cut_short() -> None:
     dispatcher = Dispatcher(DISPATCHER.methods, seconds=lambda: -1)
     calls = [{"jsonrpc": "2.0", "method": "update", "params": [1], "id": 7}, {"jsonrpc": "2.0", "method": "update"}]
     (answer,) = json.loads(dispatcher.answer(json.dumps(calls).encode()).body or b"")
@@ -208,13 +208,13 @@ def test_batch_that_takes_long_is_not_gone_on_with() -> None:
     assert json.loads(dispatcher.answer(json.dumps(calls[0]).encode()).body or b"")["result"] is None
 
 
-def test_same_id_twice_in_a_batch_is_answered_twice() -> None:
+def test_duplicate_batch_id_answered_twice() -> None:
     one = {"jsonrpc": "2.0", "method": "get_data", "id": 1}
     assert [answer["id"] for answer in ask(json.dumps([one, one]))] == [1, 1]
 
 
 @pytest.mark.parametrize("method", ["fail", "give_a_set"])
-def test_what_nobody_foresaw_is_logged_and_not_told(method: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_unhandled_exception_logged_not_shown(method: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         assert call(method) == {"jsonrpc": "2.0", "error": {"code": -32603, "message": "Internal error"}, "id": 1}
     assert caplog.messages == [f"the method {method} failed"]
@@ -254,7 +254,7 @@ requests = st.fixed_dictionaries(
 
 
 @given(requests | st.lists(requests | json_values, max_size=12))
-def test_every_answer_is_a_response_to_its_request(sent: Any) -> None:
+def test_answer_matches_its_request(sent: Any) -> None:
     logging.disable()
     try:
         answered = ask(json.dumps(sent))

@@ -63,7 +63,7 @@ def test_references_lead_somewhere(document: Any) -> None:
             assert name in document["components"][kind]
 
 
-def test_api_document_has_an_example_of_each_method(make_app: Call, write_module: Call) -> None:
+def test_api_document_has_method_examples(make_app: Call, write_module: Call) -> None:
     pytest.importorskip("app.apidocs", reason="app.apidocs is not installed")
     source = '''
         def sell(number: int) -> None:

@@ -20,7 +20,7 @@ def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
     return live_server(site)
 
 
-def test_page_says_what_each_method_takes_and_gives(site: Flask) -> None:
+def test_page_describes_methods(site: Flask) -> None:
     page = site.test_client().get(PATH)
     assert page.status_code == 200
     for words in (
@@ -45,7 +45,7 @@ def test_page_is_in_the_menu(site: Flask) -> None:
     assert f'<a href="{PATH}" aria-current="page">RPC</a>' in site.test_client().get(PATH).text
 
 
-def test_page_has_no_inline_script_or_style(site: Flask) -> None:
+def test_page_without_inline_script_or_style(site: Flask) -> None:
     page = site.test_client().get(PATH)
     assert "<style" not in page.text
     assert " style=" not in page.text
@@ -53,7 +53,7 @@ def test_page_has_no_inline_script_or_style(site: Flask) -> None:
     assert "unsafe" not in page.headers["Content-Security-Policy"]
 
 
-def test_page_knows_where_the_application_is_mounted(site: Flask) -> None:
+def test_page_knows_mount_path(site: Flask) -> None:
     page = site.test_client().get(PATH, environ_overrides={"SCRIPT_NAME": "/below"})
     assert 'data-endpoint="/below/rpc"' in page.text
     assert "curl http://localhost/below/rpc" in page.text
@@ -81,7 +81,7 @@ def test_methods_are_called_from_their_forms(page: Page, base: str) -> None:
     expect(outcome(page, "numbers.subtract")).to_contain_text('"field": "minuend"')
 
 
-def test_values_that_are_no_texts_are_entered(page: Page, base: str) -> None:
+def test_non_text_values_entered(page: Page, base: str) -> None:
     page.goto(f"{base}{PATH}#numbers.paint")
     page.locator("[id='numbers.paint-colour']").select_option("BLUE")
     page.locator("[id='numbers.paint-dark']").select_option("true")

@@ -208,13 +208,13 @@ def mixed_literal(thing: Literal["a", 1]) -> None: ...
         (mixed_literal, "must all be texts"),
     ],
 )
-def test_function_that_cannot_be_a_method_says_why(function: Callable[..., Any], words: str) -> None:
+def test_invalid_method_signature_explained(function: Callable[..., Any], words: str) -> None:
     with pytest.raises(SignatureError, match=f"{__name__.rpartition('.')[2]}.{function.__name__}") as caught:
         signature_of(function)
     assert words in str(caught.value)
 
 
-def test_example_that_is_no_call_is_found() -> None:
+def test_invalid_docstring_example_found() -> None:
     def method(number: int) -> None:
         """Take a number.
 

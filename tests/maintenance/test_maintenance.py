@@ -63,7 +63,7 @@ def test_page_says_why_and_how_long(closable: Flask, visitor: FlaskClient) -> No
 
 
 @pytest.mark.parametrize("logs", [False, True])
-def test_request_that_is_wrong_in_itself_is_told_so(make_app: Callable[..., Flask], file: str, logs: bool) -> None:
+def test_invalid_request_answered_as_such(make_app: Callable[..., Flask], file: str, logs: bool) -> None:
     app = make_app(MAINTENANCE_FILE=file, ACCESS_LOG=logs)
     command(app, "on")
     assert app.test_client().get("/", environ_overrides={"QUERY_STRING": "x=\xff"}).status_code == 400
@@ -104,7 +104,7 @@ def test_page_needs_no_database(closable: Flask, visitor: FlaskClient, monkeypat
 # --- how somebody passes ------------------------------------------------------------------------
 
 
-def test_link_lets_a_browser_pass_until_it_is_over(closable: Flask, visitor: FlaskClient) -> None:
+def test_bypass_link_lasts_until_end(closable: Flask, visitor: FlaskClient) -> None:
     token = token_of(command(closable, "on", "--message", "Soon.", "--bypass"))
     entered = visitor.get(f"/?a=1&bypass_token={token}&b=2")
     assert (entered.status_code, entered.location) == (303, "/?a=1&b=2")
@@ -142,7 +142,7 @@ def test_program_passes_by_a_header(closable: Flask, visitor: FlaskClient) -> No
 
 
 @pytest.mark.parametrize("value", ["", "x", "x.y", "é", "a" * 3000])
-def test_cookie_that_is_not_ours_opens_nothing(closable: Flask, value: str) -> None:
+def test_foreign_cookie_opens_nothing(closable: Flask, value: str) -> None:
     command(closable, "on", "--bypass")
     answer = closable.test_client(use_cookies=False).get(
         "/", headers={"Cookie": f"maintenance={value}".encode().decode("latin-1")}
@@ -171,7 +171,7 @@ def test_link_leads_to_this_site_only(closable: Flask, visitor: FlaskClient, pat
 
 
 @pytest.mark.parametrize("name", ["bypass_token", "bypass%5Ftoken", "%62ypass_token"])
-def test_link_leaves_no_token_in_the_address(closable: Flask, visitor: FlaskClient, name: str) -> None:
+def test_bypass_token_leaves_address(closable: Flask, visitor: FlaskClient, name: str) -> None:
     token = token_of(command(closable, "on", "--bypass"))
     assert visitor.get(f"/?a=%20&{name}={token}").location == "/?a=%20"
 
@@ -179,7 +179,7 @@ def test_link_leaves_no_token_in_the_address(closable: Flask, visitor: FlaskClie
 # --- the file and the command -------------------------------------------------------------------
 
 
-def test_file_that_cannot_be_read_keeps_the_site_closed(
+def test_unreadable_file_keeps_site_closed(
     closable: Flask, visitor: FlaskClient, file: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     command(closable, "on")
@@ -192,7 +192,7 @@ def test_file_that_cannot_be_read_keeps_the_site_closed(
     assert "Again." in command(closable, "status")
 
 
-def test_file_holds_no_secret_and_is_read_by_all(closable: Flask, file: str) -> None:
+def test_file_public_without_secret(closable: Flask, file: str) -> None:
     token = token_of(command(closable, "on", "--bypass"))
     assert token not in Path(file).read_text()
     assert os.stat(file).st_mode & 0o777 == 0o644
@@ -241,7 +241,7 @@ def test_wrong_words_close_nothing(closable: Flask, visitor: FlaskClient, words:
     assert visitor.get("/").status_code == 200
 
 
-def test_moments_are_read_as_people_write_them(closable: Flask, file: str) -> None:
+def test_moments_parsed_as_written(closable: Flask, file: str) -> None:
     before = datetime.now(UTC)
     for text in (f"{datetime.now() - timedelta(minutes=2):%H:%M}", f"{datetime.now() + timedelta(minutes=2):%H:%M}"):
         command(closable, "on", "--until", text)
@@ -262,15 +262,13 @@ def test_what_takes_longer_is_told(closable: Flask, visitor: FlaskClient, file: 
     assert command(closable, "status") == "The site is open.\n"
 
 
-def test_folder_that_cannot_be_written_is_named(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_unwritable_folder_named(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     app = make_app(MAINTENANCE_FILE=str(tmp_path / "file" / "maintenance.json"))
     assert "maintenance.json cannot be written: " in command(app, "on", exit_code=1)
 
 
-def test_all_processes_close_at_once_and_later_ones_too(
-    start_front: Callable[..., Front], platform: Callable[[str], Any], file: str
-) -> None:
+def test_processes_close_at_once(start_front: Callable[..., Front], platform: Callable[[str], Any], file: str) -> None:
     url = platform("sqlite").render_as_string(hide_password=False)
     variables = {"DATABASE_URL": url, "MAINTENANCE_FILE": file, "WEB_CONCURRENCY": "2"}
     front = start_front("run:app", **variables)

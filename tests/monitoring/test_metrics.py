@@ -138,7 +138,7 @@ def test_refusals_stand_in_the_security_events(site: Site) -> None:
     assert site.metrics()['security_events_total{event="access.unauthenticated",outcome="denied"}'] == before + 1
 
 
-def test_a_failed_request_is_one_line_that_says_what_it_was(site: Site) -> None:
+def test_failed_request_logged_in_one_line(site: Site) -> None:
     site.ask("/faulty/boom?token=hunter2", {"X-Request-ID": "request-boom-1"})
 
     lines = [line for line in site.log().splitlines() if "request-boom-1" in line and "andamio.requests" in line]
@@ -149,7 +149,7 @@ def test_a_failed_request_is_one_line_that_says_what_it_was(site: Site) -> None:
     assert "hunter2" not in site.log()
 
 
-def test_a_failed_link_is_told_without_its_token(site: Site) -> None:
+def test_failed_link_logged_without_token(site: Site) -> None:
     site.ask("/faulty/link/5uper5ecret", {"X-Request-ID": "request-link-1"})
 
     lines = [line for line in site.log().splitlines() if "request-link-1" in line]
@@ -191,7 +191,7 @@ def count(folder: str | Path, expected: int) -> str:
     return ran.stderr
 
 
-def test_a_later_start_goes_on_and_a_broken_file_stops_nobody(tmp_path: Path) -> None:
+def test_restart_replaces_broken_file(tmp_path: Path) -> None:
     count(tmp_path / "metrics", 3)
     (histogram,) = (tmp_path / "metrics").glob("histogram_*.db")
     histogram.write_bytes(b"\xff" * 100)
@@ -201,7 +201,7 @@ def test_a_later_start_goes_on_and_a_broken_file_stops_nobody(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("folder", ["/dev/null/metrics", "none"])
-def test_a_folder_that_cannot_be_used_fails_nobody(folder: str) -> None:
+def test_unusable_folder_fails_no_request(folder: str) -> None:
     assert ("cannot be used" in count(folder, 3)) == (folder != "none")
 
 
@@ -225,7 +225,7 @@ def read(app: Flask, address: str = "127.0.0.1", **headers: str) -> int:
         ("täglich", 401),
     ],
 )
-def test_metrics_are_for_whoever_knows_the_token(make_app, sent: str, status: int) -> None:
+def test_metrics_need_token(make_app, sent: str, status: int) -> None:
     assert read(make_app(METRICS_TOKEN=TOKEN), Authorization=sent.encode().decode("latin-1")) == status
 
 
@@ -234,7 +234,7 @@ def test_without_a_token_nobody_knows_it(make_app) -> None:
     assert read(make_app(METRICS_TOKEN=None)) == 401
 
 
-def test_a_token_of_somebody_with_the_permission_is_enough(make_app) -> None:
+def test_personal_token_with_scope_accepted(make_app) -> None:
     app = make_app()
     set_identity_loader(app, lambda: Identity("a", "A", frozenset({"monitoring.metric.read"}), via="token"))
     assert read(app) == 200
@@ -244,7 +244,7 @@ def test_a_token_of_somebody_with_the_permission_is_enough(make_app) -> None:
     assert read(app) == 401
 
 
-def test_development_shows_them_to_this_machine_only(make_app) -> None:
+def test_development_serves_metrics_locally_only(make_app) -> None:
     app = make_app(APP_ENV="development")
 
     assert read(app) == 200
@@ -252,13 +252,13 @@ def test_development_shows_them_to_this_machine_only(make_app) -> None:
     assert read(app, **{"X-Forwarded-For": "192.0.2.1"}) == 401
 
 
-def test_the_token_counts_while_the_database_is_away(make_app) -> None:
+def test_token_accepted_while_database_away(make_app) -> None:
     away = make_url("postgresql+psycopg://127.0.0.1:1/test_away")
 
     assert read(make_app(away, METRICS_TOKEN=TOKEN), Authorization=f"Bearer {TOKEN}") == 200
 
 
-def test_openmetrics_is_written_for_whoever_asks_for_it(make_app) -> None:
+def test_openmetrics_served_on_request(make_app) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/openmetrics-text; version=1.0.0"}
     answer = make_app(METRICS_TOKEN=TOKEN).test_client().get("/metrics", headers=headers)
 
@@ -266,7 +266,7 @@ def test_openmetrics_is_written_for_whoever_asks_for_it(make_app) -> None:
     assert answer.text.endswith("# EOF\n")
 
 
-def test_metrics_are_read_while_the_site_is_closed(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_metrics_readable_during_maintenance(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     path = str(tmp_path / "maintenance.json")
     closings.begin(path, None, None, bypass=False)
     client = make_app(MAINTENANCE_FILE=path, METRICS_TOKEN=TOKEN).test_client()

@@ -63,7 +63,7 @@ def requests(kept: list[tuple[int, totals.Totals]]) -> list[tuple[int, int]]:
     return [(minute, record["requests"].get("shop.index", 0)) for minute, record in kept]
 
 
-def test_each_minute_has_what_came_in_it(shared, clock, counted) -> None:
+def test_minute_contains_its_requests(shared, clock, counted) -> None:
     one, other = Minutes("testing"), Minutes("testing")
     counted(0)
     for minute, process, total in ((10.0, one, 3), (10.5, other, 5), (11.0, other, 6), (11.1, one, 9), (40.2, one, 10)):
@@ -76,7 +76,7 @@ def test_each_minute_has_what_came_in_it(shared, clock, counted) -> None:
     assert requests(other.read(11)) == [(11, 4), (40, 1)]
 
 
-def test_minutes_outlive_a_process_and_a_broken_line(shared, clock, counted) -> None:
+def test_minutes_survive_restart_and_broken_line(shared, clock, counted) -> None:
     for minute, total in ((10, 5), (11, 6), (12, 9)):
         counted(total)
         clock(minute)
@@ -97,7 +97,7 @@ def test_old_days_are_deleted(shared, clock, counted) -> None:
     assert len(list(shared.glob("minutes-*.jsonl"))) == keeping.DAYS + 1
 
 
-def test_files_that_were_deleted_make_no_negative_minute(shared, clock, counted) -> None:
+def test_deleted_files_give_no_negative_minute(shared, clock, counted) -> None:
     for minute, total in ((10, 5), (11, 2)):
         counted(total)
         clock(minute)
@@ -106,7 +106,7 @@ def test_files_that_were_deleted_make_no_negative_minute(shared, clock, counted)
     assert requests(Minutes("testing").read(0))[0] == (10, 2)
 
 
-def test_a_disk_that_is_full_fails_no_request(shared, clock, counted, caplog) -> None:
+def test_full_disk_fails_no_request(shared, clock, counted, caplog) -> None:
     (shared / "minute.new").mkdir()
     clock(10)
     Minutes("testing").tick()
@@ -128,7 +128,7 @@ def test_percentile_is_within_its_bucket(slow: int, share: float, low: float, hi
     assert low <= found <= high
 
 
-def test_a_line_breaks_off_where_there_is_nothing() -> None:
+def test_plot_line_breaks_at_gaps() -> None:
     assert plots.path([0, 1, None, 1], 2) == "M0.0 100.0h0L200.0 50.0M600.0 50.0h0"
     assert plots.path([], 1) == ""
 
@@ -139,7 +139,7 @@ def test_scale_ends_at_a_round_number(value: float, end: float) -> None:
 
 
 @pytest.mark.parametrize("length", range(1, 18))
-def test_a_file_is_read_as_prometheus_client_reads_it(tmp_path: Path, length: int) -> None:
+def test_file_readable_by_prometheus_client(tmp_path: Path, length: int) -> None:
     names = ["ä" * (length // 2) + "x" * (length % 2), "second" * length]
     for added in (1.0, 2.0):
         cells = Cells(tmp_path / "counter_1.db")
@@ -151,7 +151,7 @@ def test_a_file_is_read_as_prometheus_client_reads_it(tmp_path: Path, length: in
     assert [(name, value) for name, value, _, _ in read] == [(name, 3.0) for name in names]
 
 
-def test_a_file_that_grows_keeps_its_values(tmp_path: Path) -> None:
+def test_growing_file_keeps_values(tmp_path: Path) -> None:
     cells = Cells(tmp_path / "counter_1.db")
     values, index = cells.place("first")
     for number in range(3000):
@@ -165,7 +165,7 @@ def test_a_file_that_grows_keeps_its_values(tmp_path: Path) -> None:
     assert stat.st_blocks * 512 >= stat.st_size
 
 
-def test_a_metric_that_was_made_before_is_named(make_app, caplog) -> None:
+def test_metric_created_too_early_named(make_app, caplog) -> None:
     recording.install(make_app(), ["shop_orders"])
     assert "counts for itself: shop_orders" in caplog.text
     assert isinstance(Counter("test_minutes", "One.", registry=None)._value, sharing.SharedValue)
@@ -188,11 +188,11 @@ def test_page_is_for_those_who_may(make_app, viewer: Flask) -> None:
 
 
 @pytest.mark.parametrize("query", ["hours=2", "hours=", "hours=1&hours=1", "hours=24x", "hours=-1"])
-def test_page_refuses_what_it_does_not_know(viewer: Flask, query: str) -> None:
+def test_page_refuses_unknown_parameters(viewer: Flask, query: str) -> None:
     assert viewer.test_client().get(f"/monitoring?{query}").status_code == 400
 
 
-def test_page_shows_what_is_slow_and_what_fails(viewer: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_shows_slow_and_failing_endpoints(viewer: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {"requests": {"shop.index": 1000.0}, "seconds": {"shop.index": 2.0}}
     record = {**totals.join([]), **quick, "sql": {"shop.index": 1.0}, "statements": {"shop.index": 3000.0}}
     record["buckets"] = {"shop.index": [0.0, 1000.0, *[0.0] * 12], "shop.pay": [0.0] * 10 + [9.0, 0.0, 0.0, 0.0]}

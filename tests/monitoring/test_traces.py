@@ -88,7 +88,7 @@ def asked(site: Site, collector: Collector, path: str, spans: int, number: int) 
     return sorted(collector.of(trace), key=lambda span: span.parent_span_id.hex() != PARENT)
 
 
-def test_a_request_is_a_span_of_the_callers_trace_with_its_statements(site: Site, collector: Collector) -> None:
+def test_request_span_has_statements(site: Site, collector: Collector) -> None:
     request, *statements = asked(site, collector, "/faulty/sql?one=hunter2", 3, 1)
     found = attributes(request)
 
@@ -103,7 +103,7 @@ def test_a_request_is_a_span_of_the_callers_trace_with_its_statements(site: Site
     assert "hunter2" not in str(request)
 
 
-def test_an_exception_stands_in_its_span_and_the_logs_name_the_trace(site: Site, collector: Collector) -> None:
+def test_exception_in_span_and_log(site: Site, collector: Collector) -> None:
     (request,) = asked(site, collector, "/faulty/boom", 1, 2)
 
     assert request.status.code == request.status.STATUS_CODE_ERROR
@@ -115,14 +115,14 @@ def test_an_exception_stands_in_its_span_and_the_logs_name_the_trace(site: Site,
     assert {line["trace_id"] for line in lines} == {request.trace_id.hex()}
 
 
-def test_the_token_of_a_link_stands_in_no_span(site: Site, collector: Collector) -> None:
+def test_span_has_no_link_token(site: Site, collector: Collector) -> None:
     (request,) = asked(site, collector, "/faulty/link/5uper5ecret", 1, 4)
 
     assert attributes(request)["url.path"] == "/faulty/link/[filtered]"
     assert "5uper5ecret" not in str(request)
 
 
-def test_a_statement_that_fails_is_an_error(site: Site, collector: Collector) -> None:
+def test_failed_statement_is_span_error(site: Site, collector: Collector) -> None:
     _, *statements = asked(site, collector, "/faulty/lost", 2, 3)
 
     failed = [span for span in statements if span.status.code == span.status.STATUS_CODE_ERROR]
@@ -140,7 +140,7 @@ def test_what_is_no_trace_begins_one(site: Site, collector: Collector) -> None:
     assert resource["service.name"]
 
 
-def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path) -> None:
+def test_unresponsive_collector_delays_no_request(tmp_path: Path) -> None:
     traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "50"}
     # Whatever waited for it would wait longer than this test does for an answer, and for the end.
     traced["OTEL_EXPORTER_OTLP_TIMEOUT"] = "3600"
@@ -150,7 +150,7 @@ def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path) -> None:
     assert site.process.wait(START_SECONDS) == 0
 
 
-def test_nothing_of_it_is_imported_where_it_is_not_configured() -> None:
+def test_tracing_not_imported_when_unset() -> None:
     code = "import sys; from tests.monitoring.site import app; print(*sys.modules)"
     environ = {"APP_ENV": "testing", "SECRET_KEY": "x" * 40, "DATABASE_URL": "sqlite://"}
     ran = subprocess.run(

@@ -64,7 +64,7 @@ def run(app: Flask, *words: object) -> tuple[int, str]:
 # --- rotate -------------------------------------------------------------------------------------
 
 
-def test_rotate_changes_three_lines_and_nothing_else(make_app: Make, path: Path) -> None:
+def test_rotate_changes_three_lines(make_app: Make, path: Path) -> None:
     owner = (path.stat().st_uid, path.stat().st_gid)
     code, output = run(make_app(None, INSTALLED, SECRET_KEY=OLD), "rotate", "--file", path)
 
@@ -96,7 +96,7 @@ def test_configuration_takes_what_rotate_wrote(make_app: Make, path: Path) -> No
     assert path.read_bytes().count(b"\r\n") == 3
 
 
-def test_link_to_the_file_stays_a_link(make_app: Make, path: Path) -> None:
+def test_link_to_file_stays_link(make_app: Make, path: Path) -> None:
     link = path.with_name("link")
     link.symlink_to(path)
 
@@ -117,9 +117,7 @@ def test_link_to_the_file_stays_a_link(make_app: Make, path: Path) -> None:
         ("SECRET_KEY='a$b'\n", "a$b", "letters that not every reader"),
     ],
 )
-def test_file_that_cannot_be_changed_stays_as_it_is(
-    make_app: Make, path: Path, text: str, secret: str, message: str
-) -> None:
+def test_unwritable_file_unchanged(make_app: Make, path: Path, text: str, secret: str, message: str) -> None:
     path.write_text(text)
     code, output = run(make_app(None, INSTALLED, SECRET_KEY=secret), "rotate", "--file", path)
 
@@ -128,7 +126,7 @@ def test_file_that_cannot_be_changed_stays_as_it_is(
     assert path.read_text() == text
 
 
-def test_file_that_is_not_there_or_not_text_is_named(make_app: Make, tmp_path: Path) -> None:
+def test_missing_or_binary_file_named(make_app: Make, tmp_path: Path) -> None:
     app = make_app(None, INSTALLED, SECRET_KEY=OLD)
     (tmp_path / "binary").write_bytes(b"\xff")
 
@@ -139,9 +137,7 @@ def test_file_that_is_not_there_or_not_text_is_named(make_app: Make, tmp_path: P
     assert "is no text" in run(app, "rotate", "--file", tmp_path / "binary")[1]
 
 
-def test_secret_in_a_file_of_its_own_is_left_to_who_put_it_there(
-    make_app: Make, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secret_in_own_file_untouched(make_app: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY_FILE", "/run/secrets/key")
 
     code, output = run(make_app(None, INSTALLED, SECRET_KEY=OLD), "rotate", "--file", path)
@@ -149,9 +145,7 @@ def test_secret_in_a_file_of_its_own_is_left_to_who_put_it_there(
     assert "SECRET_KEY_FILE names a file" in output
 
 
-def test_disk_that_is_full_leaves_the_file_as_it_was(
-    make_app: Make, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_file_unchanged(make_app: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -162,7 +156,7 @@ def test_disk_that_is_full_leaves_the_file_as_it_was(
     assert [one.name for one in path.parent.iterdir()] == ["env"]
 
 
-def test_two_who_rotate_at_once_do_not_lose_a_secret(make_app: Make, path: Path) -> None:
+def test_concurrent_rotation_loses_no_secret(make_app: Make, path: Path) -> None:
     app = make_app(None, INSTALLED, SECRET_KEY=OLD)
     code = (
         "import sys\nfrom flask import Flask\nfrom pathlib import Path\nfrom app.secret.rotating import rotate\n"
@@ -207,7 +201,7 @@ def test_retire_waits_for_the_sessions(make_rotated: Make, path: Path) -> None:
         assert not dotenv_values(path)["SECRET_KEY_FALLBACKS"]
 
 
-def test_retire_drops_what_nothing_needs_any_more(make_rotated: Make, path: Path) -> None:
+def test_retire_drops_unneeded_secrets(make_rotated: Make, path: Path) -> None:
     code, output = run(make_rotated(40), "retire", "--file", path)
 
     assert code == 0, output
@@ -215,7 +209,7 @@ def test_retire_drops_what_nothing_needs_any_more(make_rotated: Make, path: Path
     assert "Restart" in output
 
 
-def test_doctor_says_when_earlier_secrets_can_go(make_rotated: Make) -> None:
+def test_doctor_dates_earlier_secrets(make_rotated: Make) -> None:
     hints = [found(make_rotated(days), "secret.fallbacks")[0].hint for days in (None, 3, 40)]
 
     assert hints[0].endswith("once the sessions that they signed have ended.")
@@ -231,7 +225,7 @@ def test_earlier_secret_is_found(make_app: Make, earlier: str, message: str) -> 
     assert finding.hint
 
 
-def test_database_that_is_behind_is_named_before_anything_is_dropped(
+def test_database_behind_named_first(
     make_app: Make, new_database: Callable[[str], URL], path: Path
 ) -> None:
     path.write_text(f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS={OLDER}\n")
@@ -254,7 +248,7 @@ def test_there_may_be_nothing_to_retire(make_app: Make, path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-13-01T00:00:00Z"])
-def test_moment_of_the_change_has_a_zone(text: str) -> None:
+def test_rotation_time_has_zone(text: str) -> None:
     with pytest.raises(ConfigError, match=r"write it like 2026-01-31T12:00:00Z"):
         load(modules.load(INSTALLED), {"SECRET_KEY_ROTATED_AT": text})
 
@@ -305,7 +299,7 @@ COLUMNS = (EncryptedColumn(Box.content, is_earlier, reencrypted),)
 """
 
 
-def test_module_takes_part_by_its_encrypted_columns(
+def test_module_offers_encrypted_columns(
     make_app: Make, write_module: Callable[..., str], new_database: Callable[[str], URL], path: Path, engine_name: str
 ) -> None:
     init = "from flask import Blueprint\nbp = Blueprint('safe', __name__)\n"
@@ -340,7 +334,7 @@ def test_module_takes_part_by_its_encrypted_columns(
 # --- the program --------------------------------------------------------------------------------
 
 
-def test_secret_is_made_where_the_application_cannot_start_for_want_of_one() -> None:
+def test_secret_made_without_application() -> None:
     environ = {**os.environ, "APP_ENV": "production", "DATABASE_URL": "sqlite://"}
     flask = [sys.executable, "-m", "flask", "--app", "run", "secret"]
     made = subprocess.run([*flask, "make"], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)

@@ -77,7 +77,7 @@ def test_proxy_on_this_machine_is_believed(window: Launch) -> None:
     assert (found["caller"], found["secure"]) == ("192.0.2.1", True)
 
 
-def test_name_with_an_underscore_is_no_other_header(launch: Launch) -> None:
+def test_underscore_header_does_not_impersonate(launch: Launch) -> None:
     """Granian takes both for the same, so that it wants a proxy which drops such names, as nginx does."""
     server = launch(target=(f"{WINDOW}:make()",), asks="/window/echo", PROXY_HOPS="1")
     found = echo(server, "X-Forwarded-For: 192.0.2.1", "X_Forwarded_For: 192.0.2.66", "X_Forwarded_Proto: https")
@@ -85,7 +85,7 @@ def test_name_with_an_underscore_is_no_other_header(launch: Launch) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gunicorn", "granian"])
-def test_unix_socket_is_for_owner_and_group(launch: Launch, launch_granian: Launch, kind: str) -> None:
+def test_unix_socket_for_owner_and_group(launch: Launch, launch_granian: Launch, kind: str) -> None:
     if kind == "granian":
         server = launch_granian(at=("--uds", "{path}", "--uds-permissions", "0o660"))
     else:
@@ -146,7 +146,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-def test_connections_wait_in_the_socket_that_systemd_holds(environ: dict[str, str], tmp_path: Path) -> None:
+def test_connections_wait_in_systemd_socket(environ: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, open(tmp_path / "log", "wb") as log:
         port = listener.getsockname()[1]
         command = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), *GUNICORN, *TARGET]
@@ -171,7 +171,7 @@ def test_connections_wait_in_the_socket_that_systemd_holds(environ: dict[str, st
     assert len(crowd.workers) >= 3
 
 
-def test_upgrade_keeps_the_socket_that_systemd_holds(environ: dict[str, str], tmp_path: Path) -> None:
+def test_upgrade_keeps_systemd_socket(environ: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, open(tmp_path / "log", "wb") as log:
         port = listener.getsockname()[1]
         command = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), *GUNICORN, *TARGET]

@@ -12,7 +12,7 @@ from tests.launched import until
 Launch = Callable[..., Launched]
 
 
-def test_reload_gives_new_workers_with_the_same_code(launch: Launch, code: Path) -> None:
+def test_reload_replaces_workers_keeps_code(launch: Launch, code: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
     with Crowd(server.connection) as crowd:
@@ -44,7 +44,7 @@ def test_upgrade_gives_new_code(launch: Launch, code: Path) -> None:
     until(lambda: len(server.workers()) == 3, "a third master")
 
 
-def test_upgrade_that_cannot_start_leaves_the_old_code(launch: Launch, code: Path) -> None:
+def test_failed_upgrade_keeps_old_code(launch: Launch, code: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
     with Crowd(server.connection) as crowd:
@@ -57,7 +57,7 @@ def test_upgrade_that_cannot_start_leaves_the_old_code(launch: Launch, code: Pat
     assert set(crowd.codes) == {"old"}
 
 
-def test_workers_come_and_go_one_by_one(launch: Launch) -> None:
+def test_workers_added_and_removed_singly(launch: Launch) -> None:
     server = launch("--workers", "2")
     old = server.all_workers()
     with Crowd(server.connection) as crowd:
@@ -75,7 +75,7 @@ def test_workers_come_and_go_one_by_one(launch: Launch) -> None:
     assert not set(old) & set(server.workers())
 
 
-def test_workers_are_renewed_after_so_many_requests(launch: Launch) -> None:
+def test_workers_renewed_after_requests(launch: Launch) -> None:
     server = launch("--workers", "2", "--max-requests", "40", "--max-requests-jitter", "20")
     with Crowd(server.connection) as crowd:
         until(lambda: len(crowd.workers) >= 8, "eight workers")

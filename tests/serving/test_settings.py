@@ -50,7 +50,7 @@ WORKER = "core.serving.worker.Worker"
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "6400000 100000\n"}, 8),
     ],
 )
-def test_cores_are_counted_as_far_as_they_may_be_used(
+def test_usable_cores_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
@@ -89,7 +89,7 @@ PRODUCTION = {"APP_ENV": "production", "SECRET_KEY": "only-for-tests-0123456789-
         ({**PRODUCTION, "PORT": ""}, "127.0.0.1:8000"),
     ],
 )
-def test_a_platform_names_a_port_that_all_may_reach(
+def test_platform_port_binds_all_interfaces(
     read: Callable[..., settings.Serving], variables: dict[str, str], address: str
 ) -> None:
     assert read(**variables).address == address
@@ -149,9 +149,7 @@ def test_command_lines_are_taken(arguments: list[str], variables: dict[str, str]
         ({"FORWARDED_ALLOW_IPS": "nginx"}, "'nginx' does not appear to be an IPv4 or IPv6 network", 1),
     ],
 )
-def test_variable_that_is_wrong_ends_the_start_with_a_sentence(
-    variables: dict[str, str], sentence: str, code: int
-) -> None:
+def test_invalid_variable_ends_start(variables: dict[str, str], sentence: str, code: int) -> None:
     ran = gunicorn(**variables)
     assert sentence in ran.stderr
     assert (ran.returncode, "Traceback" in ran.stderr) == (code, False)

@@ -270,7 +270,7 @@ def test_empty_lines_are_for_a_thread() -> None:
 
 
 @pytest.mark.parametrize(("version", "waits"), [(b"1.1", True), (b"1.0", False)])
-def test_only_new_clients_expect_to_go_on(version: bytes, waits: bool) -> None:
+def test_only_new_clients_expect_continue(version: bytes, waits: bool) -> None:
     head = HEAD.replace(b"HTTP/1.1", b"HTTP/" + version) + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"
     arrival = Arrival(20, head)
     assert not arrival.is_whole

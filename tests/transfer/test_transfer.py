@@ -205,7 +205,7 @@ ONLY_HERE = {
 
 @pytest.mark.filterwarnings("ignore:Type object .* does not refer to an OperatorClass")
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
-def test_types_that_one_engine_has_arrive_on_another_database_of_it(
+def test_engine_types_survive_transfer(
     engine: str,
     new_database: NewDatabase,
     make_app: Make,
@@ -252,7 +252,7 @@ def test_types_that_one_engine_has_arrive_on_another_database_of_it(
         ({"single": 123456789.5}, "mariadb", "FLOAT keeps 7 digits"),
     ],
 )
-def test_value_without_room_is_named_before_anything_is_written(
+def test_unfit_value_named_before_writing(
     values: dict[str, Any],
     other: str,
     message: str,
@@ -394,7 +394,7 @@ def test_key_without_an_address_is_logged(
     assert execute(target, lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(codes))) == 3
 
 
-def test_rows_are_replaced_only_when_that_is_said(
+def test_rows_replaced_on_option_only(
     make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path, engine_name: str
 ) -> None:
     app, url = make_cargo(engine_name)
@@ -415,7 +415,7 @@ def test_rows_are_replaced_only_when_that_is_said(
     assert values(url) == before
 
 
-def test_part_of_a_dump_wants_what_it_refers_to(make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
+def test_partial_dump_needs_references(make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
     app, url = make_cargo("sqlite")
     fill(url)
     run = app.test_cli_runner().invoke
@@ -545,7 +545,7 @@ def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> 
     process.communicate()
 
 
-def test_what_was_killed_goes_on_where_it_was_in_constant_memory(new_database: NewDatabase, tmp_path: Path) -> None:
+def test_killed_load_resumes_in_constant_memory(new_database: NewDatabase, tmp_path: Path) -> None:
     url, target = new_database("postgresql"), new_database("mariadb")
     migrations.upgrade(url)
     migrations.upgrade(target)

@@ -29,7 +29,7 @@ def site(make_app: Callable[..., Flask], redis: PrivateServer) -> Flask:
 
 
 @pytest.mark.parametrize("outage", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
-def test_what_needs_no_redis_works_without_it(site: Flask, redis: PrivateServer, outage: int) -> None:
+def test_requests_without_redis_still_work(site: Flask, redis: PrivateServer, outage: int) -> None:
     ada, nobody = site.test_client(), site.test_client()
     token = tokens.authorization(tokens.issue(site))
     assert sign_in(ada).status_code == 302
@@ -55,7 +55,7 @@ def test_what_needs_no_redis_works_without_it(site: Flask, redis: PrivateServer,
     comes_back(lambda: sign_in(ada) if outage == signal.SIGKILL else ada.get("/accounts/"))
 
 
-def test_frozen_redis_holds_one_thread_at_a_time(site: Flask, redis: PrivateServer) -> None:
+def test_frozen_redis_blocks_one_thread(site: Flask, redis: PrivateServer) -> None:
     ada = site.test_client()
     sign_in(ada)
     cookie = ada.get_cookie(site.config["SESSION_COOKIE_NAME"]).value

@@ -240,7 +240,7 @@ def ask(served: Served, method: str, path: str, text: str | None = None) -> tupl
 # On MariaDB a request that has read a table and goes on to change it is in the way of an ALTER TABLE, which is in
 # its way: the server ends the request's transaction (1213). On PostgreSQL such a request goes first.
 @pytest.mark.parametrize(("engine_name", "repeats"), [("postgresql", 0), ("mariadb", 3)])
-def test_column_is_renamed_without_a_failed_request(releases: tuple[list[Release], URL], repeats: int) -> None:
+def test_column_rename_fails_no_request(releases: tuple[list[Release], URL], repeats: int) -> None:
     (first, second, third, fourth), url = releases
     first.run("prepare")
     balancer = Balancer(repeats)

@@ -20,7 +20,7 @@ def site(make_site: Callable[..., Site]) -> Site:
     return make_site("postgresql")
 
 
-def test_killed_worker_fails_only_what_it_had_in_hand(site: Site) -> None:
+def test_killed_worker_fails_own_requests_only(site: Site) -> None:
     wait_for_workers(site, 2, without=[])
     before = site.front.workers
     with site.load(CLIENTS).running() as load:
