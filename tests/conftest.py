@@ -1,4 +1,4 @@
-"""What the tests stand on: databases on three engines, applications, live servers, a browser.
+"""Shared fixtures: databases on three engines, applications, live servers, a browser.
 
 Servers are found or started by ``tests/servers.py``, once a session; databases are called
 ``test_andamio_<session>_<worker>_<number>``, and no other is ever created or dropped.

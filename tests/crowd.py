@@ -14,7 +14,7 @@ from tests.launched import until
 class Crowd:
     """Asks for rows without a break; whatever is no right answer is a fault.
 
-    Half of them open a connection for each request, the others keep theirs until they are told that it is
+    Half of them open a connection for each request, the others keep theirs until the server announces that it is
     closed: none asks twice for what it did not get.
 
     :param connect: gives a connection to ask on

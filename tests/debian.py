@@ -108,7 +108,7 @@ class Debian:
         return 0
 
     def reboot(self) -> None:
-        """Switch it off and on again: systemd-nspawn ends (133), to be begun anew."""
+        """Switch it off and on again: systemd-nspawn ends (133), to be started again."""
         assert self._process is not None
         self.run("systemctl reboot")
         self._process.wait(60)
@@ -166,7 +166,7 @@ def _text(file: BinaryIO) -> str:
 
 
 def _remove_left_behind() -> None:
-    """Remove the trees of tests that were killed: nobody holds their locks."""
+    """Remove the trees of tests that were killed: their locks are free."""
     for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/lock"):
         with suppress(BlockingIOError), lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What a document asks its reader to do: files to write, commands to type, and what they print. No pytest here."""
+"""Instructions of a document: files to write, commands to type, and what they print. No pytest here."""
 
 import html
 import re

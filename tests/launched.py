@@ -1,4 +1,4 @@
-"""A server of ours as a process of its own: start it, send it signals, see its workers. No pytest here."""
+"""A server as a process of its own: start it, send it signals, see its workers. No pytest here."""
 
 import contextlib
 import http.client
@@ -21,7 +21,7 @@ from tests.ports import free_port
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 90
 
-#: The program, as it is started on a server: `python -m gunicorn` cannot start itself anew at USR2, because
+#: The program, as it is started on a server: `python -m gunicorn` cannot restart itself at USR2, because
 #: gunicorn's folder, with an `http` in it, comes to stand before Python's own.
 GUNICORN = [sys.executable, str(Path(sys.executable).with_name("gunicorn"))]
 GRANIAN = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1"]

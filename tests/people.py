@@ -1,4 +1,4 @@
-"""Who sends the requests of a test that is not about who may, and of those that are about roles."""
+"""Identities that send the requests of tests: of those that are not about access, and of those about roles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,12 @@ from core.access import permissions
 from core.access import roles
 from core.access import set_identity_loader
 
-#: Sends a request as somebody: ``ask("member", "GET", "/")``; ``""`` is nobody.
+#: Sends a request as a user: ``ask("member", "GET", "/")``; ``""`` is an anonymous visitor.
 Ask = Callable[..., TestResponse]
 
 
 def editor() -> Identity:
-    """Return somebody who may do everything that needs a permission."""
+    """Return an identity that may do everything that needs a permission."""
     return Identity(key="editor", name="Olga", permissions=frozenset(permissions()), via="session")
 
 

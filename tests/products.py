@@ -1,4 +1,4 @@
-"""Which tests may have another outcome where other modules are installed."""
+"""Tests that may have another outcome where other modules are installed."""
 
 import inspect
 import re

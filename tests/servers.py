@@ -83,7 +83,7 @@ def _mariadb_url(port: int) -> URL:
 
 
 def _answers(url: URL) -> bool:
-    """Whether this user may connect, and create databases as far as one can ask."""
+    """Return whether this user may connect, and create databases as far as one can ask."""
     if url.get_backend_name() == "redis":
         return _pongs(url)
     questions = {
@@ -99,7 +99,7 @@ def _answers(url: URL) -> bool:
 
 
 def answers_http(port: int) -> bool:
-    """Whether something takes connections on a port of this machine."""
+    """Return whether something takes connections on a port of this machine."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -163,7 +163,7 @@ def _start_mariadb(*, is_durable: bool = False) -> "PrivateServer":
 
 
 def start_redis(port: int | None = None) -> "PrivateServer":
-    """Start a private Redis, always: one that is found may hold what somebody needs, and tests end theirs.
+    """Start a private Redis, always: one that is found may hold needed data, and tests end theirs.
 
     :param port: by default a free one
     :raises Missing: if there is no program to start
@@ -227,7 +227,7 @@ class PrivateServer(Server):
     def signal(self, number: int) -> None:
         """Send a signal to each of its processes: SIGSTOP makes it silent, SIGCONT brings it back."""
         if self._process is not None:
-            # Its own first: it would start others anew.
+            # Its own first: it would restart others.
             for pid in (self._process.pid, *children(self._process.pid)):
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
@@ -277,7 +277,7 @@ def _version(folder: str) -> tuple[int, ...]:
 
 
 def _unprivileged(name: str) -> str | None:
-    """Whom to run as: both servers refuse to be root."""
+    """Return the user to run as: both servers refuse to be root."""
     if os.geteuid() != 0:
         return None
     for user in (name, "nobody"):

@@ -1,4 +1,4 @@
-"""What is shipped says who may ask it."""
+"""Shipped endpoints declare a policy."""
 
 from collections.abc import Callable
 

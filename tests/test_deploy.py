@@ -35,7 +35,7 @@ CERTIFICATE = "/usr/local/share/ca-certificates/andamio.crt"
 SHOWN = {"app.example", "app.api", "app.events"}
 WITH_DEMOS = pytest.mark.skipif(not set(settings.INSTALLED_APPS) >= SHOWN, reason="visitors use the demos")
 
-#: What tells of a request that failed.
+#: Signs of a request that failed.
 WHY = (
     "tail -5 /var/log/andamio/error.log; grep -E '\"status\":5' /var/log/andamio/access.log | tail -5; "
     "journalctl --unit=andamio --output=short-precise | tail -40"
@@ -166,9 +166,9 @@ class Server:
             yield report
         finally:
             (self.machine.tree / "root/stop").touch()
-            told, faults = visitors.communicate(timeout=120)
+            output, faults = visitors.communicate(timeout=120)
         assert visitors.returncode == 0, faults
-        report.update(json.loads(told))
+        report.update(json.loads(output))
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def _release(server: Server) -> Iterator[None]:
     installed.write_text(
         re.sub(r"(INSTALLED_APPS = \[.*?)\]", r'\1    "app.news",\n]', installed.read_text(), flags=re.S)
     )
-    server.commit("tell news")
+    server.commit("publish news")
     with _unnoticed(server):
         yield
     assert server.get("/news/") == "0 news\n200"

@@ -20,9 +20,12 @@ SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".txt", ".toml", ".yaml", ".in
 EXEMPT = {"CHANGES.md", "tests/test_language.py"}
 
 #: The field has a noun or a verb for each: the current user, an anonymous visitor, again, this project's,
-#: raise, return. ``file.tell()`` is Python's.
+#: raise, return. ``file.tell()`` is Python's, "nobody" a user of Unix.
 WORDS = re.compile(
-    r"(?<![A-Za-z])(whoever|whomever|nobody|somebody|anew|of\s+ours|told|(?<!\.)tells?|telling)(?![A-Za-z])", re.I
+    r"(?<![A-Za-z])"
+    r"(whoever|whomever|nobody(?![\x22'])|somebody|anew|of\s+ours|told|(?<!\.)tells?|telling)"
+    r"(?![A-Za-z])",
+    re.IGNORECASE,
 )
 #: A noun clause where a noun or an imperative verb belongs.
 CLAUSES = re.compile(r"(What|Whatever|Who|Whom|Whose|Whether|Where|Which|How|When|That|If)\b")

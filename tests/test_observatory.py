@@ -1,4 +1,4 @@
-"""What Mozilla's HTTP Observatory would give for the pages that anybody sees first, served by nginx and gunicorn.
+"""Grades of Mozilla's HTTP Observatory for the public pages, served by nginx and gunicorn.
 
 The rules are those of https://github.com/mdn/mdn-http-observatory, algorithm version 5 (``src/grader/charts.js``,
 ``src/analyzer/tests``): 100 to begin with, penalties and bonuses, the latter only where 90 are left without them.
@@ -28,7 +28,7 @@ PRIVATE = {"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cr
 
 @dataclass
 class Scan:
-    """What the Observatory looks at.
+    """Answer that the Observatory looks at.
 
     :param answer: of the page, by https
     :param plain: of the same page by http

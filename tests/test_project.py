@@ -1,4 +1,4 @@
-"""What tools expect of a project: its metadata, and that the commands which their files name exist."""
+"""Metadata of the project, and that the commands which its files name exist."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is installed is what was looked at: every package has one version and the hashes of its files."""
+"""Requirements are installed as reviewed: every package has one version and the hashes of its files."""
 
 import re
 import shutil
@@ -130,7 +130,7 @@ def test_readme_says_how_package_is_added() -> None:
 
 
 def test_no_other_index_is_asked() -> None:
-    """A package of the same name elsewhere is how somebody else's code gets in (ASVS 15.2.4)."""
+    """A package of the same name elsewhere is how foreign code gets in (ASVS 15.2.4)."""
     for folder in FOLDERS:
         for name in ("requirements.in", "requirements.txt"):
             assert not re.search(r"index-url|find-links|git\+|https?://", (ROOT / folder / name).read_text())

@@ -1,4 +1,4 @@
-"""What no single part decides: rules that all of the code keeps, and what no address gives away."""
+"""Rules of security that all of the code keeps, and what no address gives away."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What the tests do where a server or the browser is missing."""
+"""Behaviour of the tests where a server or the browser is missing."""
 
 from pathlib import Path
 from typing import Any

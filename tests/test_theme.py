@@ -63,7 +63,7 @@ def test_template_icons_in_sprite(theme: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    # A mail cannot ask for a stylesheet. Nor can nginx, while nobody serves one: its style is let in by its hash.
+    # A mail cannot ask for a stylesheet. Nor can nginx, while the site is down: its style is let in by its hash.
     "path",
     [path for path in TEMPLATES if path.name not in ("mail.html", "page.html")],
     ids=lambda path: str(path.relative_to(ROOT)),

@@ -1,4 +1,4 @@
-"""Somebody with a token, for tests that write by an API."""
+"""Users with a token, for tests that write by an API."""
 
 import uuid
 
@@ -12,7 +12,7 @@ from services import db
 
 
 def make_user(*names: str, active: bool = True) -> User:
-    """Make somebody who has these permissions, by a role of their own; the caller commits."""
+    """Make a user who has these permissions, by a role of their own; the caller commits."""
     text = uuid.uuid4().hex
     role = Role(name=text, permissions=list(names))
     user = User(email=f"{text}@example.org", name="Grace", active=active, roles=[role])
@@ -22,7 +22,7 @@ def make_user(*names: str, active: bool = True) -> User:
 
 
 def issue(app: Flask, *names: str) -> str:
-    """Give a token to somebody new, for these permissions; by default for all that there are."""
+    """Give a token to a new user, for these permissions; by default for all that there are."""
     with app.app_context():
         wanted = names or tuple(permissions())
         _, text = issuing.make(make_user(*wanted), "test", wanted)

@@ -78,7 +78,7 @@ class Visitor(threading.Thread):
 
 
 def visit(certificate: str, until: Path) -> dict[str, Any]:
-    """Send a load until a file is there; tell what came back.
+    """Send a load until a file is there; print the result.
 
     :return: answers by their status, what failed, the ids that were stored, and the longest wait in seconds
     """

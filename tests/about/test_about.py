@@ -1,4 +1,4 @@
-"""What a deployment says of itself."""
+"""``flask about``: a deployment's description."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from config import ROOT
 from tests.proxies import Proxy
 
 SECRETS = {
-    "SECRET_KEY": "tell://nobody-0123456789-abcdefghijkl",
+    "SECRET_KEY": "keep://walrus-0123456789-abcdefghijkl",
     "SECRET_KEY_FALLBACKS": ["zebra-than-you-think"],
     "REDIS_URL": "redis://me:redis-pass@10.0.0.7/0",
     "MAIL_URL": ["smtp://me:mail-pass@mail.example.org:587"],
@@ -28,7 +28,7 @@ def about(app: Flask) -> dict[str, Any]:
     return found
 
 
-def test_database_and_modules_are_told(app: Flask, engine_name: str) -> None:
+def test_about_shows_database_and_modules(app: Flask, engine_name: str) -> None:
     found = about(app)
     assert found["database"]["url"].startswith({"mariadb": "mysql"}.get(engine_name, engine_name))
     assert found["database"]["server"][0].isdigit()
@@ -43,15 +43,15 @@ def test_database_and_modules_are_told(app: Flask, engine_name: str) -> None:
 
 def test_commit_known_from_git(site: Flask) -> None:
     ran = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    told = about(site)["application"]["revision"]
-    assert told is None if ran.returncode else ran.stdout.strip() in told
+    seen = about(site)["application"]["revision"]
+    assert seen is None if ran.returncode else ran.stdout.strip() in seen
 
 
 def test_secrets_are_left_out(make_app: Callable[..., Flask], platform: Callable[[str], URL]) -> None:
     app = make_app(**SECRETS, SQLALCHEMY_DATABASE_URI=platform("sqlite"))
     for arguments in (["about"], ["about", "--json"]):
         output = app.test_cli_runner().invoke(args=arguments).output
-        assert not [secret for secret in ("nobody", "zebra", "redis-pass", "mail-pass") if secret in output]
+        assert not [secret for secret in ("walrus", "zebra", "redis-pass", "mail-pass") if secret in output]
         assert "redis://me:[filtered]@10.0.0.7/0" in output
     assert about(app)["configuration"]["SECRET_KEY"] == "(set)"
 

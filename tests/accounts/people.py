@@ -33,7 +33,7 @@ def sign_in(client: FlaskClient, email: str = "ada@example.org", password: str =
 def sign_out(client: FlaskClient) -> TestResponse:
     """Press the button in the header."""
     token = re.search(r'action="/accounts/sign-out">\s*<input [^>]*value="([^"]+)"', client.get("/accounts/").text)
-    assert token, "nobody is signed in"
+    assert token, "no user is signed in"
     return client.post("/accounts/sign-out", data={"csrf_token": token[1]})
 
 

@@ -199,7 +199,7 @@ def test_malformed_header_is_a_bad_request(lite: Flask, form: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Basic Z3JhY2U6aG9wcGVy", "Digest a=1", "Bearertoken", "é", "andamio_pat_1"])
-def test_other_schemes_are_told_of_tokens(lite: Flask, header: str) -> None:
+def test_other_schemes_get_token_challenge(lite: Flask, header: str) -> None:
     answer = lite.test_client().get("/bank/window", headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == REALM
@@ -273,7 +273,7 @@ def test_token_costs_one_query(bank_app: Flask, statements: list[str]) -> None:
     assert [word for word in statements if word in ("SELECT", "UPDATE")] == ["SELECT", "UPDATE"]
     statements.clear()
     assert ask(bank_app, text).status_code == 200
-    # SQLite's BEGIN is there because somebody listens.
+    # SQLite's BEGIN is there because of the listener.
     assert [word for word in statements if word != "BEGIN"] == ["SELECT"]
     change(bank_app, sa.update(Token).values(used_at=now() - timedelta(seconds=61)))
     statements.clear()
@@ -368,7 +368,7 @@ def test_guessing_is_slowed_down(lite: Flask, monkeypatch: pytest.MonkeyPatch) -
     answers = [ask(lite, new_text()) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
-    # Whoever has a token is not kept out by others at the same address.
+    # The owner of a token is not kept out by others at the same address.
     assert ask(lite, issued.issue(lite, "bank.safe.open")).status_code == 200
 
 
@@ -377,10 +377,10 @@ def test_refused_token_logged_once(lite: Flask, caplog: pytest.LogCaptureFixture
     change(lite, sa.update(Token).values(expires_at=now()))
     caplog.clear()
     ask(lite, text, "POST", "/bank/safe")
-    told = [vars(record) for record in caplog.records if record.name == "andamio.security"]
-    assert [line["event"] for line in told] == ["token.refused"]
+    seen = [vars(record) for record in caplog.records if record.name == "andamio.security"]
+    assert [line["event"] for line in seen] == ["token.refused"]
     with lite.app_context():
-        assert told[0]["who"] == db.session.scalar(sa.select(User.key))
+        assert seen[0]["who"] == db.session.scalar(sa.select(User.key))
 
 
 def test_log_shows_no_token(lite: Flask, caplog: pytest.LogCaptureFixture, capsys: Any) -> None:

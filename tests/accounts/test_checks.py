@@ -1,4 +1,4 @@
-"""What ``flask doctor`` looks for in the accounts."""
+"""Checks of ``flask doctor`` in the accounts."""
 
 import json
 from collections.abc import Callable

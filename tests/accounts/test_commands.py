@@ -1,4 +1,4 @@
-"""The commands for whoever runs the site."""
+"""The commands for operators."""
 
 import re
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_reset_prints_site_link(make_app: Callable[..., Flask]) -> None:
     app = make_app(TRUSTED_HOSTS=["www.example.org", ".example.org"], PREFERRED_URL_SCHEME="https")
     make_person(app)
     assert "\nhttps://www.example.org/accounts/reset/" in run(app, "reset", "ada@example.org")
-    assert "No account has the address" in fail(app, "reset", "nobody@example.org")
+    assert "No account has the address" in fail(app, "reset", "unknown@example.org")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_last_administrator_is_not_disabled(site: Flask) -> None:
         assert users.find("ada@example.org").active
 
 
-def test_list_says_what_somebody_is(app: Flask) -> None:
+def test_list_shows_state_of_accounts(app: Flask) -> None:
     make_person(app, roles=["staff"])
     make_person(app, "grace@example.org", "Grace")
     run(app, "disable", "grace@example.org")

@@ -1,4 +1,4 @@
-"""A COMMIT that fails is a 503, and nothing tells of what did not happen: no cookie, no mail, no line of the log."""
+"""A COMMIT that fails is a 503, and nothing reports what did not happen: no cookie, no mail, no line of the log."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("what", WRITES)
-def test_failed_commit_tells_nothing(
+def test_failed_commit_reports_nothing(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     prepare, path, fields = WRITES[what]

@@ -53,7 +53,7 @@ def test_cleared_counter_restarts() -> None:
     two = limits.parse("2 per hour")
     assert [limiter.hit(two, "ada") for _ in range(3)] == [True, True, False]
     limiter.clear(two, "ada")
-    limiter.clear(two, "nobody")
+    limiter.clear(two, "unknown")
     assert [limiter.hit(two, "ada") for _ in range(3)] == [True, True, False]
 
 

@@ -43,7 +43,7 @@ def reencrypt(app: Flask) -> tuple[int, str]:
 
 
 def move(client: FlaskClient, app: Flask) -> FlaskClient:
-    """Have a browser go on with another application: the same site, started anew."""
+    """Have a browser go on with another application: the same site, restarted."""
     other = app.test_client()
     other.set_cookie("session", client.get_cookie("session").value)
     return other
@@ -132,7 +132,7 @@ def test_value_without_secret_reported_and_kept(make_app: Make) -> None:
         assert db.session.scalars(sa.select(User.tf_totp_secret)).all() == before
 
 
-def test_what_somebody_changes_meanwhile_stays(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_value_changed_meanwhile_stays(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with people(make_app(), KEYS[:1]):
         pass
     app = make_app(**BOTH)

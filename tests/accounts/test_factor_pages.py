@@ -27,7 +27,7 @@ VIOLATIONS = """async () => {
 
 
 class Walk:
-    """Somebody who goes through the pages, and looks at each."""
+    """A user who goes through the pages, and looks at each."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page, self.url = page, url

@@ -89,7 +89,7 @@ def user(app: Flask) -> Any:
 
 @pytest.fixture
 def ada(app: Flask, client: FlaskClient) -> FlaskClient:
-    """Return somebody who has signed in, on each engine."""
+    """Return a signed-in user, on each engine."""
     make_person(app)
     sign_in(client)
     return client
@@ -97,7 +97,7 @@ def ada(app: Flask, client: FlaskClient) -> FlaskClient:
 
 @pytest.fixture
 def grace(site: Flask, visitor: FlaskClient) -> FlaskClient:
-    """Return somebody who has signed in, where the engine does not matter."""
+    """Return a signed-in user, where the engine does not matter."""
     make_person(site)
     sign_in(visitor)
     return visitor
@@ -174,7 +174,7 @@ def at_once(app: Flask, url: str, shown: str) -> list[int]:
 
 
 @pytest.mark.parametrize("shown", ["", "12345", "１２３４５６", "abcdef", "000000\0", "9" * 21, "-12345"])
-def test_wrong_code_lets_nobody_in(grace: FlaskClient, shown: str) -> None:
+def test_wrong_code_refused(grace: FlaskClient, shown: str) -> None:
     set_up(grace)
     sign_out(grace)
     sign_in(grace)
@@ -448,10 +448,10 @@ def test_reauthentication_codes_throttled(grace: FlaskClient) -> None:
     assert (answer.status_code, "Too many codes" in answer.text) == (200, True)
 
 
-# --- who is told --------------------------------------------------------------------------------
+# --- notices ------------------------------------------------------------------------------------
 
 
-def test_owner_is_told_of_each_change(grace: FlaskClient) -> None:
+def test_owner_notified_of_each_change(grace: FlaskClient) -> None:
     set_up(grace)
     codes = make_codes(grace)
     sign_out(grace)
@@ -499,23 +499,23 @@ def test_recovery_code_keeps_other_sessions(grace: FlaskClient) -> None:
 # --- what is in the log -------------------------------------------------------------------------
 
 
-def test_log_tells_both_factors(grace: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_names_both_factors(grace: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     key = set_up(grace)
     codes = make_codes(grace)
     for url, shown in ((CODE, code(key)), (RECOVERY, codes[0])):
         sign_out(grace)
         sign_in(grace)
         submit(grace, url, code=shown)
-    told = [record.by for record in caplog.records if getattr(record, "event", "") == "sign-in.succeeded"]
-    assert told == ["password+code", "password+recovery"]
+    seen = [record.by for record in caplog.records if getattr(record, "event", "") == "sign-in.succeeded"]
+    assert seen == ["password+code", "password+recovery"]
 
 
 def test_wrong_code_not_wrong_password(grace: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     set_up(grace)
     for _ in range(6):
         submit(grace, "/accounts/verify", password=PASSWORD, code="000000")
-    told = [(record.event, record.by) for record in caplog.records if getattr(record, "by", None)]
-    assert told == [("sign-in.failed", "code")] * 5 + [("sign-in.throttled", "code")]
+    seen = [(record.event, record.by) for record in caplog.records if getattr(record, "by", None)]
+    assert seen == [("sign-in.failed", "code")] * 5 + [("sign-in.throttled", "code")]
     # Ten are tried in a quarter of an hour: those with the right password have taken none.
     answers = [submit(grace, "/accounts/verify", password="wrong", code="000000").status_code for _ in range(10)]
     assert answers == [200] * 10
@@ -564,7 +564,7 @@ def test_totp_disabled_clears_pending_sign_in(make_app: Callable[..., Flask]) ->
     client = app.test_client()
     assert sign_in(client).location == "/accounts/sign-in/passkey"
     sign_in(client, "eve@example.org")
-    # With what is left of Ada's, a recovery code alone would let somebody in as her.
+    # With what is left of Ada's, a recovery code alone would sign in as her.
     with client.session_transaction() as kept:
         assert not set(steps.HALF_WAY) & set(kept)
 

@@ -1,4 +1,4 @@
-"""What the page of another site can do with a browser that has signed in: nothing, at no address of this platform."""
+"""Requests of another site's page in a browser that has signed in: refused, at every address of this platform."""
 
 import re
 from typing import Any

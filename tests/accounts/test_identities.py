@@ -1,4 +1,4 @@
-"""What it costs to know who is asking: one query at most, and none where nobody wants to know."""
+"""Costs of the current identity: one query at most, and none where it is not needed."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def statements(site: Flask) -> Iterator[list[str]]:
 
 @pytest.fixture
 def ada(site: Flask, visitor: FlaskClient) -> FlaskClient:
-    """Return the browser of somebody who has signed in, and may do everything."""
+    """Return the browser of an administrator who has signed in."""
     make_person(site, roles=["administrator"])
     sign_in(visitor)
     return visitor
@@ -54,12 +54,12 @@ def about_people(statements: list[str]) -> list[str]:
     return [statement for statement in statements if "accounts_" in statement]
 
 
-def test_public_page_asks_nothing_for_nobody(visitor: FlaskClient, statements: list[str]) -> None:
+def test_public_page_costs_no_query(visitor: FlaskClient, statements: list[str]) -> None:
     assert visitor.get("/").status_code == 200
     assert statements == []
 
 
-def test_cookie_of_nobody_asks_nothing(visitor: FlaskClient, statements: list[str]) -> None:
+def test_anonymous_cookie_costs_no_query(visitor: FlaskClient, statements: list[str]) -> None:
     visitor.get("/accounts/sign-in")
     assert visitor.get_cookie("session") is not None
     statements.clear()
@@ -78,7 +78,7 @@ def test_anonymous_endpoint_costs_no_query(ada: FlaskClient, statements: list[st
 
 
 @pytest.mark.parametrize("path", ["/", "/accounts/", "/accounts/profile"])
-def test_page_of_somebody_asks_once(ada: FlaskClient, statements: list[str], path: str) -> None:
+def test_signed_in_page_costs_one_query(ada: FlaskClient, statements: list[str], path: str) -> None:
     statements.clear()
 
     assert "Ada" in ada.get(path).text

@@ -31,7 +31,7 @@ SIGN_IN = "/accounts/sign-in/passkey"
 
 
 class Authenticator:
-    """What Chromium takes for a phone or a security key."""
+    """Authenticator of Chromium: a phone or a security key."""
 
     def __init__(self, page: Page, **options: Any) -> None:
         self.page = page
@@ -55,8 +55,8 @@ class Authenticator:
         self.cdp.send("WebAuthn.clearCredentials", {"authenticatorId": self.id})
 
 
-class Somebody:
-    """Somebody at a browser."""
+class Visitor:
+    """A user at a browser."""
 
     def __init__(self, page: Page, url: str, email: str = "ada@example.org") -> None:
         self.page, self.url, self.email = page, url, email
@@ -112,9 +112,9 @@ def served(site: Flask, live_server: Callable[[Flask], str]) -> str:
 
 
 @pytest.fixture
-def ada(page: Page, served: str) -> Somebody:
+def ada(page: Page, served: str) -> Visitor:
     """Return Ada, who has signed in with her password."""
-    ada = Somebody(page, served)
+    ada = Visitor(page, served)
     ada.give_password()
     return ada
 
@@ -134,7 +134,7 @@ def change(site: Flask, statement: Any) -> None:
 # --- instead of the password --------------------------------------------------------------------
 
 
-def test_passkey_signs_in(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_signs_in(site: Flask, ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     ada.hears("The passkey “Phone” is ready")
     (kept,) = phone.credentials()
@@ -146,14 +146,14 @@ def test_passkey_signs_in(site: Flask, ada: Somebody, phone: Authenticator) -> N
     assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added"]
 
 
-def test_passkey_leads_to_requested_page(ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_leads_to_requested_page(ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     ada.sign_out()
     ada.use(f"{SIGN_IN}?next=/accounts/profile")
     ada.page.wait_for_url(f"{ada.url}/accounts/profile")
 
 
-def test_deleted_passkey_refused(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_deleted_passkey_refused(site: Flask, ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     ada.delete()
     ada.hears("does not open this account any more")
@@ -164,7 +164,7 @@ def test_deleted_passkey_refused(site: Flask, ada: Somebody, phone: Authenticato
     assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added", "A passkey was deleted"]
 
 
-def test_passkey_change_ends_other_sessions(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_change_ends_other_sessions(site: Flask, ada: Visitor, phone: Authenticator) -> None:
     for change in (ada.make, ada.delete):
         other = site.test_client()
         send_password(other)
@@ -175,12 +175,12 @@ def test_passkey_change_ends_other_sessions(site: Flask, ada: Somebody, phone: A
         assert ada.is_in()
 
 
-def test_deletion_asks_first(site: Flask, browser: Browser, ada: Somebody, phone: Authenticator) -> None:
+def test_deletion_asks_first(site: Flask, browser: Browser, ada: Visitor, phone: Authenticator) -> None:
     """Also without JavaScript, for who has lost what the passkey was in."""
     ada.make("Tom & “Ada”")
     context = browser.new_context(java_script_enabled=False)
     context.add_cookies(ada.page.context.cookies())
-    plain = Somebody(context.new_page(), ada.url)
+    plain = Visitor(context.new_page(), ada.url)
     plain.open(PASSKEYS)
     plain.page.get_by_role("link", name="Delete Tom & “Ada”").click()
     plain.hears("Delete the passkey Tom & “Ada”?")
@@ -201,7 +201,7 @@ def test_deletion_of_no_passkey_leads_back(site: Flask) -> None:
         assert client.get(f"{PASSKEYS}/delete{query}").location == PASSKEYS
 
 
-def test_copied_passkey_refused_after_use(ada: Somebody, phone: Authenticator) -> None:
+def test_copied_passkey_refused_after_use(ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     (copy,) = phone.credentials()
     ada.sign_out()
@@ -214,7 +214,7 @@ def test_copied_passkey_refused_after_use(ada: Somebody, phone: Authenticator) -
     assert not ada.is_in()
 
 
-def test_passkey_of_disabled_account_refused(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_of_disabled_account_refused(site: Flask, ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     ada.sign_out()
     change(site, update(User).values(active=False))
@@ -226,7 +226,7 @@ def test_passkey_of_disabled_account_refused(site: Flask, ada: Somebody, phone: 
     assert not ada.is_in()
 
 
-def test_second_factor_passkey_needs_password(ada: Somebody, page: Page) -> None:
+def test_second_factor_passkey_needs_password(ada: Visitor, page: Page) -> None:
     Authenticator(page)
     ada.make("Key", "After the password")
     ada.sign_out()
@@ -235,14 +235,14 @@ def test_second_factor_passkey_needs_password(ada: Somebody, page: Page) -> None
     assert not ada.is_in()
 
 
-def test_passkey_without_user_verification_refused(ada: Somebody, page: Page) -> None:
+def test_passkey_without_user_verification_refused(ada: Visitor, page: Page) -> None:
     Authenticator(page, hasUserVerification=False, isUserVerified=False)
     ada.make()
     expect(page.locator(".passkey-fault")).not_to_be_empty()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
-def test_same_passkey_is_not_made_twice(ada: Somebody, phone: Authenticator) -> None:
+def test_same_passkey_is_not_made_twice(ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     ada.make("Again")
     ada.hears("This passkey belongs to your account already.")
@@ -251,7 +251,7 @@ def test_same_passkey_is_not_made_twice(ada: Somebody, phone: Authenticator) -> 
 
 
 def test_ip_address_explains_missing_passkeys(page: Page, served: str) -> None:
-    ada = Somebody(page, served.replace("localhost", "127.0.0.1"))
+    ada = Visitor(page, served.replace("localhost", "127.0.0.1"))
     Authenticator(page)
     ada.give_password()
     ada.make()
@@ -261,7 +261,7 @@ def test_ip_address_explains_missing_passkeys(page: Page, served: str) -> None:
 # --- after the password -------------------------------------------------------------------------
 
 
-def test_passkey_follows_the_password(ada: Somebody, page: Page, caplog: pytest.LogCaptureFixture) -> None:
+def test_passkey_follows_the_password(ada: Visitor, page: Page, caplog: pytest.LogCaptureFixture) -> None:
     Authenticator(page, transport="usb", hasResidentKey=False, hasUserVerification=False, isUserVerified=False)
     ada.make("Key", "After the password")
     ada.hears("The passkey “Key” is ready")
@@ -272,12 +272,12 @@ def test_passkey_follows_the_password(ada: Somebody, page: Page, caplog: pytest.
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(f"{ada.url}/accounts/")
     assert ada.is_in()
-    told = [record.by for record in caplog.records if getattr(record, "event", "") == "sign-in.succeeded"]
-    assert told == ["password+webauthn"]
+    seen = [record.by for record in caplog.records if getattr(record, "event", "") == "sign-in.succeeded"]
+    assert seen == ["password+webauthn"]
 
 
-def test_foreign_passkey_after_password_refused(site: Flask, ada: Somebody, page: Page) -> None:
-    """Who has found somebody's key shall not get in by a password of their own."""
+def test_foreign_passkey_after_password_refused(site: Flask, ada: Visitor, page: Page) -> None:
+    """With a stolen passkey one does not get in by another account's password."""
     found = Authenticator(page, transport="usb", hasUserVerification=False, isUserVerified=False)
     ada.make("Key", "After the password")
     ada.sign_out()
@@ -288,7 +288,7 @@ def test_foreign_passkey_after_password_refused(site: Flask, ada: Somebody, page
         own.device_type, own.backup_state, own.lastuse_datetime = "single_device", False, now()
         eve.webauthn.append(own)
         db.session.commit()
-    thief = Somebody(page, ada.url, "eve@example.org")
+    thief = Visitor(page, ada.url, "eve@example.org")
     thief.give_password()
     page.wait_for_url(f"{ada.url}{SIGN_IN}")
     offer_any_key(page, key["credentialId"])
@@ -299,7 +299,7 @@ def test_foreign_passkey_after_password_refused(site: Flask, ada: Somebody, page
 
 
 def offer_any_key(page: Page, credential_id: str) -> None:
-    """Change what the server allows, as whoever sits at the browser can."""
+    """Change what the server allows, as a user at the browser can."""
     text = credential_id.replace("+", "-").replace("/", "_").rstrip("=")
 
     def allow(route: Any) -> None:
@@ -314,7 +314,7 @@ def offer_any_key(page: Page, credential_id: str) -> None:
     page.route(f"**{SIGN_IN}", allow)
 
 
-def test_app_or_passkey_chosen(site: Flask, ada: Somebody, page: Page) -> None:
+def test_app_or_passkey_chosen(site: Flask, ada: Visitor, page: Page) -> None:
     Authenticator(page)
     ada.make("Key", "After the password")
     with site.app_context():
@@ -332,7 +332,7 @@ def test_app_or_passkey_chosen(site: Flask, ada: Somebody, page: Page) -> None:
     assert ada.is_in()
 
 
-def test_passkey_alone_counts_as_both(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_alone_counts_as_both(site: Flask, ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     with site.app_context():
         owner = users.find(ada.email)
@@ -347,7 +347,7 @@ def test_passkey_alone_counts_as_both(site: Flask, ada: Somebody, phone: Authent
 # --- once more, before something is changed -----------------------------------------------------
 
 
-def test_passkey_reauthenticates(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_passkey_reauthenticates(site: Flask, ada: Visitor, phone: Authenticator) -> None:
     ada.make()
     site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
     ada.open("/accounts/recovery-codes")
@@ -360,7 +360,7 @@ def test_passkey_reauthenticates(site: Flask, ada: Somebody, phone: Authenticato
 # --- what may be sent ---------------------------------------------------------------------------
 
 
-def test_answer_counts_once(site: Flask, ada: Somebody, phone: Authenticator) -> None:
+def test_answer_counts_once(site: Flask, ada: Visitor, phone: Authenticator) -> None:
     """Also of a passkey that does not count its uses, as none does that is copied between devices."""
     ada.make()
     ada.sign_out()

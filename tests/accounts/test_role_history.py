@@ -1,4 +1,4 @@
-"""What the history says of roles: what each granted, in words, and who was given it."""
+"""History of roles: what each granted, in words, and who was given it."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Roles: what they grant, who has them, and that nobody gives what they have not got."""
+"""Roles: what they grant, who has them, and that users grant only what they have."""
 
 import logging
 from collections.abc import Callable
@@ -188,7 +188,7 @@ def test_last_administrator_is_not_disabled(app: Flask, chief: FlaskClient) -> N
     make_person(app, "second@example.org", "Second", ["administrator"])
     with app.app_context():
         users.disable(users.find("second@example.org"))
-        # Nothing is taken away by disabling somebody twice.
+        # Nothing is taken away by disabling an account twice.
         users.disable(users.find("second@example.org"))
         with pytest.raises(Invalid):
             users.disable(users.find(ROOT))
@@ -299,9 +299,9 @@ def test_changes_of_rights_are_logged(site: Flask, caplog: pytest.LogCaptureFixt
         submit(client, "/accounts/roles/member", permissions=["bank.box.open"])
         submit(client, f"/accounts/people/{user_id(site, 'ada@example.org')}/roles", roles=["staff"])
     names = ("event", "role", "permission", "target", "change")
-    told = [tuple(getattr(record, name, None) for name in names) for record in caplog.records]
-    assert ("permission.changed", "member", "bank.ledger.read", None, "revoked") in told
-    assert ("role.changed", "staff", None, key, "given") in told
+    seen = [tuple(getattr(record, name, None) for name in names) for record in caplog.records]
+    assert ("permission.changed", "member", "bank.ledger.read", None, "revoked") in seen
+    assert ("role.changed", "staff", None, key, "given") in seen
 
 
 # --- commands -----------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_commands_grant_give_and_list(site: Flask) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["grant", "nobody", "bank.safe.open"],
+        ["grant", "visitor", "bank.safe.open"],
         ["grant", "member", "shop.order.edit"],
         ["revoke", "member", "bank.safe.open"],
         ["give", "x@example.org", "staff"],

@@ -81,7 +81,7 @@ class Browser:
         other.client.set_cookie("session", self.cookie)
         return other
 
-    def is_somebody(self) -> bool:
+    def is_signed_in(self) -> bool:
         return self.client.get("/accounts/").status_code == 200
 
     def content(self) -> dict[str, Any]:
@@ -108,12 +108,12 @@ def records(app: Flask) -> list[Record]:
 def test_cookie_copy_useless_after_sign_out(town):
     ada = Browser(town)
     thief = ada.copy()
-    assert thief.is_somebody()
+    assert thief.is_signed_in()
 
     sign_out(ada.client)
 
-    assert not thief.is_somebody()
-    assert not ada.is_somebody()
+    assert not thief.is_signed_in()
+    assert not ada.is_signed_in()
     assert records(town) == []
 
 
@@ -124,9 +124,9 @@ def test_password_change_ends_other_sessions(town):
     fields = {"password": PASSWORD, "new_password": NEW, "new_password_confirm": NEW}
     assert submit(ada.client, "/accounts/password", **fields).status_code == 302
 
-    assert ada.is_somebody()
-    assert not phone.is_somebody()
-    assert not thief.is_somebody()
+    assert ada.is_signed_in()
+    assert not phone.is_signed_in()
+    assert not thief.is_signed_in()
     assert len(records(town)) == 1
 
 
@@ -137,9 +137,9 @@ def test_sign_out_everywhere_ends_others(town):
 
     assert answer.status_code == 303
     assert "Signed out of 2 other browsers." in ada.client.get("/accounts/sessions").text
-    assert ada.is_somebody()
-    assert not phone.is_somebody()
-    assert not tablet.is_somebody()
+    assert ada.is_signed_in()
+    assert not phone.is_signed_in()
+    assert not tablet.is_signed_in()
 
 
 def test_ending_one_session_leaves_others(town):
@@ -149,9 +149,9 @@ def test_ending_one_session_leaves_others(town):
 
     assert ada.press("/accounts/sessions/end", handle=handle).status_code == 303
 
-    assert not phone.is_somebody()
-    assert tablet.is_somebody()
-    assert ada.is_somebody()
+    assert not phone.is_signed_in()
+    assert tablet.is_signed_in()
+    assert ada.is_signed_in()
 
 
 def test_others_session_cannot_be_ended(town):
@@ -163,14 +163,14 @@ def test_others_session_cannot_be_ended(town):
     eve.press("/accounts/sessions/end", handle=records(town)[0].handle)
     eve.press("/accounts/sessions/end-others")
 
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
 
 
 def test_current_session_not_ended_as_other(town):
     ada = Browser(town)
 
     assert ada.press("/accounts/sessions/end", handle=records(town)[0].handle).status_code == 400
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
 
 
 def test_disabling_ends_the_record(town):
@@ -179,7 +179,7 @@ def test_disabling_ends_the_record(town):
         users.disable(users.find("ada@example.org"))
         db.session.commit()
 
-    assert not ada.is_somebody()
+    assert not ada.is_signed_in()
     assert records(town) == []
 
 
@@ -190,7 +190,7 @@ def test_reset_password_ends_all(town):
         assert lifetimes.end_all(user, "test") == 1
         db.session.commit()
 
-    assert not ada.is_somebody()
+    assert not ada.is_signed_in()
 
 
 def test_cookie_copy_gets_no_replay(town):
@@ -230,8 +230,8 @@ def test_earlier_cookie_stays_anonymous(town):
 
     sign_in(ada.client)
 
-    assert ada.is_somebody()
-    assert not planted.is_somebody()
+    assert ada.is_signed_in()
+    assert not planted.is_signed_in()
 
 
 def test_earlier_form_token_invalid(village):
@@ -242,7 +242,7 @@ def test_earlier_form_token_invalid(village):
     answer = ada.client.post("/accounts/sign-out", data={"csrf_token": before})
 
     assert answer.status_code == 400
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
 
 
 def test_sign_in_again_changes_id(town):
@@ -260,8 +260,8 @@ def test_reauthentication_changes_id(town):
 
     assert submit(ada.client, "/accounts/verify", password=PASSWORD).status_code == 302
 
-    assert ada.is_somebody()
-    assert not thief.is_somebody()
+    assert ada.is_signed_in()
+    assert not thief.is_signed_in()
     assert len(records(town)) == 1
 
 
@@ -272,7 +272,7 @@ def test_wrong_password_keeps_session(village):
     assert submit(ada.client, "/accounts/verify", password="wrong").status_code == 200
 
     assert ada.content()["sid"] == before
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
 
 
 def test_records_hold_no_usable_id(town):
@@ -286,7 +286,7 @@ def test_records_hold_no_usable_id(town):
     content = ada.content() | {"sid": record.digest}
     serializer = town.session_interface.get_signing_serializer(town)
     forged.client.set_cookie("session", serializer.dumps(content))
-    assert not forged.is_somebody()
+    assert not forged.is_signed_in()
 
 
 def test_record_of_other_account_refused(town):
@@ -297,7 +297,7 @@ def test_record_of_other_account_refused(town):
     serializer = town.session_interface.get_signing_serializer(town)
     eve.client.set_cookie("session", serializer.dumps(ada.content() | {"sid": eve.content()["sid"]}))
 
-    assert not eve.is_somebody()
+    assert not eve.is_signed_in()
 
 
 # --- time ---------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_session_ends_by_itself(town, created, seen, lives):
     ada = Browser(town)
     age(town, created=created, seen=seen)
 
-    assert ada.is_somebody() is lives
+    assert ada.is_signed_in() is lives
     assert len(records(town)) == lives
 
 
@@ -346,19 +346,19 @@ def test_hours_are_set_by_the_configuration(make_app):
     make_person(app)
     ada = Browser(app)
     age(app, created=4 * HOUR, seen=1.9 * HOUR)
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
     age(app, created=4 * HOUR, seen=2 * HOUR)
-    assert not ada.is_somebody()
+    assert not ada.is_signed_in()
 
 
 def test_use_is_written_once_a_minute(town):
     ada = Browser(town)
     (first,) = records(town)
-    ada.is_somebody()
+    ada.is_signed_in()
     assert records(town)[0].seen_at == first.seen_at
 
     age(town, seen=timedelta(seconds=61))
-    ada.is_somebody()
+    ada.is_signed_in()
 
     assert now() - records(town)[0].seen_at < timedelta(seconds=30)
 
@@ -368,7 +368,7 @@ def test_reading_an_api_is_no_use(town):
     age(town, seen=HOUR)
     platform_of(town).api_endpoints["accounts.index"] = True
 
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
     assert now() - records(town)[0].seen_at > timedelta(minutes=59)
 
 
@@ -411,7 +411,7 @@ def test_surplus_session_ends_oldest(town, monkeypatch):
     age(town, seen=HOUR)
     second, third = Browser(town), Browser(town)
 
-    assert [one.is_somebody() for one in (first, second, third)] == [False, True, True]
+    assert [one.is_signed_in() for one in (first, second, third)] == [False, True, True]
 
 
 # --- what it costs ------------------------------------------------------------------------------
@@ -523,14 +523,14 @@ def test_ending_asks_who_is_there_again(village, action):
     answer = ada.press(f"/accounts/sessions/{action}", handle=of_phone.handle)
 
     assert (answer.status_code, answer.location) == (303, "/accounts/verify?next=/accounts/sessions")
-    assert phone.is_somebody()
+    assert phone.is_signed_in()
 
 
 def test_ending_needs_the_form_token(village):
     ada, phone = Browser(village), Browser(village)
 
     assert ada.client.post("/accounts/sessions/end-others").status_code == 400
-    assert phone.is_somebody()
+    assert phone.is_signed_in()
 
 
 def test_sessions_page_needs_sign_in(village):
@@ -547,7 +547,7 @@ def test_ended_session_signs_in_again(village):
         db.session.commit()
 
     assert sign_in(ada.client).status_code == 302
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
 
 
 # --- Redis --------------------------------------------------------------------------------------
@@ -566,7 +566,7 @@ def test_redis_away_ends_no_session(town, start_redis, caplog):
     assert "<h1>Not available right now</h1>" in answer.text
     assert not [one for one in caplog.records if one.levelno > logging.WARNING]
     store._client = client
-    assert ada.is_somebody()
+    assert ada.is_signed_in()
 
 
 class _Gone:

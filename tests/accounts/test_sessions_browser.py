@@ -65,7 +65,7 @@ def enter(page: Page, address: str, password: str = PASSWORD) -> Page:
     return page
 
 
-def is_somebody(page: Page, address: str) -> bool:
+def is_signed_in(page: Page, address: str) -> bool:
     page.goto(f"{address}/accounts/")
     return page.url == f"{address}/accounts/"
 
@@ -77,8 +77,8 @@ def test_sign_out_everywhere_ends_other_browser(two, address):
     here.get_by_role("button", name="Sign out everywhere else").click()
     here.get_by_text("Signed out of 1 other browser.").wait_for()
 
-    assert not is_somebody(there, address)
-    assert is_somebody(here, address)
+    assert not is_signed_in(there, address)
+    assert is_signed_in(here, address)
 
 
 def test_password_change_ends_other_browser(two, address):
@@ -90,8 +90,8 @@ def test_password_change_ends_other_browser(two, address):
     here.locator("main form button").click()
     here.wait_for_url(f"{address}/accounts/")
 
-    assert not is_somebody(there, address)
-    assert is_somebody(here, address)
+    assert not is_signed_in(there, address)
+    assert is_signed_in(here, address)
 
 
 def test_cookie_copy_anonymous_after_sign_out(contexts, two, address):
@@ -99,13 +99,13 @@ def test_cookie_copy_anonymous_after_sign_out(contexts, two, address):
     thief = contexts()
     thief.add_cookies(here.context.cookies())
     copied = thief.new_page()
-    assert is_somebody(copied, address)
+    assert is_signed_in(copied, address)
 
     here.get_by_role("button", name="Sign out").first.click()
     here.wait_for_url(f"{address}/accounts/sign-in")
 
-    assert not is_somebody(copied, address)
-    assert is_somebody(there, address), "only this browser was signed out"
+    assert not is_signed_in(copied, address)
+    assert is_signed_in(there, address), "only this browser was signed out"
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)
@@ -136,7 +136,7 @@ def test_pages_are_accessible(contexts, address, size):
     stranger = contexts(viewport={"width": size[0], "height": size[1]}).new_page()
     for _ in range(11):
         stranger.goto(f"{address}/accounts/sign-in")
-        stranger.get_by_label("Email address").fill("nobody@example.org")
+        stranger.get_by_label("Email address").fill("unknown@example.org")
         stranger.get_by_label("Password").fill("wrong horse battery")
         stranger.locator("main").get_by_role("button", name="Sign in").click()
     assert "Too many attempts" in stranger.title()
@@ -170,8 +170,8 @@ def test_browsers_listed_by_name(contexts, address):
 
     office.locator("main").get_by_role("button", name="Sign out of").click()
 
-    assert not is_somebody(phone, address)
-    assert is_somebody(office, address)
+    assert not is_signed_in(phone, address)
+    assert is_signed_in(office, address)
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)
@@ -182,4 +182,4 @@ def test_page_works_without_a_script(contexts, address):
     here.locator("main").get_by_role("button", name="Sign out of").click()
 
     expect(here.get_by_text("Signed out there.")).to_be_visible()
-    assert not is_somebody(there, address)
+    assert not is_signed_in(there, address)

@@ -33,7 +33,7 @@ NEW = "four quiet otters borrow umbrellas"
 
 
 def who(client: FlaskClient) -> str:
-    """Return whose name the header shows; empty for nobody's."""
+    """Return whose name the header shows; empty for an anonymous visitor."""
     page = client.get("/").text
     if "Sign out" not in page:
         return ""
@@ -97,7 +97,7 @@ def test_identity_follows_sign_in_and_out(app: Flask, client: FlaskClient) -> No
 
 @pytest.mark.parametrize(
     ("email", "password"),
-    [("ada@example.org", "wrong " * 4), ("nobody@example.org", PASSWORD), ("ada@example.org", PASSWORD[:-1])],
+    [("ada@example.org", "wrong " * 4), ("unknown@example.org", PASSWORD), ("ada@example.org", PASSWORD[:-1])],
 )
 def test_failed_sign_in_answers_alike(site: Flask, visitor: FlaskClient, email: str, password: str) -> None:
     make_person(site)
@@ -207,14 +207,14 @@ def watch_hashes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-#: Accounts that differ in what could be told of them, and an address that nobody has.
+#: Accounts that differ in what could be revealed of them, and an unknown address.
 EVERY = {
     "ada@example.org": {"active": True},
     "waits@example.org": {"confirmed_at": None},
     "bare@example.org": {"password": None},
     "waits-bare@example.org": {"confirmed_at": None, "password": None},
     "off@example.org": {"active": False},
-    "nobody@example.org": None,
+    "unknown@example.org": None,
 }
 
 
@@ -415,12 +415,12 @@ def test_forgotten_password(app: Flask, client: FlaskClient) -> None:
     make_person(app)
     other = app.test_client()
     sign_in(other)
-    for email in ("ada@example.org", "nobody@example.org"):
+    for email in ("ada@example.org", "unknown@example.org"):
         assert "we have sent it a link" in submit(client, "/accounts/reset", email=email).text
     (mail,) = mails(app)
     answer = submit(client, link(mail), password=NEW, password_confirm=NEW)
     assert answer.location == "/accounts/sign-in"
-    assert who(other) == "", "whoever knew the old password is signed out"
+    assert who(other) == "", "a user of the old password is signed out"
     assert "The address or the password is wrong" in sign_in(client).text
     sign_in(client, password=NEW)
     assert who(client) == "Ada"

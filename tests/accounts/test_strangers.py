@@ -226,7 +226,7 @@ def test_mails_have_nothing_that_was_typed(hijacked: tuple[Flask, FlaskClient, s
         assert "casino" not in mail.as_string(), text(mail)
 
 
-def test_templates_of_mails_name_nobody() -> None:
+def test_mail_templates_name_no_one() -> None:
     folder = Path(str(bp.root_path)) / "templates/security/email"
     for template in folder.iterdir():
         assert "user." not in template.read_text(), template.name

@@ -1,4 +1,4 @@
-"""How tokens are written."""
+"""The text of a token."""
 
 import re
 
@@ -45,7 +45,7 @@ def test_cut_or_doubled_token_is_none() -> None:
     assert not texts.is_token(text + text)
 
 
-def test_digest_tells_nothing_of_the_token() -> None:
+def test_digest_reveals_nothing_of_token() -> None:
     text = texts.new_text()
     assert re.fullmatch(r"[0-9a-f]{64}", texts.digest(text))
     assert texts.digest(text) != texts.digest(texts.new_text())

@@ -1,4 +1,4 @@
-"""Somebody's tokens: made, listed, revoked, by verbs, on their pages and by a command."""
+"""A user's tokens: made, listed, revoked, by verbs, on their pages and by a command."""
 
 import re
 from collections.abc import Callable
@@ -129,7 +129,7 @@ def test_tokens_go_with_their_account(app: Flask) -> None:
 
 @pytest.fixture
 def ada(app: Flask, client: FlaskClient) -> FlaskClient:
-    """Return the browser of somebody who has signed in, and may read the history."""
+    """Return the browser of a signed-in user who may read the history."""
     grant(app)
     sign_in(client)
     return client
@@ -274,7 +274,7 @@ def test_new_token_needs_fresh_session(site: Flask, visitor: FlaskClient, monkey
     assert visitor.get(f"{PATH}/new").status_code == 200
 
 
-def test_whoever_may_nothing_is_told_so(site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_without_permissions_informed(site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     make_person(site)
     sign_in(visitor)
     monkeypatch.setattr(scopes, "offered", lambda who: [])
@@ -289,8 +289,8 @@ def test_security_log_omits_token_text(site: Flask, visitor: FlaskClient, caplog
     text = shown(make(visitor))
     submit(visitor, f"{PATH}/revoke")
     read_history(site, text)
-    told = [record.__dict__.get("event") for record in caplog.records if record.name == "andamio.security"]
-    assert [event for event in told if event and event.startswith("token.")] == [
+    seen = [record.__dict__.get("event") for record in caplog.records if record.name == "andamio.security"]
+    assert [event for event in seen if event and event.startswith("token.")] == [
         "token.made",
         "token.revoked",
         "token.refused",
@@ -317,7 +317,7 @@ def test_command_makes_machine_token(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nobody@example.org", "--name", "CI", "--scope", "history.change.read"), "No account has the address"),
+        (("unknown@example.org", "--name", "CI", "--scope", "history.change.read"), "No account has the address"),
         (("ada@example.org", "--name", "CI", "--scope", "accounts.role.edit"), "accounts.role.edit: nothing that"),
         (("ada@example.org", "--name", "CI", "--scope", "history.change.read", "--days", "1000"), "1 to 366 days"),
         (("ada@example.org", "--name", "CI"), "Missing option"),

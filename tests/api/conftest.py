@@ -110,5 +110,5 @@ def make_site_city(site: Flask) -> Maker:
 
 @pytest.fixture
 def sender() -> Callable[[], Identity]:
-    """Let somebody send the requests who may do everything."""
+    """Let an identity send the requests that may do everything."""
     return editor

@@ -1,4 +1,4 @@
-"""Who may do what with the places: anyone reads, members keep their own, staff keep all."""
+"""Access to the places: anyone reads, members keep their own, staff keep all."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CITIES = "/api/v1/cities"
 
 @pytest.fixture
 def ask(app: Flask) -> Ask:
-    """Ask as somebody with a role."""
+    """Ask as a user with a role."""
     return ask_with_roles(app)
 
 
@@ -26,7 +26,7 @@ def made(ask: Ask, make_country: Any, macondo: dict[str, Any]) -> str:
     return str(answer.headers["Location"])
 
 
-def test_nobody_adds_a_city(ask: Ask, macondo: dict[str, Any]) -> None:
+def test_visitor_adds_no_city(ask: Ask, macondo: dict[str, Any]) -> None:
     assert ask("", "POST", CITIES, json=macondo).status_code == 401
 
 

@@ -335,7 +335,7 @@ def test_patch_takes_null_for_none(client: FlaskClient, make_city):
     assert client.patch(url, **options, headers={"If-Match": "*"}).json["admin1_code"] is None
 
 
-def test_second_of_two_editors_is_told(client: FlaskClient, make_city):
+def test_second_editor_gets_conflict(client: FlaskClient, make_city):
     url = f"{CITIES}/{make_city()}"
     seen = {"If-Match": client.get(url).headers["ETag"]}
     assert client.patch(url, json={"population": 1}, headers=seen).status_code == 200

@@ -1,4 +1,4 @@
-"""Which cities are near: compared with looking at all of them, at the poles and beyond the antimeridian too."""
+"""Nearby cities: compared with a scan of all of them, at the poles and beyond the antimeridian too."""
 
 import random
 from collections.abc import Callable

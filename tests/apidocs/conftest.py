@@ -44,5 +44,5 @@ def lint(node_modules: Path, tmp_path: Path) -> Callable[..., "subprocess.Comple
 
 @pytest.fixture
 def sender() -> Callable[[], Identity]:
-    """Let somebody send the requests who may do everything."""
+    """Let an identity send the requests that may do everything."""
     return editor

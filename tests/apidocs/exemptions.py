@@ -1,4 +1,4 @@
-"""What schemathesis would take for a fault and is none: the rules that no JSON Schema can say.
+"""Exemptions from schemathesis's findings: the rules that no JSON Schema can say.
 
 It is loaded by schemathesis as its hooks. Each exemption is as narrow as its rule.
 """
@@ -29,7 +29,7 @@ OF_OTHERS = (
     "A row cannot point to itself here.",
     # In JSON Schema 12.0 is an integer.
     "Not a valid integer.",
-    # After so many errors no more are told.
+    # After so many errors no more are listed.
     "And ",
 )
 

@@ -11,7 +11,7 @@ from tests.core import shelf
 
 @pytest.fixture
 def docs(make_app, live_server, page):
-    """Open the page of an API that tells its caller who they are, and of the module with every type."""
+    """Open the page of an API that returns its caller, and of the module with every type."""
     app = make_app(None, [shelf.__name__, "app.home", "app.apidocs"])
     bank = Blueprint("bank", __name__, url_prefix="/bank")
     mark_api(bank)
@@ -19,7 +19,7 @@ def docs(make_app, live_server, page):
     @bank.get("/teller")
     def teller() -> dict[str, str]:
         """Say who calls."""
-        return {"caller": request.headers.get("Authorization", "nobody")}
+        return {"caller": request.headers.get("Authorization", "anonymous")}
 
     app.register_blueprint(bank)
     page.goto(f"{live_server(app)}/docs")

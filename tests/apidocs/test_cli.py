@@ -10,7 +10,7 @@ from app.apidocs.differences import compare
 
 
 def test_committed_document_current(document):
-    """Else: `make openapi`, which refuses what breaks callers unless told otherwise."""
+    """Else: `make openapi`, which refuses breaking changes by default."""
     changes = compare(json.loads(WRITTEN.read_text()), document)
 
     assert [str(change) for change in changes] == []
@@ -46,7 +46,7 @@ def test_written_document_has_no_differences(run, tmp_path, document):
     assert run("check").exit_code == 0
 
 
-def test_check_tells_a_compatible_difference(run, change):
+def test_check_reports_compatible_difference(run, change):
     change(paths={})
     done = run("check")
 
@@ -54,7 +54,7 @@ def test_check_tells_a_compatible_difference(run, change):
     assert "compatible: the path " in done.output
 
 
-def test_check_tells_a_breaking_difference(run, change, document):
+def test_check_reports_breaking_difference(run, change, document):
     change(paths={**document["paths"], "/gone": {}})
     done = run("check")
 
@@ -62,7 +62,7 @@ def test_check_tells_a_breaking_difference(run, change, document):
     assert "breaking: the path /gone has gone (#/paths/~1gone)" in done.output
 
 
-def test_write_refuses_what_breaks_unless_told(run, change, document, tmp_path):
+def test_write_refuses_breaking_by_default(run, change, document, tmp_path):
     change(paths={**document["paths"], "/gone": {}})
     before = (tmp_path / "openapi.json").read_text()
 

@@ -93,7 +93,7 @@ def test_generated_client_works(shelves, live_server, generate):
 
 @pytest.fixture
 def sender() -> None:
-    """Let nobody in who does not say who they are."""
+    """Let no visitor in without a sign-in."""
 
 
 def test_generated_client_sends_a_token(make_app, live_server, generate):

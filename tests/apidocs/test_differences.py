@@ -1,4 +1,4 @@
-"""What breaks callers, and what does not: one change at a time of one small document."""
+"""Breaking changes and compatible ones: one change at a time of one small document."""
 
 import json
 from collections.abc import Callable
@@ -170,7 +170,7 @@ def swap(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", BREAKING.values(), ids=BREAKING)
-def test_what_breaks_callers_is_told(change):
+def test_breaking_change_reported(change):
     found = compare(DOCUMENT, changed(change))
 
     assert found

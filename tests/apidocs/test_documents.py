@@ -216,7 +216,7 @@ def test_plain_view_described_by_docstring(make_app):
 
     @bank.get("/rates/<int:year>")
     def rates(year: int) -> dict[str, str]:
-        """Tell the rates of a year.
+        """Return the rates of a year.
 
         All of them, by currency.
 
@@ -228,7 +228,7 @@ def test_plain_view_described_by_docstring(make_app):
     document = documents.build(app)
     found = document["paths"]["/bank/rates/{year}"]["get"]
 
-    assert (found["summary"], found["description"]) == ("Tell the rates of a year", "All of them, by currency.")
+    assert (found["summary"], found["description"]) == ("Return the rates of a year", "All of them, by currency.")
     assert found["operationId"] == "bankRates"
     assert found["parameters"][0]["schema"] == {"type": "integer"}
     shown = found["responses"]["200"]["content"]["application/json"]["schema"]
@@ -244,7 +244,7 @@ class OrderSchema(Schema):
 
 
 class ChoiceSchema(Schema):
-    """Which orders."""
+    """Selection of orders."""
 
     since = fields.Date(required=True, metadata={"description": "Only later ones."})
 

@@ -1,6 +1,6 @@
 """schemathesis, an attacker that reads the document: every operation, with valid, invalid and hostile requests.
 
-In the suite they are the same each time, so that a failure tells of a change. ``make attack`` makes up others, and
+In the suite they are the same each time, so that a failure is due to a change. ``make attack`` makes up others, and
 more of them: ``SCHEMATHESIS_EXAMPLES=500 pytest tests/apidocs/test_schemathesis.py``.
 """
 
@@ -32,7 +32,7 @@ FOLDER = Path(__file__).parent
 
 @pytest.fixture
 def sender() -> None:
-    """Let nobody in who does not say who they are."""
+    """Let no visitor in without a sign-in."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

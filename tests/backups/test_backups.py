@@ -191,7 +191,7 @@ def test_damaged_backup_is_refused(source: URL, tmp_path: Path) -> None:
         except BackupError:
             refused += 1
         else:
-            # A bit that nobody reads: a date in the ZIP's own tables.
+            # A bit that no program reads: a date in the ZIP's own tables.
             assert archives.read_manifest(broken) == manifest
             assert number >= 5
 
@@ -250,8 +250,8 @@ def test_dump_runs_no_program_here(new_database: NewDatabase, tmp_path: Path, co
         dump = f"{command.format(tmp_path / 'mark')}\n".encode() + archive.read("database.sql")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("database.sql", dump)
-        told = {"size": len(dump), "sha256": hashlib.sha256(dump).hexdigest()}
-        archive.writestr("manifest.json", json.dumps({**vars(manifest), **told}))
+        lie = {"size": len(dump), "sha256": hashlib.sha256(dump).hexdigest()}
+        archive.writestr("manifest.json", json.dumps({**vars(manifest), **lie}))
     target = new_database("mariadb")
     with pytest.raises(BackupError, match="sandbox"):
         restoring.restore(target, path, any_revision=True)
@@ -265,7 +265,7 @@ def test_user_settings_name_no_other_server(
 ) -> None:
     url = new_database("mariadb")
     fill(url, 3)
-    (tmp_path / ".my.cnf").write_text("[client]\nport=1\nuser=nobody\npassword=none\n")
+    (tmp_path / ".my.cnf").write_text("[client]\nport=1\nuser=stranger\npassword=none\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     path, manifest = backup(url, tmp_path / "one.zip", rehearsed=True)
 
@@ -360,7 +360,7 @@ def test_backup_goes_through_a_pipe(command: Run, kept: URL, make_app: Make, new
     assert rows(app.config["SQLALCHEMY_DATABASE_URI"]) == before
 
 
-def test_verify_tells_what_is_in_it(command: Run, kept: URL, tmp_path: Path) -> None:
+def test_verify_prints_manifest(command: Run, kept: URL, tmp_path: Path) -> None:
     backup(kept, tmp_path / "one.zip")
     result = command(kept, "verify", "--rehearse", str(tmp_path / "one.zip"))
 
@@ -472,7 +472,7 @@ def test_aborted_program_leaves_no_backup(
 
 
 def test_unresponsive_database_is_one_sentence(command: Run, tmp_path: Path) -> None:
-    url = sa.make_url("postgresql+psycopg://nobody:secret@127.0.0.1:1/test_nothing")
+    url = sa.make_url("postgresql+psycopg://stranger:secret@127.0.0.1:1/test_nothing")
     result = command(url, "take", str(tmp_path / "one.zip"))
 
     assert result.exit_code == 1

@@ -76,7 +76,7 @@ class Note(Base):
 
 
 class Plain(Base):
-    """Of which nobody has said anything."""
+    """Without a declared policy."""
 
     __tablename__ = "club_plain"
 

@@ -1,4 +1,4 @@
-"""Who may do what: policies, verbs and all their faces agree."""
+"""Access control: policies, verbs and all their faces agree."""
 
 import base64
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def house(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) ->
 
 @pytest.fixture
 def ask(house: Flask) -> Ask:
-    """Ask as somebody: ``ask("ann", "POST", "/club/v1/letters", json={…})``."""
+    """Ask as a member: ``ask("ann", "POST", "/club/v1/letters", json={…})``."""
     client = house.test_client()
 
     def send(who: str, method: str, url: str, **more: Any) -> TestResponse:
@@ -170,7 +170,7 @@ def test_permission_of_another_form_is_refused(name: str) -> None:
         permission(name)
 
 
-def test_require_tells_nobody_from_somebody(house: Flask) -> None:
+def test_require_distinguishes_anonymous_from_known(house: Flask) -> None:
     with house.test_request_context():
         with acting_as(ANONYMOUS), pytest.raises(Unauthenticated):
             require(EDIT)
@@ -276,7 +276,7 @@ def test_rest_lists_readable_rows(ask: Ask, letters: dict[str, int], who: str, s
     assert titles(ask(who, "GET", "/club/v1/letters?fields=title")) == seen
 
 
-def test_rest_lists_nothing_to_nobody(ask: Ask, letters: dict[str, int]) -> None:
+def test_rest_hides_all_from_visitors(ask: Ask, letters: dict[str, int]) -> None:
     assert ask("", "GET", "/club/v1/letters").status_code == 401
     assert ask("", "HEAD", "/club/v1/letters").status_code == 401
     assert ask("bob", "GET", "/club/v1/vaults").status_code == 403
@@ -305,8 +305,8 @@ def test_token_must_cover_the_permission(ask: Ask, letters: dict[str, int]) -> N
     assert ask("robot", "GET", f"/club/v1/letters/{letters['ann']}").status_code == 200
     answer = ask("robot", "PATCH", f"/club/v1/letters/{letters['ann']}", json={}, headers={"If-Match": '"1"'})
     assert (answer.status_code, answer.json["type"]) == (403, "/problems/forbidden")
-    told = 'Bearer realm="Andamio", error="insufficient_scope", scope="club.letter.edit"'
-    assert answer.headers["WWW-Authenticate"] == told
+    seen = 'Bearer realm="Andamio", error="insufficient_scope", scope="club.letter.edit"'
+    assert answer.headers["WWW-Authenticate"] == seen
 
 
 def test_forbidden_without_token_no_challenge(ask: Ask) -> None:
@@ -543,7 +543,7 @@ def test_invalid_policy_fails_at_start(make_app: Callable[..., Flask], write_mod
         make_app(None, [module])
 
 
-# --- what costs nothing, and what is told -------------------------------------------------------
+# --- costs, and warnings ------------------------------------------------------------------------
 
 
 def test_public_and_undeclared_views_not_wrapped(house: Flask) -> None:
@@ -553,9 +553,9 @@ def test_public_and_undeclared_views_not_wrapped(house: Flask) -> None:
     assert not isinstance(club.LetterResource().reader, RowReader)
 
 
-def test_public_endpoint_asks_nobody(house: Flask, letters: dict[str, int]) -> None:
+def test_public_endpoint_loads_no_identity(house: Flask, letters: dict[str, int]) -> None:
     def fail() -> Identity:
-        raise AssertionError("somebody wanted to know who asks")
+        raise AssertionError("the identity was loaded")
 
     set_identity_loader(house, fail)
     client: FlaskClient = house.test_client()
@@ -563,7 +563,7 @@ def test_public_endpoint_asks_nobody(house: Flask, letters: dict[str, int]) -> N
         assert client.get(url).status_code == 200
 
 
-def test_undeclared_is_told(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_undeclared_policy_logged(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
     expected = ["club.lawn", "club.v1.bell"]
     expected += ["club.v1.plains", "club.v1.plains_bulk", "club.v1.plains_item"]
     assert endpoints.undeclared(house) == expected

@@ -1,4 +1,4 @@
-"""What is an API, in modules of each shape: asked by a browser that has signed in, as another site's page can."""
+"""APIs in modules of each shape: asked by a browser that has signed in, as another site's page can."""
 
 from collections.abc import Callable
 from typing import Any

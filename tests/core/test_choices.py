@@ -321,7 +321,7 @@ def test_unreadable_row_is_no_choice(labelled: Flask) -> None:
         answer = visitor.post(EDIT, data={**open_form(visitor, EDIT), "box": box, "labels": ["1", label]})
         assert answer.status_code == 422
         answers.append(re.findall(r'id="(\w+)-error"', answer.text))
-    # The answer does not tell that there is such a row.
+    # The answer does not reveal that there is such a row.
     assert answers[0] == answers[1] == ["box", "labels"]
 
 

@@ -168,7 +168,7 @@ def test_commands_imported_on_lookup(app: Flask) -> None:
     assert "corner.cli" in sys.modules
 
 
-def test_broken_commands_are_told(write_module: Write, make_app: Make) -> None:
+def test_broken_commands_reported(write_module: Write, make_app: Make) -> None:
     write_module("corner", init=PLAIN.format(label="corner"), cli="import nothing_of_this_name")
     result = make_app(None, ["corner"]).test_cli_runner().invoke(args=["corner", "x"])
     assert isinstance(result.exception, ModuleNotFoundError)

@@ -497,5 +497,5 @@ def test_refused_column_excluded_or_declared() -> None:
 
 @pytest.mark.parametrize("model", [vault.Coin, vault.Chest, vault.Jar])
 def test_rows_of_every_type_are_compiled(model: type[Any]) -> None:
-    """That they are written as marshmallow would, the values above show: a change is answered by it."""
+    """Compare with marshmallow's dump: a change is answered by it."""
     assert plan(vault.schema_of(model)(), model) is not None

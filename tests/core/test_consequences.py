@@ -1,4 +1,4 @@
-"""What the question before a deletion says of other rows: deleted with it, unlinked, or in the way."""
+"""Consequences of a deletion for other rows: deleted with it, unlinked, or in the way."""
 
 import html
 import re

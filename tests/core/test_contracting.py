@@ -1,4 +1,4 @@
-"""What autogenerate says of changes that earlier code does not stand."""
+"""Warnings of autogenerate about changes that earlier code does not survive."""
 
 from collections.abc import Callable
 

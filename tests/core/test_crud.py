@@ -300,7 +300,7 @@ def test_lost_race_undoes_its_savepoint_alone() -> None:
     assert stored() == 2
 
 
-def test_signals_tell_of_each_change_once() -> None:
+def test_signals_sent_once_per_change() -> None:
     heard: list[tuple[str, str]] = []
 
     def hear(name: str) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""How long a request waits for a statement."""
+"""Time limits of statements in requests."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ SLEEP = {"postgresql": "SELECT pg_sleep({})", "mariadb": "SELECT SLEEP({})"}
 
 @pytest.fixture
 def make_slow(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Any:
-    """Make an application whose page takes as many seconds as it is told, in the database."""
+    """Make an application whose page takes as many seconds as requested, in the database."""
 
     def make(url: URL | None = None, **config: Any) -> Flask:
         app = make_app(url or new_database(engine_name), [], DATABASE_STATEMENT_SECONDS=1, **config)

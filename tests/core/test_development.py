@@ -1,4 +1,4 @@
-"""What a developer sees where the platform's users see an error."""
+"""Pages for developers where the platform's users see an error."""
 
 from collections.abc import Callable
 from typing import Any

@@ -382,7 +382,7 @@ def test_exhausted_pool_is_busy(
     assert client.get("/shelf/things").status_code == 200
 
 
-#: Engine and what it is told to end, either by itself after a while or from outside.
+#: Engine and the statement that ends the connection, either by itself after a while or from outside.
 ENDED = [
     ("postgresql", {"options": "-c statement_timeout=100"}, "SELECT pg_sleep(5)"),
     ("postgresql", {}, "SELECT pg_cancel_backend(pg_backend_pid())"),

@@ -341,7 +341,7 @@ def test_form_can_be_narrowed(here: Flask) -> None:
         ("flag", {'type="checkbox"', "checked"}),
     ],
 )
-def test_control_tells_the_browser_the_limits(here: Flask, name: str, attributes: set[str]) -> None:
+def test_control_has_limits(here: Flask, name: str, attributes: set[str]) -> None:
     page = here.test_client().get(NEW).text
     (control,) = (part for part in page.split("<") if f' id="{name}"' in part and part.startswith("input"))
     assert attributes <= set(control.removesuffix(">").rstrip("> \n").split())

@@ -1,4 +1,4 @@
-"""What every answer carries, whoever made it, and what a page can ask for beyond that."""
+"""Headers of every answer, from any source, and those that a page can ask for beyond that."""
 
 import re
 from collections.abc import Callable
@@ -154,7 +154,7 @@ def test_hsts_can_be_disabled(guest: FlaskClient) -> None:
         ("/nowhere", {}, "no-store"),
     ],
 )
-def test_page_of_somebody_is_kept_nowhere(guest: FlaskClient, path: str, sent: dict[str, str], expected: str) -> None:
+def test_private_page_not_cached(guest: FlaskClient, path: str, sent: dict[str, str], expected: str) -> None:
     plain = guest.application.test_client(use_cookies=False)
     answer = plain.get(path, headers=sent)
     assert answer.headers["Cache-Control"] == expected

@@ -453,6 +453,6 @@ def test_half_committed_work_not_repeated(counter: Flask) -> None:
     problem(send(client, url="/shelf/counter/half"), 409, "conflict")
 
 
-def test_view_that_rolls_back_is_told(counter: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_view_that_rolls_back_logged(counter: Flask, caplog: pytest.LogCaptureFixture) -> None:
     assert send(counter.test_client(), url="/shelf/counter/undo").status_code == 500
     assert "put what may fail into db.session.begin_nested()" in caplog.text

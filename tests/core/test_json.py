@@ -113,7 +113,7 @@ def test_lenient_json_is_value_error(text: str | bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "name"), [('{"a": 1, "a": 1}', "a"), ('[{"x": {"b": 1, "c": 2, "b": 3}}]', "b"), ('{"": {}, "": 1}', "")]
 )
-def test_name_that_stands_twice_is_told(text: str, name: str) -> None:
+def test_duplicate_name_reported(text: str, name: str) -> None:
     with pytest.raises(ValueError, match=f"the name '{name}' appears twice in one object"):
         PROVIDER.loads(text)
 

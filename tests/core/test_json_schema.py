@@ -1,4 +1,4 @@
-"""What the API's document says of a field, and what the field does, are the same.
+"""Fields in the API's document, and their behaviour, are the same.
 
 jsonschema_rs reads regular expressions as JavaScript does: Python's ``$`` is also before a line break.
 """

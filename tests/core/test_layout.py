@@ -1,4 +1,4 @@
-"""What every answer carries, and what the layout gives to the pages."""
+"""Headers of every answer, and the layout's parts of the pages."""
 
 import re
 from collections.abc import Callable

@@ -166,7 +166,7 @@ def test_known_caller_counts_at_any_address(market, customer):
     tried = [codes(customer, "/shop/v1/rare", 1, environ_base={"REMOTE_ADDR": f"10.0.0.{n}"})[0] for n in range(2)]
     assert tried == [200, 429]
     assert codes(customer, "/shop/v1/rare", 1) == [200], "another one at the first one's address"
-    assert codes(customer, "/shop/v1/rare", 1) == [200], "nobody at that address"
+    assert codes(customer, "/shop/v1/rare", 1) == [200], "no other caller at that address"
 
 
 def test_counting_loads_no_identity(market, customer):

@@ -313,7 +313,7 @@ def read_page(port: int) -> str:
 
 
 def read_until(port: int, text: str) -> str:
-    """Read the start page until it says this; the server may be starting anew."""
+    """Read the start page until it says this; the server may be restarting."""
     ends = time.monotonic() + 120
     answer = ""
     while time.monotonic() < ends and text not in answer:

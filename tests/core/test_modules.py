@@ -170,7 +170,7 @@ def test_relationship_names_later_model(write_module: Write, make_app: Make) -> 
     assert models.LeftOne.right.property.mapper.class_.__name__ == "RightOne"
 
 
-def test_models_are_imported_though_nobody_asked(write_module: Write, make_app: Make) -> None:
+def test_models_imported_without_reference(write_module: Write, make_app: Make) -> None:
     write_module("corner", init=plain("corner"), models=MODEL.format(name="Thing1", table="corner_thing"))
     make_app(None, ["corner"])
     assert "corner_thing" in Base.metadata.tables

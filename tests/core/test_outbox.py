@@ -1,4 +1,4 @@
-"""What waits for the COMMIT is done after it, once, or not at all."""
+"""The outbox: done after the COMMIT, once, or not at all."""
 
 from collections.abc import Callable
 from collections.abc import Iterator

@@ -292,7 +292,7 @@ def sheets(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -
 
 
 def _meanwhile(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
-    """Let somebody else commit a statement between our read of the row and our write."""
+    """Let another session commit a statement between our read of the row and our write."""
 
     def check(self: Any, item: Any) -> None:
         with db.engine.begin() as connection:

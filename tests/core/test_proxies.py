@@ -1,4 +1,4 @@
-"""What is believed of the proxies in front, and what the servers themselves refuse."""
+"""Trusted proxies in front, and requests that the servers themselves refuse."""
 
 import json
 from collections.abc import Callable
@@ -125,7 +125,7 @@ def echo(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def test_proxy_tells_who_asks_and_how(front: Front) -> None:
+def test_proxy_passes_address_and_scheme(front: Front) -> None:
     # A port that is not the scheme's own would stand in TRUSTED_HOSTS.
     url = "https://localhost/window/echo"
     assert echo(front.ask("/window/echo")) == {"caller": "127.0.0.1", "url": url, "root": "", "secure": True}

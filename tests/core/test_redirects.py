@@ -1,4 +1,4 @@
-"""Where a visitor may be sent: nowhere but to a path of this site."""
+"""Redirects of a visitor: nowhere but to a path of this site."""
 
 from collections.abc import Callable
 
@@ -131,9 +131,7 @@ def guest(make_app: Callable[..., Flask]) -> FlaskClient:
         ("/old/", "", "/window/page"),
     ],
 )
-def test_router_sends_nobody_to_another_host(
-    guest: FlaskClient, host: str, path: str, root: str, expected: str | None
-) -> None:
+def test_router_stays_on_host(guest: FlaskClient, host: str, path: str, root: str, expected: str | None) -> None:
     answer = guest.get(path, headers={"Host": host}, environ_overrides={"SCRIPT_NAME": root})
     place = answer.headers.get("Location")
     assert place == expected or (expected is None and (place is None or is_own_path(place)))

@@ -653,7 +653,7 @@ def test_pointer_names_fault(passer: FlaskClient, name: str, expected: str) -> N
     assert error == {"field": name, "message": "Unknown field.", "pointer": expected}
 
 
-def test_all_faults_are_told_at_once(passer: FlaskClient) -> None:
+def test_all_faults_reported_together(passer: FlaskClient) -> None:
     body = {"name": 5, "maker_id": "x", "rank": "1", "colour": 1, "id": 1}
     assert faults(send(passer, json.dumps(body))) == set(body)
 

@@ -1,4 +1,4 @@
-"""Where code and database are, told as alembic tells it; and what the models miss."""
+"""Positions of code and database, the same as Alembic's; and tables that the models miss."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_distance_is_what_alembic_says(new_database: Callable[[str], URL], make_
             assert bool(inventory.lacking(app)) != distance.is_none
 
 
-def test_history_that_grows_is_read_anew(attic: Flask, tmp_path: Path) -> None:
+def test_grown_history_read_again(attic: Flask, tmp_path: Path) -> None:
     migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
     with attic.app_context():
         assert revisions.measure().is_none

@@ -52,14 +52,14 @@ def test_json_fields_include_request_id(lines):
 
     (line,) = lines("json", lambda: security_log.record("sign-in.failed", "failure", by="password"), headers=headers)
 
-    told = json.loads(line)
-    assert told["event"] == "sign-in.failed"
-    assert told["outcome"] == "failure"
-    assert told["by"] == "password"
-    assert told["address"] == "192.0.2.1"
-    assert told["request_id"] == "0123456789abcdef"
-    assert told["logger"] == "andamio.security"
-    assert told["level"] == "WARNING"
+    seen = json.loads(line)
+    assert seen["event"] == "sign-in.failed"
+    assert seen["outcome"] == "failure"
+    assert seen["by"] == "password"
+    assert seen["address"] == "192.0.2.1"
+    assert seen["request_id"] == "0123456789abcdef"
+    assert seen["logger"] == "andamio.security"
+    assert seen["level"] == "WARNING"
 
 
 def test_subject_precedes_current_identity(lines):
@@ -70,7 +70,7 @@ def test_subject_precedes_current_identity(lines):
     assert json.loads(lines("json", write)[0])["who"] == "other"
 
 
-def test_nobody_is_looked_up_for_it(lines, make_app):
+def test_record_loads_no_identity(lines, make_app):
     app = make_app()
     platform_of(app).identity_loader = lambda: pytest.fail("asked who it is")
     with app.test_request_context("/"):
@@ -107,7 +107,7 @@ def test_value_adds_no_field(lines):
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_no_event_reads_like_a_secret(lines, style):
-    """What looks like one is taken out of every line; the names of events must not."""
+    """Redact in every line what looks like a secret; the names of events must not."""
     for event in security_log.EVENTS:
         (line,) = lines(style, lambda event=event: security_log.record(event, by="password", reason="password reset"))
         assert "[filtered]" not in line

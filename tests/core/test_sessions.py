@@ -329,7 +329,7 @@ def test_foreign_cookie_ignored(site_app, value):
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("value", ["Bearer abc", "Basic eDp5", "", "x"])
-def test_with_authorization_the_cookie_is_nobody(visitor, method, value):
+def test_cookie_ignored_with_authorization(visitor, method, value):
     answer = visitor.ask("/shop/name", method, Authorization=value)
 
     assert answer.json == {"name": None}

@@ -1,4 +1,4 @@
-"""What another module hides is named: addresses, files, templates, commands."""
+"""Shadowed addresses, files, templates and commands are named."""
 
 from collections.abc import Callable
 from pathlib import Path

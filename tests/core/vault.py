@@ -23,15 +23,15 @@ from core.rest import ModelResource
 
 
 class Common(orm.DeclarativeBase):
-    """What all engines have."""
+    """Columns of all engines."""
 
 
 class Postgres(orm.DeclarativeBase):
-    """What PostgreSQL has."""
+    """Columns of PostgreSQL."""
 
 
 class Maria(orm.DeclarativeBase):
-    """What MariaDB has."""
+    """Columns of MariaDB."""
 
 
 class Metal(enum.Enum):

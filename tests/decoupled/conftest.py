@@ -72,7 +72,7 @@ def platform_app(make_app: Callable[..., Flask], origin: str) -> Flask:
 
 @pytest.fixture
 def token(platform_app: Flask) -> str:
-    """Return the token of somebody who may add cities."""
+    """Return the token of a user who may add cities."""
     return tokens.issue(platform_app, "api.city.add")
 
 

@@ -147,14 +147,14 @@ def test_exposure_is_small(machine: Path, analyze: str, unit: str) -> None:
 def test_application_serves_on_unit_socket(
     rendered: Path, missing: Callable[[object, str], None], tmp_path: Path
 ) -> None:
-    """The line of the unit, with a socket as systemd holds it, tells when it is ready, reloads and ends."""
+    """The line of the unit, with a socket as systemd holds it, notifies when it is ready, reloads and ends."""
     unit = (rendered / UNITS / "andamio.service").read_text()
     assert "\nExecStart=/srv/andamio/.venv/bin/gunicorn\n" in unit
     assert "\nExecReload=/bin/sh -c 'kill -HUP ${MAINPID}'\n" in unit
     gunicorn = [sys.executable, str(Path(sys.executable).with_name("gunicorn"))]
-    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    told.bind(str(tmp_path / "notify"))
-    told.settimeout(60)
+    seen = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    seen.bind(str(tmp_path / "notify"))
+    seen.settimeout(60)
     address = str(tmp_path / "gunicorn.sock")
     environ = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests-0123456789-abcdefghij", "DATABASE_URL": "sqlite://"}
     environ |= {"NOTIFY_SOCKET": f"{tmp_path}/notify", "PATH": "/usr/bin:/bin", "WEB_CONCURRENCY": "1"}
@@ -166,7 +166,7 @@ def test_application_serves_on_unit_socket(
         )
     try:
         assert ask(address) == 200, (tmp_path / "log").read_text()
-        assert b"READY=1" in told.recv(4096)
+        assert b"READY=1" in seen.recv(4096)
         process.send_signal(signal.SIGHUP)
         assert [ask(address) for _ in range(5)] == [200] * 5
         process.terminate()
@@ -174,7 +174,7 @@ def test_application_serves_on_unit_socket(
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        told.close()
+        seen.close()
 
 
 def ask(address: str) -> int:
@@ -243,7 +243,7 @@ def test_compose_takes_its_file(rendered: Path, missing: Callable[[object, str],
 
 
 def test_image_has_no_operator_files(rendered: Path) -> None:
-    """What ``COPY . .`` takes: not the secrets, the data, the history."""
+    """Check ``COPY . .``: without the secrets, the data, the history."""
     ignored = (rendered / "project/.dockerignore").read_text().split()
 
     assert {".*", "instance", "compose", "**/env", "**/*.env", "**/.env*"} <= set(ignored)

@@ -152,7 +152,7 @@ def test_acme_challenge_served_without_tls(front: Front) -> None:
     assert (redirect.status, redirect.headers["location"]) == (308, location)
 
 
-def test_programs_without_tls_are_told_so(front: Front) -> None:
+def test_plain_http_refused_for_programs(front: Front) -> None:
     for path in ("/history/api/v1/changes?limit=1", "/rpc", "/metrics"):
         answer = front.ask_by_http(path)
         assert (answer.status, answer.headers["content-type"]) == (403, "application/problem+json")
@@ -204,7 +204,7 @@ def test_metrics_are_not_for_everybody(front: Front) -> None:
     assert front.ask("/metrics").status != 403
 
 
-def test_slow_visitors_keep_nobody_waiting(front: Front) -> None:
+def test_slow_visitors_delay_no_others(front: Front) -> None:
     context = ssl.create_default_context(cafile=front.certificate)
     slow = []
     for number in range(60):

@@ -1,4 +1,4 @@
-"""What ``flask deploy render`` writes, and what it refuses."""
+"""The files of ``flask deploy render``, and values that it refuses."""
 
 import stat
 import subprocess
@@ -46,7 +46,7 @@ def test_a_second_time_nothing_is_written(rendered: Path, render: Render, option
     assert render(rendered, *options, "--check").exit_code == 0
 
 
-def test_check_tells_what_would_change(render: Render, tmp_path: Path) -> None:
+def test_check_reports_changes(render: Render, tmp_path: Path) -> None:
     assert render(tmp_path / "new", "--check").exit_code == 1
     assert not (tmp_path / "new").exists()
     render(tmp_path)

@@ -105,7 +105,7 @@ def test_subdomains_on_https_pass(make: Make) -> None:
     assert found(make(HSTS_SUBDOMAINS="true"), "core.hsts-subdomains") == []
 
 
-def test_secret_of_redis_is_not_told(make: Make) -> None:
+def test_redis_secret_not_shown(make: Make) -> None:
     (finding,) = found(make(REDIS_URL="redis://:hush-hush@127.0.0.1:1/0"), "core.redis-away")
 
     assert "hush" not in str(finding)

@@ -166,7 +166,7 @@ def test_deployment_examined_as_production(corner: Make, monkeypatch: pytest.Mon
     assert not {"core.https", "core.cookie-flags", "core.log-text"} & set(found)
 
 
-def test_deployment_that_production_refuses_is_told(corner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deployment_refused_by_production_reported(corner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "short")
     code, output = run(corner(CHECKS), "--production")
 

@@ -37,5 +37,5 @@ def send(client: FlaskClient, make_event: MakeEvent) -> Callable[..., dict[str, 
 
 @pytest.fixture
 def sender() -> Callable[[], Identity]:
-    """Let somebody send the requests who may do everything."""
+    """Let an identity send the requests that may do everything."""
     return editor

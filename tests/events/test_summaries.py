@@ -1,4 +1,4 @@
-"""What the events add up to, by hour and by day, and the top of them."""
+"""Sums of events, by hour and by day, and the top of them."""
 
 from collections.abc import Callable
 from datetime import UTC

@@ -121,5 +121,5 @@ def shop_of() -> Callable[[Flask], Shop]:
 
 @pytest.fixture
 def sender() -> Callable[[], Identity]:
-    """Let somebody send the requests who may do everything."""
+    """Let an identity send the requests that may do everything."""
     return editor

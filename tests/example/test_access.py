@@ -1,4 +1,4 @@
-"""Who may do what with the catalogue."""
+"""Access to the catalogue."""
 
 import pytest
 from flask import Flask
@@ -11,7 +11,7 @@ from tests.people import ask_with_roles
 
 @pytest.fixture
 def ask(app: Flask) -> Ask:
-    """Ask as somebody with a role."""
+    """Ask as a user with a role."""
     return ask_with_roles(app)
 
 
@@ -30,7 +30,7 @@ def test_page_offers_what_one_may_do(ask: Ask) -> None:
 def test_stock_is_moved_by_staff(ask: Ask) -> None:
     call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": {"sku": "X", "quantity": 1}, "id": 1}
     codes = {who: ask(who, "POST", "/rpc", json=call).json["error"]["code"] for who in ("", "member", "staff")}
-    # Nobody known, not allowed, and no such product.
+    # Anonymous, not allowed, and no such product.
     assert codes == {"": -32006, "member": -32007, "staff": -32001}
 
 

@@ -46,7 +46,7 @@ ADMINISTRATION = {
 
 @pytest.fixture
 def sender() -> None:
-    """Let nobody in who has not signed in."""
+    """Let no visitor in who has not signed in."""
 
 
 def fill(app: Flask, role: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting by form: what is kept, what is refused, and what it is told."""
+"""Creating, changing and deleting by form: accepted and refused values, and their messages."""
 
 import html
 import io
@@ -188,7 +188,7 @@ def test_category_deleted_meanwhile_refused(client: FlaskClient, shop: Any) -> N
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let somebody else commit statements between our read of the row and our write: ``meanwhile("DELETE …")``."""
+    """Let another session commit between our read of the row and our write: ``meanwhile("DELETE …")``."""
 
     def arrange(*statements: str) -> None:
         def check(self: Products, item: Product) -> None:
@@ -238,7 +238,7 @@ def test_edit_conflict_with_deleted_tag_shown(client: FlaskClient, shop: Any, me
 # --- requests that no form sends ----------------------------------------------------------------
 
 
-#: What the model has and the form does not, and what nobody has.
+#: Names that the model has and the form does not, and unknown ones.
 STRAY = ["id", "created_at", "updated_at", "category_id", "colour", "name\0", "tags.id", "__class__"]
 
 

@@ -1,4 +1,4 @@
-"""What somebody writes stays text, on every page on which it is shown."""
+"""Markup that users write stays text, on every page on which it is shown."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -25,12 +25,12 @@ PROBES = [
     "%3Cscript%3Eprobe",
     "＜script＞probe \u202e",
 ]
-#: Of a page of ours no other element has these.
+#: No other element of the pages has these.
 KNOWN_SCRIPTS = ("/static/", "/accounts/static/", "/history/static/")
 
 
 class Dissection(HTMLParser):
-    """What a page does besides showing text, and the text."""
+    """Effects of a page besides showing text, and the text."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

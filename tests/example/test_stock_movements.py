@@ -36,7 +36,7 @@ def test_stock_moves(call: Call, shop: Any) -> None:
     assert datetime.fromisoformat(moved["moved_at"]).tzinfo
     assert call("stock", sku="HA-1")["result"] == 1
     stored = shop.read(Product, key)
-    # Who has the product's form open is told that it has changed.
+    # An open form of the product conflicts with it.
     assert (stored["stock"], stored["version"]) == (1, version + 1)
 
 

@@ -17,7 +17,7 @@ from tests import tokens
 
 @pytest.fixture
 def sender() -> None:
-    """Let nobody in who does not say who they are."""
+    """Let no visitor in without a sign-in."""
 
 
 @pytest.fixture

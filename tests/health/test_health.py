@@ -1,4 +1,4 @@
-"""Alive and ready: what a load balancer is told, and what only those who run the site."""
+"""Alive and ready: the answers for load balancers, and the details for operators."""
 
 import sys
 import threading
@@ -50,7 +50,7 @@ def proxied(
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every answer be made anew."""
+    """Let every answer be made again."""
     monkeypatch.setattr("app.health.examination.FRESH_SECONDS", 0.0)
 
 
@@ -133,7 +133,7 @@ def test_frequent_requests_share_examination(make_app: Callable[..., Flask]) -> 
 def test_database_that_is_away(proxied: Any, engine_name: str, caplog: pytest.LogCaptureFixture) -> None:
     app, proxy = proxied(engine_name)
     client = app.test_client()
-    # The browser of somebody who has signed in: who it is cannot be looked up either.
+    # The browser of a signed-in user: the identity cannot be looked up either.
     client.set_cookie("session", "something")
     assert client.get(READY).status_code == 200
     proxy.cut()
@@ -289,7 +289,7 @@ HEALTH = '''
     def well():
         """All is well."""
 
-    def told():
+    def warned():
         return "Only three pallets are left."
 
     @check(essential=False)
@@ -333,7 +333,7 @@ def test_functions_of_a_module_are_checks(make_app: Callable[..., Flask], depot:
     answer = make_app(None, depot(HEALTH)).test_client().get(READY)
     found = refused(answer, "depot_module.needed", "depot_module.slow")
     results = {name.partition(".")[2]: check["result"] for name, check in found.items() if "depot" in name}
-    assert results == {"well": "pass", "told": "warn", "optional": "warn", "needed": "fail", "slow": "fail"}
+    assert results == {"well": "pass", "warned": "warn", "optional": "warn", "needed": "fail", "slow": "fail"}
     assert found["depot_module.optional"]["hint"] == "Switch the scales on."
     assert not any(secret in answer.text for secret in ("10.0.0.7", "s3cret", "pallets"))
     sys.modules["depot_module.health"].ended.set()
@@ -350,7 +350,7 @@ def test_check_with_parameters_fails_at_start(
         make_app(None, depot("    def weigh(scale):\n        pass\n"))
 
 
-def test_command_tells_everything(make_app: Callable[..., Flask], depot: Callable[[str], list[str]]) -> None:
+def test_command_prints_details(make_app: Callable[..., Flask], depot: Callable[[str], list[str]]) -> None:
     ran = make_app(None, depot(HEALTH)).test_cli_runner().invoke(args=["health", "check"])
     assert ran.exit_code == 1
     assert "fail  depot_module.needed      KeyError: 's3cret'" in ran.output

@@ -46,7 +46,7 @@ class Office:
         return self.app.test_client()
 
     def write(self, work: Callable[[], Any], who: Identity = EVA) -> Any:
-        """Do something as somebody, and commit it; what it gives is not of the session any more."""
+        """Do something as an identity, and commit it; what it gives is not of the session any more."""
         with self.app.app_context(), acting_as(who):
             found = work()
             db.session.commit()

@@ -136,7 +136,7 @@ class Entries(Crud):
     }
 
     def check(self, item: Entry) -> None:
-        """Leave nobody a negative stock."""
+        """Leave no negative stock."""
 
 
 class Groups(Crud):
@@ -147,7 +147,7 @@ class Groups(Crud):
 
 
 class Labels(Crud):
-    """Nobody has said who may."""
+    """Without a policy."""
 
     model = Label
 

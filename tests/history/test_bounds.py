@@ -1,4 +1,4 @@
-"""What is recorded, read and shown of long values is bounded: bytes, memory, and statements."""
+"""Bounds of recorded, read and shown long values: bytes, memory, and statements."""
 
 import html
 import re

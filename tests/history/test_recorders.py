@@ -1,4 +1,4 @@
-"""What is written is recorded, whoever writes it, as it was and as it became."""
+"""Recording of every change, through any face, as it was and as it became."""
 
 import uuid
 from collections.abc import Callable
@@ -127,7 +127,7 @@ def test_delete_records_the_whole_row(office: Office) -> None:
     assert (change.verb, change.after) == ("delete", None)
     assert change.before is not None
     assert change.before["labels"] == [red]
-    assert change.before["body"] == "A long one."  # a column that nobody had read
+    assert change.before["body"] == "A long one."  # a column that had not been read
     assert set(change.before) == set(FULL) | {
         *("id", "owner_key", "created_at", "updated_at", "version", "stock", "group_id", "labels")
     }
@@ -141,8 +141,8 @@ def test_secret_change_recorded_without_value(office: Office) -> None:
     assert office.last().after == {"title": "Lease"}
     office.delete(key)
     assert office.last().hidden == ["pin"]
-    told = [(one.before, one.after) for one in office.changes()]
-    assert "hunter" not in str(told)
+    seen = [(one.before, one.after) for one in office.changes()]
+    assert "hunter" not in str(seen)
 
 
 def test_unrecorded_column_left_out(desk: Office) -> None:
@@ -218,7 +218,7 @@ def test_model_without_a_history_has_none(desk: Office, model: type[Any], values
     assert not desk.changes()
 
 
-def test_nobody_is_recorded_as_nobody(desk: Office) -> None:
+def test_anonymous_change_has_no_actor(desk: Office) -> None:
     desk.add(Label, who=ANONYMOUS, name="red")
     assert (desk.last().actor_key, desk.last().actor_name) == (None, "")
 
@@ -287,8 +287,8 @@ def test_rest_and_bulk_are_recorded(office: Office) -> None:
         {"method": "delete", "key": made.json["id"], "version": 2},
     ]
     client.post("/ledger/api/v1/entries:bulk", json={"operations": operations})
-    told = [(one.verb, (one.after or one.before)["title"], one.actor_name) for one in office.changes()]
-    assert told == [
+    seen = [(one.verb, (one.after or one.before)["title"], one.actor_name) for one in office.changes()]
+    assert seen == [
         ("create", "Rent", "Eva"),
         ("create", "Heating", "Eva"),
         ("update", "Lease", "Eva"),

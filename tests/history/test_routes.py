@@ -186,10 +186,10 @@ def test_undo_asks_and_then_does_it(office: Office) -> None:
     stored = office.read(key)
     assert stored is not None
     assert stored["title"] == "Rent"
-    told_now = office.client(EVA).get(row(key)).text
-    assert f"It took back change {office.changes()[1].id}" in told_now
-    assert f"It was taken back by change {office.last().id}" in told_now
-    assert told_now.count(">Undo<") == 2
+    shown = office.client(EVA).get(row(key)).text
+    assert f"It took back change {office.changes()[1].id}" in shown
+    assert f"It was taken back by change {office.last().id}" in shown
+    assert shown.count(">Undo<") == 2
 
 
 def test_undo_without_csrf_token_refused(desk: Office) -> None:

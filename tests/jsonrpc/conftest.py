@@ -151,5 +151,5 @@ def call(site: Flask) -> Call:
 
 @pytest.fixture
 def sender() -> Callable[[], Identity]:
-    """Let somebody send the requests who may do everything."""
+    """Let an identity send the requests that may do everything."""
     return editor

@@ -54,7 +54,7 @@ def safe(make_app: Callable[..., Flask], new_database: Any, write_module: Callab
 
 @pytest.fixture
 def call_as(safe: Flask) -> Callable[..., Any]:
-    """Call a method as somebody: ``call_as("ann", "safe.open_door", 1)``."""
+    """Call a method as a user: ``call_as("ann", "safe.open_door", 1)``."""
     client = safe.test_client()
 
     def call(who: str, method: str, *params: Any) -> Any:
@@ -88,13 +88,13 @@ def test_batch_is_asked_call_by_call(safe: Flask) -> None:
     assert [("result" in one, one.get("error", {}).get("code")) for one in answers] == [(True, None), (False, -32006)]
 
 
-def test_discover_tells_who_may_call(call_as: Callable[..., Any]) -> None:
+def test_discover_shows_policies(call_as: Callable[..., Any]) -> None:
     methods = {one["name"]: one for one in call_as("", "rpc.discover")["result"]["methods"]}
     assert methods["safe.open_door"]["x-access"] == "safe.door.open"
     assert methods["safe.colour"]["x-access"] == "public"
     assert "x-access" not in methods["safe.knock"]
-    told = {one["$ref"].rpartition("/")[2] for one in methods["safe.open_door"]["errors"]}
-    assert {"unauthorized", "forbidden"} <= told
+    seen = {one["$ref"].rpartition("/")[2] for one in methods["safe.open_door"]["errors"]}
+    assert {"unauthorized", "forbidden"} <= seen
 
 
 def test_method_that_says_nothing_is_undeclared(safe: Flask) -> None:

@@ -194,8 +194,8 @@ def test_database_away_includes_retry_after(call: Call) -> None:
     assert call("numbers.fail", "away")["error"]["data"]["retry_after"] == 2
 
 
-def test_unreachable_database_is_told_as_such(make_app: Call, write_module: Call) -> None:
-    url = sa.URL.create("postgresql+psycopg", "nobody", host="127.0.0.1", port=9, database="test_none")
+def test_unreachable_database_reported(make_app: Call, write_module: Call) -> None:
+    url = sa.URL.create("postgresql+psycopg", "stranger", host="127.0.0.1", port=9, database="test_none")
     source = """
         import sqlalchemy as sa
 

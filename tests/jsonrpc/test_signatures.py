@@ -1,4 +1,4 @@
-"""What the annotations let in, what they keep out, and functions that cannot be methods."""
+"""Annotations: values that they accept and refuse, and functions that cannot be methods."""
 
 import enum
 from collections.abc import Callable
@@ -119,7 +119,7 @@ def test_error_within_a_value_is_placed() -> None:
     assert (error["field"], error["pointer"]) == ("value.1.x", "#/params/0/1/x")
 
 
-def test_only_so_many_errors_are_told() -> None:
+def test_error_list_shortened() -> None:
     with pytest.raises(CallError) as caught:
         bind(list[int], ["x"] * 1000)
     assert len(caught.value.data["errors"]) == 21

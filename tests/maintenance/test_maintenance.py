@@ -1,4 +1,4 @@
-"""A site that is closed: for whom, for how long, and how somebody passes."""
+"""Maintenance mode: for whom the site is closed, for how long, and its bypass."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def test_some_addresses_stay_open(closable: Flask, visitor: FlaskClient, path: s
 def test_page_needs_no_database(closable: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     command(closable, "on")
     monkeypatch.setattr("sqlalchemy.pool.Pool.connect", None)
-    visitor.set_cookie("session", "of somebody")
+    visitor.set_cookie("session", "a copy")
     answer = visitor.get("/")
     assert (answer.status_code, "Closed for maintenance" in answer.text) == (503, True)
     monkeypatch.undo()
@@ -101,7 +101,7 @@ def test_page_needs_no_database(closable: Flask, visitor: FlaskClient, monkeypat
         db.session.execute(db.text("SELECT 1"))
 
 
-# --- how somebody passes ------------------------------------------------------------------------
+# --- the bypass ---------------------------------------------------------------------------------
 
 
 def test_bypass_link_lasts_until_end(closable: Flask, visitor: FlaskClient) -> None:
@@ -200,7 +200,7 @@ def test_file_public_without_secret(closable: Flask, file: str) -> None:
 
 
 def test_many_may_close_it_at_once(file: str) -> None:
-    """What is read meanwhile is always whole."""
+    """Read whole content meanwhile."""
     broken: list[Any] = []
     done = threading.Event()
 
@@ -253,7 +253,7 @@ def test_moments_parsed_as_written(closable: Flask, file: str) -> None:
     assert "by 1 May 2999, 10:00 UTC." in command(closable, "status")
 
 
-def test_what_takes_longer_is_told(closable: Flask, visitor: FlaskClient, file: str) -> None:
+def test_longer_maintenance_reported(closable: Flask, visitor: FlaskClient, file: str) -> None:
     closings.begin(file, None, datetime.now(UTC) - timedelta(hours=1), False)
     assert visitor.get("/").headers["Retry-After"] == "30"
     assert "That is over." in command(closable, "status")

@@ -1,4 +1,4 @@
-"""What /metrics says over several workers, whichever of them is asked, and whatever happens to them."""
+"""Metrics of several workers, whichever of them is asked, and whatever happens to them."""
 
 import os
 import signal
@@ -229,7 +229,7 @@ def test_metrics_need_token(make_app, sent: str, status: int) -> None:
     assert read(make_app(METRICS_TOKEN=TOKEN), Authorization=sent.encode().decode("latin-1")) == status
 
 
-def test_without_a_token_nobody_knows_it(make_app) -> None:
+def test_metrics_closed_without_token(make_app) -> None:
     assert read(make_app(METRICS_TOKEN=None), Authorization="Bearer None") == 401
     assert read(make_app(METRICS_TOKEN=None)) == 401
 

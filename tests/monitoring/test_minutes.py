@@ -1,4 +1,4 @@
-"""What is kept of each minute, and what the page shows of it."""
+"""Figures of each minute, and their page."""
 
 import json
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_minute_contains_its_requests(shared, clock, counted) -> None:
         process.tick()
         counted(total)
 
-    # What came in the eleventh stands there, though somebody asked only half an hour later.
+    # Figures of the eleventh stand there, though they were read only half an hour later.
     assert requests(one.read(0)) == [(10, 5), (11, 4), (40, 1)]
     assert requests(other.read(11)) == [(11, 4), (40, 1)]
 

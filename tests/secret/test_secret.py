@@ -235,7 +235,7 @@ def test_database_behind_named_first(
     assert code == 1
     assert "The database is behind: run `alembic upgrade head`." in output
     assert dotenv_values(path)["SECRET_KEY_FALLBACKS"] == OLDER
-    # Root, who may write the file, may be nobody to the database.
+    # Root, who may write the file, may have no access to the database.
     assert run(app, "retire", "--now", "--unchecked", "--file", path)[0] == 0
     assert not dotenv_values(path)["SECRET_KEY_FALLBACKS"]
 

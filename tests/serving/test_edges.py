@@ -1,4 +1,4 @@
-"""Where servers meet the world: sockets, proxies, bodies and logs, alike under gunicorn and Granian."""
+"""Edges of the servers: sockets, proxies, bodies and logs, alike under gunicorn and Granian."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ from tests.serving.counter import TARGET
 
 Launch = Callable[..., Launched]
 
-#: What somebody may write who reaches the server itself, hoping that it is believed.
+#: Headers by which a client that reaches the server itself claims to be a proxy.
 SPOOFS = (
     *("X-Forwarded-For: 192.0.2.66", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example"),
     *("X-Forwarded-Port: 666", "X-Forwarded-Prefix: /evil", "Forwarded: for=192.0.2.66;proto=https;host=evil.example"),
@@ -64,7 +64,7 @@ def window(request: pytest.FixtureRequest, launch: Launch, launch_granian: Launc
     [{}, {"PROXY_HOPS": "1", "FORWARDED_ALLOW_IPS": "192.0.2.0/24"}],
     ids=["no proxy", "a proxy elsewhere"],
 )
-def test_nobody_speaks_for_a_proxy(window: Launch, variables: dict[str, str]) -> None:
+def test_client_cannot_speak_for_proxy(window: Launch, variables: dict[str, str]) -> None:
     server = window(**variables)
     plain = echo(server)
     assert (plain["caller"], plain["secure"], plain["root"]) == ("127.0.0.1", False, "")
@@ -150,7 +150,7 @@ def test_connections_wait_in_systemd_socket(environ: dict[str, str], tmp_path: P
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, open(tmp_path / "log", "wb") as log:
         port = listener.getsockname()[1]
         command = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), *GUNICORN, *TARGET]
-        # A port is taken that nobody is to see: the socket wins.
+        # A port is taken that no client is to see: the socket wins.
         given = {"PATH": "/usr/bin:/bin", **environ, "PORT": "1"}
 
         def start() -> subprocess.Popen[bytes]:

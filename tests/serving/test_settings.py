@@ -1,4 +1,4 @@
-"""What a server is told: of this machine, and of the environment."""
+"""Settings of a server: of this machine, and of the environment."""
 
 import os
 import re

@@ -498,9 +498,9 @@ def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[
         path.write_bytes(gzip.compress({"short": b"[1]\n", "object": b'{"a":1}\n'}[damage]))
     elif damage in ("sequence", "counts"):
         lie = {"sequence": {"sequence": "1; x"}, "counts": {"rows": "5"}}[damage]
-        told = json.loads(manifest.read_text())
-        told["tables"]["cargo_place"] |= lie
-        manifest.write_text(json.dumps(told))
+        seen = json.loads(manifest.read_text())
+        seen["tables"]["cargo_place"] |= lie
+        manifest.write_text(json.dumps(seen))
     else:
         manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
     there, target = make_cargo("sqlite")

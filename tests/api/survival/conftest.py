@@ -95,7 +95,7 @@ def quiet() -> Iterator[None]:
 
 
 def prepare(url: URL) -> str:
-    """Bring a database to head, give it a country, and return somebody's token."""
+    """Bring a database to head, give it a country, and return a user's token."""
     with quiet():
         migrations.upgrade(url)
         app = create_app(deployment.load(environ(url)))

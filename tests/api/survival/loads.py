@@ -1,4 +1,4 @@
-"""Clients that write and read without a pause, and note what they were told. No pytest here."""
+"""Clients that write and read without a pause, and note the answers. No pytest here."""
 
 import http.client
 import itertools
@@ -35,7 +35,7 @@ def by_https(port: int, certificate: Any) -> Connect:
 
 @dataclass
 class Answer:
-    """What one request came to.
+    """Result of one request.
 
     :param status: 0 if the connection broke
     :param name: of the city that it was about
@@ -164,11 +164,11 @@ class Load:
             name = f"changed {uuid.uuid4()}"
             made = create(client, name)
             yield made
-        path, tag, told = f"{CITIES}/{made.json()['id']}", made.headers["etag"], 0
-        self.populations[name] = (told, None)
+        path, tag, sent = f"{CITIES}/{made.json()['id']}", made.headers["etag"], 0
+        self.populations[name] = (sent, None)
         while True:
-            self.populations[name] = (told, told + 1)
-            answer = client.send("PATCH", path, {"population": told + 1}, If_Match=tag)
+            self.populations[name] = (sent, sent + 1)
+            answer = client.send("PATCH", path, {"population": sent + 1}, If_Match=tag)
             answer.name = name
             yield answer
             if not answer.is_success:
@@ -176,9 +176,9 @@ class Load:
                 answer = client.send("GET", path)
                 yield answer
             if answer.is_success:
-                told, tag = answer.json()["population"], answer.headers["etag"]
+                sent, tag = answer.json()["population"], answer.headers["etag"]
                 # What was given up may still be done, by a database that goes on where it was stopped.
-                self.populations[name] = (told, None if answer.method == "PATCH" else told + 1)
+                self.populations[name] = (sent, None if answer.method == "PATCH" else sent + 1)
 
     def _read(self, client: Client) -> Iterator[Answer]:
         while True:

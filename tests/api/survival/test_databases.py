@@ -69,16 +69,16 @@ def test_nothing_acknowledged_is_lost_or_doubled(site: Site, outage: Callable[[S
         # So many have been answered that each worker has found its database again.
         back = time.monotonic()
         load.wait(100, since=back)
-    # A connection that was lost before a request is made anew, unnoticed.
+    # A connection that was lost before a request is replaced, unnoticed.
     assert load.failed or outage in (end_connections, stop)
-    assert_told_well(load, began, is_late=outage is freeze)
+    assert_answered_well(load, began, is_late=outage is freeze)
     late = [answer for answer in load.failed if answer.began > back]
     assert not late, in_short(late)
     repeat_until_done(site, load)
     assert_kept(site, load)
 
 
-def assert_told_well(load: Load, began: float, *, is_late: bool) -> None:
+def assert_answered_well(load: Load, began: float, *, is_late: bool) -> None:
     """Each failure was answered, before the client gave up, by a document that says when to come back.
 
     :param is_late: whether a change that was given up may take effect later, so that `If-Match` refuses the next

@@ -1,4 +1,4 @@
-"""Redis is stopped or says nothing: what needs it says so, the rest works, and nobody waits long."""
+"""Redis is stopped or unresponsive: what needs it says so, the rest works, and no request waits long."""
 
 import signal
 from collections.abc import Callable
@@ -30,19 +30,19 @@ def site(make_app: Callable[..., Flask], redis: PrivateServer) -> Flask:
 
 @pytest.mark.parametrize("outage", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_requests_without_redis_still_work(site: Flask, redis: PrivateServer, outage: int) -> None:
-    ada, nobody = site.test_client(), site.test_client()
+    ada, visitor = site.test_client(), site.test_client()
     token = tokens.authorization(tokens.issue(site))
     assert sign_in(ada).status_code == 302
     redis.kill() if outage == signal.SIGKILL else redis.signal(outage)
     stranger = site.test_client()
     asked = {
-        "page": lambda: nobody.get("/"),
-        "list": lambda: nobody.get("/api/v1/cities"),
-        "token": lambda: nobody.get("/api/v1/cities", headers=token),
+        "page": lambda: visitor.get("/"),
+        "list": lambda: visitor.get("/api/v1/cities"),
+        "token": lambda: visitor.get("/api/v1/cities", headers=token),
         "signed in": lambda: ada.get("/accounts/"),
         "sign in": lambda: sign_in(stranger),
-        "bad token": lambda: nobody.get("/api/v1/cities", headers=tokens.authorization("andamio_pat_wrong")),
-        "page again": lambda: nobody.get("/"),
+        "bad token": lambda: visitor.get("/api/v1/cities", headers=tokens.authorization("andamio_pat_wrong")),
+        "page again": lambda: visitor.get("/"),
     }
     # Each is answered while Redis is away: none waits for it to come back.
     statuses = {name: ask().status_code for name, ask in asked.items()}
