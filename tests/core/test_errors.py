@@ -320,7 +320,7 @@ def test_lost_connection_hidden_from_readers(proxied: Any, engine_name: str) -> 
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_view_that_goes_on_without_its_connection_is_unavailable(proxied: Any, engine_name: str) -> None:
+def test_view_without_connection_is_unavailable(proxied: Any, engine_name: str) -> None:
     app, proxy = proxied(engine_name)
 
     def go_on() -> str:

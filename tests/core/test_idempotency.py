@@ -271,7 +271,7 @@ def test_failed_cleanup_keeps_answer(
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_connection_lost_before_deleting_does_not_spoil_the_answer(
+def test_connection_lost_in_cleanup_keeps_answer(
     proxied: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, proxy = proxied(engine_name)
