@@ -95,6 +95,7 @@ TO_CLEAN: dict[str, set[str]] = {
         "tests/serving",
         "tests/transfer",
     },
+    "names": set(),
 }
 
 

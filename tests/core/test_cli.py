@@ -211,13 +211,13 @@ def test_prepare_loads_demo_in_development(
     assert "corner: loaded 1,234 rows of demo data." in run(development, "prepare")[1]
 
 
-def test_single_command_with_the_modules_name_is_the_module(write_module: Write, make_app: Make) -> None:
+def test_equally_named_command_is_module(write_module: Write, make_app: Make) -> None:
     app = make_app(None, [write_module("corner", init=PLAIN.format(label="corner"), cli=OWN)])
     assert run(app, "corner") == (0, "swept\n")
     assert "Sweep the corner." in run(app, "corner", "--help")[1]
 
 
-def test_summary_of_a_module_is_its_docstring(write_module: Write, make_app: Make) -> None:
+def test_module_summary_from_docstring(write_module: Write, make_app: Make) -> None:
     init = f"'Corner: what is swept.'\n{PLAIN.format(label='corner')}"
     app = make_app(None, [write_module("corner", init=init, cli=COMMANDS)])
     assert re.search(r"^  corner +What is swept\.$", run(app, "--help")[1], re.M)
@@ -275,12 +275,12 @@ def test_other_commands_give_the_fault(stand_in: Flask, words: list[str]) -> Non
     assert run(stand_in, *words) == (1, f"Error: {FAULT}\n")
 
 
-def test_commands_that_cannot_be_imported_give_the_fault(stand_in: Flask, tmp_path: Path) -> None:
+def test_unimportable_commands_report_fault(stand_in: Flask, tmp_path: Path) -> None:
     (tmp_path / "corner" / "cli.py").write_text("import nothing_of_this_name")
     assert run(stand_in, "corner", "sweep") == (1, f"Error: {FAULT}\n")
 
 
-def test_only_the_program_flask_gets_a_stand_in() -> None:
+def test_only_flask_program_gets_replacement() -> None:
     assert not is_command_wanted()
     with click.Context(click.Command("granian")):
         assert not is_command_wanted()

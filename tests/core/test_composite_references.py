@@ -80,7 +80,7 @@ def test_reference_to_room_is_refused(client: FlaskClient, path: str, key: tuple
     assert {error["message"] for error in answer.get_json()["errors"]} == {NO_SUCH_ROW}
 
 
-def test_half_of_a_reference_is_checked_with_the_other(client: FlaskClient, app: Flask) -> None:
+def test_half_reference_checked_with_other(client: FlaskClient, app: Flask) -> None:
     answer = client.patch("/offices/v1/plain/2", json={"floor": CLOSED[0]}, headers={"If-Match": "*"})
 
     assert answer.status_code == 422

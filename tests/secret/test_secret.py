@@ -225,9 +225,7 @@ def test_earlier_secret_is_found(make_app: Make, earlier: str, message: str) -> 
     assert finding.hint
 
 
-def test_database_behind_named_first(
-    make_app: Make, new_database: Callable[[str], URL], path: Path
-) -> None:
+def test_database_behind_named_first(make_app: Make, new_database: Callable[[str], URL], path: Path) -> None:
     path.write_text(f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS={OLDER}\n")
     app = make_app(new_database("sqlite"), ["app.accounts", *INSTALLED], SECRET_KEY=OLD, SECRET_KEY_FALLBACKS=[OLDER])
     code, output = run(app, "retire", "--now", "--file", path)
