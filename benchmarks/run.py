@@ -1,4 +1,6 @@
-"""Measure Andamio beside bare Flask and Django REST framework, in depth, and its start; print README.md's tables.
+"""Measure Andamio beside bare Flask and Django REST framework, in depth, and its start; print the tables.
+
+Their place is docs/performance.md.
 
     python -m benchmarks.run [--rounds 6] [--seconds 1] [--only requests|depth|start|servers] [--write]
 

@@ -15,7 +15,24 @@ import pytest
 from config import ROOT
 
 FOLDERS = (".ci", "alembic", "app", "benchmarks", "core", "docs", "examples", "scripts", "tests")
-SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".txt", ".toml", ".yaml", ".ini", ".mako", ".conf", ".service", ""}
+SUFFIXES = {
+    ".py",
+    ".md",
+    ".html",
+    ".js",
+    ".css",
+    ".txt",
+    ".toml",
+    ".yaml",
+    ".ini",
+    ".mako",
+    ".conf",
+    ".service",
+    ".example",
+    "",
+}
+#: Parts of the project though their names begin with a dot.
+SHOWN = {".ci", ".env.example"}
 #: The quoted texts of earlier releases, and the words themselves.
 EXEMPT = {"CHANGES.md", "tests/test_language.py"}
 
@@ -114,7 +131,7 @@ def texts() -> dict[PurePosixPath, str]:
 
 def _is_read(path: Path) -> bool:
     parts = path.relative_to(ROOT).parts
-    is_hidden = any(part == "node_modules" or (part[0] == "." and part != ".ci") for part in parts)
+    is_hidden = any(part == "node_modules" or (part[0] == "." and part not in SHOWN) for part in parts)
     return path.suffix in SUFFIXES and not is_hidden
 
 

@@ -50,7 +50,7 @@ def _placed(url: str) -> str:
 
 
 def sender(text: str) -> str:
-    """Read whom mails are from."""
+    """Read the sender of mails."""
     message = EmailMessage()
     try:
         message["From"] = text

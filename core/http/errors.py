@@ -227,7 +227,9 @@ def _describe_forbidden(error: exceptions.Forbidden) -> Problem:
     headers = {}
     if identity().scopes is not None:
         headers = challenge("insufficient_scope", scopes=error.permissions)
-    return Problem(KINDS["forbidden"], str(error) or KINDS["forbidden"].hint, headers=headers)
+    # The name of a permission is for programs and the log; a page has the hint.
+    detail = str(error) if wants_problem() else ""
+    return Problem(KINDS["forbidden"], detail or KINDS["forbidden"].hint, headers=headers)
 
 
 def _placed(error: exceptions.Invalid) -> list[tuple[Path, str]]:

@@ -100,12 +100,14 @@ def control_messages(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, 
             column = verbs.listing.paths[name].column
             found[parameter] = list(dict.fromkeys(wrong_of(column, message) for message in messages))
         else:
-            found[parameter] = [_without_names(message) for message in messages]
+            found[parameter] = [_for_people(parameter, message) for message in messages]
     return found
 
 
-def _without_names(message: str) -> str:
+def _for_people(parameter: str, message: str) -> str:
     # The names of all parameters help programs only.
+    if parameter == "sort":
+        return "Choose a heading of the table."
     return "This list does not know it." if message.startswith(UNKNOWN) else message
 
 

@@ -66,12 +66,12 @@ def test_whole_way_through_the_catalogue(any_page: Page, base: str, stand: Any) 
 
 def _search_filter_sort(page: Page) -> None:
     page.get_by_role("searchbox").fill("kitchen")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page.get_by_text("25 products")).to_be_visible()
     page.get_by_text("Filters").click()
     page.get_by_label("Status").select_option("On sale")
     page.get_by_label("Price from").fill("20")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Search", exact=True).click()
     assert page.get_by_role("searchbox").input_value() == "kitchen"
     assert page.get_by_label("Status").input_value() == "ON_SALE"
     prices = [Decimal(cell) for cell in page.locator("tbody td.number:nth-of-type(5)").all_inner_texts()]
