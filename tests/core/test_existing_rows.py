@@ -277,7 +277,7 @@ def test_required_hidden_link_is_kept(ask: Ask, app: Flask, method: str, body: A
         assert (concert.title, concert.hall_id) == ("New", 1)
 
 
-def test_required_hidden_link_is_kept_by_bulk(ask: Ask, app: Flask) -> None:
+def test_bulk_keeps_required_hidden_link(ask: Ask, app: Flask) -> None:
     data = {"title": "New", "hall": None}
     operations = [{"method": "update", "key": id, "version": 1, "data": data} for id in (1, 2)]
 
