@@ -22,7 +22,7 @@ FOLDERS = ("core", "app")
 FILES = ("services.py", "config.py", "settings.py", "run.py", "wsgi.py", "gunicorn.conf.py", "alembic/env.py")
 OURS = ("core", "app", "services", "config", "settings", "run", "wsgi")
 
-#: Strings that only look like a private name: ends of others, and names of ours in the database.
+#: Strings that only look like a private name: ends of others, and the names of tables and constraints.
 WORDS = {"_FILE", "_URL", "_bulk", "_data_load", "_data_row", "_data_unique", "_detail", "_item", "_list", "_rowid_"}
 WORDS |= {"_test"}
 
@@ -171,7 +171,7 @@ def is_inherited(node: ast.AST) -> bool:
 
 
 def overridden() -> Iterator[tuple[str, str]]:
-    """Yield each private name of a class of ours that a class of a library, from which it derives, has as well."""
+    """Yield each private name of a class that a library's class, from which it derives, has as well."""
     for path, tree in trees().items():
         relative = path.relative_to(ROOT)
         if relative.parts[0] not in FOLDERS or "data" in relative.parts[2:-1]:
