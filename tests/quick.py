@@ -31,7 +31,7 @@ LONG = ("test_deploy.py", "apidocs/test_schemathesis.py", "test_docs.py", "api/s
 
 
 def is_quick(item: pytest.Item) -> bool:
-    """Return whether a test is among the quick ones; the mark ``slow`` leaves out what nothing else tells."""
+    """Return whether a test is among the quick ones; the mark ``slow`` leaves out what nothing else shows."""
     if not isinstance(item, pytest.Function) or item.get_closest_marker("slow"):
         return False
     if STARTING & set(item.fixturenames) or _is_below(item.path, LEFT_OUT):

@@ -14,7 +14,7 @@ from core.data.circuit_breaker import CircuitBreaker
 
 
 class Turns:
-    """How many threads call a server at the same time: now, and at most."""
+    """Threads that call a server at the same time: now, and at most."""
 
     def __init__(self) -> None:
         self.now = self.most = 0

@@ -297,9 +297,7 @@ def test_lost_connection_is_not_noticed(proxied: Any, engine_name: str) -> None:
 
 
 @SERVERS
-def test_short_outage_waited_for(
-    proxied: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_short_outage_waited_for(proxied: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     app, proxy = proxied(engine_name)
     with app.app_context():
         add(1)

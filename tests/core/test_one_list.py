@@ -232,7 +232,7 @@ def test_history_of_row(post: FlaskClient) -> None:
     assert "Gone" not in post.get("/history/changes").text
 
 
-def test_strategy_of_face_cannot_pass_by_rule(post: FlaskClient) -> None:
+def test_face_strategy_keeps_rule(post: FlaskClient) -> None:
     with post.application.app_context():
         verbs: Crud = post.application.view_functions["post.parcel_list"].__wrapped__.__self__.verbs
         query = verbs.listing.parse({})

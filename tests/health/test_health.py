@@ -339,7 +339,7 @@ def test_functions_of_a_module_are_checks(make_app: Callable[..., Flask], depot:
     sys.modules["depot_module.health"].ended.set()
 
 
-def test_checks_take_no_longer_than_a_load_balancer_waits(site: Flask) -> None:
+def test_checks_fit_load_balancer_timeout(site: Flask) -> None:
     assert max(check.terms.seconds for check in site.extensions["health"].checks) < PATIENCE
 
 
