@@ -139,7 +139,7 @@ def test_checks_are_listed_without_being_made(corner: Make) -> None:
 def test_servers_import_no_commands(tmp_path: Path) -> None:
     code = (
         "import run, sys\n"
-        "late = ('alembic', *(f'{one.name}.{file}' for one in run.app.extensions['modules'] for file in"
+        "late = ('alembic', *(f'{one.name}.{file}' for one in run.app.extensions['andamio'].modules for file in"
         " ('cli', 'checks', 'encrypted', 'examination', 'rotating', 'render')))\n"
         "sys.exit(' '.join(name for name in late if name in sys.modules and name != 'app.health.examination') or 0)"
     )
