@@ -2,9 +2,7 @@
 
     make product
 
-Its lines are read from the README and run as they stand there. Of the tests, all are collected, and those are run
-whose outcome may depend on which modules are installed (``--product`` in tests/conftest.py): the others do the same
-with the demos, and `make test-all` runs them there.
+Its lines are read from the README and run as they stand there; then `make check` and `make test-all` run in the copy.
 """
 
 import os
@@ -60,7 +58,7 @@ def main() -> int:
         is_begun = all(run(folder, command) for command in first)
         forget_modules(folder, first)
         is_begun = is_begun and all(run(folder, command) for command in second)
-        checks = ("make check", "python -m pytest --quiet --quiet --collect-only", 'make test-all ARGS="--product"')
+        checks = ("make check", "make test-all")
         return int(not all([is_begun, *(run(folder, command) for command in checks)]))
 
 

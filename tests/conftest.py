@@ -55,7 +55,6 @@ from core.configuration import collected
 from core.factory import create_app
 from services import db
 from tests import costs
-from tests import products
 from tests import quick
 from tests import servers
 from tests import tables
@@ -90,18 +89,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a product's copy run what may differ from the platform with its demos, and `make test` what is quick."""
-    parser.addoption("--product", action="store_true", help="run what depends on which modules are installed")
+    """Add ``--quick``, for `make test`."""
     parser.addoption("--quick", action="store_true", help="run what needs no server, browser or other process")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep, for ``--product``, tests of the whole application, once for all engines; for ``--quick`` the quick ones."""
-    for option, is_kept in (("--product", products.concerns), ("--quick", quick.is_quick)):
-        if config.getoption(option):
-            kept = {item: is_kept(item) for item in items}
-            config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
-            items[:] = [item for item in items if kept[item]]
+    """Keep the quick tests for ``--quick``."""
+    if config.getoption("--quick"):
+        kept = {item: quick.is_quick(item) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
+        items[:] = [item for item in items if kept[item]]
     items.sort(key=quick.is_long, reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""Which tests `make test` runs by itself: those that need one process, SQLite and little time. Which begin first."""
+"""The quick tests, which `make test` runs by itself, and the order in which tests begin."""
 
 import inspect
 import re
