@@ -165,9 +165,11 @@ def test_list_shows_state_of_accounts(app: Flask) -> None:
 
 
 def test_no_command_takes_a_password(site: Flask) -> None:
-    group = site.cli.commands["accounts"]
-    for name in group.list_commands(None):
-        options = {parameter.name for parameter in group.get_command(None, name).params}
+    context = site.cli.commands["accounts"].make_context("accounts", [], resilient_parsing=True)
+    commands = context.command.commands
+    assert "create-admin" in commands
+    for command in commands.values():
+        options = {parameter.name for parameter in command.params}
         assert not [option for option in options if "password" in option or "secret" in option]
 
 

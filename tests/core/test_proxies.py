@@ -116,7 +116,9 @@ def test_unknown_proxy_logged_once(make_app: Callable[..., Flask], caplog: pytes
 @pytest.fixture(scope="module")
 def front(start_front: Callable[..., Front]) -> Front:
     """Serve the module of the tests as a site is served, with one proxy in front."""
-    return start_front(f"core.factory:create_app(installed_apps=[{window.__name__!r}])", DATABASE_URL="sqlite://")
+    return start_front(
+        f"core.factory:create_app(installed_apps=['app.deploy', {window.__name__!r}])", DATABASE_URL="sqlite://"
+    )
 
 
 def echo(answer: Answer) -> dict[str, Any]:
