@@ -49,62 +49,10 @@ def test_what_is_asked_for_is_pinned(folder: str) -> None:
 
 def test_nothing_is_installed_without_its_hash() -> None:
     text = (ROOT / "scripts" / "install").read_text()
-    fetches = re.findall(r"pip (?:install|wheel) (?:[^\n]*\\\n)*[^\n]*", text)
+    installs = re.findall(r"pip install [^\n]*(?:\\\n[^\n]*)*", text)
 
-    assert len(fetches) == 3
-    assert all("--require-hashes" in one or "--no-index" in one for one in fetches)
-    assert sum("--no-index" in one for one in fetches) == 1
-
-
-#: Stands for .venv/bin/python: writes down its arguments, has one package, and makes a wheel for each other pin.
-PYTHON = r"""#!/bin/bash
-echo "$*" >> {folder}/asked
-case "$*" in
-*distributions*) grep -o "^idna==[^ ]*" {folder}/requirements.txt ;;
-*"pip wheel"*)
-    for pin in $(grep -o '^[A-Za-z0-9-]*==' "${!#}"); do
-        echo "Collecting $pin"
-        [ "$pin" = {missing}== ] && exit 1
-        touch "{folder}/.venv/wheels/${pin%==}.whl"
-    done ;;
-*"pip install"*) (cd {folder}/.venv/wheels; echo *.whl) > {folder}/installed ;;
-esac
-"""
-
-
-def install(folder: Path, *, missing: str) -> subprocess.CompletedProcess[str]:
-    """Run a copy of ``scripts/install`` with pip played by ``PYTHON``, which cannot get the package ``missing``."""
-    for name in ("scripts", ".venv/bin"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "scripts" / "install", folder / "scripts")
-    shutil.copy(ROOT / "requirements.txt", folder)
-    python = folder / ".venv" / "bin" / "python"
-    python.write_text(PYTHON.replace("{folder}", str(folder)).replace("{missing}", missing))
-    python.chmod(0o755)
-    environ = {"PATH": "/usr/bin:/bin"}
-    command = [folder / "scripts" / "install", "requirements.txt"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ)
-
-
-def test_install_gets_what_is_missing(tmp_path: Path) -> None:
-    ran = install(tmp_path, missing="none")
-    asked = (tmp_path / "asked").read_text().splitlines()
-    wheels = (tmp_path / "installed").read_text().split()
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert {name.removesuffix(".whl") for name in wheels} == pins(ROOT / "requirements.txt").keys() - {"idna"}
-    assert "  10 packages\n  20 packages\n" in ran.stdout
-    assert sum("--require-hashes" in line for line in asked) == 4
-    assert install(tmp_path, missing="none").stdout == ""
-
-
-def test_install_missing_package_fails(tmp_path: Path) -> None:
-    ran = install(tmp_path, missing="flask")
-
-    assert ran.returncode == 1
-    assert "could not be installed, see above" in ran.stderr
-    assert not (tmp_path / "installed").exists()
-    assert not (tmp_path / ".venv" / "installed-requirements.txt").exists()
+    assert len(installs) == 2
+    assert all("--require-hashes" in one for one in installs)
 
 
 @pytest.mark.parametrize("line", ["idna", "idna==3.10", "idna>=3 ; python_version >= '3.11'", "idna[all]"])
