@@ -376,7 +376,8 @@ def test_connection_lost_between_rows_replaced(proxied: Any, engine_name: str) -
     with app.app_context():
         cursors.retried(work)
         assert len(names()) == 200
-    assert len(attempts) == 3
+    # Where the machine is slow, the lock may time out as well.
+    assert len(attempts) >= 3
 
 
 def test_connection_without_rollback_discarded(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> None:
@@ -452,7 +453,8 @@ def test_broken_deadlock_is_tried_again(shop: Flask, monkeypatch: pytest.MonkeyP
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(attempts) == 3
+    # Where the machine is slow, the lock may time out as well.
+    assert len(attempts) >= 3
 
 
 def test_values_hidden_as_by_engine(
