@@ -147,7 +147,6 @@ def _context(app: Flask, deployment: Deployment) -> dict[str, Any]:
         "data_policy": DATA_POLICY,
         "permissions_policy": PERMISSIONS_POLICY,
         "page_policy": f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'",
-        "style": style,
         "ciphers": CIPHERS,
         "pages": [_page(name) for name in PAGES],
         "make_secret": secrets.token_urlsafe,
