@@ -5,4 +5,4 @@ from core.pages.menu import Link
 
 def entries() -> list[Link]:
     """Return what the navigation bar shows."""
-    return [Link("API", "apidocs.index")]
+    return [Link("API", "apidocs.index", is_secondary=True)]

@@ -16,7 +16,7 @@ from .rights import may_see
 
 def entries() -> list[Link]:
     """Return what the navigation bar shows."""
-    return [Link("History", "history.change_list")] if allowed(READ) else []
+    return [Link("History", "history.change_list", is_secondary=True)] if allowed(READ) else []
 
 
 def row_entries(item: Any) -> list[Entry]:

@@ -5,4 +5,4 @@ from core.pages.menu import Link
 
 def entries() -> list[Link]:
     """Return what the navigation bar shows."""
-    return [Link("RPC", "jsonrpc.index")]
+    return [Link("RPC", "jsonrpc.index", is_secondary=True)]

@@ -8,4 +8,4 @@ from .routes import VIEW
 
 def entries() -> list[Link]:
     """Return what the navigation bar shows."""
-    return [Link("Monitoring", "monitoring.index")] if allowed(VIEW) else []
+    return [Link("Monitoring", "monitoring.index", is_secondary=True)] if allowed(VIEW) else []

@@ -26,10 +26,12 @@ class Link:
     """Entry of a module's ``menu.entries()``.
 
     :param endpoint: of a view without arguments, ``example.product_list``
+    :param is_secondary: whether it stands after all entries that are not, as do the platform's tools
     """
 
     label: str
     endpoint: str
+    is_secondary: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Entry:
     label: str
     url: str
     active: bool = False
+    is_secondary: bool = False
 
 
 def init_app(app: Flask) -> None:
@@ -71,6 +74,7 @@ def menu() -> list[Entry]:
         return []
     here = f"{request.script_root}{request.path}"
     found = [entry for module in platform_of(current_app).menu for entry in entries(module)]
+    found.sort(key=lambda entry: entry.is_secondary)
     # Of several that lie above this page, the nearest.
     above = [entry.url for entry in found if f"{here}/".startswith(f"{entry.url.rstrip('/')}/")]
     nearest = max(above, key=len, default=None)
@@ -98,4 +102,8 @@ def entries(module: str) -> list[Entry]:
     """Return the entries of one module, without those that the current identity may not open."""
     collected: dict[str, Callable[[], list[Link]]] = platform_of(current_app).menu
     links = collected[module]() if module in collected else []
-    return [Entry(link.label, url_for(link.endpoint)) for link in links if may_open(link.endpoint)]
+    return [
+        Entry(link.label, url_for(link.endpoint), is_secondary=link.is_secondary)
+        for link in links
+        if may_open(link.endpoint)
+    ]

@@ -77,6 +77,18 @@ def test_nearest_entry_is_current(client: FlaskClient, path: str, expected: dict
     assert current(client.get(path).text) == expected
 
 
+def test_secondary_entries_stand_last(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:
+    menu = "from core.pages.menu import Link\n\ndef entries():\n    return [Link('{0}', '{0}.index'{1})]\n"
+    modules = [
+        write_module(label, init=VIEW + PAGES.format(label=label), menu=menu.format(label, more))
+        for label, more in (("tool", ", is_secondary=True"), ("goods", ""))
+    ]
+    app = make_app(None, modules)
+
+    with app.test_request_context("/"):
+        assert [entry.label for entry in app.jinja_env.globals["menu"]()] == ["goods", "tool"]
+
+
 def test_menu_below_a_prefix_keeps_it(client: FlaskClient) -> None:
     page = client.get("/depot/parts", environ_overrides={"SCRIPT_NAME": "/shop"}).text
     assert next(url for url, _, _ in entries(page)) == "/shop/depot/"
