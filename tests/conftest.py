@@ -489,11 +489,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: Browser, run_server: Callable[[BaseServer], str]) -> Iterator[Page]:
     """Return a new page; what goes wrong on it, seen or not, fails the test.
 
     That is an error in the console, an exception of a script, and a request to another machine.
-    The status of the page itself is the test's business.
+    The status of the page itself is the test's business. It is closed before the servers stop.
     """
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     faults: list[str] = []
