@@ -20,7 +20,7 @@ demo-site:  ## serve examples/decoupled on http://127.0.0.1:8001, beside `make r
 	@exec $(python) -m http.server --bind 127.0.0.1 --directory examples/decoupled $(or $(PORT),8001)
 
 # A developer waits for an answer, CI for all of them: with CI set, nothing is left out.
-test:  ## run the quick tests, in under three minutes (ARGS="-k word" chooses among all; CI=true runs all)
+test:  ## run the quick tests, in about three minutes (ARGS="-k word" chooses among all; CI=true runs all)
 	$(tools)
 	@$(python) -m pytest --numprocesses auto --dist worksteal $(if $(ARGS)$(CI),$(ARGS),--quick)
 
