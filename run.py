@@ -4,6 +4,13 @@
 one more would import everything once more, and double the time to the first answer.
 """
 
+import gc
+
+# Nothing that a start makes is freed: a collector that looks for it takes a tenth of the start.
+gc.disable()
+
+import atexit
+import os
 import sys
 
 from click import ClickException
@@ -13,6 +20,7 @@ from werkzeug.serving import is_running_from_reloader
 from core.cli import is_command_wanted
 from core.cli.stand_in import create_stand_in
 from core.configuration import ConfigError
+from core.data import engines
 from core.factory import create_app
 from core.modules import ModuleError
 from core.serving.development import RequestHandler
@@ -24,7 +32,7 @@ EXIT_CODE = 2 if __name__ == "__main__" else 3
 def make_app() -> Flask:
     """Make the application, or end the process with one message that says what to correct."""
     try:
-        return create_app()
+        app = create_app()
     except (ConfigError, ModuleError) as error:
         if is_command_wanted():
             # Some commands do without the application; the others give the error themselves.
@@ -34,6 +42,8 @@ def make_app() -> Flask:
             # Ending here would end the development server too: it goes on, and starts again with the next change.
             return create_stand_in(error)
         sys.exit(EXIT_CODE)
+    atexit.register(engines.close, app, os.getpid())
+    return app
 
 
 def serve() -> None:
@@ -53,6 +63,9 @@ def serve() -> None:
 
 
 app = make_app()
+# What is there now is not looked at again, nor at the end of the process, where that takes a third of the start.
+gc.freeze()
+gc.enable()
 
 if __name__ == "__main__":
     serve()

@@ -52,6 +52,17 @@ def tune(engine: Engine, *, foreign_keys: bool = True) -> None:
         _tune_server(engine)
 
 
+def close(app: Flask, process: int) -> None:
+    """Close the idle connections of an application, in this process only: one that was forked has not made them.
+
+    SQLite then merges its ``-wal`` file into the database.
+    """
+    if os.getpid() == process:
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+
 def _tune_server(engine: Engine) -> None:
     _ping_before_use(engine)
     _engines.add(engine)

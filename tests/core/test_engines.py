@@ -93,6 +93,25 @@ def test_sqlite_reader_does_not_wait(bare):
     assert app.test_client().get("/count").text == "1"
 
 
+END = """
+import gc
+import run
+from services import db
+from sqlalchemy import text
+with run.app.app_context():
+    db.session.execute(text("CREATE TABLE counter (count INTEGER)"))
+    db.session.commit()
+print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
+
+
+def test_sqlite_log_merged_at_end(new_database, tmp_path):
+    url = new_database("sqlite").set(database=str(tmp_path / "one.db"))
+
+    assert answer(run(END, url)) == "True True\n"
+    assert [path.name for path in tmp_path.glob("one.db*")] == ["one.db"]
+
+
 # --- servers ------------------------------------------------------------------------------------
 
 
