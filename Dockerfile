@@ -15,7 +15,7 @@ RUN groupadd --gid 10001 app \
     && install -d -o app -g app -m 0750 instance
 COPY --from=packages /srv/andamio/.venv .venv
 COPY . .
-RUN .venv/bin/python -m compileall -q app core ./*.py
+RUN .venv/bin/python -m compileall -q app core serving ./*.py
 ENV PATH=/srv/andamio/.venv/bin:/usr/local/bin:/usr/bin:/bin \
     APP_ENV=production \
     PORT=8000 \

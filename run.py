@@ -15,6 +15,7 @@ import sys
 
 from click import ClickException
 from flask import Flask
+from werkzeug.serving import WSGIRequestHandler
 from werkzeug.serving import is_running_from_reloader
 
 from core.cli import is_command_wanted
@@ -23,10 +24,17 @@ from core.configuration import ConfigError
 from core.data import engines
 from core.factory import create_app
 from core.modules import ModuleError
-from core.serving.development import RequestHandler
 
 # gunicorn stops at 3, "the worker cannot boot"; at any other code it starts the worker again, for ever.
 EXIT_CODE = 2 if __name__ == "__main__" else 3
+
+
+class RequestHandler(WSGIRequestHandler):
+    """The development server's, which does not show its and Python's versions."""
+
+    def version_string(self) -> str:
+        """Return what the header ``Server`` says."""
+        return "development"
 
 
 def make_app() -> Flask:

@@ -37,12 +37,11 @@ from .http import paths
 from .http import prefix
 from .http import proxies
 from .http import request
-from .http import shadows
 from .http.application import Application
 from .logs import request_ids
 from .pages import layout
 from .pages import menu
-from .serving import development
+from .platform import platform_of
 
 #: What starts before the modules, in this order.
 BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
@@ -54,7 +53,7 @@ BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
     # Errors, which every answer of a module may need.
     errors.init_app,
     # What pages are made with.
-    *(layout.init_app, readers.init_app, development.init_app),
+    *(layout.init_app, readers.init_app),
 )
 
 #: What looks at the modules' endpoints and finishes them, in this order.
@@ -65,8 +64,8 @@ AFTER_MODULES: tuple[Callable[[Flask], Any], ...] = (
     *(headers.init_app, hosts.init_app),
     # The site's menu and commands.
     *(menu.init_app, cli.init_app),
-    # The application is whole: modules may look at it, and developers are warned of what looks wrong.
-    *(signals.app_ready.send, endpoints.warn, development.warn, shadows.warn),
+    # The application is whole: modules may look at it.
+    signals.app_ready.send,
 )
 
 
@@ -95,13 +94,12 @@ def create_app(config: Mapping[str, Any] | None = None, installed_apps: Sequence
     app = Application("app")
     loaded = _load_modules(settings.INSTALLED_APPS if installed_apps is None else installed_apps, config)
     app.config.from_mapping(collected.load(loaded) if config is None else collected.complete(loaded, config))
+    platform_of(app).has_read_environment = config is None
     for start in BEFORE_MODULES:
         start(app)
     modules.register(app, loaded)
     for start in AFTER_MODULES:
         start(app)
-    if config is None:
-        collected.warn(app, loaded)
     return app
 
 

@@ -18,6 +18,8 @@ class Platform:
 
     #: The fault in place of an application that cannot start.
     start_fault: Exception | None = None
+    #: Whether its configuration was read from the environment of this process.
+    has_read_environment: bool = False
     #: The installed modules, in order.
     modules: list[Any] = field(default_factory=list)
     #: (a blueprint with those around it, a name) → the value that is declared for its endpoints.

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Flask
 
+from app.doctor import Deployment
+from app.doctor import Finding
 from app.doctor.examination import collect
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
 
 
 def found(app: Flask, identity: str, **kwargs: Any) -> list[Finding]:

@@ -39,11 +39,12 @@ CORE_ORDER = (
     {"forms"},
     {"rest", "pages"},
     {"migrations"},
-    {"serving"},
     {"cli"},
     {"factory"},
 )
-OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests", "wsgi"}
+OURS = {
+    *("app", "benchmarks", "config", "core", "run", "scripts", "services", "serving", "settings", "tests", "wsgi"),
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def sources(texts: dict[str, str]) -> list[Source]:
 
 @functools.cache
 def project() -> list[Source]:
-    folders = ("core", "app", "alembic", "benchmarks", "scripts")
+    folders = ("core", "app", "serving", "alembic", "benchmarks", "scripts")
     paths = [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
     return sources({path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(paths)})
 
@@ -125,6 +126,7 @@ def layers(found: list[Source]) -> list[str]:
         "services": set(),
         "core": {"config", "settings", "services", "core"},
         "run": {"config", "settings", "services", "core"},
+        "serving": {"config", "core", "serving"},
         "wsgi": {"run"},
         "alembic": {"core"},
     }

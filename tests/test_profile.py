@@ -14,7 +14,10 @@ from flask import Flask
 from config import ROOT
 from settings import INSTALLED_APPS
 
-OPERATIONS = ["app.about", "app.backups", "app.deploy", "app.doctor", "app.maintenance", "app.secret", "app.transfer"]
+OPERATIONS = [
+    *("app.about", "app.backups", "app.db", "app.deploy", "app.development", "app.doctor"),
+    *("app.maintenance", "app.secret", "app.transfer", "app.uploads"),
+]
 PROFILE = ["app.home", "app.accounts", "app.health"]
 
 pytestmark = pytest.mark.skipif(not {*PROFILE} <= {*INSTALLED_APPS}, reason="the product has other modules")

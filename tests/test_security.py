@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from config import ROOT
 
-SOURCES = [*ROOT.glob("*.py"), *(path for folder in ("core", "app") for path in (ROOT / folder).rglob("*.py"))]
+FOLDERS = ("core", "app", "serving")
+SOURCES = [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
 TEMPLATES = sorted((ROOT / "app").rglob("templates/**/*.html"))
 SCRIPTS = sorted((ROOT / "app").rglob("static/*.js"))
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pytest
 from flask import Flask
 
+from app.doctor import Check
+from app.doctor import Deployment
 from app.doctor.examination import collect
 from config import ROOT
-from core.cli.checks import Check
-from core.cli.checks import Deployment
 from core.configuration import ConfigError
 from core.platform import platform_of
 

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from app.doctor import Deployment
+from app.doctor import Finding
+from app.doctor import Level
+from app.doctor import Needs
+from app.doctor import check
 from core import access
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import Needs
-from core.cli.checks import check
 from core.data.models import now
 from services import db
 

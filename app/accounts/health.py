@@ -1,7 +1,7 @@
 """Health checks of the accounts."""
 
+from app.health import check
 from core.data.models import now
-from core.http.health import check
 
 from .sessions import lifetimes
 

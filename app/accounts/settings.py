@@ -19,6 +19,14 @@ from core.configuration import words
 #: Prefixes of the settings' names.
 PREFIXES = ("ACCOUNTS", "MAIL", "SESSION")
 
+#: A setting → what it is called elsewhere: other platforms, and the extensions.
+ELSEWHERE = {
+    "MAIL_URL": ("MAIL_SERVER", "MAIL_USERNAME", "MAIL_PASSWORD", "MAIL_USE_TLS", "MAIL_USE_SSL", "SMTP_HOST"),
+    "MAIL_SENDER": ("MAIL_DEFAULT_SENDER",),
+    "SESSION_MAX_HOURS": ("PERMANENT_SESSION_LIFETIME",),
+    "SESSION_STORE": ("SESSION_TYPE",),
+}
+
 #: Sender of mails that do not leave this machine.
 LOCAL_SENDER = "no-reply@localhost"
 

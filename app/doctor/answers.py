@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from werkzeug.test import TestResponse
 
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import check
+from .findings import Deployment
+from .findings import Finding
+from .findings import Level
+from .findings import check
 
 #: Seconds that browsers shall insist on https: a year (ASVS 3.4.1).
 HSTS_SECONDS = 31_536_000

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 from core import modules
 from core.access import endpoints
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import Needs
-from core.cli.checks import check
 from core.configuration import ConfigError
-from core.configuration import collected
-from core.configuration import unknown_variables
-from core.http import shadows
+
+from . import shadows
+from . import unknown_variables
+from .findings import Deployment
+from .findings import Finding
+from .findings import Level
+from .findings import Needs
+from .findings import check
 
 #: A larger body is more than a form or a document of JSON is likely to be.
 LARGE_BODY_BYTES = 100 * 1024 * 1024
@@ -55,7 +55,7 @@ def environment(deployment: Deployment) -> Iterator[Finding]:
 @check("core.variable-unknown", Level.WARNING)
 def variable_unknown(deployment: Deployment) -> Iterator[Finding]:
     """No variable is set that looks like one of this platform's, and is none."""
-    for variable in unknown_variables.find_unknown(collected.known(modules.installed(deployment.app))):
+    for variable in unknown_variables.find_unknown(modules.installed(deployment.app)):
         yield Finding(variable.message, variable.hint, variable.name)
 
 

@@ -16,16 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrations
 from core import modules
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import Needs
-from core.cli.checks import check
 from core.data import revisions
 from core.data import strays
 from core.platform import platform_of
 from services import db
 
+from .findings import Deployment
+from .findings import Finding
+from .findings import Level
+from .findings import Needs
+from .findings import check
 from .programs import today
 
 #: The last day on which a version is repaired: postgresql.org/support/versioning and MariaDB's maintenance policy.

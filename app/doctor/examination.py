@@ -10,12 +10,6 @@ from sqlalchemy import text
 import settings
 from core import faults
 from core import modules
-from core.cli.checks import Check
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import Needs
-from core.cli.checks import check
 from core.configuration import ConfigError
 from core.configuration import collected
 from core.factory import create_app
@@ -28,6 +22,12 @@ from . import databases
 from . import files
 from . import programs
 from . import stores
+from .findings import Check
+from .findings import Deployment
+from .findings import Finding
+from .findings import Level
+from .findings import Needs
+from .findings import check
 
 #: The platform's own checks, in the order in which they are run.
 PLATFORM = (configuration, files, programs, answers, databases, stores)

@@ -5,17 +5,17 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import Needs
-from core.cli.checks import check
+from .findings import Deployment
+from .findings import Finding
+from .findings import Level
+from .findings import Needs
+from .findings import check
 
 #: Files with secrets of a deployment, from the project's folder.
 SECRET_FILES = (".env", "instance/secret_key")
 
 #: The code, from the project's folder.
-CODE = ("app", "core", "alembic", "config.py", "services.py", "settings.py", "run.py")
+CODE = ("app", "core", "serving", "alembic", "config.py", "services.py", "settings.py", "run.py")
 
 #: Folders that are no source of this project, or are a deployment's own.
 _NOT_SOURCE = {"instance", "node_modules", "__pycache__", ".venv", ".env"}

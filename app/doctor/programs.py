@@ -8,11 +8,11 @@ from datetime import date
 from datetime import datetime
 from importlib import metadata
 
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import Needs
-from core.cli.checks import check
+from .findings import Deployment
+from .findings import Finding
+from .findings import Level
+from .findings import Needs
+from .findings import check
 
 #: The last day on which a Python is repaired (devguide.python.org/versions).
 PYTHON_ENDS = {

@@ -8,9 +8,6 @@ from typing import Any
 import click
 from flask import Flask
 
-from core.cli.checks import Check
-from core.cli.checks import Deployment
-from core.cli.checks import Level
 from core.configuration.collected import variables
 from core.platform import platform_of
 
@@ -19,6 +16,9 @@ from .examination import Examination
 from .examination import as_production
 from .examination import collect
 from .examination import examine
+from .findings import Check
+from .findings import Deployment
+from .findings import Level
 
 COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "cyan"}
 

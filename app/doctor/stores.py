@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 import redis
 
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import check
+from .findings import Deployment
+from .findings import Finding
+from .findings import Level
+from .findings import check
 
 #: Seconds that Redis may take to answer.
 TIMEOUT_SECONDS = 2

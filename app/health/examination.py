@@ -23,11 +23,12 @@ from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.data import threads
-from core.http.health import CheckFailed
-from core.http.health import Terms
 from core.modules import ModuleError
 from core.modules import offers
 from core.signals import app_ready
+
+from .terms import CheckFailed
+from .terms import Terms
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,10 @@ from core.data import inventory
 from core.data import revisions
 from core.data import writability
 from core.data.revisions import Distance
-from core.http.health import CheckFailed
-from core.http.health import check
 from services import db
+
+from .terms import CheckFailed
+from .terms import check
 
 #: Seconds that Redis may take.
 REDIS_SECONDS = 0.5

@@ -79,7 +79,8 @@ def _problem(report: Report) -> Problem:
 
 
 def _page(report: Report, detailed: bool) -> Response:
-    page = render_template("health/ready.html", report=report, detailed=detailed)
+    can_upgrade = "development.upgrade" in current_app.view_functions
+    page = render_template("health/ready.html", report=report, detailed=detailed, can_upgrade=can_upgrade)
     return _finish(Response(page, 200 if report.is_ready else 503))
 
 

@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from core.http.health import check
+from app.health import check
 
 from . import closings
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC
 from datetime import datetime
 
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import Needs
-from core.cli.checks import check
+from app.doctor import Deployment
+from app.doctor import Finding
+from app.doctor import Level
+from app.doctor import Needs
+from app.doctor import check
 
 from . import columns
 from . import rotating

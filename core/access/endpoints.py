@@ -8,7 +8,6 @@ What is declared for no one stays open to everybody, as Flask has it, and :func:
 """
 
 import functools
-import logging
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -33,8 +32,6 @@ from .checks import allowed
 from .checks import require
 from .policies import PUBLIC
 from .policies import Policy
-
-logger = logging.getLogger(__name__)
 
 #: The policy of each method; ``None`` where none is declared.
 ByMethod = Mapping[str, Policy | None]
@@ -119,14 +116,6 @@ def everything(app: Flask) -> list[Guarded]:
 def undeclared(app: Flask) -> list[str]:
     """Return the places of what is open to everyone without a declared policy."""
     return sorted({one.place for one in everything(app) if one.policy is None})
-
-
-def warn(app: Flask) -> None:
-    """Write into the log what is open to everybody without a word."""
-    found = undeclared(app)
-    if found:
-        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        logger.warning("open to everybody, as no policy is declared: %s%s (see `access`)", ", ".join(found[:5]), more)
 
 
 # --- at start -----------------------------------------------------------------------------------

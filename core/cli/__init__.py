@@ -38,7 +38,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 #: The platform's own commands: the file of this package that has it → what it does.
 COMMANDS = {
     "access": "Show who may do what.",
-    "db": "Migrate the database: Alembic's commands.",
     "prepare": "Bring the database to head; in development, load the demo data.",
 }
 

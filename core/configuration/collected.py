@@ -15,18 +15,18 @@ from flask import Flask
 
 import config
 from config import ROOT
+from config import dotenv
 from config import variables
 
 from .. import faults
 from ..modules import Module
 from ..modules import ModuleError
-from . import unknown_variables
 from .flask_values import passed_on
 from .settings import Group
 from .settings import Setting
 
 #: Beside the settings of a module, others may ask for these.
-__all__ = ["ROOT", "complete", "groups", "known", "load", "variables", "warn"]
+__all__ = ["ROOT", "complete", "dotenv", "groups", "known", "load", "variables"]
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*(<[A-Z]+>)?")
 
@@ -39,13 +39,6 @@ def load(modules: Sequence[Module], environ: Mapping[str, str] | None = None) ->
     :raises ModuleError: if a module's settings cannot be used
     """
     return config.load(environ, groups(modules))
-
-
-def warn(app: Flask, modules: Sequence[Module]) -> None:
-    """Log variables that look like a setting and are none; not in testing, where they are a developer's."""
-    if app.config["APP_ENV"] != "testing":
-        for variable in unknown_variables.find_unknown(known(modules)):
-            app.logger.warning("%s %s", variable.message, variable.hint)
 
 
 def complete(modules: Sequence[Module], given: Mapping[str, Any]) -> dict[str, Any]:

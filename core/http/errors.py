@@ -38,7 +38,6 @@ from ..data import revisions
 from ..data import writability
 from ..declarations import stays_open
 from ..logs import request_id
-from . import form_check
 from .apis import is_for_programs
 from .challenges import challenge
 from .json import dump_bytes
@@ -126,7 +125,7 @@ def describe(error: Exception) -> Problem:
             return error.problem
         case CSRFError():
             security_log.record("csrf.refused", security_log.DENIED, target=request.endpoint)
-            return Problem(KINDS["csrf"], form_check.explain(error))
+            return Problem(KINDS["csrf"], str(error.description))
         case HTTPException():
             return _describe_http(error)
         case ValidationError():

@@ -1,9 +1,7 @@
 """Applications of a few modules: one of the tests' own, others written for one test."""
 
-import sys
 from collections.abc import Callable
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +11,15 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
 from core.api.idempotency import idempotency_keys
-from core.data import revisions
 from services import db
 from tests import tables
 from tests.core import shelf
-from tests.core.projects import Project
+from tests.core.projects import project
 from tests.proxies import Proxy
 from tests.written import write_module
 from tests.written import write_revision
 
-__all__ = ["write_module", "write_revision"]
+__all__ = ["project", "write_module", "write_revision"]
 
 # --- an application with the module of the tests ------------------------------------------------
 
@@ -112,17 +109,3 @@ def proxied(
     yield make
     for proxy in proxies:
         proxy.cut()
-
-
-# --- modules and migrations written for one test ------------------------------------------------
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
-    """Return an empty project, with a folder, modules and a history of its own."""
-    project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
-    monkeypatch.setattr(revisions, "ROOT", project.folder)
-    monkeypatch.syspath_prepend(project.folder)
-    yield project
-    for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
-        del sys.modules[name]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import alembic
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.engine import URL
@@ -16,6 +17,7 @@ from sqlalchemy.engine import URL
 from config import ROOT
 from core import migrations
 from core.api.idempotency import idempotency_keys
+from core.data import revisions
 
 #: It is in every project.
 CORE_TABLE = idempotency_keys.name
@@ -117,3 +119,14 @@ def execute(url: URL, statement: str) -> None:
     with connected(url) as connection:
         connection.execute(sa.text(statement))
         connection.commit()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
+    """Return an empty project, with a folder, modules and a history of its own."""
+    project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
+    monkeypatch.setattr(revisions, "ROOT", project.folder)
+    monkeypatch.syspath_prepend(project.folder)
+    yield project
+    for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
+        del sys.modules[name]

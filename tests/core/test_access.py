@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 from werkzeug.test import TestResponse
 
+from app.doctor import starting
 from core.access import ANONYMOUS
 from core.access import OPERATOR
 from core.access import PUBLIC
@@ -568,7 +569,7 @@ def test_undeclared_policy_logged(house: Flask, caplog: pytest.LogCaptureFixture
     expected = ["club.lawn", "club.v1.bell"]
     expected += ["club.v1.plains", "club.v1.plains_bulk", "club.v1.plains_item"]
     assert endpoints.undeclared(house) == expected
-    endpoints.warn(house)
+    starting.warn(house)
     assert "no policy is declared: club.lawn, club.v1.bell" in caplog.text
 
 

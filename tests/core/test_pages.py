@@ -333,8 +333,8 @@ def behind(
         "op.create_table('jobs_odd_job', sa.Column('id', sa.Integer, primary_key=True),"
         " sa.Column('title', sa.String(80)), sa.Column('hours', sa.Integer))"
     )
-    module = write_module("jobs", init=PAGES.format(knobs=""), models=MODEL)
-    return lambda engine_name, **config: make_app(new_database(engine_name), [module], **config).test_client()
+    modules = [write_module("jobs", init=PAGES.format(knobs=""), models=MODEL), "app.development"]
+    return lambda engine_name, **config: make_app(new_database(engine_name), modules, **config).test_client()
 
 
 def test_database_behind_button_works(behind: Callable[..., FlaskClient], engine_name: str) -> None:
@@ -387,7 +387,7 @@ def test_statement_fault_not_missing_migration(
         def broken():
             db.session.execute(sa.text("SELEKT 1"))
     """
-    client = make_app(None, [write_module("broken", init=init)], APP_ENV="development").test_client()
+    client = make_app(None, [write_module("broken", init=init), "app.development"], APP_ENV="development").test_client()
     answer = client.get("/broken")
     assert answer.status_code == 500
     assert "behind" not in answer.text

@@ -136,7 +136,7 @@ def test_several_heads_name_the_cure(attic: Flask, tmp_path: Path, make_app: Cal
     assert result.exit_code != 0
     assert "Join them: alembic merge heads" in result.output
     execute(attic, "ALTER TABLE attic_box DROP COLUMN label")
-    answer = make_app(url, ["attic"], APP_ENV="development").test_client().get("/attic")
+    answer = make_app(url, ["attic", "app.development"], APP_ENV="development").test_client().get("/attic")
     assert answer.status_code == 503
     assert "<pre>alembic merge heads\nalembic upgrade head</pre>" in answer.text
 
@@ -174,7 +174,7 @@ def test_newer_database_is_explained_in_development(attic: Flask, make_app: Call
     url = attic.config["SQLALCHEMY_DATABASE_URI"]
     migrations.upgrade(url)
     execute(attic, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
-    answer = make_app(url, ["attic"], APP_ENV="development").test_client().get("/attic")
+    answer = make_app(url, ["attic", "app.development"], APP_ENV="development").test_client().get("/attic")
     assert answer.status_code == 503
     assert "<pre>alembic downgrade one</pre>" in answer.text
 

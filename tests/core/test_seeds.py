@@ -49,7 +49,7 @@ def make_service(make_app: Callable[..., Flask], write_module: Callable[..., str
 
     def make(mark: str, **config: Any) -> FlaskClient:
         name = write_module("clientes", init=INIT.format(mark=mark), routes=ROUTES)
-        return make_app(None, [name], **config).test_client()
+        return make_app(None, [name, "app.development"], **config).test_client()
 
     return make
 

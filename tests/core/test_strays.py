@@ -103,7 +103,7 @@ def test_start_and_doctor_name_table(
     with caplog.at_level(logging.WARNING):
         app = make_app(None, [label])
         assert "no revision has" not in caplog.text
-        make_app(None, [label], APP_ENV="development")
+        make_app(None, [label, "app.development"], APP_ENV="development")
 
     (finding,) = found(app, "core.table-stray")
     assert finding.message.startswith(f"{label}_note in ")

@@ -11,11 +11,11 @@ from flask import request
 from flask import session
 from flask import url_for
 
+from app.uploads import check_upload
+from app.uploads import send_upload
 from core.factory import create_app
 from core.http.headers import csp
 from core.http.headers import forget_pages
-from core.http.uploads import check_upload
-from core.http.uploads import send_upload
 from services import csrf
 
 bp = Blueprint("window", __name__, url_prefix="/window")

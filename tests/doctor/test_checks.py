@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.engine import URL
 
+from app.doctor import Deployment
 from app.doctor import databases
 from app.doctor import files
 from app.doctor import programs
 from app.doctor.examination import collect
 from config import ROOT
 from core import migrations
-from core.cli.checks import Deployment
 from core.configuration import ConfigError
 from core.configuration import collected
 from services import db

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app.doctor import Deployment
+from app.doctor import Finding
+from app.doctor import Level
+from app.doctor import check
 from config import ROOT
-from core.cli.checks import Deployment
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import check
 
 Make = Callable[..., Flask]
 Write = Callable[..., str]
@@ -24,9 +24,9 @@ Write = Callable[..., str]
 PLAIN = "from flask import Blueprint\nbp = Blueprint({label!r}, __name__)\n"
 
 CHECKS = '''
-from core.cli.checks import Finding
-from core.cli.checks import Level
-from core.cli.checks import check
+from app.doctor import Finding
+from app.doctor import Level
+from app.doctor import check
 
 
 @check("corner.dusty", Level.WARNING)

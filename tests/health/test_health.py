@@ -284,7 +284,7 @@ INIT = """
 """
 HEALTH = '''
     from threading import Event
-    from core.http.health import CheckFailed, check
+    from app.health import CheckFailed, check
 
     def well():
         """All is well."""

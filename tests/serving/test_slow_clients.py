@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.serving.arrivals import MOST_BYTES
-from core.serving.arrivals import Arrival
+from serving.arrivals import MOST_BYTES
+from serving.arrivals import Arrival
 from tests.launched import GUNICORN
 from tests.launched import Launched
 from tests.launched import until

@@ -1,14 +1,4 @@
-"""Uploads: checked by their content, and sent as files, never as pages of the site.
-
-.. code-block:: python
-
-    photo = check_upload(request.files["photo"], ["image/jpeg", "image/png"], max_bytes=500_000)
-    …
-    return send_upload(photo)
-
-Neither the name that the sender gives nor the type that the browser guesses from it counts: both are whatever
-are needed. Where the bytes are kept is the module's own business.
-"""
+"""The content of files that are sent: which kind it is, and how it is given back."""
 
 import io
 import re
@@ -21,9 +11,9 @@ from flask import Response
 from flask import send_file
 from werkzeug.datastructures import FileStorage
 
-from ..exceptions import Invalid
-from .headers import data_is_kept
-from .json import load_strictly
+from core.exceptions import Invalid
+from core.http.headers import data_is_kept
+from core.http.json import load_strictly
 
 #: The kinds that can be recognized by their content, with the endings that their names may have. No HTML and no SVG:
 #: both run scripts.

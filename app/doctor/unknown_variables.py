@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import config
+from core.configuration import Setting
+from core.configuration import collected
+from core.modules import Module
 
-from .settings import Setting
+Names = Mapping[str, Sequence[str]]
 
-#: The setting that is meant → what it is called elsewhere.
+#: The setting that is meant → what it is called elsewhere. Modules have more of them, ``ELSEWHERE`` of ``settings.py``.
 ELSEWHERE = {
     "APP_ENV": ("FLASK_ENV", "FLASK_CONFIG", "APP_ENVIRONMENT", "APP_SETTINGS"),
     "SECRET_KEY": ("FLASK_SECRET_KEY", "APP_SECRET_KEY", "APP_SECRET", "APP_KEY", "SECRETKEY"),
@@ -28,13 +30,9 @@ ELSEWHERE = {
     "SCRIPT_NAME": ("APPLICATION_ROOT", "FLASK_APPLICATION_ROOT"),
     "HTTPS": ("SESSION_COOKIE_SECURE", "PREFERRED_URL_SCHEME"),
     "MAX_BODY_BYTES": ("MAX_CONTENT_LENGTH", "FLASK_MAX_CONTENT_LENGTH"),
-    "MAIL_URL": ("MAIL_SERVER", "MAIL_USERNAME", "MAIL_PASSWORD", "MAIL_USE_TLS", "MAIL_USE_SSL", "SMTP_HOST"),
-    "MAIL_SENDER": ("MAIL_DEFAULT_SENDER",),
     "REDIS_URL": ("RATELIMIT_STORAGE_URI", "RATELIMIT_STORAGE_URL", "CACHE_REDIS_URL"),
     "RATE_LIMITS": ("RATELIMIT_ENABLED",),
     "CORS_ORIGINS": ("CORS_ALLOWED_ORIGINS", "CORS_ORIGIN_WHITELIST", "ALLOWED_ORIGINS"),
-    "SESSION_MAX_HOURS": ("PERMANENT_SESSION_LIFETIME",),
-    "SESSION_STORE": ("SESSION_TYPE",),
     "WEB_CONCURRENCY": ("GUNICORN_WORKERS",),
 }
 
@@ -81,16 +79,23 @@ class UnknownVariable:
         return f"Set {self.meant}, and remove {self.name}."
 
 
-def find_unknown(known: Sequence[Setting]) -> Iterator[UnknownVariable]:
+def find_unknown(modules: Sequence[Module]) -> Iterator[UnknownVariable]:
     """Yield the variables of this process that were probably meant for it, and are not read.
 
-    :param known: all settings
+    :param modules: those that are installed
     """
-    written, variables = config.dotenv(), config.variables()
+    known, elsewhere = collected.known(modules), names_elsewhere(modules)
+    written, variables = collected.dotenv(), collected.variables()
     for name in sorted(name for name, text in variables.items() if text):
-        meant = _meant(name, known, in_dotenv=name in written)
+        meant = _meant(name, known, [elsewhere, COMMON] if name in written else [elsewhere])
         if meant and not _is_set(meant, variables):
             yield UnknownVariable(name, meant, ".env" if name in written else "the environment")
+
+
+def names_elsewhere(modules: Sequence[Module]) -> Names:
+    """Return what the settings of the platform and of these modules are called elsewhere."""
+    files = [file for module in modules if (file := module.file("settings")) is not None]
+    return {**ELSEWHERE, **{meant: names for file in files for meant, names in getattr(file, "ELSEWHERE", {}).items()}}
 
 
 def _is_set(setting: str, variables: Mapping[str, str]) -> bool:
@@ -99,15 +104,19 @@ def _is_set(setting: str, variables: Mapping[str, str]) -> bool:
     return any(variables.get(name) for name in names)
 
 
-def _meant(name: str, known: Sequence[Setting], *, in_dotenv: bool) -> str | None:
+def _meant(name: str, known: Sequence[Setting], tables: Sequence[Names]) -> str | None:
+    """Return the setting that was meant.
+
+    :param tables: names elsewhere; with the common ones for what stands in ``.env``
+    """
     if any(_is_read(name, one) for one in known):
         return None
-    for aliases in (ELSEWHERE, COMMON) if in_dotenv else (ELSEWHERE,):
+    for aliases in tables:
         for meant, names in aliases.items():
             if name in names and any(one.name == meant for one in known):
                 return meant
     singles = [one.name for one in known if not one.is_family]
-    near = difflib.get_close_matches(name.upper(), singles, 1, NEAR_IN_DOTENV if in_dotenv else NEAR)
+    near = difflib.get_close_matches(name.upper(), singles, 1, NEAR_IN_DOTENV if COMMON in tables else NEAR)
     return near[0] if near and len(name) >= SHORTEST else None
 
 

@@ -4,14 +4,15 @@ from typing import Any
 
 from wtforms import ValidationError
 
-from ..exceptions import Invalid
-from ..http.uploads import check_upload
+from core.exceptions import Invalid
+
+from .contents import check_upload
 
 
 class UploadOf:
     """Takes files of some kinds, by their content; the field's ``data`` is then the checked ``Upload``.
 
-    :param kinds: media types of :data:`core.http.uploads.KINDS`
+    :param kinds: media types of :data:`app.uploads.KINDS`
     """
 
     def __init__(self, *kinds: str, max_bytes: int) -> None:

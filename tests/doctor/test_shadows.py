@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app.doctor import Deployment
+from app.doctor import shadows
 from app.doctor.configuration import shadowed
 from app.doctor.examination import collect
 from core.cli import shell_names
-from core.cli.checks import Deployment
-from core.http import shadows
 from core.modules import ModuleError
 
 MODEL = """
@@ -71,9 +71,9 @@ def test_cure_of_a_hidden_page_works(write_module: Write, make_app: Make) -> Non
 
 
 def test_warning_at_start(write_module: Write, make_app: Make, capfd: pytest.CaptureFixture[str]) -> None:
-    make_app(None, ["app.home", write_module("shop", init=module("shop"))])
+    make_app(None, ["app.home", "app.doctor", write_module("shop", init=module("shop"))])
 
-    assert "core.http.shadows: GET / never reaches 'shop.index'" in capfd.readouterr().err
+    assert "app.doctor.starting: GET / never reaches 'shop.index'" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,7 @@ def test_shell_knows_both_models(write_module: Write, make_app: Make) -> None:
 
 
 def test_same_check_is_named(write_module: Write, make_app: Make) -> None:
-    checks = (
-        'from core.cli.checks import Level, check\n\n@check("shop.key", Level.INFO)\ndef key(it):\n    """Yes."""\n'
-    )
+    checks = 'from app.doctor import Level, check\n\n@check("shop.key", Level.INFO)\ndef key(it):\n    """Yes."""\n'
     names = [write_module(label, init=module(label, f"/{label}"), checks=checks) for label in ("one", "two")]
     app = make_app(None, names)
     with app.app_context():

@@ -1,4 +1,4 @@
-"""Development only: pages for a database that is behind the models."""
+"""The page for a database that is behind the models, with a button that migrates it."""
 
 import importlib
 import logging
@@ -10,41 +10,41 @@ from flask import g
 from flask import redirect
 from flask import render_template
 from flask import request
+from flask.blueprints import BlueprintSetupState
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
-from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Response
 
+from core import modules
+from core.access import ANONYMOUS
+from core.access import PUBLIC
+from core.access import access
+from core.data import drivers
+from core.data import revisions
+from core.data import strays
+from core.http import errors
+from core.http.links import own_url
+from core.http.redirects import safe_next
+from core.signals import app_ready
 from services import db
-
-from .. import modules
-from ..access import ANONYMOUS
-from ..access import PUBLIC
-from ..access import access
-from ..data import drivers
-from ..data import revisions
-from ..data import strays
-from ..http import errors
-from ..http.links import own_url
-from ..http.redirects import safe_next
 
 logger = logging.getLogger(__name__)
 
 
-def init_app(app: Flask) -> None:
-    """In development, explain a failed statement where a migration is missing or was not run."""
+def install(state: BlueprintSetupState) -> None:
+    """Explain a failed statement where a migration is missing or was not run."""
+    app = state.app
     if app.config["APP_ENV"] != "development":
         return
     app.register_error_handler(OperationalError, answer)
     app.register_error_handler(ProgrammingError, answer)
-    app.add_url_rule("/_development/upgrade", "development_upgrade", upgrade, methods=["POST"])
+    state.add_url_rule("/_development/upgrade", "upgrade", upgrade, methods=["POST"])
+    app_ready.connect(warn, app)
 
 
 def warn(app: Flask) -> None:
-    """In development, log the tables that no revision has."""
-    if app.config["APP_ENV"] != "development":
-        return
+    """Log the tables that no revision has."""
     for stray in strays.find_strays(modules.installed(app)):
         logger.warning("%s %s", stray.message, stray.hint)
 
@@ -74,11 +74,3 @@ def upgrade() -> Response:
     migrations.upgrade(db.engine.url)
     flash("The database is at head.", "success")
     return redirect(safe_next(request.form.get("back"), f"{request.script_root}/"), 303)
-
-
-class RequestHandler(WSGIRequestHandler):
-    """The development server's, which does not show its and Python's versions."""
-
-    def version_string(self) -> str:
-        """Return what the header ``Server`` says."""
-        return "development"

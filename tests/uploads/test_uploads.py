@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 
+from app.uploads import KINDS
+from app.uploads import SANDBOX
+from app.uploads import Upload
+from app.uploads import UploadOf
+from app.uploads import check_upload
+from app.uploads import safe_name
 from core.exceptions import Invalid
-from core.forms.uploads import UploadOf
-from core.http.uploads import KINDS
-from core.http.uploads import SANDBOX
-from core.http.uploads import Upload
-from core.http.uploads import check_upload
-from core.http.uploads import safe_name
 from tests.core import window
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + bytes(17)

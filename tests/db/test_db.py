@@ -10,7 +10,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import URL
 
-from core.cli.db import db as group
+from app.db.cli import db as group
 from tests.core.projects import Project
 from tests.core.projects import tables
 
@@ -35,7 +35,7 @@ def db_command(project: Project, make_app: Callable[..., Flask], url: URL) -> Da
     """Run ``flask db …`` in a project: ``db_command("upgrade", APP_ENV="production")``."""
 
     def run(*words: str, **config: str) -> Result:
-        app = make_app(url, project.installed, **config)
+        app = make_app(url, [*project.installed, "app.db"], **config)
         return app.test_cli_runner().invoke(args=["db", *words])
 
     return run

@@ -22,7 +22,7 @@ from typing import Any
 
 from flask import Flask
 
-import config
+from core.configuration.collected import ROOT
 
 
 class Level(enum.IntEnum):
@@ -79,7 +79,7 @@ class Deployment:
     named: str
     is_production: bool = False
     fault: Exception | None = None
-    root: Path = config.ROOT
+    root: Path = ROOT
 
     @property
     def config(self) -> Mapping[str, Any]:

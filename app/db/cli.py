@@ -12,10 +12,9 @@ from alembic import command
 from flask import current_app
 
 import services
-
-from .. import migrations
-from .. import modules
-from . import CommandGroup
+from core import migrations
+from core import modules
+from core.cli import CommandGroup
 
 _x = click.option("-x", "--x-arg", "x", multiple=True, metavar="NAME=VALUE", help="Pass a value to alembic/env.py.")
 _sql = click.option("--sql", is_flag=True, help="Print the SQL instead of running it.")

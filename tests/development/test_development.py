@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import URL
 
-from core.serving import development
+from app.development import behind
 
 MODELS = """
 from sqlalchemy.orm import Mapped, mapped_column
@@ -43,7 +43,7 @@ def forgotten(
     make_app: Callable[..., Flask], write_module: Callable[..., str], platform: Callable[[str], URL], engine_name: str
 ) -> Flask:
     name = write_module("forgotten", init=INIT, models=MODELS)
-    return make_app(platform(engine_name), [name], APP_ENV="development")
+    return make_app(platform(engine_name), [name, "app.development"], APP_ENV="development")
 
 
 def test_forgotten_revision_is_explained(forgotten: Flask) -> None:
@@ -65,4 +65,4 @@ def test_program_gets_problem_in_debug(make_app: Callable[..., Flask], write_mod
 @pytest.mark.parametrize("back", ["//example.org/", "/\\example.org", "https://example.org/", "", "example"])
 def test_way_back_stays_on_this_site(site: Flask, back: str) -> None:
     with site.test_request_context("/", method="POST", data={"back": back}):
-        assert development.upgrade().location == "/"
+        assert behind.upgrade().location == "/"

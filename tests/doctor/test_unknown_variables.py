@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 import config
+from app.doctor import unknown_variables
+from app.doctor.unknown_variables import ELSEWHERE
 from config import ROOT
 from config import SETTINGS
+from core import modules
 from core.configuration import ConfigError
 from core.configuration import collected
-from core.configuration import unknown_variables
-from core.configuration.unknown_variables import ELSEWHERE
 
-KNOWN = collected.known([])
+MODULES = modules.load(["app.accounts"])
+KNOWN = collected.known(MODULES)
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found() -> dict[str, tuple[str, str]]:
-    return {one.name: (one.meant, one.place) for one in unknown_variables.find_unknown(KNOWN)}
+    return {one.name: (one.meant, one.place) for one in unknown_variables.find_unknown(MODULES)}
 
 
 @pytest.mark.parametrize("name", ["FLASK_ENV", "APP_ENVIRONMENT", "FLASK_CONFIG"])

@@ -1,6 +1,6 @@
 """A connection of gunicorn's with time limits: for the arrival of a request, and for the reading of an answer.
 
-Head and body are gathered before a thread is given to a request (:mod:`core.serving.worker`). What a thread must
+Head and body are gathered before a thread is given to a request (:mod:`serving.worker`). What a thread must
 still wait for it waits for by :class:`Socket`: for the rest of a long body, and for room to send.
 """
 

@@ -4,7 +4,6 @@ Of two rules for one address the first serves its methods, and of two templates 
 neither Flask nor Jinja says so.
 """
 
-import logging
 import os
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -14,12 +13,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.routing.matcher import State
 
-import config as deployment
-
-from ..modules import blueprints
-from ..modules import installed
-
-logger = logging.getLogger(__name__)
+from core.configuration.collected import ROOT
+from core.modules import blueprints
+from core.modules import installed
 
 #: What werkzeug and Flask add to a rule.
 _ADDED = {"HEAD", "OPTIONS"}
@@ -41,12 +37,6 @@ def find_shadows(app: Flask) -> list[Shadow]:
     """Return what can never be reached."""
     owners = {blueprint.name: module.name for module in installed(app) for blueprint in blueprints(module)}
     return [*_rules(app, owners), *_templates(app, owners)]
-
-
-def warn(app: Flask) -> None:
-    """Log rules that can never be reached, with a hint."""
-    for shadow in find_shadows(app):
-        logger.warning("%s %s", shadow.message, shadow.hint)
 
 
 def _owner(owners: dict[str, str], path: str) -> str | None:
@@ -112,4 +102,4 @@ def _templates(app: Flask, owners: dict[str, str]) -> Iterator[Shadow]:
 
 
 def _shown(folders: Sequence[str]) -> str:
-    return ", ".join(os.path.relpath(folder, deployment.ROOT) for folder in folders)
+    return ", ".join(os.path.relpath(folder, ROOT) for folder in folders)

@@ -1,0 +1,3 @@
+from tests.core.projects import project
+
+__all__ = ["project"]
