@@ -389,15 +389,15 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def site(make_app: Callable[..., Flask]) -> Flask:
+def sqlite_app(make_app: Callable[..., Flask]) -> Flask:
     """Return the whole application on an empty SQLite database, where the engine does not matter."""
     return make_app()
 
 
 @pytest.fixture
-def visitor(site: Flask) -> FlaskClient:
+def sqlite_client(sqlite_app: Flask) -> FlaskClient:
     """Return a client of ``site``."""
-    return site.test_client()
+    return sqlite_app.test_client()
 
 
 @pytest.fixture
@@ -449,7 +449,7 @@ def start_redis() -> Iterator[Callable[..., servers.Server]]:
 
 
 @pytest.fixture(scope="module")
-def start_front() -> Iterator[Callable[..., Front]]:
+def start_nginx() -> Iterator[Callable[..., Front]]:
     """Serve applications by nginx and gunicorn: ``start_front("run:app", DATABASE_URL=…)`` gives a Front."""
     running = []
 

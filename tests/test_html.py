@@ -52,13 +52,13 @@ ODD = "Odd \x01 \x0b \x7f \x85 \ufdd0 \uffff \U0001fffe <b>&amp; text"
 
 
 @pytest.fixture
-def filled(site: Flask) -> Flask:
+def demo_app(sqlite_app: Flask) -> Flask:
     """Return the whole platform with the rows that its modules have for demonstration, and people."""
-    with site.app_context():
-        for _, file in offers(site, "demo"):
+    with sqlite_app.app_context():
+        for _, file in offers(sqlite_app, "demo"):
             file.load()
-    make_person(site, roles=["administrator"])
-    return site
+    make_person(sqlite_app, roles=["administrator"])
+    return sqlite_app
 
 
 def starts(app: Flask) -> Iterator[str]:
@@ -150,13 +150,13 @@ def parse(address: str, page: str) -> Iterator[str]:
         yield f"{address}: html5lib: {error}"
 
 
-def test_every_page_is_valid(filled: Flask, node_modules: Path, tmp_path: Path) -> None:
+def test_every_page_is_valid(demo_app: Flask, node_modules: Path, tmp_path: Path) -> None:
     pages: dict[str, str] = {}
-    crawl(filled.test_client(), filled, anonymous := {})
+    crawl(demo_app.test_client(), demo_app, anonymous := {})
     pages |= {f"anonymous: {address}": page for address, page in anonymous.items()}
-    client = filled.test_client()
+    client = demo_app.test_client()
     assert sign_in(client).status_code in (302, 303)
-    crawl(client, filled, signed_in := {})
+    crawl(client, demo_app, signed_in := {})
     pages |= {f"signed in: {address}": page for address, page in signed_in.items()}
     assert len(signed_in) > 20
     faults = [fault for address, page in pages.items() for fault in parse(address, page)]
@@ -193,9 +193,9 @@ def test_pages_of_any_model_are_valid(
     assert faults + validate(pages, node_modules, tmp_path) == []
 
 
-def test_every_error_page_is_valid(filled: Flask, node_modules: Path, tmp_path: Path) -> None:
+def test_every_error_page_is_valid(demo_app: Flask, node_modules: Path, tmp_path: Path) -> None:
     errors = {"a.0": ["No <b>."], "": [ODD]}
-    with filled.test_request_context("/x"):
+    with demo_app.test_request_context("/x"):
         pages = {
             f"{name} {bool(one)}": render_template("error.html", kind=kind, detail=ODD, errors=one)
             for name, kind in KINDS.items()

@@ -168,14 +168,14 @@ def score(scan: Scan) -> int:
 
 
 @pytest.fixture
-def sign_in(site: Flask) -> str:
-    with site.test_request_context():
-        return url_for(platform_of(site).sign_in_endpoint)
+def sign_in_path(sqlite_app: Flask) -> str:
+    with sqlite_app.test_request_context():
+        return url_for(platform_of(sqlite_app).sign_in_endpoint)
 
 
 @pytest.fixture
-def scan_page(start_front: Callable[..., Front], platform: Callable[[str], URL]) -> Callable[[str], Scan]:
-    front = start_front("run:app", DATABASE_URL=platform("sqlite").render_as_string(hide_password=False))
+def scan_page(start_nginx: Callable[..., Front], platform: Callable[[str], URL]) -> Callable[[str], Scan]:
+    front = start_nginx("run:app", DATABASE_URL=platform("sqlite").render_as_string(hide_password=False))
 
     def scan(path: str) -> Scan:
         return Scan(front.ask(path), front.ask_by_http(path), front.ask(path, {"Origin": "https://elsewhere.example"}))
@@ -183,8 +183,8 @@ def scan_page(start_front: Callable[..., Front], platform: Callable[[str], URL])
     return scan
 
 
-def test_public_pages_graded_a_plus(scan_page: Callable[[str], Scan], sign_in: str) -> None:
-    home, door = scan_page("/"), scan_page(sign_in)
+def test_public_pages_graded_a_plus(scan_page: Callable[[str], Scan], sign_in_path: str) -> None:
+    home, door = scan_page("/"), scan_page(sign_in_path)
     assert (home.answer.status, door.answer.status) == (200, 200)
     # The form's token makes a session, whose cookie is judged as well.
     assert (len(home.answer.cookies), len(door.answer.cookies)) == (0, 1)
@@ -192,7 +192,7 @@ def test_public_pages_graded_a_plus(scan_page: Callable[[str], Scan], sign_in: s
 
 
 @pytest.fixture
-def good() -> Scan:
+def good_scan() -> Scan:
     headers = {
         "content-security-policy": "default-src 'none'; script-src 'self'; frame-ancestors 'none'",
         "referrer-policy": "same-origin",
@@ -205,8 +205,8 @@ def good() -> Scan:
     return Scan(answer, Answer(308, {"location": "https://localhost/"}, "", []), answer)
 
 
-def test_arithmetic_of_a_good_page(good: Scan) -> None:
-    assert score(good) == 135
+def test_arithmetic_of_a_good_page(good_scan: Scan) -> None:
+    assert score(good_scan) == 135
 
 
 @pytest.mark.parametrize(
@@ -227,13 +227,16 @@ def test_arithmetic_of_a_good_page(good: Scan) -> None:
         ("cross-origin-resource-policy", "none", 120),
     ],
 )
-def test_bad_header_lowers_score(good: Scan, name: str, value: str, points: int) -> None:
-    assert score(replace(good, answer=replace(good.answer, headers={**good.answer.headers, name: value}))) == points
+def test_bad_header_lowers_score(good_scan: Scan, name: str, value: str, points: int) -> None:
+    assert (
+        score(replace(good_scan, answer=replace(good_scan.answer, headers={**good_scan.answer.headers, name: value})))
+        == points
+    )
 
 
-def test_arithmetic_of_cookies_scripts_and_redirects(good: Scan) -> None:
+def test_arithmetic_of_cookies_scripts_and_redirects(good_scan: Scan) -> None:
     def scored(**changes: object) -> int:
-        return score(replace(good, answer=replace(good.answer, **changes)))  # type: ignore[arg-type]
+        return score(replace(good_scan, answer=replace(good_scan.answer, **changes)))  # type: ignore[arg-type]
 
     assert scored(cookies=["session=x; HttpOnly; SameSite=Lax"]) == 120
     assert scored(cookies=["session=x; Secure; SameSite=Lax"]) == 70
@@ -241,5 +244,5 @@ def test_arithmetic_of_cookies_scripts_and_redirects(good: Scan) -> None:
     assert scored(cookies=["csrf=x; Secure"]) == 80
     assert scored(text='<script src="https://cdn.example/x.js"></script>') == 130
     assert scored(text='<script src="//cdn.example/x.js"></script>') == 50
-    assert score(replace(good, plain=Answer(200, {}, "", []))) == 80
-    assert score(replace(good, plain=Answer(302, {"location": "https://www.example.org/"}, "", []))) == 130
+    assert score(replace(good_scan, plain=Answer(200, {}, "", []))) == 80
+    assert score(replace(good_scan, plain=Answer(302, {"location": "https://www.example.org/"}, "", []))) == 130

@@ -56,7 +56,7 @@ class Mounted:
 
 
 @pytest.fixture
-def dispatched(make_app: Callable[..., Flask]) -> Mounted:
+def dispatched_app(make_app: Callable[..., Flask]) -> Mounted:
     """Mount the product as Flask's documentation does."""
     app = make_app()
     application = DispatcherMiddleware(NotFound(), {PREFIX: app.wsgi_app})
@@ -64,24 +64,24 @@ def dispatched(make_app: Callable[..., Flask]) -> Mounted:
 
 
 @pytest.fixture
-def configured(make_app: Callable[..., Flask]) -> Mounted:
+def configured_app(make_app: Callable[..., Flask]) -> Mounted:
     """Serve a product that knows its prefix by a server that does not, as the development server."""
     app = make_app(SCRIPT_NAME=PREFIX)
     return Mounted(app, lambda: sending(app.wsgi_app), lambda: mails(app))
 
 
 @pytest.fixture
-def served(
+def nginx_app(
     make_app: Callable[..., Flask],
     new_database: Callable[[str], URL],
-    start_front: Callable[..., Front],
+    start_nginx: Callable[..., Front],
     tmp_path: Path,
 ) -> Mounted:
     """Serve the product by gunicorn, behind nginx's ``location /app/``."""
     url = new_database("sqlite")
     migrations.upgrade(url=url)
     variables = {"SCRIPT_NAME": PREFIX, "MAIL_URL": f"folder:{tmp_path}", "TRUSTED_HOSTS": "localhost"}
-    front = start_front("run:app", DATABASE_URL=url.render_as_string(), SECRET_KEY=SECRET_KEY, **variables)
+    front = start_nginx("run:app", DATABASE_URL=url.render_as_string(), SECRET_KEY=SECRET_KEY, **variables)
 
     def sent() -> list[EmailMessage]:
         return [_read(path) for path in sorted(tmp_path.glob("*.eml"))]
@@ -95,8 +95,8 @@ def _read(path: Path) -> EmailMessage:
     return mail
 
 
-@pytest.fixture(params=["dispatched", "configured", "served"])
-def mounted(request: pytest.FixtureRequest) -> Mounted:
+@pytest.fixture(params=["dispatched_app", "configured_app", "nginx_app"])
+def mounted_app(request: pytest.FixtureRequest) -> Mounted:
     found: Mounted = request.getfixturevalue(request.param)
     return found
 
@@ -116,24 +116,24 @@ def load_demo(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("role", [None, "administrator"])
-def test_links_and_forms_keep_prefix(mounted: Mounted, role: str | None) -> None:
-    load_demo(mounted.app)
-    make_person(mounted.app, roles=[role] if role else [])
-    walk = mounted.walk()
+def test_links_and_forms_keep_prefix(mounted_app: Mounted, role: str | None) -> None:
+    load_demo(mounted_app.app)
+    make_person(mounted_app.app, roles=[role] if role else [])
+    walk = mounted_app.walk()
     if role:
         walk.submit(f"{PREFIX}/accounts/sign-in", email="ada@example.org", password=PASSWORD)
 
-    walk.walk(list(addresses(mounted.app)))
+    walk.walk(list(addresses(mounted_app.app)))
 
     assert walk.faults == []
-    assert walk.pages > {f"{PREFIX}{path}" for path in addresses(mounted.app)}
+    assert walk.pages > {f"{PREFIX}{path}" for path in addresses(mounted_app.app)}
     assert ("POST", f"{PREFIX}/accounts/sign-{'out' if role else 'in'}") in walk.forms
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
-def test_refusals_keep_prefix(mounted: Mounted, kind: str) -> None:
-    walk = mounted.walk()
-    paths = [path.rstrip("/") for path in addresses(mounted.app)]
+def test_refusals_keep_prefix(mounted_app: Mounted, kind: str) -> None:
+    walk = mounted_app.walk()
+    paths = [path.rstrip("/") for path in addresses(mounted_app.app)]
     for path in ("/nothing", *paths):
         for wrong in (f"{path}/", f"{path}/nothing", f"{path}?limit=x&page=x"):
             walk.ask("GET", f"{PREFIX}{wrong}", headers={"Accept": kind})
@@ -141,13 +141,13 @@ def test_refusals_keep_prefix(mounted: Mounted, kind: str) -> None:
     assert walk.faults == []
 
 
-def test_account_lives_below_prefix(mounted: Mounted) -> None:
-    walk = mounted.walk()
+def test_account_lives_below_prefix(mounted_app: Mounted) -> None:
+    walk = mounted_app.walk()
     new = {"name": "Grace", "password": PASSWORD, "password_confirm": PASSWORD}
     assert (
         walk.submit(f"{PREFIX}/accounts/register", email="grace@example.org").location == f"{PREFIX}/accounts/sign-in"
     )
-    confirm = link(mounted.mails()[-1])
+    confirm = link(mounted_app.mails()[-1])
     assert confirm.startswith(f"{PREFIX}/accounts/confirm/")
     assert walk.submit(confirm, **new).location.startswith(f"{PREFIX}/accounts/")
     assert sign_in(walk, next_=f"{PREFIX}/status").location == f"{PREFIX}/status"
@@ -161,7 +161,7 @@ def test_account_lives_below_prefix(mounted: Mounted) -> None:
     assert walk.ask("GET", answer.location).status == 200
     sign_out(walk)
     walk.submit(f"{PREFIX}/accounts/reset", email="grace@example.org")
-    reset = link(mounted.mails()[-1])
+    reset = link(mounted_app.mails()[-1])
     assert reset.startswith(f"{PREFIX}/accounts/reset/")
     chosen = {"password": "seven green apples fall", "password_confirm": "seven green apples fall"}
     assert walk.submit(reset, **chosen).location.startswith(f"{PREFIX}/accounts/")
@@ -199,10 +199,10 @@ def set_app_up(walk: Walk) -> str:
     return key[1]
 
 
-def test_next_is_quoted_once(mounted: Mounted) -> None:
-    make_person(mounted.app, "grace@example.org")
+def test_next_is_quoted_once(mounted_app: Mounted) -> None:
+    make_person(mounted_app.app, "grace@example.org")
     path = f"{PREFIX}/caf%C3%A9%20au%20lait?a=%20b"
-    answer = sign_in(mounted.walk(), next_=path.replace("%", "%25"))
+    answer = sign_in(mounted_app.walk(), next_=path.replace("%", "%25"))
     assert answer.location == path
 
 

@@ -92,29 +92,31 @@ def test_scripts_store_nothing_but_the_theme() -> None:
 
 
 @pytest.mark.parametrize("path", ["/static/", "/static", "/static/../config.py", "/static/%2e%2e/config.py", "/.env"])
-def test_static_folder_serves_files_only(visitor: FlaskClient, path: str) -> None:
-    assert visitor.get(path).status_code == 404
+def test_static_folder_serves_files_only(sqlite_client: FlaskClient, path: str) -> None:
+    assert sqlite_client.get(path).status_code == 404
 
 
-def test_trace_is_not_answered(visitor: FlaskClient) -> None:
-    assert visitor.open("/", method="TRACE").status_code == 405
+def test_trace_is_not_answered(sqlite_client: FlaskClient) -> None:
+    assert sqlite_client.open("/", method="TRACE").status_code == 405
 
 
 @pytest.mark.parametrize("path", ["/console", "/?__debugger__=yes&cmd=resource&f=debugger.js", "/_development/upgrade"])
-def test_nothing_of_development_is_there(site: Flask, path: str) -> None:
-    answer = site.test_client().get(path)
+def test_nothing_of_development_is_there(sqlite_app: Flask, path: str) -> None:
+    answer = sqlite_app.test_client().get(path)
 
     assert answer.status_code in (200, 404)
     assert "debugger" not in answer.text.lower()
 
 
-def test_password_masked_and_pasteable(visitor: FlaskClient) -> None:
-    rules = [rule for rule in visitor.application.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
-    pages = {rule.rule: visitor.get(rule.rule, headers={"Accept": "text/html"}).text for rule in rules}
+def test_password_masked_and_pasteable(sqlite_client: FlaskClient) -> None:
+    rules = [
+        rule for rule in sqlite_client.application.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments
+    ]
+    pages = {rule.rule: sqlite_client.get(rule.rule, headers={"Accept": "text/html"}).text for rule in rules}
     pattern = re.compile(r"""<input\b[^>]*name="[^"]*password[^>]*>""")
     fields = [(path, field) for path, text in pages.items() for field in pattern.findall(text)]
 
-    assert fields or "security" not in visitor.application.blueprints
+    assert fields or "security" not in sqlite_client.application.blueprints
     for path, field in fields:
         assert 'type="password"' in field, path
         assert re.search('autocomplete="(?:current|new)-password', field), path

@@ -156,15 +156,15 @@ def test_core_checks_in_document() -> None:
     assert [line for line in map(write, checks) if line not in DOCUMENT.read_text().splitlines()] == []
 
 
-def test_module_checks_in_document(site: Flask) -> None:
-    with site.app_context():
-        checks, failed = collect(Deployment(site, "production"))
+def test_module_checks_in_document(sqlite_app: Flask) -> None:
+    with sqlite_app.app_context():
+        checks, failed = collect(Deployment(sqlite_app, "production"))
     table = DOCUMENT.read_text().partition("<!-- checks -->\n")[2].partition("<!-- /checks -->")[0].splitlines()
 
     assert failed == []
     assert [line for line in map(write, checks) if line not in table] == []
     # Those of a module that is not installed may stand there as well.
-    labels = {module.label for module in platform_of(site).modules} | {"core"}
+    labels = {module.label for module in platform_of(sqlite_app).modules} | {"core"}
     known = {one.id for one in checks}
     named = [line.split("`")[1] for line in table]
     assert [name for name in named if name.partition(".")[0] in labels and name not in known] == []

@@ -41,9 +41,9 @@ def test_about_shows_database_and_modules(app: Flask, engine_name: str) -> None:
     assert found["configuration"]["RATE_LIMITS"] is True
 
 
-def test_commit_known_from_git(site: Flask) -> None:
+def test_commit_known_from_git(sqlite_app: Flask) -> None:
     ran = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    seen = about(site)["application"]["revision"]
+    seen = about(sqlite_app)["application"]["revision"]
     assert seen is None if ran.returncode else ran.stdout.strip() in seen
 
 

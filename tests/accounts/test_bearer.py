@@ -43,13 +43,13 @@ REALM = 'Bearer realm="Andamio"'
 
 
 @pytest.fixture
-def bank_app(make_app: Callable[..., Flask], platform: Callable[[str], Any], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], platform: Callable[[str], Any], engine_name: str) -> Flask:
     """Return the bank on an engine."""
     return make_app(platform(engine_name), MODULES)
 
 
 @pytest.fixture
-def lite(make_app: Callable[..., Flask]) -> Flask:
+def sqlite_app(make_app: Callable[..., Flask]) -> Flask:
     """Return the bank where the engine does not matter."""
     return make_app(None, MODULES)
 
@@ -64,7 +64,7 @@ def change(app: Flask, statement: Any) -> None:
         db.session.commit()
 
 
-def test_endpoint_without_prefix_takes_tokens(lite: Flask) -> None:
+def test_endpoint_without_prefix_takes_tokens(sqlite_app: Flask) -> None:
     """A resource of Flask-RESTful is an API's wherever it is, a page is none."""
     plain = Blueprint("plain", __name__)
 
@@ -74,103 +74,103 @@ def test_endpoint_without_prefix_takes_tokens(lite: Flask) -> None:
 
     PlainApi(plain).add_resource(Teller, "/teller")
     plain.add_url_rule("/page", "page", lambda: str(identity().key))
-    lite.register_blueprint(plain)
-    adopt_plain_apis(lite)
-    with lite.app_context():
+    sqlite_app.register_blueprint(plain)
+    adopt_plain_apis(sqlite_app)
+    with sqlite_app.app_context():
         owner = issued.make_user("bank.safe.open")
         key = owner.key
         _, text = issuing.make(owner, "ci", ["bank.safe.open"])
         db.session.commit()
 
-    assert ask(lite, text, path="/teller").json == {"key": key}
-    assert ask(lite, f"{text}x", path="/teller").status_code == 401
-    assert ask(lite, text, path="/page").text == "None"
+    assert ask(sqlite_app, text, path="/teller").json == {"key": key}
+    assert ask(sqlite_app, f"{text}x", path="/teller").status_code == 401
+    assert ask(sqlite_app, text, path="/page").text == "None"
 
 
 # --- who counts ---------------------------------------------------------------------------------
 
 
-def test_token_acts_for_owner_within_scopes(bank_app: Flask) -> None:
-    with bank_app.app_context():
+def test_token_acts_for_owner_within_scopes(app: Flask) -> None:
+    with app.app_context():
         owner = issued.make_user("bank.safe.open", "bank.vault.open")
         key = owner.key
         _, text = issuing.make(owner, "ci", ["bank.safe.open"])
         db.session.commit()
-    assert ask(bank_app, text).json == {
+    assert ask(app, text).json == {
         "key": key,
         "permissions": ["bank.safe.open", "bank.vault.open"],
         "scopes": ["bank.safe.open"],
         "via": "token",
     }
-    assert ask(bank_app, text, "POST", "/bank/safe").status_code == 200
+    assert ask(app, text, "POST", "/bank/safe").status_code == 200
 
 
-def test_token_of_user_without_role_valid(bank_app: Flask) -> None:
-    with bank_app.app_context():
+def test_token_of_user_without_role_valid(app: Flask) -> None:
+    with app.app_context():
         owner = issued.make_user()
         owner.roles.clear()
         _, text = issuing.make(owner, "ci", ["bank.box.open"])
         db.session.commit()
-    assert ask(bank_app, text).json["permissions"] == []
+    assert ask(app, text).json["permissions"] == []
 
 
-def test_expired_token_is_refused(bank_app: Flask) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
-    change(bank_app, sa.update(Token).values(expires_at=now() + timedelta(seconds=30)))
-    assert ask(bank_app, text).status_code == 200
-    change(bank_app, sa.update(Token).values(expires_at=now()))
-    answer = ask(bank_app, text)
+def test_expired_token_is_refused(app: Flask) -> None:
+    text = issued.issue(app, "bank.safe.open")
+    change(app, sa.update(Token).values(expires_at=now() + timedelta(seconds=30)))
+    assert ask(app, text).status_code == 200
+    change(app, sa.update(Token).values(expires_at=now()))
+    answer = ask(app, text)
     assert answer.status_code == 401
     said = "The token has expired."
     assert answer.headers["WWW-Authenticate"] == f'{REALM}, error="invalid_token", error_description="{said}"'
     assert answer.json["detail"] == said
 
 
-def test_revoked_token_is_refused_at_once(bank_app: Flask) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
-    assert ask(bank_app, text).status_code == 200
-    with bank_app.app_context():
+def test_revoked_token_is_refused_at_once(app: Flask) -> None:
+    text = issued.issue(app, "bank.safe.open")
+    assert ask(app, text).status_code == 200
+    with app.app_context():
         issuing.revoke(db.session.scalars(sa.select(Token)).one())
         db.session.commit()
-    assert 'error="invalid_token"' in ask(bank_app, text).headers["WWW-Authenticate"]
+    assert 'error="invalid_token"' in ask(app, text).headers["WWW-Authenticate"]
 
 
-def test_token_of_disabled_account_refused(bank_app: Flask) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
-    change(bank_app, sa.update(User).values(active=False))
-    assert ask(bank_app, text).status_code == 401
+def test_token_of_disabled_account_refused(app: Flask) -> None:
+    text = issued.issue(app, "bank.safe.open")
+    change(app, sa.update(User).values(active=False))
+    assert ask(app, text).status_code == 401
 
 
-def test_disabling_account_ends_tokens(bank_app: Flask) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
-    with bank_app.app_context():
+def test_disabling_account_ends_tokens(app: Flask) -> None:
+    text = issued.issue(app, "bank.safe.open")
+    with app.app_context():
         owner = db.session.scalars(sa.select(User)).one()
         users.disable(owner)
         users.enable(owner)
         db.session.commit()
-    assert ask(bank_app, text).status_code == 401
+    assert ask(app, text).status_code == 401
 
 
-def test_revoked_permission_lost_to_token(bank_app: Flask) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
-    assert ask(bank_app, text, "POST", "/bank/safe").status_code == 200
-    change(bank_app, sa.delete(RolePermission))
-    assert ask(bank_app, text, "POST", "/bank/safe").status_code == 403
+def test_revoked_permission_lost_to_token(app: Flask) -> None:
+    text = issued.issue(app, "bank.safe.open")
+    assert ask(app, text, "POST", "/bank/safe").status_code == 200
+    change(app, sa.delete(RolePermission))
+    assert ask(app, text, "POST", "/bank/safe").status_code == 403
 
 
-def test_unscoped_permission_refused(bank_app: Flask) -> None:
-    with bank_app.app_context():
+def test_unscoped_permission_refused(app: Flask) -> None:
+    with app.app_context():
         _, text = issuing.make(issued.make_user("bank.safe.open", "bank.box.open"), "ci", ["bank.box.open"])
         db.session.commit()
-    answer = ask(bank_app, text, "POST", "/bank/safe")
+    answer = ask(app, text, "POST", "/bank/safe")
     assert answer.status_code == 403
     challenge = answer.headers["WWW-Authenticate"]
     assert challenge.startswith(f'{REALM}, error="insufficient_scope"')
     assert 'scope="bank.safe.open"' in challenge
 
 
-def test_missing_token_challenged_without_error(lite: Flask) -> None:
-    answer = lite.test_client().post("/bank/safe")
+def test_missing_token_challenged_without_error(sqlite_app: Flask) -> None:
+    answer = sqlite_app.test_client().post("/bank/safe")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == REALM
 
@@ -181,39 +181,39 @@ def test_missing_token_challenged_without_error(lite: Flask) -> None:
 @pytest.mark.parametrize(
     "form", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer   {}", "  Bearer {}  ", "\tBearer {}\t"]
 )
-def test_scheme_parsed_as_in_http(lite: Flask, form: str) -> None:
-    text = issued.issue(lite, "bank.safe.open")
-    answer = lite.test_client().get("/bank/teller", headers={"Authorization": form.format(text)})
+def test_scheme_parsed_as_in_http(sqlite_app: Flask, form: str) -> None:
+    text = issued.issue(sqlite_app, "bank.safe.open")
+    answer = sqlite_app.test_client().get("/bank/teller", headers={"Authorization": form.format(text)})
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
     "form", ["Bearer", "Bearer ", "Bearer {} {}", "Bearer {},Bearer {}", "Bearer {},", 'Bearer "{}"', "Bearer é"]
 )
-def test_malformed_header_is_a_bad_request(lite: Flask, form: str) -> None:
-    text = issued.issue(lite, "bank.safe.open")
-    answer = lite.test_client().get("/bank/window", headers={"Authorization": form.replace("{}", text)})
+def test_malformed_header_is_a_bad_request(sqlite_app: Flask, form: str) -> None:
+    text = issued.issue(sqlite_app, "bank.safe.open")
+    answer = sqlite_app.test_client().get("/bank/window", headers={"Authorization": form.replace("{}", text)})
     assert answer.status_code == 400
     assert answer.headers["WWW-Authenticate"].startswith(f'{REALM}, error="invalid_request"')
     assert answer.mimetype == "application/problem+json"
 
 
 @pytest.mark.parametrize("header", ["", "Basic Z3JhY2U6aG9wcGVy", "Digest a=1", "Bearertoken", "é", "andamio_pat_1"])
-def test_other_schemes_get_token_challenge(lite: Flask, header: str) -> None:
-    answer = lite.test_client().get("/bank/window", headers={"Authorization": header})
+def test_other_schemes_get_token_challenge(sqlite_app: Flask, header: str) -> None:
+    answer = sqlite_app.test_client().get("/bank/window", headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == REALM
 
 
 @pytest.mark.parametrize("path", ["/bank/window", "/bank/none", "/bank/safe"])
-def test_invalid_token_refused_everywhere(lite: Flask, path: str) -> None:
-    assert ask(lite, new_text(), path=path).status_code == 401
+def test_invalid_token_refused_everywhere(sqlite_app: Flask, path: str) -> None:
+    assert ask(sqlite_app, new_text(), path=path).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["access_token", "token", "Authorization", "auth_token"])
-def test_token_in_url_or_body_ignored(lite: Flask, name: str) -> None:
-    text = issued.issue(lite, "bank.safe.open")
-    visitor = lite.test_client()
+def test_token_in_url_or_body_ignored(sqlite_app: Flask, name: str) -> None:
+    text = issued.issue(sqlite_app, "bank.safe.open")
+    visitor = sqlite_app.test_client()
     assert visitor.get("/bank/teller", query_string={name: text}).json["key"] is None
     assert visitor.post("/bank/safe", data={name: text}).status_code == 401
     assert visitor.post("/bank/safe", json={name: text}).status_code == 401
@@ -222,17 +222,19 @@ def test_token_in_url_or_body_ignored(lite: Flask, name: str) -> None:
     assert visitor.get("/bank/teller").json["key"] is None
 
 
-def test_page_knows_no_tokens(lite: Flask) -> None:
-    text = issued.issue(lite, "bank.safe.open")
-    assert ask(lite, text, path="/bank-page/teller").json == {"key": None}
-    assert ask(lite, "nonsense", path="/bank-page/teller").json == {"key": None}
-    assert ask(lite, text, path="/accounts/tokens").status_code in (302, 303, 401)
+def test_page_knows_no_tokens(sqlite_app: Flask) -> None:
+    text = issued.issue(sqlite_app, "bank.safe.open")
+    assert ask(sqlite_app, text, path="/bank-page/teller").json == {"key": None}
+    assert ask(sqlite_app, "nonsense", path="/bank-page/teller").json == {"key": None}
+    assert ask(sqlite_app, text, path="/accounts/tokens").status_code in (302, 303, 401)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(header=st.binary(max_size=80) | st.binary(max_size=80).map(lambda rest: b"Bearer " + rest))
-def test_any_header_is_answered(lite: Flask, header: bytes) -> None:
-    answer = lite.test_client().get("/bank/window", environ_overrides={"HTTP_AUTHORIZATION": header.decode("latin-1")})
+def test_any_header_is_answered(sqlite_app: Flask, header: bytes) -> None:
+    answer = sqlite_app.test_client().get(
+        "/bank/window", environ_overrides={"HTTP_AUTHORIZATION": header.decode("latin-1")}
+    )
     assert answer.status_code in (400, 401)
     assert re.fullmatch(rf'{REALM}(, [a-z_]+="[ !#-\[\]-~]+")*', answer.headers["WWW-Authenticate"])
 
@@ -241,10 +243,10 @@ def test_any_header_is_answered(lite: Flask, header: bytes) -> None:
 
 
 @pytest.fixture
-def statements(bank_app: Flask) -> Any:
+def statements(app: Flask) -> Any:
     """Return the statements that the engine is sent."""
     found: list[str] = []
-    with bank_app.app_context():
+    with app.app_context():
         engine = db.engine
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -255,29 +257,29 @@ def statements(bank_app: Flask) -> Any:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_public_address_without_credentials_asks_nothing(bank_app: Flask, statements: list[str]) -> None:
-    assert bank_app.test_client().get("/bank/window").status_code == 200
+def test_public_address_without_credentials_asks_nothing(app: Flask, statements: list[str]) -> None:
+    assert app.test_client().get("/bank/window").status_code == 200
     assert statements == []
 
 
-def test_malformed_token_costs_no_query(bank_app: Flask, statements: list[str]) -> None:
+def test_malformed_token_costs_no_query(app: Flask, statements: list[str]) -> None:
     for text in ("nonsense", "andamio_pat_" + "0" * 49, new_text()[:-1]):
-        assert ask(bank_app, text).status_code == 401
+        assert ask(app, text).status_code == 401
     assert statements == []
 
 
-def test_token_costs_one_query(bank_app: Flask, statements: list[str]) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
+def test_token_costs_one_query(app: Flask, statements: list[str]) -> None:
+    text = issued.issue(app, "bank.safe.open")
     statements.clear()
-    assert ask(bank_app, text).status_code == 200
+    assert ask(app, text).status_code == 200
     assert [word for word in statements if word in ("SELECT", "UPDATE")] == ["SELECT", "UPDATE"]
     statements.clear()
-    assert ask(bank_app, text).status_code == 200
+    assert ask(app, text).status_code == 200
     # SQLite's BEGIN is there because of the listener.
     assert [word for word in statements if word != "BEGIN"] == ["SELECT"]
-    change(bank_app, sa.update(Token).values(used_at=now() - timedelta(seconds=61)))
+    change(app, sa.update(Token).values(used_at=now() - timedelta(seconds=61)))
     statements.clear()
-    assert ask(bank_app, text).status_code == 200
+    assert ask(app, text).status_code == 200
     assert "UPDATE" in statements
 
 
@@ -289,16 +291,16 @@ def used_at(app: Flask) -> Any:
         return db.session.scalar(sa.select(Token.used_at))
 
 
-def test_last_use_is_kept(bank_app: Flask) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
-    assert used_at(bank_app) is None
+def test_last_use_is_kept(app: Flask) -> None:
+    text = issued.issue(app, "bank.safe.open")
+    assert used_at(app) is None
     before = now()
-    ask(bank_app, text)
-    assert before <= used_at(bank_app) <= now()
+    ask(app, text)
+    assert before <= used_at(app) <= now()
 
 
-def test_concurrent_last_use_written_once(bank_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = issued.issue(bank_app, "bank.safe.open")
+def test_concurrent_last_use_written_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = issued.issue(app, "bank.safe.open")
     together = threading.Barrier(4)
     written: list[int] = []
 
@@ -311,7 +313,7 @@ def test_concurrent_last_use_written_once(bank_app: Flask, monkeypatch: pytest.M
     kept = {"moments": cursors.moments, "read_tuples": cursors.read_tuples, "write": write}
     monkeypatch.setattr(bearer, "cursors", SimpleNamespace(**kept))
     statuses: list[int] = []
-    threads = [threading.Thread(target=lambda: statuses.append(ask(bank_app, text).status_code)) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: statuses.append(ask(app, text).status_code)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -321,73 +323,73 @@ def test_concurrent_last_use_written_once(bank_app: Flask, monkeypatch: pytest.M
 
 
 def test_unwritable_last_use_refuses_none(
-    lite: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    text = issued.issue(lite, "bank.safe.open")
+    text = issued.issue(sqlite_app, "bank.safe.open")
 
     def fail(*arguments: Any) -> int:
         raise OperationalError("UPDATE", {}, Exception("database is locked"))
 
     monkeypatch.setattr(bearer.cursors, "write", fail)
-    assert ask(lite, text).status_code == 200
+    assert ask(sqlite_app, text).status_code == 200
     assert "could not be written: database is locked" in caplog.text
 
 
 # --- what is counted and repeated for a token ----------------------------------------------------
 
 
-def test_two_tokens_have_own_keys(bank_app: Flask) -> None:
-    first, second = (issued.issue(bank_app, "bank.safe.open") for _ in range(2))
+def test_two_tokens_have_own_keys(app: Flask) -> None:
+    first, second = (issued.issue(app, "bank.safe.open") for _ in range(2))
 
     def send(text: str) -> TestResponse:
         headers = {**issued.authorization(text), "Idempotency-Key": "same"}
-        return bank_app.test_client().post("/bank/coins", headers=headers)
+        return app.test_client().post("/bank/coins", headers=headers)
 
     assert "Idempotency-Replayed" not in send(first).headers
     assert "Idempotency-Replayed" not in send(second).headers
     assert send(first).headers["Idempotency-Replayed"] == "true"
 
 
-def test_revoked_token_gets_no_replay(lite: Flask) -> None:
-    text = issued.issue(lite, "bank.safe.open")
+def test_revoked_token_gets_no_replay(sqlite_app: Flask) -> None:
+    text = issued.issue(sqlite_app, "bank.safe.open")
     headers = {**issued.authorization(text), "Idempotency-Key": "same"}
-    assert lite.test_client().post("/bank/coins", headers=headers).status_code == 200
-    change(lite, sa.delete(Token))
-    assert lite.test_client().post("/bank/coins", headers=headers).status_code == 401
+    assert sqlite_app.test_client().post("/bank/coins", headers=headers).status_code == 200
+    change(sqlite_app, sa.delete(Token))
+    assert sqlite_app.test_client().post("/bank/coins", headers=headers).status_code == 401
 
 
-def test_limit_counts_for_each_account(lite: Flask) -> None:
-    mine, other = (issued.issue(lite, "bank.safe.open") for _ in range(2))
-    assert [ask(lite, mine, path="/bank/bell").status_code for _ in range(3)] == [200, 200, 429]
-    assert ask(lite, other, path="/bank/bell").status_code == 200
-    assert lite.test_client().get("/bank/bell").status_code == 200
+def test_limit_counts_for_each_account(sqlite_app: Flask) -> None:
+    mine, other = (issued.issue(sqlite_app, "bank.safe.open") for _ in range(2))
+    assert [ask(sqlite_app, mine, path="/bank/bell").status_code for _ in range(3)] == [200, 200, 429]
+    assert ask(sqlite_app, other, path="/bank/bell").status_code == 200
+    assert sqlite_app.test_client().get("/bank/bell").status_code == 200
 
 
-def test_guessing_is_slowed_down(lite: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guessing_is_slowed_down(sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttles, "TOKENS", "2 per minute")
-    answers = [ask(lite, new_text()) for _ in range(3)]
+    answers = [ask(sqlite_app, new_text()) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
     # The owner of a token is not kept out by others at the same address.
-    assert ask(lite, issued.issue(lite, "bank.safe.open")).status_code == 200
+    assert ask(sqlite_app, issued.issue(sqlite_app, "bank.safe.open")).status_code == 200
 
 
-def test_refused_token_logged_once(lite: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    text = issued.issue(lite, "bank.safe.open")
-    change(lite, sa.update(Token).values(expires_at=now()))
+def test_refused_token_logged_once(sqlite_app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    text = issued.issue(sqlite_app, "bank.safe.open")
+    change(sqlite_app, sa.update(Token).values(expires_at=now()))
     caplog.clear()
-    ask(lite, text, "POST", "/bank/safe")
+    ask(sqlite_app, text, "POST", "/bank/safe")
     seen = [vars(record) for record in caplog.records if record.name == "andamio.security"]
     assert [line["event"] for line in seen] == ["token.refused"]
-    with lite.app_context():
+    with sqlite_app.app_context():
         assert seen[0]["who"] == db.session.scalar(sa.select(User.key))
 
 
-def test_log_shows_no_token(lite: Flask, caplog: pytest.LogCaptureFixture, capsys: Any) -> None:
-    text = issued.issue(lite, "bank.safe.open")
-    visitor: FlaskClient = lite.test_client()
+def test_log_shows_no_token(sqlite_app: Flask, caplog: pytest.LogCaptureFixture, capsys: Any) -> None:
+    text = issued.issue(sqlite_app, "bank.safe.open")
+    visitor: FlaskClient = sqlite_app.test_client()
     visitor.get(f"/bank/{text}", headers=issued.authorization(text))
     visitor.get("/bank/teller", headers={"Authorization": f"Token {text}"})
-    ask(lite, new_text())
-    lite.logger.error("Authorization: Bearer %s at /%s", text, text)
+    ask(sqlite_app, new_text())
+    sqlite_app.logger.error("Authorization: Bearer %s at /%s", text, text)
     assert text[12:] not in capsys.readouterr().err

@@ -30,49 +30,49 @@ VIOLATIONS = """async () => {
 
 
 @pytest.fixture
-def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
+def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
     """Return the address of a site on which Ada has an account."""
-    make_person(site, name="Ada Lovelace")
-    return f"{live_server(site)}/accounts"
+    make_person(sqlite_app, name="Ada Lovelace")
+    return f"{live_server(sqlite_app)}/accounts"
 
 
 @pytest.fixture
-def plain(browser: Browser) -> Iterator[Page]:
+def page_without_scripts(browser: Browser) -> Iterator[Page]:
     """Return a page of a browser that runs no scripts."""
     context = browser.new_context(java_script_enabled=False)
     yield context.new_page()
     context.close()
 
 
-def sign_in(page: Page, base: str, password: str = PASSWORD) -> None:
-    page.goto(f"{base}/sign-in")
+def sign_in(page: Page, base_url: str, password: str = PASSWORD) -> None:
+    page.goto(f"{base_url}/sign-in")
     page.get_by_label("Email address").fill("ada@example.org")
     page.get_by_label("Password").fill(password)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
-def test_account_lifecycle_without_script(site: Flask, base: str, plain: Page) -> None:
-    plain.goto(base.removesuffix("/accounts"))
-    plain.get_by_role("link", name="Sign in").click()
-    plain.get_by_role("link", name="Register").click()
-    plain.get_by_label("Email address", exact=True).fill("grace@example.org")
-    plain.get_by_role("button", name="Register").click()
-    expect(plain.get_by_role("status")).to_contain_text("We have sent a mail to grace@example.org")
-    plain.goto(base.removesuffix("/accounts") + link(mails(site)[0]))
+def test_account_lifecycle_without_script(sqlite_app: Flask, base_url: str, page_without_scripts: Page) -> None:
+    page_without_scripts.goto(base_url.removesuffix("/accounts"))
+    page_without_scripts.get_by_role("link", name="Sign in").click()
+    page_without_scripts.get_by_role("link", name="Register").click()
+    page_without_scripts.get_by_label("Email address", exact=True).fill("grace@example.org")
+    page_without_scripts.get_by_role("button", name="Register").click()
+    expect(page_without_scripts.get_by_role("status")).to_contain_text("We have sent a mail to grace@example.org")
+    page_without_scripts.goto(base_url.removesuffix("/accounts") + link(mails(sqlite_app)[0]))
     for label, text in (("Name", "Grace"), ("Password", NEW), ("The same again", NEW)):
-        plain.get_by_label(label, exact=True).fill(text)
-    plain.get_by_role("button", name="Confirm the address").click()
-    expect(plain.get_by_role("status")).to_contain_text("You can sign in now")
-    plain.get_by_label("Email address").fill("grace@example.org")
-    plain.get_by_label("Password").fill(NEW)
-    plain.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(plain.get_by_role("heading", name="Account")).to_be_visible()
-    plain.get_by_role("banner").get_by_role("button", name="Sign out").click()
-    expect(plain.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
+        page_without_scripts.get_by_label(label, exact=True).fill(text)
+    page_without_scripts.get_by_role("button", name="Confirm the address").click()
+    expect(page_without_scripts.get_by_role("status")).to_contain_text("You can sign in now")
+    page_without_scripts.get_by_label("Email address").fill("grace@example.org")
+    page_without_scripts.get_by_label("Password").fill(NEW)
+    page_without_scripts.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page_without_scripts.get_by_role("heading", name="Account")).to_be_visible()
+    page_without_scripts.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    expect(page_without_scripts.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
 
 
-def test_wrong_password_announced(base: str, page: Page) -> None:
-    sign_in(page, base, "not the password")
+def test_wrong_password_announced(base_url: str, page: Page) -> None:
+    sign_in(page, base_url, "not the password")
     summary = page.get_by_role("alert")
     expect(summary).to_be_focused()
     expect(summary).to_contain_text("The address or the password is wrong")
@@ -80,15 +80,15 @@ def test_wrong_password_announced(base: str, page: Page) -> None:
     expect(page.get_by_label("Email address")).to_have_value("ada@example.org")
 
 
-def test_sign_in_page_gives_reason(base: str, page: Page) -> None:
-    page.goto(f"{base}/sign-in")
+def test_sign_in_page_gives_reason(base_url: str, page: Page) -> None:
+    page.goto(f"{base_url}/sign-in")
     expect(page.get_by_text("Sign in to go on")).to_have_count(0)
-    page.goto(f"{base}/profile")
+    page.goto(f"{base_url}/profile")
     expect(page.get_by_text("Sign in to go on to the page that you asked for.")).to_be_visible()
 
 
-def test_keyboard_is_enough(base: str, page: Page) -> None:
-    page.goto(f"{base}/sign-in")
+def test_keyboard_is_enough(base_url: str, page: Page) -> None:
+    page.goto(f"{base_url}/sign-in")
     order = walk(page, until="Confirm your address")
     start = order.index("Email address")
     assert order[0] == "Skip to the content"
@@ -129,11 +129,11 @@ FOCUS = """() => {
 }"""
 
 
-def test_password_managers_find_their_fields(site: Flask, base: str, page: Page) -> None:
-    page.goto(f"{base}/sign-in")
+def test_password_managers_find_their_fields(sqlite_app: Flask, base_url: str, page: Page) -> None:
+    page.goto(f"{base_url}/sign-in")
     assert page.get_by_label("Email address").get_attribute("autocomplete").startswith("username")
     assert page.get_by_label("Password").get_attribute("autocomplete") == "current-password"
-    page.goto(confirmation(site, base))
+    page.goto(confirmation(sqlite_app, base_url))
     for label in ("Password", "The same again"):
         field = page.get_by_label(label, exact=True)
         assert field.get_attribute("autocomplete") == "new-password"
@@ -143,26 +143,26 @@ def test_password_managers_find_their_fields(site: Flask, base: str, page: Page)
     page.evaluate("document.activeElement.dispatchEvent(new ClipboardEvent('paste', {cancelable: true})) || fail()")
 
 
-def confirmation(site: Flask, base: str) -> str:
+def confirmation(sqlite_app: Flask, base_url: str) -> str:
     """Register, and return the address that the mail leads to."""
-    submit(site.test_client(), "/accounts/register", email="grace@example.org")
-    return base.removesuffix("/accounts") + link(mails(site)[-1])
+    submit(sqlite_app.test_client(), "/accounts/register", email="grace@example.org")
+    return base_url.removesuffix("/accounts") + link(mails(sqlite_app)[-1])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(site: Flask, base: str, page: Page, scheme: str) -> None:
+def test_axe_finds_nothing(sqlite_app: Flask, base_url: str, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
-    page.goto(confirmation(site, base))
+    page.goto(confirmation(sqlite_app, base_url))
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = {"confirmation": page.evaluate(VIOLATIONS)}
     for inside, paths in ((False, OUTSIDE), (True, INSIDE)):
         if inside:
-            sign_in(page, base)
+            sign_in(page, base_url)
         for path in paths:
-            page.goto(f"{base}/{path}")
+            page.goto(f"{base_url}/{path}")
             page.evaluate(AXE.read_text(encoding="utf-8"))
             found[path] = page.evaluate(VIOLATIONS)
-    page.goto(f"{base}/password")
+    page.goto(f"{base_url}/password")
     page.get_by_role("main").get_by_role("button").click()
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found["with errors"] = page.evaluate(VIOLATIONS)
@@ -170,12 +170,12 @@ def test_axe_finds_nothing(site: Flask, base: str, page: Page, scheme: str) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_mail_is_for_everybody(site: Flask, base: str, page: Page, scheme: str) -> None:
-    page.goto(f"{base}/reset")
+def test_mail_is_for_everybody(sqlite_app: Flask, base_url: str, page: Page, scheme: str) -> None:
+    page.goto(f"{base_url}/reset")
     page.get_by_label("Email address").fill("ada@example.org")
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("status")).to_contain_text("we have sent it a link")
-    (mail,) = mails(site)
+    (mail,) = mails(sqlite_app)
     html = mail.get_body(("html",))
     assert html is not None
     page.emulate_media(color_scheme=scheme)
@@ -187,19 +187,19 @@ def test_mail_is_for_everybody(site: Flask, base: str, page: Page, scheme: str) 
     assert page.evaluate(VIOLATIONS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     expect(page.get_by_role("heading")).to_have_text(mail["Subject"])
-    expect(page.get_by_role("link")).to_have_attribute("href", base.removesuffix("/accounts") + link(mail))
+    expect(page.get_by_role("link")).to_have_attribute("href", base_url.removesuffix("/accounts") + link(mail))
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colour == {"light": "rgb(243, 245, 244)", "dark": "rgb(15, 21, 20)"}[scheme]
 
 
-def test_nothing_is_wider_than_a_phone(base: str, page: Page) -> None:
+def test_nothing_is_wider_than_a_phone(base_url: str, page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     wide = []
     for inside, paths in ((False, OUTSIDE), (True, INSIDE)):
         if inside:
-            sign_in(page, base)
+            sign_in(page, base_url)
         for path in paths:
-            page.goto(f"{base}/{path}")
+            page.goto(f"{base_url}/{path}")
             wide += [path] if page.evaluate("document.documentElement.scrollWidth") > 360 else []
             assert page.locator(".site-header").bounding_box()["height"] < 80, path
     assert wide == []
@@ -208,13 +208,13 @@ def test_nothing_is_wider_than_a_phone(base: str, page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_sign_out_leaves_other_browser(base: str, page: Page, browser: Browser) -> None:
+def test_sign_out_leaves_other_browser(base_url: str, page: Page, browser: Browser) -> None:
     other = browser.new_page()
     for each in (page, other):
-        sign_in(each, base)
+        sign_in(each, base_url)
     page.get_by_role("banner").get_by_role("button", name="Sign out").click()
-    page.goto(f"{base}/profile")
+    page.goto(f"{base_url}/profile")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    other.goto(f"{base}/profile")
+    other.goto(f"{base_url}/profile")
     expect(other.get_by_role("heading", name="Profile")).to_be_visible()
     other.close()

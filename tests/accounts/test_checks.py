@@ -38,26 +38,26 @@ def test_site_without_an_administrator_is_found(app: Flask) -> None:
     assert found(app, "accounts.administrator-missing") == []
 
 
-def test_administrator_without_sign_in_ignored(site: Flask) -> None:
-    make_person(site, "grace@andamio.dev", roles=["administrator"])
-    change(site, "grace@andamio.dev", active=False)
+def test_administrator_without_sign_in_ignored(sqlite_app: Flask) -> None:
+    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    change(sqlite_app, "grace@andamio.dev", active=False)
 
-    assert len(found(site, "accounts.administrator-missing")) == 1
+    assert len(found(sqlite_app, "accounts.administrator-missing")) == 1
 
 
-def test_administrator_with_password_only_found(site: Flask) -> None:
-    make_person(site, "ada@andamio.dev")
-    make_person(site, "grace@andamio.dev", roles=["administrator"])
-    (finding,) = found(site, "accounts.administrator-factor")
+def test_administrator_with_password_only_found(sqlite_app: Flask) -> None:
+    make_person(sqlite_app, "ada@andamio.dev")
+    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    (finding,) = found(sqlite_app, "accounts.administrator-factor")
 
     assert finding.message == "A password is enough to administer the site, as grace@andamio.dev."
 
 
-def test_administrator_with_authenticator_passes(site: Flask) -> None:
-    make_person(site, "grace@andamio.dev", roles=["administrator"])
-    change(site, "grace@andamio.dev", tf_totp_secret="made-up", tf_primary_method="authenticator")
+def test_administrator_with_authenticator_passes(sqlite_app: Flask) -> None:
+    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    change(sqlite_app, "grace@andamio.dev", tf_totp_secret="made-up", tf_primary_method="authenticator")
 
-    assert found(site, "accounts.administrator-factor") == []
+    assert found(sqlite_app, "accounts.administrator-factor") == []
 
 
 def add_passkey(app: Flask) -> None:
@@ -68,11 +68,11 @@ def add_passkey(app: Flask) -> None:
         db.session.commit()
 
 
-def test_administrator_with_passkey_passes(site: Flask) -> None:
-    make_person(site, "grace@andamio.dev", roles=["administrator"])
-    add_passkey(site)
+def test_administrator_with_passkey_passes(sqlite_app: Flask) -> None:
+    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    add_passkey(sqlite_app)
 
-    assert found(site, "accounts.administrator-factor") == []
+    assert found(sqlite_app, "accounts.administrator-factor") == []
 
 
 def add_app(app: Flask) -> None:
@@ -97,20 +97,20 @@ def test_switched_off_factor_found(make_app: Make, name: str, add: Callable[[Fla
 
 
 @pytest.mark.parametrize("address", ["admin@example.org", "root@shop.example.com"])
-def test_account_with_reserved_address_found(site: Flask, address: str) -> None:
-    make_person(site, "ada@notexample.dev")
-    assert found(site, "accounts.reserved-address") == []
-    make_person(site, address)
-    assert address in found(site, "accounts.reserved-address")[0].message
-    change(site, address, active=False)
-    assert found(site, "accounts.reserved-address") == []
+def test_account_with_reserved_address_found(sqlite_app: Flask, address: str) -> None:
+    make_person(sqlite_app, "ada@notexample.dev")
+    assert found(sqlite_app, "accounts.reserved-address") == []
+    make_person(sqlite_app, address)
+    assert address in found(sqlite_app, "accounts.reserved-address")[0].message
+    change(sqlite_app, address, active=False)
+    assert found(sqlite_app, "accounts.reserved-address") == []
 
 
-def test_long_name_list_shortened(site: Flask) -> None:
+def test_long_name_list_shortened(sqlite_app: Flask) -> None:
     for number in range(5):
-        make_person(site, f"{number}@example.org")
+        make_person(sqlite_app, f"{number}@example.org")
 
-    assert "2@example.org and 2 more" in found(site, "accounts.reserved-address")[0].message
+    assert "2@example.org and 2 more" in found(sqlite_app, "accounts.reserved-address")[0].message
 
 
 # --- mail and registration ----------------------------------------------------------------------
@@ -129,20 +129,20 @@ def test_long_name_list_shortened(site: Flask) -> None:
     ],
 )
 def test_configuration_that_is_wrong_is_found(
-    site: Flask, identity: str, config: dict[str, object], message: str
+    sqlite_app: Flask, identity: str, config: dict[str, object], message: str
 ) -> None:
-    site.config.update(ACCOUNTS_REGISTRATION=True, ACCOUNTS_CONFIRM=True, MAIL_URL=["smtp://mail.andamio.dev"])
-    assert found(site, identity) == []
-    site.config.update(config)
-    (finding,) = found(site, identity)
+    sqlite_app.config.update(ACCOUNTS_REGISTRATION=True, ACCOUNTS_CONFIRM=True, MAIL_URL=["smtp://mail.andamio.dev"])
+    assert found(sqlite_app, identity) == []
+    sqlite_app.config.update(config)
+    (finding,) = found(sqlite_app, identity)
 
     assert message in finding.message
 
 
-def test_closed_registration_needs_no_confirmation(site: Flask) -> None:
-    site.config.update(ACCOUNTS_REGISTRATION=False, ACCOUNTS_CONFIRM=False)
+def test_closed_registration_needs_no_confirmation(sqlite_app: Flask) -> None:
+    sqlite_app.config.update(ACCOUNTS_REGISTRATION=False, ACCOUNTS_CONFIRM=False)
 
-    assert found(site, "accounts.registration-open") == []
+    assert found(sqlite_app, "accounts.registration-open") == []
 
 
 # --- what piles up ------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ def test_installed_platform_grants_known_permissions(app: Flask) -> None:
     assert found(app, "accounts.permission-unknown") == []
 
 
-def test_doctor_makes_these_checks(site: Flask) -> None:
-    output = site.test_cli_runner().invoke(args=["doctor", "--json"]).stdout
+def test_doctor_makes_these_checks(sqlite_app: Flask) -> None:
+    output = sqlite_app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout
     answer = json.loads(output)
 
     assert "accounts.administrator-missing" in {one["id"] for one in answer["findings"]}

@@ -56,9 +56,9 @@ def test_administrator_created_without_role_row(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("email", ["ada@example.org", "ADA@example.org", "nonsense", "a@b@c.org"])
-def test_administrator_invalid_address_refused(site: Flask, email: str) -> None:
-    make_person(site)
-    assert "Error: " in fail(site, "create-admin", email)
+def test_administrator_invalid_address_refused(sqlite_app: Flask, email: str) -> None:
+    make_person(sqlite_app)
+    assert "Error: " in fail(sqlite_app, "create-admin", email)
 
 
 def test_reset_prints_site_link(make_app: Callable[..., Flask]) -> None:
@@ -79,12 +79,12 @@ def test_reset_prints_site_link(make_app: Callable[..., Flask]) -> None:
         ("https://www.example.org", "would not be answered: add it to TRUSTED_HOSTS"),
     ],
 )
-def test_reset_unreachable_link_refused_first(site: Flask, site_url: str, message: str) -> None:
-    make_person(site)
+def test_reset_unreachable_link_refused_first(sqlite_app: Flask, site_url: str, message: str) -> None:
+    make_person(sqlite_app)
     for command in (["create-admin", "root@example.org"], ["reset", "ada@example.org"]):
-        result = site.test_cli_runner().invoke(args=["accounts", *command, "--site", site_url])
+        result = sqlite_app.test_cli_runner().invoke(args=["accounts", *command, "--site", site_url])
         assert (result.exit_code, message in result.output) == (2, True), result.output
-    assert "root@example.org" not in run(site, "list")
+    assert "root@example.org" not in run(sqlite_app, "list")
 
 
 @pytest.mark.parametrize(
@@ -103,19 +103,19 @@ def test_development_link_uses_served_name(
     assert f"\n{address}accounts/reset/" in run(app, "reset", "ada@example.org")
 
 
-def test_reset_of_disabled_account_hints(site: Flask) -> None:
-    make_person(site)
-    run(site, "disable", "ada@example.org")
-    assert "is disabled: `accounts enable`" in fail(site, "reset", "ada@example.org")
+def test_reset_of_disabled_account_hints(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    run(sqlite_app, "disable", "ada@example.org")
+    assert "is disabled: `accounts enable`" in fail(sqlite_app, "reset", "ada@example.org")
 
 
 def test_administrator_long_name_refused(app: Flask) -> None:
     assert "at most 120 characters" in fail(app, "create-admin", "root@example.org", "--name", "x" * 121)
 
 
-def test_take_missing_role_refused(site: Flask) -> None:
-    make_person(site)
-    assert "does not have the role 'staf'" in fail(site, "take", "ada@example.org", "staf")
+def test_take_missing_role_refused(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    assert "does not have the role 'staf'" in fail(sqlite_app, "take", "ada@example.org", "staf")
 
 
 def test_reset_unknown_site_asks(make_app: Callable[..., Flask]) -> None:
@@ -146,10 +146,10 @@ def test_disable_and_enable(app: Flask, client: FlaskClient) -> None:
     assert sign_in(client).status_code == 302
 
 
-def test_last_administrator_is_not_disabled(site: Flask) -> None:
-    make_person(site, roles=["administrator"])
-    assert fail(site, "disable", "ada@example.org").startswith("Error: This is the only administrator: make")
-    with site.app_context():
+def test_last_administrator_is_not_disabled(sqlite_app: Flask) -> None:
+    make_person(sqlite_app, roles=["administrator"])
+    assert fail(sqlite_app, "disable", "ada@example.org").startswith("Error: This is the only administrator: make")
+    with sqlite_app.app_context():
         assert users.find("ada@example.org").active
 
 
@@ -164,8 +164,8 @@ def test_list_shows_state_of_accounts(app: Flask) -> None:
     ]
 
 
-def test_no_command_takes_a_password(site: Flask) -> None:
-    context = site.cli.commands["accounts"].make_context("accounts", [], resilient_parsing=True)
+def test_no_command_takes_a_password(sqlite_app: Flask) -> None:
+    context = sqlite_app.cli.commands["accounts"].make_context("accounts", [], resilient_parsing=True)
     commands = context.command.commands
     assert "create-admin" in commands
     for command in commands.values():
@@ -174,14 +174,14 @@ def test_no_command_takes_a_password(site: Flask) -> None:
 
 
 def test_first_start_explains_administrator(
-    site: Flask, make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
+    sqlite_app: Flask, make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with site.app_context():
-        signals.prepared.send(site)
+    with sqlite_app.app_context():
+        signals.prepared.send(sqlite_app)
     assert "accounts create-admin" in capsys.readouterr().out
-    make_person(site)
+    make_person(sqlite_app)
     without = make_app(None, ["app.home"])
-    for app in (site, without):
+    for app in (sqlite_app, without):
         with app.app_context():
             signals.prepared.send(app)
     assert capsys.readouterr().out == ""

@@ -103,10 +103,10 @@ def test_failed_sign_in_leaves_redis_empty(make_app: Any, start_redis: Any) -> N
     assert app.extensions["accounts_sessions"]._client.keys("andamio:session:*") == []
 
 
-def test_failed_commit_uses_up_no_attempts(site: Flask) -> None:
-    make_person(site)
-    with failing_commits(site):
-        answers = [sign_in(site.test_client()).status_code for _ in range(12)]
+def test_failed_commit_uses_up_no_attempts(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    with failing_commits(sqlite_app):
+        answers = [sign_in(sqlite_app.test_client()).status_code for _ in range(12)]
 
     assert answers == [503] * 12
-    assert sign_in(site.test_client()).status_code == 302
+    assert sign_in(sqlite_app.test_client()).status_code == 302

@@ -15,7 +15,7 @@ MANY = limits.parse("1000000 per hour")
 
 
 @pytest.fixture
-def hurried() -> Iterator[None]:
+def short_switch_interval() -> Iterator[None]:
     """Let threads interrupt each other as often as they can."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -23,7 +23,7 @@ def hurried() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("short_switch_interval")
 def test_concurrent_count_and_clear_safe() -> None:
     """An exception in the storage's own timer thread fails a test by itself."""
     limiter = MovingWindowRateLimiter(ThreadSafeMemory())

@@ -50,10 +50,10 @@ def move(client: FlaskClient, app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def ada(site: Flask) -> FlaskClient:
+def user_client(sqlite_app: Flask) -> FlaskClient:
     """Return a browser in which Ada is signed in."""
-    make_person(site)
-    client = site.test_client()
+    make_person(sqlite_app)
+    client = sqlite_app.test_client()
     sign_in(client)
     return client
 
@@ -61,8 +61,8 @@ def ada(site: Flask) -> FlaskClient:
 # --- what is encrypted --------------------------------------------------------------------------
 
 
-def test_reencrypt_frees_from_earlier_secret(ada: FlaskClient, make_app: Make) -> None:
-    key = set_up(ada)
+def test_reencrypt_frees_from_earlier_secret(user_client: FlaskClient, make_app: Make) -> None:
+    key = set_up(user_client)
     between = make_app(**BOTH)
     (finding,) = found(between, "secret.encrypted")
     assert finding.message.startswith("accounts_user.tf_totp_secret has 1 values")
@@ -149,8 +149,8 @@ def test_value_changed_meanwhile_stays(make_app: Make, monkeypatch: pytest.Monke
         assert db.session.scalars(sa.select(User.tf_totp_secret)).all() == [None]
 
 
-def test_reencrypt_where_codes_are_switched_off(ada: FlaskClient, make_app: Make) -> None:
-    set_up(ada)
+def test_reencrypt_where_codes_are_switched_off(user_client: FlaskClient, make_app: Make) -> None:
+    set_up(user_client)
 
     assert reencrypt(make_app(**BOTH, ACCOUNTS_TOTP=False))[0] == 0
     assert reencrypt(make_app(**NEW)) == (0, "Everything is encrypted with today's secret.\n")
@@ -159,10 +159,10 @@ def test_reencrypt_where_codes_are_switched_off(ada: FlaskClient, make_app: Make
 # --- what is signed -----------------------------------------------------------------------------
 
 
-def test_session_and_form_survive_rotation(ada: FlaskClient, make_app: Make) -> None:
-    fields = open_form(ada, "/accounts/password")
-    assert move(ada, make_app(**NEW)).get("/accounts/").status_code == 303
-    client = move(ada, make_app(**BOTH))
+def test_session_and_form_survive_rotation(user_client: FlaskClient, make_app: Make) -> None:
+    fields = open_form(user_client, "/accounts/password")
+    assert move(user_client, make_app(**NEW)).get("/accounts/").status_code == 303
+    client = move(user_client, make_app(**BOTH))
     asked = {
         "password": PASSWORD,
         "new_password": "a quite different one",
@@ -173,12 +173,12 @@ def test_session_and_form_survive_rotation(ada: FlaskClient, make_app: Make) -> 
     assert answer.status_code == 302, answer.text
 
 
-def test_mail_links_survive_rotation(site: Flask, ada: FlaskClient, make_app: Make) -> None:
+def test_mail_links_survive_rotation(sqlite_app: Flask, user_client: FlaskClient, make_app: Make) -> None:
     def ask(app: Flask) -> str:
         submit(app.test_client(), "/accounts/reset", email="ada@example.org")
         return link(mails(app)[-1])
 
-    before, between = ask(site), make_app(**BOTH)
+    before, between = ask(sqlite_app), make_app(**BOTH)
     assert PASSWORD_FIELD in open_form_text(between, before)
     assert PASSWORD_FIELD in open_form_text(make_app(**NEW), ask(between))
     assert PASSWORD_FIELD not in open_form_text(make_app(**NEW), before)
@@ -191,11 +191,11 @@ def open_form_text(app: Flask, path: str) -> str:
     return re.sub(r"\s+", " ", app.test_client().get(path, follow_redirects=True).text)
 
 
-def test_browser_is_still_known(site: Flask, ada: FlaskClient, make_app: Make) -> None:
-    with site.test_request_context():
+def test_browser_is_still_known(sqlite_app: Flask, user_client: FlaskClient, make_app: Make) -> None:
+    with sqlite_app.test_request_context():
         earlier = throttles.mark("ada@example.org")
     app = make_app(**BOTH)
-    client = move(ada, app)
+    client = move(user_client, app)
     with client.session_transaction() as session:
         browser = session[throttles.KNOWN][earlier]
     sign_out(client)

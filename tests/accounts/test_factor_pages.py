@@ -53,20 +53,20 @@ class Walk:
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 360)], ids=["wide", "dark"])
-def walk(
-    page: Page, site: Flask, live_server: Callable[[Flask], str], request: pytest.FixtureRequest
+def user_page(
+    page: Page, sqlite_app: Flask, live_server: Callable[[Flask], str], request: pytest.FixtureRequest
 ) -> Iterator[Walk]:
     scheme, width = request.param
-    make_person(site)
+    make_person(sqlite_app)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    walk = Walk(page, live_server(site).replace("127.0.0.1", "localhost"))
+    walk = Walk(page, live_server(sqlite_app).replace("127.0.0.1", "localhost"))
     walk.sign_in()
     return walk
 
 
-def add_key(site: Flask) -> None:
-    with site.app_context():
+def add_key(sqlite_app: Flask) -> None:
+    with sqlite_app.app_context():
         owner = users.find("ada@example.org")
         for number, usage in enumerate(("first", "secondary")):
             key = Passkey(
@@ -77,78 +77,78 @@ def add_key(site: Flask) -> None:
         db.session.commit()
 
 
-def add_app(site: Flask) -> None:
-    with site.app_context():
+def add_app(sqlite_app: Flask) -> None:
+    with sqlite_app.app_context():
         owner = users.find("ada@example.org")
         owner.tf_primary_method = "authenticator"
-        owner.tf_totp_secret = site.extensions["security"].totp_factory.generate_totp_secret()
+        owner.tf_totp_secret = sqlite_app.extensions["security"].totp_factory.generate_totp_secret()
         db.session.commit()
 
 
-def test_account_pages_accessible(site: Flask, walk: Walk) -> None:
-    walk.open("/accounts/second-factor")
-    walk.look("overview-off")
-    walk.open("/accounts/authenticator")
-    walk.look("app-off")
-    walk.press("Set it up")
-    walk.look("app-key")
-    add_app(site)
-    add_key(site)
-    walk.open("/accounts/second-factor")
-    walk.look("overview-on")
-    walk.open("/accounts/authenticator")
-    walk.look("app-on")
-    walk.open("/accounts/recovery-codes")
-    walk.look("codes")
-    walk.press("Make new codes")
-    walk.look("codes-new")
-    walk.open("/accounts/passkeys")
-    walk.look("passkeys")
-    walk.page.get_by_role("link", name="Delete Key & 0").click()
-    walk.look("passkey-delete")
-    walk.page.get_by_role("link", name="Keep it").click()
-    walk.press("Make a passkey")
-    walk.look("passkeys-error")
-    walk.page.get_by_label("Name").fill("Phone")
-    walk.press("Make a passkey")
-    walk.look("passkeys-asked")
+def test_account_pages_accessible(sqlite_app: Flask, user_page: Walk) -> None:
+    user_page.open("/accounts/second-factor")
+    user_page.look("overview-off")
+    user_page.open("/accounts/authenticator")
+    user_page.look("app-off")
+    user_page.press("Set it up")
+    user_page.look("app-key")
+    add_app(sqlite_app)
+    add_key(sqlite_app)
+    user_page.open("/accounts/second-factor")
+    user_page.look("overview-on")
+    user_page.open("/accounts/authenticator")
+    user_page.look("app-on")
+    user_page.open("/accounts/recovery-codes")
+    user_page.look("codes")
+    user_page.press("Make new codes")
+    user_page.look("codes-new")
+    user_page.open("/accounts/passkeys")
+    user_page.look("passkeys")
+    user_page.page.get_by_role("link", name="Delete Key & 0").click()
+    user_page.look("passkey-delete")
+    user_page.page.get_by_role("link", name="Keep it").click()
+    user_page.press("Make a passkey")
+    user_page.look("passkeys-error")
+    user_page.page.get_by_label("Name").fill("Phone")
+    user_page.press("Make a passkey")
+    user_page.look("passkeys-asked")
 
 
-def test_reauthentication_pages_accessible(site: Flask, walk: Walk) -> None:
-    add_app(site)
-    add_key(site)
-    site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
-    walk.open("/accounts/recovery-codes")
-    walk.look("verify")
-    walk.press("Go on")
-    walk.look("verify-error")
-    walk.press("Use a passkey instead")
-    walk.look("verify-passkey")
+def test_reauthentication_pages_accessible(sqlite_app: Flask, user_page: Walk) -> None:
+    add_app(sqlite_app)
+    add_key(sqlite_app)
+    sqlite_app.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
+    user_page.open("/accounts/recovery-codes")
+    user_page.look("verify")
+    user_page.press("Go on")
+    user_page.look("verify-error")
+    user_page.press("Use a passkey instead")
+    user_page.look("verify-passkey")
 
 
-def test_sign_in_pages_accessible(site: Flask, walk: Walk) -> None:
-    add_app(site)
-    add_key(site)
-    walk.page.context.clear_cookies()
-    walk.open("/accounts/sign-in")
-    walk.look("sign-in")
-    walk.open("/accounts/sign-in/passkey")
-    walk.look("sign-in-passkey")
-    walk.press("Use a passkey")
-    walk.look("sign-in-passkey-asked")
-    walk.sign_in()
-    walk.look("factor")
-    walk.press("Go on")
-    walk.look("factor-error")
-    walk.page.get_by_label("A passkey").check()
-    walk.press("Go on")
-    walk.look("factor-passkey")
-    walk.open("/accounts/sign-in/second-factor")
-    walk.page.get_by_label("A code").check()
-    walk.press("Go on")
-    walk.look("code")
-    walk.page.get_by_label("Code").fill("000000")
-    walk.press("Sign in")
-    walk.look("code-error")
-    walk.open("/accounts/sign-in/recovery-code")
-    walk.look("recovery-code")
+def test_sign_in_pages_accessible(sqlite_app: Flask, user_page: Walk) -> None:
+    add_app(sqlite_app)
+    add_key(sqlite_app)
+    user_page.page.context.clear_cookies()
+    user_page.open("/accounts/sign-in")
+    user_page.look("sign-in")
+    user_page.open("/accounts/sign-in/passkey")
+    user_page.look("sign-in-passkey")
+    user_page.press("Use a passkey")
+    user_page.look("sign-in-passkey-asked")
+    user_page.sign_in()
+    user_page.look("factor")
+    user_page.press("Go on")
+    user_page.look("factor-error")
+    user_page.page.get_by_label("A passkey").check()
+    user_page.press("Go on")
+    user_page.look("factor-passkey")
+    user_page.open("/accounts/sign-in/second-factor")
+    user_page.page.get_by_label("A code").check()
+    user_page.press("Go on")
+    user_page.look("code")
+    user_page.page.get_by_label("Code").fill("000000")
+    user_page.press("Sign in")
+    user_page.look("code-error")
+    user_page.open("/accounts/sign-in/recovery-code")
+    user_page.look("recovery-code")

@@ -28,13 +28,13 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def victim(site: Flask) -> FlaskClient:
+def admin_client(sqlite_app: Flask) -> FlaskClient:
     """Return the browser of a user with all permissions."""
-    with site.app_context():
+    with sqlite_app.app_context():
         db.session.add(Role(name="all", permissions=list(permissions())))
         db.session.commit()
-    make_person(site, roles=["all"])
-    client = site.test_client()
+    make_person(sqlite_app, roles=["all"])
+    client = sqlite_app.test_client()
     sign_in(client)
     assert client.get("/accounts/").status_code == 200
     return client
@@ -46,28 +46,28 @@ def rows(app: Flask) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_forged_request_changes_nothing(site: Flask, victim: FlaskClient, body: str) -> None:
-    before = rows(site)
+def test_forged_request_changes_nothing(sqlite_app: Flask, admin_client: FlaskClient, body: str) -> None:
+    before = rows(sqlite_app)
     asked = 0
-    for rule in site.url_map.iter_rules():
+    for rule in sqlite_app.url_map.iter_rules():
         path = re.sub(r"<[^>]*>", "1", rule.rule)
         for method in sorted((rule.methods or set()) & UNSAFE):
-            answer = victim.open(path, method=method, headers=FOREIGN, **BODIES[body])
-            is_for_all = endpoints.find(site, rule.endpoint, method) is PUBLIC
-            if is_exempt(site, rule.endpoint) and is_for_all:
+            answer = admin_client.open(path, method=method, headers=FOREIGN, **BODIES[body])
+            is_for_all = endpoints.find(sqlite_app, rule.endpoint, method) is PUBLIC
+            if is_exempt(sqlite_app, rule.endpoint) and is_for_all:
                 continue
             asked += 1
-            is_page = not is_exempt(site, rule.endpoint) and body != "json"
+            is_page = not is_exempt(sqlite_app, rule.endpoint) and body != "json"
             media = "text/html" if is_page else "application/problem+json"
             assert (answer.status_code, answer.mimetype) == (400, media), (method, path)
     assert asked > 20
-    assert rows(site) == before
+    assert rows(sqlite_app) == before
 
 
-def test_refusal_says_who_is_signed_in(victim: FlaskClient) -> None:
-    answer = victim.post("/accounts/profile", data={"name": "Eve"}, headers=FOREIGN)
+def test_refusal_says_who_is_signed_in(admin_client: FlaskClient) -> None:
+    answer = admin_client.post("/accounts/profile", data={"name": "Eve"}, headers=FOREIGN)
 
     assert answer.status_code == 400
     assert "The form cannot be trusted" in answer.text
     assert "<span>Ada</span>" in answer.text
-    assert "<span>Ada</span>" in victim.post("/nowhere", headers=FOREIGN).text
+    assert "<span>Ada</span>" in admin_client.post("/nowhere", headers=FOREIGN).text

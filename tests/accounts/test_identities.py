@@ -21,16 +21,16 @@ MODULES = ["app.home", "app.accounts", bank.__name__]
 
 
 @pytest.fixture
-def site(make_app: Callable[..., Flask]) -> Flask:
+def sqlite_app(make_app: Callable[..., Flask]) -> Flask:
     """Return accounts and a bank."""
     return make_app(None, MODULES)
 
 
 @pytest.fixture
-def statements(site: Flask) -> Iterator[list[str]]:
+def statements(sqlite_app: Flask) -> Iterator[list[str]]:
     """Return what the database is asked, but for the beginnings of transactions."""
     found: list[str] = []
-    with site.app_context():
+    with sqlite_app.app_context():
         engine = db.engine
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -43,61 +43,61 @@ def statements(site: Flask) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def ada(site: Flask, visitor: FlaskClient) -> FlaskClient:
+def admin_client(sqlite_app: Flask, sqlite_client: FlaskClient) -> FlaskClient:
     """Return the browser of an administrator who has signed in."""
-    make_person(site, roles=["administrator"])
-    sign_in(visitor)
-    return visitor
+    make_person(sqlite_app, roles=["administrator"])
+    sign_in(sqlite_client)
+    return sqlite_client
 
 
 def about_people(statements: list[str]) -> list[str]:
     return [statement for statement in statements if "accounts_" in statement]
 
 
-def test_public_page_costs_no_query(visitor: FlaskClient, statements: list[str]) -> None:
-    assert visitor.get("/").status_code == 200
+def test_public_page_costs_no_query(sqlite_client: FlaskClient, statements: list[str]) -> None:
+    assert sqlite_client.get("/").status_code == 200
     assert statements == []
 
 
-def test_anonymous_cookie_costs_no_query(visitor: FlaskClient, statements: list[str]) -> None:
-    visitor.get("/accounts/sign-in")
-    assert visitor.get_cookie("session") is not None
+def test_anonymous_cookie_costs_no_query(sqlite_client: FlaskClient, statements: list[str]) -> None:
+    sqlite_client.get("/accounts/sign-in")
+    assert sqlite_client.get_cookie("session") is not None
     statements.clear()
 
-    assert visitor.get("/").status_code == 200
+    assert sqlite_client.get("/").status_code == 200
 
     assert statements == []
 
 
-def test_anonymous_endpoint_costs_no_query(ada: FlaskClient, statements: list[str]) -> None:
+def test_anonymous_endpoint_costs_no_query(admin_client: FlaskClient, statements: list[str]) -> None:
     statements.clear()
 
-    assert ada.get("/status").status_code == 201
+    assert admin_client.get("/status").status_code == 201
 
     assert statements == []
 
 
 @pytest.mark.parametrize("path", ["/", "/accounts/", "/accounts/profile"])
-def test_signed_in_page_costs_one_query(ada: FlaskClient, statements: list[str], path: str) -> None:
+def test_signed_in_page_costs_one_query(admin_client: FlaskClient, statements: list[str], path: str) -> None:
     statements.clear()
 
-    assert "Ada" in ada.get(path).text
+    assert "Ada" in admin_client.get(path).text
 
     assert len(statements) == 1, statements
 
 
-def test_session_write_costs_one_lookup(ada: FlaskClient, statements: list[str]) -> None:
-    headers = {"X-CSRFToken": open_form(ada, "/accounts/profile")["csrf_token"]}
+def test_session_write_costs_one_lookup(admin_client: FlaskClient, statements: list[str]) -> None:
+    headers = {"X-CSRFToken": open_form(admin_client, "/accounts/profile")["csrf_token"]}
     statements.clear()
 
-    assert ada.post("/bank/safe", headers=headers).status_code == 200
+    assert admin_client.post("/bank/safe", headers=headers).status_code == 200
 
     assert len(about_people(statements)) == 1, statements
 
 
-def test_token_write_costs_one_lookup(site: Flask, ada: FlaskClient, statements: list[str]) -> None:
-    headers = tokens.authorization(tokens.issue(site, "bank.safe.open"))
-    program = site.test_client()
+def test_token_write_costs_one_lookup(sqlite_app: Flask, admin_client: FlaskClient, statements: list[str]) -> None:
+    headers = tokens.authorization(tokens.issue(sqlite_app, "bank.safe.open"))
+    program = sqlite_app.test_client()
     assert program.get("/bank/window", headers=headers).status_code == 200  # writes its use
     statements.clear()
 
@@ -106,19 +106,19 @@ def test_token_write_costs_one_lookup(site: Flask, ada: FlaskClient, statements:
     assert len(about_people(statements)) == 1, statements
 
 
-def test_missing_columns_loaded_on_demand(ada: FlaskClient, statements: list[str]) -> None:
+def test_missing_columns_loaded_on_demand(admin_client: FlaskClient, statements: list[str]) -> None:
     statements.clear()
 
-    assert ada.get("/accounts/second-factor").status_code == 200
+    assert admin_client.get("/accounts/second-factor").status_code == 200
 
     assert "tf_primary_method" not in statements[0]
     assert any("tf_primary_method" in statement for statement in statements[1:])
 
 
-def test_account_saved_like_loaded_one(ada: FlaskClient, statements: list[str]) -> None:
+def test_account_saved_like_loaded_one(admin_client: FlaskClient, statements: list[str]) -> None:
     for name in ("Ada L.", "Lady Lovelace"):
-        assert submit(ada, "/accounts/profile", name=name).status_code == 303
-        assert name in ada.get("/accounts/").text
+        assert submit(admin_client, "/accounts/profile", name=name).status_code == 303
+        assert name in admin_client.get("/accounts/").text
 
     (written,) = {statement for statement in statements if statement.startswith("UPDATE accounts_user ")}
     assert "SET name=?, version=? WHERE" in written.replace("\n", " ")

@@ -28,12 +28,12 @@ def ask_for_a_link(app: Flask, client: FlaskClient) -> str:
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example.net"}, {"Host": "localhost.evil.example.net"}])
-def test_foreign_host_sends_no_mail(site: Flask, visitor: FlaskClient, headers: dict[str, str]) -> None:
-    make_person(site)
-    fields = open_form(visitor, "/accounts/reset") | {"email": "ada@example.org"}
+def test_foreign_host_sends_no_mail(sqlite_app: Flask, sqlite_client: FlaskClient, headers: dict[str, str]) -> None:
+    make_person(sqlite_app)
+    fields = open_form(sqlite_client, "/accounts/reset") | {"email": "ada@example.org"}
 
-    assert visitor.post("/accounts/reset", data=fields, headers=headers).status_code == 400
-    assert mails(site) == []
+    assert sqlite_client.post("/accounts/reset", data=fields, headers=headers).status_code == 400
+    assert mails(sqlite_app) == []
 
 
 def test_proxy_headers_do_not_change_links(make_app: Callable[..., Flask]) -> None:
@@ -49,41 +49,43 @@ def test_proxy_headers_do_not_change_links(make_app: Callable[..., Flask]) -> No
     assert "evil" not in text(mail)
 
 
-def test_password_link_valid_for_hours(site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = ask_for_a_link(site, visitor)
-    assert visitor.get(path).status_code == 200
+def test_password_link_valid_for_hours(
+    sqlite_app: Flask, sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ask_for_a_link(sqlite_app, sqlite_client)
+    assert sqlite_client.get(path).status_code == 200
     today = TimestampSigner.get_timestamp
-    seconds = site.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds() + 60
+    seconds = sqlite_app.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds() + 60
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda signer: today(signer) + int(seconds))
 
-    assert visitor.get(path).location == "/accounts/reset"
+    assert sqlite_client.get(path).location == "/accounts/reset"
     assert seconds <= timedelta(days=1).total_seconds() + 60
 
 
-def test_link_valid_for_one_purpose(site: Flask, visitor: FlaskClient) -> None:
-    submit(visitor, "/accounts/register", email="grace@example.org")
-    confirmation = link(mails(site)[0])
+def test_link_valid_for_one_purpose(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    submit(sqlite_client, "/accounts/register", email="grace@example.org")
+    confirmation = link(mails(sqlite_app)[0])
     assert confirmation.startswith("/accounts/confirm/")
 
-    assert visitor.get(confirmation.replace("/confirm/", "/reset/")).location == "/accounts/reset"
-    assert visitor.get(confirmation).status_code == 200
+    assert sqlite_client.get(confirmation.replace("/confirm/", "/reset/")).location == "/accounts/reset"
+    assert sqlite_client.get(confirmation).status_code == 200
 
 
-def test_password_link_does_not_sign_in(site: Flask, visitor: FlaskClient) -> None:
-    path = ask_for_a_link(site, visitor)
-    answer = submit(visitor, path, password=NEW, password_confirm=NEW)
+def test_password_link_does_not_sign_in(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    path = ask_for_a_link(sqlite_app, sqlite_client)
+    answer = submit(sqlite_client, path, password=NEW, password_confirm=NEW)
 
     assert answer.location == "/accounts/sign-in"
-    assert visitor.get("/accounts/").location.startswith("/accounts/sign-in")
+    assert sqlite_client.get("/accounts/").location.startswith("/accounts/sign-in")
 
 
-def test_address_change_needs_fresh_session(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    sign_in(visitor)
-    assert visitor.get("/accounts/email").status_code == 200
-    site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
+def test_address_change_needs_fresh_session(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    sign_in(sqlite_client)
+    assert sqlite_client.get("/accounts/email").status_code == 200
+    sqlite_app.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
 
-    assert visitor.get("/accounts/email").location.startswith("/accounts/verify?next=")
+    assert sqlite_client.get("/accounts/email").location.startswith("/accounts/verify?next=")
 
 
 #: An application's configuration, the Host header, and what links begin with.

@@ -135,7 +135,7 @@ def test_mail_goes_encrypted_and_signed_in(
 
 
 def test_wrong_certificate_sends_nothing(
-    site: Flask, start_smtp: Callable[..., tuple[Inbox, int]], certificate: tuple[ssl.SSLContext, Path]
+    sqlite_app: Flask, start_smtp: Callable[..., tuple[Inbox, int]], certificate: tuple[ssl.SSLContext, Path]
 ) -> None:
     inbox, port = start_smtp(tls_context=certificate[0])
     smtp = mails.Smtp(mails.urlsplit(f"smtp://127.0.0.1:{port}"))
@@ -178,9 +178,9 @@ def test_server_away_logged_without_waiting(
 
 
 @pytest.mark.parametrize("subject", ["a\nBcc: eve@example.org", "a\r\nX-Evil: 1"])
-def test_subject_adds_no_headers(site: Flask, subject: str) -> None:
+def test_subject_adds_no_headers(sqlite_app: Flask, subject: str) -> None:
     with pytest.raises(ValueError, match="linefeed or carriage return"):
-        send_to(site, subject=subject)
+        send_to(sqlite_app, subject=subject)
 
 
 @pytest.mark.parametrize(

@@ -104,29 +104,29 @@ class Visitor:
 
 
 @pytest.fixture
-def served(site: Flask, live_server: Callable[[Flask], str]) -> str:
+def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
     """Serve the whole application, with two people in it, under a name: an address can have no passkeys."""
-    make_person(site)
-    make_person(site, "eve@example.org", "Eve")
-    return live_server(site).replace("127.0.0.1", "localhost")
+    make_person(sqlite_app)
+    make_person(sqlite_app, "eve@example.org", "Eve")
+    return live_server(sqlite_app).replace("127.0.0.1", "localhost")
 
 
 @pytest.fixture
-def ada(page: Page, served: str) -> Visitor:
+def user(page: Page, base_url: str) -> Visitor:
     """Return Ada, who has signed in with her password."""
-    ada = Visitor(page, served)
+    ada = Visitor(page, base_url)
     ada.give_password()
     return ada
 
 
 @pytest.fixture
-def phone(page: Page) -> Authenticator:
+def authenticator(page: Page) -> Authenticator:
     """Return a phone that asks for a finger, and gets it."""
     return Authenticator(page)
 
 
-def change(site: Flask, statement: Any) -> None:
-    with site.app_context():
+def change(sqlite_app: Flask, statement: Any) -> None:
+    with sqlite_app.app_context():
         db.session.execute(statement)
         db.session.commit()
 
@@ -134,53 +134,53 @@ def change(site: Flask, statement: Any) -> None:
 # --- instead of the password --------------------------------------------------------------------
 
 
-def test_passkey_signs_in(site: Flask, ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    ada.hears("The passkey “Phone” is ready")
-    (kept,) = phone.credentials()
+def test_passkey_signs_in(sqlite_app: Flask, user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    user.hears("The passkey “Phone” is ready")
+    (kept,) = authenticator.credentials()
     assert (kept["rpId"], kept["isResidentCredential"]) == ("localhost", True)
-    ada.sign_out()
-    ada.use()
-    ada.page.wait_for_url(f"{ada.url}/accounts/")
-    assert ada.is_in()
-    assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added"]
+    user.sign_out()
+    user.use()
+    user.page.wait_for_url(f"{user.url}/accounts/")
+    assert user.is_in()
+    assert [mail["Subject"] for mail in mails(sqlite_app)] == ["A passkey was added"]
 
 
-def test_passkey_leads_to_requested_page(ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    ada.sign_out()
-    ada.use(f"{SIGN_IN}?next=/accounts/profile")
-    ada.page.wait_for_url(f"{ada.url}/accounts/profile")
+def test_passkey_leads_to_requested_page(user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    user.sign_out()
+    user.use(f"{SIGN_IN}?next=/accounts/profile")
+    user.page.wait_for_url(f"{user.url}/accounts/profile")
 
 
-def test_deleted_passkey_refused(site: Flask, ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    ada.delete()
-    ada.hears("does not open this account any more")
-    ada.sign_out()
-    ada.use()
-    ada.hears("This passkey is not known here.")
-    assert not ada.is_in()
-    assert [mail["Subject"] for mail in mails(site)] == ["A passkey was added", "A passkey was deleted"]
+def test_deleted_passkey_refused(sqlite_app: Flask, user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    user.delete()
+    user.hears("does not open this account any more")
+    user.sign_out()
+    user.use()
+    user.hears("This passkey is not known here.")
+    assert not user.is_in()
+    assert [mail["Subject"] for mail in mails(sqlite_app)] == ["A passkey was added", "A passkey was deleted"]
 
 
-def test_passkey_change_ends_other_sessions(site: Flask, ada: Visitor, phone: Authenticator) -> None:
-    for change in (ada.make, ada.delete):
-        other = site.test_client()
+def test_passkey_change_ends_other_sessions(sqlite_app: Flask, user: Visitor, authenticator: Authenticator) -> None:
+    for change in (user.make, user.delete):
+        other = sqlite_app.test_client()
         send_password(other)
         assert other.get("/accounts/").status_code == 200
         change()
-        ada.hears("other browsers are signed out")
+        user.hears("other browsers are signed out")
         assert other.get("/accounts/").status_code == 303
-        assert ada.is_in()
+        assert user.is_in()
 
 
-def test_deletion_asks_first(site: Flask, browser: Browser, ada: Visitor, phone: Authenticator) -> None:
+def test_deletion_asks_first(sqlite_app: Flask, browser: Browser, user: Visitor, authenticator: Authenticator) -> None:
     """Also without JavaScript, for who has lost what the passkey was in."""
-    ada.make("Tom & “Ada”")
+    user.make("Tom & “Ada”")
     context = browser.new_context(java_script_enabled=False)
-    context.add_cookies(ada.page.context.cookies())
-    plain = Visitor(context.new_page(), ada.url)
+    context.add_cookies(user.page.context.cookies())
+    plain = Visitor(context.new_page(), user.url)
     plain.open(PASSKEYS)
     plain.page.get_by_role("link", name="Delete Tom & “Ada”").click()
     plain.hears("Delete the passkey Tom & “Ada”?")
@@ -189,69 +189,69 @@ def test_deletion_asks_first(site: Flask, browser: Browser, ada: Visitor, phone:
     plain.page.get_by_role("button", name="Delete").click()
     plain.hears("does not open this account any more")
     context.close()
-    with site.app_context():
-        assert users.find(ada.email).webauthn == []
+    with sqlite_app.app_context():
+        assert users.find(user.email).webauthn == []
 
 
-def test_deletion_of_no_passkey_leads_back(site: Flask) -> None:
-    make_person(site)
-    client = site.test_client()
+def test_deletion_of_no_passkey_leads_back(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    client = sqlite_app.test_client()
     send_password(client)
     for query in ("", "?name=x", "?name=%E2%82%AC"):
         assert client.get(f"{PASSKEYS}/delete{query}").location == PASSKEYS
 
 
-def test_copied_passkey_refused_after_use(ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    (copy,) = phone.credentials()
-    ada.sign_out()
-    ada.use()
-    ada.sign_out()
-    phone.clear()
-    phone.put(copy)
-    ada.use()
-    ada.hears("The passkey could not be verified.")
-    assert not ada.is_in()
+def test_copied_passkey_refused_after_use(user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    (copy,) = authenticator.credentials()
+    user.sign_out()
+    user.use()
+    user.sign_out()
+    authenticator.clear()
+    authenticator.put(copy)
+    user.use()
+    user.hears("The passkey could not be verified.")
+    assert not user.is_in()
 
 
-def test_passkey_of_disabled_account_refused(site: Flask, ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    ada.sign_out()
-    change(site, update(User).values(active=False))
-    ada.use()
-    ada.page.wait_for_url(f"{ada.url}{SIGN_IN}")
-    with site.app_context():
-        assert users.find(ada.email).webauthn[0].sign_count == 1, "it was taken for a sign-in"
-    change(site, update(User).values(active=True))
-    assert not ada.is_in()
+def test_passkey_of_disabled_account_refused(sqlite_app: Flask, user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    user.sign_out()
+    change(sqlite_app, update(User).values(active=False))
+    user.use()
+    user.page.wait_for_url(f"{user.url}{SIGN_IN}")
+    with sqlite_app.app_context():
+        assert users.find(user.email).webauthn[0].sign_count == 1, "it was taken for a sign-in"
+    change(sqlite_app, update(User).values(active=True))
+    assert not user.is_in()
 
 
-def test_second_factor_passkey_needs_password(ada: Visitor, page: Page) -> None:
+def test_second_factor_passkey_needs_password(user: Visitor, page: Page) -> None:
     Authenticator(page)
-    ada.make("Key", "After the password")
-    ada.sign_out()
-    ada.use()
+    user.make("Key", "After the password")
+    user.sign_out()
+    user.use()
     # It is not discoverable, so the browser has none to offer; a wrong use is refused by the server as well.
-    assert not ada.is_in()
+    assert not user.is_in()
 
 
-def test_passkey_without_user_verification_refused(ada: Visitor, page: Page) -> None:
+def test_passkey_without_user_verification_refused(user: Visitor, page: Page) -> None:
     Authenticator(page, hasUserVerification=False, isUserVerified=False)
-    ada.make()
+    user.make()
     expect(page.locator(".passkey-fault")).not_to_be_empty()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
-def test_same_passkey_is_not_made_twice(ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    ada.make("Again")
-    ada.hears("This passkey belongs to your account already.")
-    ada.make("Phone")
-    expect(ada.page.locator("#name-error")).to_contain_text("You have a passkey “Phone” already.")
+def test_same_passkey_is_not_made_twice(user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    user.make("Again")
+    user.hears("This passkey belongs to your account already.")
+    user.make("Phone")
+    expect(user.page.locator("#name-error")).to_contain_text("You have a passkey “Phone” already.")
 
 
-def test_ip_address_explains_missing_passkeys(page: Page, served: str) -> None:
-    ada = Visitor(page, served.replace("localhost", "127.0.0.1"))
+def test_ip_address_explains_missing_passkeys(page: Page, base_url: str) -> None:
+    ada = Visitor(page, base_url.replace("localhost", "127.0.0.1"))
     Authenticator(page)
     ada.give_password()
     ada.make()
@@ -261,40 +261,40 @@ def test_ip_address_explains_missing_passkeys(page: Page, served: str) -> None:
 # --- after the password -------------------------------------------------------------------------
 
 
-def test_passkey_follows_the_password(ada: Visitor, page: Page, caplog: pytest.LogCaptureFixture) -> None:
+def test_passkey_follows_the_password(user: Visitor, page: Page, caplog: pytest.LogCaptureFixture) -> None:
     Authenticator(page, transport="usb", hasResidentKey=False, hasUserVerification=False, isUserVerified=False)
-    ada.make("Key", "After the password")
-    ada.hears("The passkey “Key” is ready")
-    ada.sign_out()
-    ada.give_password()
-    page.wait_for_url(f"{ada.url}{SIGN_IN}")
-    ada.hears("Your password was right.")
+    user.make("Key", "After the password")
+    user.hears("The passkey “Key” is ready")
+    user.sign_out()
+    user.give_password()
+    page.wait_for_url(f"{user.url}{SIGN_IN}")
+    user.hears("Your password was right.")
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url(f"{ada.url}/accounts/")
-    assert ada.is_in()
+    page.wait_for_url(f"{user.url}/accounts/")
+    assert user.is_in()
     seen = [record.by for record in caplog.records if getattr(record, "event", "") == "sign-in.succeeded"]
     assert seen == ["password+webauthn"]
 
 
-def test_foreign_passkey_after_password_refused(site: Flask, ada: Visitor, page: Page) -> None:
+def test_foreign_passkey_after_password_refused(sqlite_app: Flask, user: Visitor, page: Page) -> None:
     """With a stolen passkey one does not get in by another account's password."""
     found = Authenticator(page, transport="usb", hasUserVerification=False, isUserVerified=False)
-    ada.make("Key", "After the password")
-    ada.sign_out()
+    user.make("Key", "After the password")
+    user.sign_out()
     (key,) = found.credentials()
-    with site.app_context():
+    with sqlite_app.app_context():
         eve = users.find("eve@example.org")
         own = Passkey(name="Own", credential_id=b"own", public_key=b"", sign_count=0, usage="secondary")
         own.device_type, own.backup_state, own.lastuse_datetime = "single_device", False, now()
         eve.webauthn.append(own)
         db.session.commit()
-    thief = Visitor(page, ada.url, "eve@example.org")
+    thief = Visitor(page, user.url, "eve@example.org")
     thief.give_password()
-    page.wait_for_url(f"{ada.url}{SIGN_IN}")
+    page.wait_for_url(f"{user.url}{SIGN_IN}")
     offer_any_key(page, key["credentialId"])
     page.get_by_role("button", name="Use a passkey").click()
     thief.hears("This passkey belongs to another account.")
-    assert not ada.is_in()
+    assert not user.is_in()
     assert not thief.is_in()
 
 
@@ -314,73 +314,73 @@ def offer_any_key(page: Page, credential_id: str) -> None:
     page.route(f"**{SIGN_IN}", allow)
 
 
-def test_app_or_passkey_chosen(site: Flask, ada: Visitor, page: Page) -> None:
+def test_app_or_passkey_chosen(sqlite_app: Flask, user: Visitor, page: Page) -> None:
     Authenticator(page)
-    ada.make("Key", "After the password")
-    with site.app_context():
-        owner = users.find(ada.email)
+    user.make("Key", "After the password")
+    with sqlite_app.app_context():
+        owner = users.find(user.email)
         owner.tf_primary_method = "authenticator"
-        owner.tf_totp_secret = site.extensions["security"].totp_factory.generate_totp_secret()
+        owner.tf_totp_secret = sqlite_app.extensions["security"].totp_factory.generate_totp_secret()
         db.session.commit()
-    ada.sign_out()
-    ada.give_password()
-    ada.hears("What do you have at hand?")
+    user.sign_out()
+    user.give_password()
+    user.hears("What do you have at hand?")
     page.get_by_label("A passkey").check()
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url(f"{ada.url}/accounts/")
-    assert ada.is_in()
+    page.wait_for_url(f"{user.url}/accounts/")
+    assert user.is_in()
 
 
-def test_passkey_alone_counts_as_both(site: Flask, ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    with site.app_context():
-        owner = users.find(ada.email)
+def test_passkey_alone_counts_as_both(sqlite_app: Flask, user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    with sqlite_app.app_context():
+        owner = users.find(user.email)
         owner.tf_primary_method = "authenticator"
-        owner.tf_totp_secret = site.extensions["security"].totp_factory.generate_totp_secret()
+        owner.tf_totp_secret = sqlite_app.extensions["security"].totp_factory.generate_totp_secret()
         db.session.commit()
-    ada.sign_out()
-    ada.use()
-    ada.page.wait_for_url(f"{ada.url}/accounts/")
+    user.sign_out()
+    user.use()
+    user.page.wait_for_url(f"{user.url}/accounts/")
 
 
 # --- once more, before something is changed -----------------------------------------------------
 
 
-def test_passkey_reauthenticates(site: Flask, ada: Visitor, phone: Authenticator) -> None:
-    ada.make()
-    site.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
-    ada.open("/accounts/recovery-codes")
-    assert "/accounts/verify?next=" in ada.page.url
-    site.config["SECURITY_FRESHNESS"] = timedelta(minutes=15)
-    ada.page.get_by_role("button", name="Use a passkey instead").click()
-    ada.page.wait_for_url(f"{ada.url}/accounts/recovery-codes")
+def test_passkey_reauthenticates(sqlite_app: Flask, user: Visitor, authenticator: Authenticator) -> None:
+    user.make()
+    sqlite_app.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
+    user.open("/accounts/recovery-codes")
+    assert "/accounts/verify?next=" in user.page.url
+    sqlite_app.config["SECURITY_FRESHNESS"] = timedelta(minutes=15)
+    user.page.get_by_role("button", name="Use a passkey instead").click()
+    user.page.wait_for_url(f"{user.url}/accounts/recovery-codes")
 
 
 # --- what may be sent ---------------------------------------------------------------------------
 
 
-def test_answer_counts_once(site: Flask, ada: Visitor, phone: Authenticator) -> None:
+def test_answer_counts_once(sqlite_app: Flask, user: Visitor, authenticator: Authenticator) -> None:
     """Also of a passkey that does not count its uses, as none does that is copied between devices."""
-    ada.make()
-    ada.sign_out()
+    user.make()
+    user.sign_out()
     sent: list[Any] = []
-    ada.page.on("request", lambda request: sent.append(request) if f"{SIGN_IN}/" in request.url else None)
-    ada.use()
-    assert ada.is_in()
-    change(site, update(Passkey).values(sign_count=0))
-    client = site.test_client()
+    user.page.on("request", lambda request: sent.append(request) if f"{SIGN_IN}/" in request.url else None)
+    user.use()
+    assert user.is_in()
+    change(sqlite_app, update(Passkey).values(sign_count=0))
+    client = sqlite_app.test_client()
     (request,) = sent
     token = open_form(client, SIGN_IN)["csrf_token"]
     (credential,) = parse_qs(request.post_data)["credential"]
     again = client.post(
-        request.url.removeprefix(ada.url),
+        request.url.removeprefix(user.url),
         data={"csrf_token": token, "credential": credential},
-        base_url=ada.url,
+        base_url=user.url,
     )
     assert again.location == SIGN_IN
-    assert "used already" in client.get(SIGN_IN, base_url=ada.url).text
-    assert client.get("/accounts/", base_url=ada.url).status_code == 303
+    assert "used already" in client.get(SIGN_IN, base_url=user.url).text
+    assert client.get("/accounts/", base_url=user.url).status_code == 303
 
 
 def answered(**response: str) -> str:
@@ -399,9 +399,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("credential", HOSTILE)
 @pytest.mark.parametrize("place", ["sign-in", "register", "verify"])
-def test_broken_answer_is_refused(site: Flask, place: str, credential: str) -> None:
-    make_person(site)
-    client = site.test_client()
+def test_broken_answer_is_refused(sqlite_app: Flask, place: str, credential: str) -> None:
+    make_person(sqlite_app)
+    client = sqlite_app.test_client()
     paths = {"sign-in": SIGN_IN, "register": PASSKEYS, "verify": "/accounts/verify/passkey"}
     if place != "sign-in":
         send_password(client)
@@ -415,21 +415,21 @@ def test_broken_answer_is_refused(site: Flask, place: str, credential: str) -> N
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 65, "​"])
-def test_name_that_is_none_is_refused(site: Flask, name: str) -> None:
-    make_person(site)
-    client = site.test_client()
+def test_name_that_is_none_is_refused(sqlite_app: Flask, name: str) -> None:
+    make_person(sqlite_app)
+    client = sqlite_app.test_client()
     send_password(client)
     fields = {**open_form(client, PASSKEYS), "name": name, "usage": "first"}
     assert "field-errors" in client.post(PASSKEYS, data=fields).text
 
 
-def test_passkey_name_shown_as_written(site: Flask) -> None:
-    assert PasskeyRules(site).name_svn(" Tom & <b>Ada</b>’s ") == (None, "Tom & <b>Ada</b>’s")
+def test_passkey_name_shown_as_written(sqlite_app: Flask) -> None:
+    assert PasskeyRules(sqlite_app).name_svn(" Tom & <b>Ada</b>’s ") == (None, "Tom & <b>Ada</b>’s")
 
 
-def test_account_existence_not_revealed(site: Flask) -> None:
-    make_person(site)
-    client = site.test_client()
+def test_account_existence_not_revealed(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    client = sqlite_app.test_client()
     fields = open_form(client, SIGN_IN)
     pages = [
         client.post(SIGN_IN, data={**fields, "identity": who}).text for who in ("ada@example.org", "x@example.org")

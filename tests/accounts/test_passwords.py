@@ -36,17 +36,17 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("password", COMMON)
-def test_common_password_is_refused(site: Flask, password: str) -> None:
-    with site.app_context():
-        faults, _ = site.extensions["security"].password_util.validate(password, True)
+def test_common_password_is_refused(sqlite_app: Flask, password: str) -> None:
+    with sqlite_app.app_context():
+        faults, _ = sqlite_app.extensions["security"].password_util.validate(password, True)
 
     assert faults
 
 
 @pytest.mark.parametrize("password", OTHERS)
-def test_uncommon_password_is_taken(site: Flask, password: str) -> None:
-    with site.app_context():
-        faults, _ = site.extensions["security"].password_util.validate(password, True)
+def test_uncommon_password_is_taken(sqlite_app: Flask, password: str) -> None:
+    with sqlite_app.app_context():
+        faults, _ = sqlite_app.extensions["security"].password_util.validate(password, True)
 
     assert faults is None
 

@@ -43,8 +43,8 @@ def test_role_history_names_grants(app: Flask) -> None:
     assert text.count("by Root.") == 3
 
 
-def test_deleted_role_history_names_grants(site: Flask) -> None:
-    chief = chief_of(site)
+def test_deleted_role_history_names_grants(sqlite_app: Flask) -> None:
+    chief = chief_of(sqlite_app)
     submit(chief, "/accounts/roles/new", name="editor")
     submit(chief, "/accounts/roles/editor", permissions=["accounts.user.edit"])
     submit(chief, "/accounts/roles/editor/delete")
@@ -54,10 +54,10 @@ def test_deleted_role_history_names_grants(site: Flask) -> None:
     assert "Permissions accounts.user.edit — " in text
 
 
-def test_unchanged_grants_not_recorded(site: Flask) -> None:
-    chief = chief_of(site)
+def test_unchanged_grants_not_recorded(sqlite_app: Flask) -> None:
+    chief = chief_of(sqlite_app)
     submit(chief, "/accounts/roles/member")
-    with site.app_context():
+    with sqlite_app.app_context():
         granting.revoke_unknown(granting.get("member"), "none.such.grant")
         db.session.commit()
     assert "Updated" not in text_of(chief, "/accounts/roles/member")

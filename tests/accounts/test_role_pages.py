@@ -35,23 +35,23 @@ VIOLATIONS = """async () => {
 
 
 @pytest.fixture
-def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
+def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
     """Return the address of a site with an administrator, and with Ada."""
-    make_person(site, "root@example.org", "Root", ["administrator"])
-    make_person(site, name="Ada Lovelace")
-    return f"{live_server(site)}/accounts"
+    make_person(sqlite_app, "root@example.org", "Root", ["administrator"])
+    make_person(sqlite_app, name="Ada Lovelace")
+    return f"{live_server(sqlite_app)}/accounts"
 
 
-def sign_in(page: Page, base: str) -> None:
-    page.goto(f"{base}/sign-in")
+def sign_in(page: Page, base_url: str) -> None:
+    page.goto(f"{base_url}/sign-in")
     page.get_by_label("Email address").fill("root@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
-def test_header_keeps_to_one_line(page: Page, base: str) -> None:
-    sign_in(page, base)
+def test_header_keeps_to_one_line(page: Page, base_url: str) -> None:
+    sign_in(page, base_url)
     expect(page.get_by_role("banner").get_by_role("link", name="Root")).to_have_attribute("aria-current", "true")
     heights = {}
     for width in (360, 576, 768, 992, 1199, 1200, 1280, 1399, 1400):
@@ -64,10 +64,10 @@ BOX = "one => { const { x, y, width } = one.getBoundingClientRect(); return { x,
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_matrix_heads_stay_on_scroll(page: Page, base: str, width: int) -> None:
+def test_matrix_heads_stay_on_scroll(page: Page, base_url: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
-    sign_in(page, base)
-    page.goto(f"{base}/access")
+    sign_in(page, base_url)
+    page.goto(f"{base_url}/access")
     frame = page.get_by_role("region", name="Who may do what")
     frame.evaluate("frame => frame.scrollTo(200, 900)")
     heads = ("thead th:first-child", "thead th:nth-child(2)", "tbody tr:nth-child(30) th")
@@ -82,11 +82,11 @@ def test_matrix_heads_stay_on_scroll(page: Page, base: str, width: int) -> None:
     expect(page.get_by_role("rowheader").first).to_be_in_viewport()
 
 
-def test_matrix_is_searched_without_a_script(browser: Browser, base: str) -> None:
+def test_matrix_is_searched_without_a_script(browser: Browser, base_url: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    sign_in(page, base)
-    page.goto(f"{base}/access")
+    sign_in(page, base_url)
+    page.goto(f"{base_url}/access")
     page.get_by_label("Words in the row").fill("post accounts")
     page.get_by_label("Who may", exact=True).select_option("Member")
     page.get_by_role("button", name="Search", exact=True).click()
@@ -100,30 +100,30 @@ def test_matrix_is_searched_without_a_script(browser: Browser, base: str) -> Non
     context.close()
 
 
-def ada(page: Page, base: str) -> str:
-    page.goto(f"{base}/people?q=ada")
+def ada(page: Page, base_url: str) -> str:
+    page.goto(f"{base_url}/people?q=ada")
     link = page.get_by_role("link", name="Ada Lovelace").get_attribute("href")
     return str(link).rpartition("/")[2]
 
 
-def test_axe_finds_nothing_on_any_page(page: Page, base: str) -> None:
-    sign_in(page, base)
-    key = ada(page, base)
+def test_axe_finds_nothing_on_any_page(page: Page, base_url: str) -> None:
+    sign_in(page, base_url)
+    key = ada(page, base_url)
     for width, scheme in ((1280, "light"), (360, "dark")):
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
         for name in PAGES:
-            page.goto(f"{base}/{name.format(ada=key)}")
+            page.goto(f"{base_url}/{name.format(ada=key)}")
             # The page's own policy lets no other script in than its own.
             page.evaluate(AXE.read_text())
             assert page.evaluate(VIOLATIONS) == [], (name, width)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
-def test_roles_are_given_without_a_script(browser: Browser, base: str) -> None:
+def test_roles_are_given_without_a_script(browser: Browser, base_url: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    sign_in(page, base)
+    sign_in(page, base_url)
     page.get_by_role("link", name="People").click()
     page.get_by_role("link", name="Ada Lovelace").click()
     page.get_by_role("link", name="Change the roles").click()

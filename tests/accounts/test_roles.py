@@ -55,13 +55,13 @@ def app(make_app: Callable[..., Flask], platform: Callable[[str], Any], engine_n
 
 
 @pytest.fixture
-def site(make_app: Callable[..., Flask]) -> Flask:
+def sqlite_app(make_app: Callable[..., Flask]) -> Flask:
     """Return accounts and a bank, where the engine does not matter."""
     return prepare(make_app(None, MODULES))
 
 
 @pytest.fixture
-def chief(app: Flask) -> FlaskClient:
+def admin_client(app: Flask) -> FlaskClient:
     """Return a client of ``app`` in which an administrator has signed in."""
     make_person(app, ROOT, "Root", ["administrator"])
     client = app.test_client()
@@ -87,62 +87,64 @@ def user_id(app: Flask, email: str) -> int:
 # --- what a role grants -------------------------------------------------------------------------
 
 
-def test_role_is_made_granted_and_deleted(app: Flask, chief: FlaskClient) -> None:
-    assert submit(chief, "/accounts/roles/new", name="editor", description="Who edits.").status_code == 303
+def test_role_is_made_granted_and_deleted(app: Flask, admin_client: FlaskClient) -> None:
+    assert submit(admin_client, "/accounts/roles/new", name="editor", description="Who edits.").status_code == 303
     wanted = ["bank.box.open", "bank.safe.open"]
-    assert submit(chief, "/accounts/roles/editor", permissions=wanted).status_code == 303
+    assert submit(admin_client, "/accounts/roles/editor", permissions=wanted).status_code == 303
     assert granted(app, "editor") == {*wanted}
-    assert submit(chief, "/accounts/roles/editor", permissions=wanted[:1]).status_code == 303
+    assert submit(admin_client, "/accounts/roles/editor", permissions=wanted[:1]).status_code == 303
     assert granted(app, "editor") == {"bank.box.open"}
-    assert "editor" in chief.get("/accounts/roles").text
-    assert submit(chief, "/accounts/roles/editor/delete").status_code == 303
-    assert chief.get("/accounts/roles/editor").status_code == 404
+    assert "editor" in admin_client.get("/accounts/roles").text
+    assert submit(admin_client, "/accounts/roles/editor/delete").status_code == 303
+    assert admin_client.get("/accounts/roles/editor").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["", "Editor", "two words", "member", "new", "x" * 41])
-def test_role_with_another_name_is_refused(chief: FlaskClient, name: str) -> None:
-    assert submit(chief, "/accounts/roles/new", name=name).status_code == 422
+def test_role_with_another_name_is_refused(admin_client: FlaskClient, name: str) -> None:
+    assert submit(admin_client, "/accounts/roles/new", name=name).status_code == 422
 
 
-def test_role_description_is_one_line(chief: FlaskClient) -> None:
-    assert submit(chief, "/accounts/roles/new", name="editor", description="a\0b").status_code == 422
+def test_role_description_is_one_line(admin_client: FlaskClient) -> None:
+    assert submit(admin_client, "/accounts/roles/new", name="editor", description="a\0b").status_code == 422
 
 
-def test_role_that_the_platform_needs_stays(app: Flask, chief: FlaskClient) -> None:
-    submit(chief, "/accounts/roles/member/delete")
+def test_role_that_the_platform_needs_stays(app: Flask, admin_client: FlaskClient) -> None:
+    submit(admin_client, "/accounts/roles/member/delete")
     assert granted(app, "member")
 
 
-def test_grant_unknown_permission_refused(app: Flask, chief: FlaskClient) -> None:
-    assert submit(chief, "/accounts/roles/member", permissions=["shop.order.edit"]).status_code == 422
+def test_grant_unknown_permission_refused(app: Flask, admin_client: FlaskClient) -> None:
+    assert submit(admin_client, "/accounts/roles/member", permissions=["shop.order.edit"]).status_code == 422
     with app.app_context(), pytest.raises(Invalid, match="No installed module asks for"):
         granting.grant(granting.get("member"), ["shop.order.edit"])
 
 
-def test_administrators_grants_are_fixed(app: Flask, chief: FlaskClient) -> None:
-    page = chief.get("/accounts/roles/administrator").text
+def test_administrators_grants_are_fixed(app: Flask, admin_client: FlaskClient) -> None:
+    page = admin_client.get("/accounts/roles/administrator").text
     assert page.count(" checked disabled>") == len(permissions(app))
-    token = open_form(chief, "/accounts/roles/member")["csrf_token"]
-    answer = chief.post("/accounts/roles/administrator", data={"csrf_token": token, "permissions": "bank.box.open"})
+    token = open_form(admin_client, "/accounts/roles/member")["csrf_token"]
+    answer = admin_client.post(
+        "/accounts/roles/administrator", data={"csrf_token": token, "permissions": "bank.box.open"}
+    )
     assert answer.status_code == 422
 
 
-def test_grant_effective_next_request(app: Flask, chief: FlaskClient) -> None:
+def test_grant_effective_next_request(app: Flask, admin_client: FlaskClient) -> None:
     make_person(app, roles=["staff"])
     client = app.test_client()
     sign_in(client)
     assert client.get("/bank-page/safe").status_code == 200
     kept = sorted(granted(app, "staff") - {"bank.safe.open"})
-    submit(chief, "/accounts/roles/staff", permissions=kept)
+    submit(admin_client, "/accounts/roles/staff", permissions=kept)
     assert client.get("/bank-page/safe").status_code == 403
 
 
-def test_unknown_grant_shown_until_revoked(app: Flask, chief: FlaskClient) -> None:
+def test_unknown_grant_shown_until_revoked(app: Flask, admin_client: FlaskClient) -> None:
     with app.app_context():
         db.session.add(RolePermission(role_id=granting.get("member").id, permission="gone.thing.do"))
         db.session.commit()
-    assert "gone.thing.do" in chief.get("/accounts/roles").text
-    submit(chief, "/accounts/roles/member", permissions=["bank.box.open"])
+    assert "gone.thing.do" in admin_client.get("/accounts/roles").text
+    submit(admin_client, "/accounts/roles/member", permissions=["bank.box.open"])
     assert granted(app, "member") == {"bank.box.open", "gone.thing.do"}
     result = app.test_cli_runner().invoke(args=["accounts", "revoke", "member", "gone.thing.do"])
     assert result.exit_code == 0, result.output
@@ -152,39 +154,39 @@ def test_unknown_grant_shown_until_revoked(app: Flask, chief: FlaskClient) -> No
 # --- who has a role -----------------------------------------------------------------------------
 
 
-def test_roles_given_and_taken(app: Flask, chief: FlaskClient) -> None:
+def test_roles_given_and_taken(app: Flask, admin_client: FlaskClient) -> None:
     make_person(app)
     url = f"/accounts/people/{user_id(app, 'ada@example.org')}"
-    assert "ada@example.org" in chief.get("/accounts/people?q=ada").text
-    assert submit(chief, f"{url}/roles", roles=["member", "staff"]).status_code == 303
+    assert "ada@example.org" in admin_client.get("/accounts/people?q=ada").text
+    assert submit(admin_client, f"{url}/roles", roles=["member", "staff"]).status_code == 303
     assert names(app, "ada@example.org") == ["member", "staff"]
-    assert "staff" in chief.get(url).text
-    submit(chief, f"{url}/roles", roles=None)
+    assert "staff" in admin_client.get(url).text
+    submit(admin_client, f"{url}/roles", roles=None)
     assert names(app, "ada@example.org") == []
 
 
-def test_last_administrator_stays_one(app: Flask, chief: FlaskClient) -> None:
+def test_last_administrator_stays_one(app: Flask, admin_client: FlaskClient) -> None:
     url = f"/accounts/people/{user_id(app, ROOT)}/roles"
-    answer = submit(chief, url, roles=["member"])
+    answer = submit(admin_client, url, roles=["member"])
     assert answer.status_code == 422
     assert "This is the only administrator" in answer.text
     make_person(app, "second@example.org", "Second", ["administrator"])
-    assert submit(chief, url, roles=["member"]).status_code == 303
+    assert submit(admin_client, url, roles=["member"]).status_code == 303
     assert names(app, ROOT) == ["member"]
 
 
-def test_disabled_administrator_does_not_count(app: Flask, chief: FlaskClient) -> None:
+def test_disabled_administrator_does_not_count(app: Flask, admin_client: FlaskClient) -> None:
     make_person(app, "second@example.org", "Second", ["administrator"])
     with app.app_context():
         users.disable(users.find("second@example.org"))
         db.session.commit()
-    assert submit(chief, f"/accounts/people/{user_id(app, ROOT)}/roles", roles=["member"]).status_code == 422
+    assert submit(admin_client, f"/accounts/people/{user_id(app, ROOT)}/roles", roles=["member"]).status_code == 422
 
 
-def test_last_administrator_is_not_disabled(app: Flask, chief: FlaskClient) -> None:
+def test_last_administrator_is_not_disabled(app: Flask, admin_client: FlaskClient) -> None:
     with app.app_context(), pytest.raises(Invalid, match="This is the only administrator"):
         users.disable(users.find(ROOT))
-    assert chief.get("/accounts/").status_code == 200
+    assert admin_client.get("/accounts/").status_code == 200
     make_person(app, "second@example.org", "Second", ["administrator"])
     with app.app_context():
         users.disable(users.find("second@example.org"))
@@ -234,19 +236,19 @@ PAGES = ("/accounts/roles", "/accounts/roles/new", "/accounts/roles/member", "/a
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_role_pages_need_permission(site: Flask, page: str) -> None:
-    client = site.test_client()
+def test_role_pages_need_permission(sqlite_app: Flask, page: str) -> None:
+    client = sqlite_app.test_client()
     assert client.get(page).status_code == 303
-    make_person(site, roles=["staff"])
+    make_person(sqlite_app, roles=["staff"])
     sign_in(client)
     assert client.get(page).status_code == 403
     assert page not in client.get("/accounts/").text
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_open_for_administrators(site: Flask, page: str) -> None:
-    make_person(site, ROOT, "Root", ["administrator"])
-    client = site.test_client()
+def test_pages_open_for_administrators(sqlite_app: Flask, page: str) -> None:
+    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    client = sqlite_app.test_client()
     sign_in(client, ROOT)
     assert client.get(page).status_code == 200
 
@@ -266,20 +268,20 @@ LIMITED = Identity("k", "K", frozenset({"accounts.role.edit", "accounts.user.edi
     ],
     ids=["grant more", "take others'", "give everything", "give more", "take more", "delete more"],
 )
-def test_grant_limited_to_own_permissions(site: Flask, change: Callable[[User], Any]) -> None:
-    make_person(site)
-    with site.app_context():
+def test_grant_limited_to_own_permissions(sqlite_app: Flask, change: Callable[[User], Any]) -> None:
+    make_person(sqlite_app)
+    with sqlite_app.app_context():
         db.session.add(Role(name="mayor", permissions=["bank.safe.open"]))
         db.session.commit()
-    with site.test_request_context(), acting_as(LIMITED):
+    with sqlite_app.test_request_context(), acting_as(LIMITED):
         person = users.find("ada@example.org")
         with pytest.raises(Forbidden):
             change(person)
 
 
-def test_change_without_the_permission_is_refused(site: Flask) -> None:
-    make_person(site)
-    with site.test_request_context():
+def test_change_without_the_permission_is_refused(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    with sqlite_app.test_request_context():
         with pytest.raises(Unauthenticated):
             granting.create("editor", None)
         with pytest.raises(Unauthenticated):
@@ -290,14 +292,14 @@ def test_change_without_the_permission_is_refused(site: Flask) -> None:
             granting.delete(granting.get("member"))
 
 
-def test_changes_of_rights_are_logged(site: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    make_person(site, ROOT, "Root", ["administrator"])
-    key = make_person(site)
-    client = site.test_client()
+def test_changes_of_rights_are_logged(sqlite_app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    key = make_person(sqlite_app)
+    client = sqlite_app.test_client()
     sign_in(client, ROOT)
     with caplog.at_level(logging.INFO, "andamio.security"):
         submit(client, "/accounts/roles/member", permissions=["bank.box.open"])
-        submit(client, f"/accounts/people/{user_id(site, 'ada@example.org')}/roles", roles=["staff"])
+        submit(client, f"/accounts/people/{user_id(sqlite_app, 'ada@example.org')}/roles", roles=["staff"])
     names = ("event", "role", "permission", "target", "change")
     seen = [tuple(getattr(record, name, None) for name in names) for record in caplog.records]
     assert ("permission.changed", "member", "bank.ledger.read", None, "revoked") in seen
@@ -307,19 +309,19 @@ def test_changes_of_rights_are_logged(site: Flask, caplog: pytest.LogCaptureFixt
 # --- commands -----------------------------------------------------------------------------------
 
 
-def test_commands_grant_give_and_list(site: Flask) -> None:
-    make_person(site)
-    run = site.test_cli_runner().invoke
+def test_commands_grant_give_and_list(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    run = sqlite_app.test_cli_runner().invoke
     for arguments in (["grant", "member", "bank.safe.open"], ["give", "ada@example.org", "staff"]):
         result = run(args=["accounts", *arguments])
         assert result.exit_code == 0, result.output
-    assert "bank.safe.open" in granted(site, "member")
-    assert names(site, "ada@example.org") == ["member", "staff"]
+    assert "bank.safe.open" in granted(sqlite_app, "member")
+    assert names(sqlite_app, "ada@example.org") == ["member", "staff"]
     listed = run(args=["accounts", "roles"]).output
     assert "member: bank.box.open, bank.ledger.read, bank.safe.open" in listed
     assert run(args=["accounts", "revoke", "member", "bank.safe.open"]).exit_code == 0
     assert run(args=["accounts", "take", "ada@example.org", "staff"]).exit_code == 0
-    assert names(site, "ada@example.org") == ["member"]
+    assert names(sqlite_app, "ada@example.org") == ["member"]
 
 
 @pytest.mark.parametrize(
@@ -332,16 +334,16 @@ def test_commands_grant_give_and_list(site: Flask) -> None:
         ["give", "ada@example.org", "king"],
     ],
 )
-def test_command_says_what_it_cannot_do(site: Flask, arguments: list[str]) -> None:
-    make_person(site)
-    result = site.test_cli_runner().invoke(args=["accounts", *arguments])
+def test_command_says_what_it_cannot_do(sqlite_app: Flask, arguments: list[str]) -> None:
+    make_person(sqlite_app)
+    result = sqlite_app.test_cli_runner().invoke(args=["accounts", *arguments])
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
 
 
-def test_matrix_shows_roles_of_ones_own(site: Flask) -> None:
-    make_person(site, ROOT, "Root", ["administrator"])
-    client = site.test_client()
+def test_matrix_shows_roles_of_ones_own(sqlite_app: Flask) -> None:
+    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    client = sqlite_app.test_client()
     sign_in(client, ROOT)
     submit(client, "/accounts/roles/new", name="editor")
     page = client.get("/accounts/access").text
@@ -360,19 +362,19 @@ def test_matrix_shows_roles_of_ones_own(site: Flask) -> None:
         ({"who": "king"}, ["Anybody</th>", "Staff</th>"], []),
     ],
 )
-def test_matrix_shows_what_was_asked_for(site: Flask, asked: Any, shown: list[str], hidden: list[str]) -> None:
-    make_person(site, ROOT, "Root", ["administrator"])
-    client = site.test_client()
+def test_matrix_shows_what_was_asked_for(sqlite_app: Flask, asked: Any, shown: list[str], hidden: list[str]) -> None:
+    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    client = sqlite_app.test_client()
     sign_in(client, ROOT)
     page = client.get("/accounts/access", query_string=asked).text
     assert [text for text in shown if text not in page] == []
     assert [text for text in hidden if text in page.partition("</form>\n")[2]] == []
 
 
-def test_user_page_hides_credentials(site: Flask) -> None:
-    make_person(site, ROOT, "Root", ["administrator"])
-    client = site.test_client()
+def test_user_page_hides_credentials(sqlite_app: Flask) -> None:
+    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    client = sqlite_app.test_client()
     sign_in(client, ROOT)
-    page = client.get(f"/accounts/people/{user_id(site, ROOT)}").text
+    page = client.get(f"/accounts/people/{user_id(sqlite_app, ROOT)}").text
     assert "History" in page
     assert "webauthn" not in page.lower()

@@ -42,7 +42,7 @@ Make = Callable[..., Flask]
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb", "redis"])
-def town(request: pytest.FixtureRequest, make_app: Make, platform: Callable[[str], URL], start_redis: Any) -> Flask:
+def app(request: pytest.FixtureRequest, make_app: Make, platform: Callable[[str], URL], start_redis: Any) -> Flask:
     """Return the whole application with Ada in it; the records on each engine, and in Redis."""
     if request.param == "redis":
         url = start_redis().url.render_as_string()
@@ -54,10 +54,10 @@ def town(request: pytest.FixtureRequest, make_app: Make, platform: Callable[[str
 
 
 @pytest.fixture
-def village(site: Flask) -> Flask:
+def user_app(sqlite_app: Flask) -> Flask:
     """Return the same where the place of the records does not matter."""
-    make_person(site)
-    return site
+    make_person(sqlite_app)
+    return sqlite_app
 
 
 class Browser:
@@ -105,8 +105,8 @@ def records(app: Flask) -> list[Record]:
 # --- ended --------------------------------------------------------------------------------------
 
 
-def test_cookie_copy_useless_after_sign_out(town):
-    ada = Browser(town)
+def test_cookie_copy_useless_after_sign_out(app):
+    ada = Browser(app)
     thief = ada.copy()
     assert thief.is_signed_in()
 
@@ -114,11 +114,11 @@ def test_cookie_copy_useless_after_sign_out(town):
 
     assert not thief.is_signed_in()
     assert not ada.is_signed_in()
-    assert records(town) == []
+    assert records(app) == []
 
 
-def test_password_change_ends_other_sessions(town):
-    ada, phone = Browser(town), Browser(town)
+def test_password_change_ends_other_sessions(app):
+    ada, phone = Browser(app), Browser(app)
     thief = ada.copy()
 
     fields = {"password": PASSWORD, "new_password": NEW, "new_password_confirm": NEW}
@@ -127,11 +127,11 @@ def test_password_change_ends_other_sessions(town):
     assert ada.is_signed_in()
     assert not phone.is_signed_in()
     assert not thief.is_signed_in()
-    assert len(records(town)) == 1
+    assert len(records(app)) == 1
 
 
-def test_sign_out_everywhere_ends_others(town):
-    ada, phone, tablet = Browser(town), Browser(town), Browser(town)
+def test_sign_out_everywhere_ends_others(app):
+    ada, phone, tablet = Browser(app), Browser(app), Browser(app)
 
     answer = ada.press("/accounts/sessions/end-others")
 
@@ -142,10 +142,10 @@ def test_sign_out_everywhere_ends_others(town):
     assert not tablet.is_signed_in()
 
 
-def test_ending_one_session_leaves_others(town):
-    phone = Browser(town, agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1")
-    ada, tablet = Browser(town), Browser(town)
-    (handle,) = (record.handle for record in records(town) if "iPhone" in record.agent)
+def test_ending_one_session_leaves_others(app):
+    phone = Browser(app, agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1")
+    ada, tablet = Browser(app), Browser(app)
+    (handle,) = (record.handle for record in records(app) if "iPhone" in record.agent)
 
     assert ada.press("/accounts/sessions/end", handle=handle).status_code == 303
 
@@ -154,38 +154,38 @@ def test_ending_one_session_leaves_others(town):
     assert ada.is_signed_in()
 
 
-def test_others_session_cannot_be_ended(town):
-    ada = Browser(town)
-    make_person(town, "eve@example.org", "Eve")
-    eve = Browser(town, signs_in=False)
+def test_others_session_cannot_be_ended(app):
+    ada = Browser(app)
+    make_person(app, "eve@example.org", "Eve")
+    eve = Browser(app, signs_in=False)
     sign_in(eve.client, "eve@example.org")
 
-    eve.press("/accounts/sessions/end", handle=records(town)[0].handle)
+    eve.press("/accounts/sessions/end", handle=records(app)[0].handle)
     eve.press("/accounts/sessions/end-others")
 
     assert ada.is_signed_in()
 
 
-def test_current_session_not_ended_as_other(town):
-    ada = Browser(town)
+def test_current_session_not_ended_as_other(app):
+    ada = Browser(app)
 
-    assert ada.press("/accounts/sessions/end", handle=records(town)[0].handle).status_code == 400
+    assert ada.press("/accounts/sessions/end", handle=records(app)[0].handle).status_code == 400
     assert ada.is_signed_in()
 
 
-def test_disabling_ends_the_record(town):
-    ada = Browser(town)
-    with town.app_context():
+def test_disabling_ends_the_record(app):
+    ada = Browser(app)
+    with app.app_context():
         users.disable(users.find("ada@example.org"))
         db.session.commit()
 
     assert not ada.is_signed_in()
-    assert records(town) == []
+    assert records(app) == []
 
 
-def test_reset_password_ends_all(town):
-    ada = Browser(town)
-    with town.app_context():
+def test_reset_password_ends_all(app):
+    ada = Browser(app)
+    with app.app_context():
         user = users.find("ada@example.org")
         assert lifetimes.end_all(user, "test") == 1
         db.session.commit()
@@ -193,7 +193,7 @@ def test_reset_password_ends_all(town):
     assert not ada.is_signed_in()
 
 
-def test_cookie_copy_gets_no_replay(town):
+def test_cookie_copy_gets_no_replay(app):
     shop = Blueprint("shop", __name__, url_prefix="/shop")
     mark_api(shop)
     numbers = itertools.count()
@@ -203,8 +203,8 @@ def test_cookie_copy_gets_no_replay(town):
     def once() -> dict[str, Any]:
         return {"name": identity().name, "number": next(numbers)}
 
-    town.register_blueprint(shop)
-    ada = Browser(town)
+    app.register_blueprint(shop)
+    ada = Browser(app)
     thief = ada.copy()
     token = open_form(ada.client, "/accounts/profile")["csrf_token"]
 
@@ -223,8 +223,8 @@ def test_cookie_copy_gets_no_replay(town):
 # --- a new id -----------------------------------------------------------------------------------
 
 
-def test_earlier_cookie_stays_anonymous(town):
-    ada = Browser(town, signs_in=False)
+def test_earlier_cookie_stays_anonymous(app):
+    ada = Browser(app, signs_in=False)
     ada.client.get("/accounts/sign-in")
     planted = ada.copy()
 
@@ -234,8 +234,8 @@ def test_earlier_cookie_stays_anonymous(town):
     assert not planted.is_signed_in()
 
 
-def test_earlier_form_token_invalid(village):
-    ada = Browser(village, signs_in=False)
+def test_earlier_form_token_invalid(user_app):
+    ada = Browser(user_app, signs_in=False)
     before = open_form(ada.client, "/accounts/sign-in")["csrf_token"]
     sign_in(ada.client)
 
@@ -245,8 +245,8 @@ def test_earlier_form_token_invalid(village):
     assert ada.is_signed_in()
 
 
-def test_sign_in_again_changes_id(town):
-    ada = Browser(town)
+def test_sign_in_again_changes_id(app):
+    ada = Browser(app)
     first = ada.content()["sid"]
     sign_out(ada.client)
     sign_in(ada.client)
@@ -254,19 +254,19 @@ def test_sign_in_again_changes_id(town):
     assert ada.content()["sid"] != first
 
 
-def test_reauthentication_changes_id(town):
-    ada = Browser(town)
+def test_reauthentication_changes_id(app):
+    ada = Browser(app)
     thief = ada.copy()
 
     assert submit(ada.client, "/accounts/verify", password=PASSWORD).status_code == 302
 
     assert ada.is_signed_in()
     assert not thief.is_signed_in()
-    assert len(records(town)) == 1
+    assert len(records(app)) == 1
 
 
-def test_wrong_password_keeps_session(village):
-    ada = Browser(village)
+def test_wrong_password_keeps_session(user_app):
+    ada = Browser(user_app)
     before = ada.content()["sid"]
 
     assert submit(ada.client, "/accounts/verify", password="wrong").status_code == 200
@@ -275,26 +275,26 @@ def test_wrong_password_keeps_session(village):
     assert ada.is_signed_in()
 
 
-def test_records_hold_no_usable_id(town):
-    ada = Browser(town)
+def test_records_hold_no_usable_id(app):
+    ada = Browser(app)
     sid = ada.content()["sid"]
-    (record,) = records(town)
+    (record,) = records(app)
 
     assert len(sid) >= 43
     assert sid not in repr(record)
-    forged = Browser(town, signs_in=False)
+    forged = Browser(app, signs_in=False)
     content = ada.content() | {"sid": record.digest}
-    serializer = town.session_interface.get_signing_serializer(town)
+    serializer = app.session_interface.get_signing_serializer(app)
     forged.client.set_cookie("session", serializer.dumps(content))
     assert not forged.is_signed_in()
 
 
-def test_record_of_other_account_refused(town):
-    make_person(town, "eve@example.org", "Eve")
-    eve = Browser(town, signs_in=False)
+def test_record_of_other_account_refused(app):
+    make_person(app, "eve@example.org", "Eve")
+    eve = Browser(app, signs_in=False)
     sign_in(eve.client, "eve@example.org")
-    ada = Browser(town)
-    serializer = town.session_interface.get_signing_serializer(town)
+    ada = Browser(app)
+    serializer = app.session_interface.get_signing_serializer(app)
     eve.client.set_cookie("session", serializer.dumps(ada.content() | {"sid": eve.content()["sid"]}))
 
     assert not eve.is_signed_in()
@@ -333,12 +333,12 @@ HOUR = timedelta(hours=1)
         (timedelta(days=30), HOUR, False),
     ],
 )
-def test_session_ends_by_itself(town, created, seen, lives):
-    ada = Browser(town)
-    age(town, created=created, seen=seen)
+def test_session_ends_by_itself(app, created, seen, lives):
+    ada = Browser(app)
+    age(app, created=created, seen=seen)
 
     assert ada.is_signed_in() is lives
-    assert len(records(town)) == lives
+    assert len(records(app)) == lives
 
 
 def test_hours_are_set_by_the_configuration(make_app):
@@ -351,30 +351,30 @@ def test_hours_are_set_by_the_configuration(make_app):
     assert not ada.is_signed_in()
 
 
-def test_use_is_written_once_a_minute(town):
-    ada = Browser(town)
-    (first,) = records(town)
+def test_use_is_written_once_a_minute(app):
+    ada = Browser(app)
+    (first,) = records(app)
     ada.is_signed_in()
-    assert records(town)[0].seen_at == first.seen_at
+    assert records(app)[0].seen_at == first.seen_at
 
-    age(town, seen=timedelta(seconds=61))
+    age(app, seen=timedelta(seconds=61))
     ada.is_signed_in()
 
-    assert now() - records(town)[0].seen_at < timedelta(seconds=30)
+    assert now() - records(app)[0].seen_at < timedelta(seconds=30)
 
 
-def test_reading_an_api_is_no_use(town):
-    ada = Browser(town)
-    age(town, seen=HOUR)
-    platform_of(town).api_endpoints["accounts.index"] = True
+def test_reading_an_api_is_no_use(app):
+    ada = Browser(app)
+    age(app, seen=HOUR)
+    platform_of(app).api_endpoints["accounts.index"] = True
 
     assert ada.is_signed_in()
-    assert now() - records(town)[0].seen_at > timedelta(minutes=59)
+    assert now() - records(app)[0].seen_at > timedelta(minutes=59)
 
 
-def test_refused_form_waits_for_no_lock(town):
-    ada = Browser(town)
-    age(town, seen=HOUR)
+def test_refused_form_waits_for_no_lock(app):
+    ada = Browser(app)
+    age(app, seen=HOUR)
     started = now()
 
     assert submit(ada.client, "/accounts/profile", name="").status_code == 422
@@ -382,34 +382,34 @@ def test_refused_form_waits_for_no_lock(town):
     assert now() - started < timedelta(seconds=4)
 
 
-def test_expired_records_are_cleared_away(village, monkeypatch):
+def test_expired_records_are_cleared_away(user_app, monkeypatch):
     monkeypatch.setattr(lifetimes, "PURGE_ONE_IN", 1)
     for _ in range(3):
-        Browser(village)
-    age(village, seen=timedelta(days=15))
+        Browser(user_app)
+    age(user_app, seen=timedelta(days=15))
 
-    Browser(village)
+    Browser(user_app)
 
-    with village.app_context():
+    with user_app.app_context():
         assert len(db.session.scalars(select(Session)).all()) == 1
 
 
-def test_clearing_away_is_bounded(village, monkeypatch):
+def test_clearing_away_is_bounded(user_app, monkeypatch):
     monkeypatch.setattr(in_database, "PURGE_ROWS", 2)
     for _ in range(3):
-        Browser(village)
-    age(village, seen=timedelta(days=15))
-    with village.app_context():
-        village.extensions["accounts_sessions"].purge()
+        Browser(user_app)
+    age(user_app, seen=timedelta(days=15))
+    with user_app.app_context():
+        user_app.extensions["accounts_sessions"].purge()
         db.session.commit()
         assert len(db.session.scalars(select(Session)).all()) <= 1
 
 
-def test_surplus_session_ends_oldest(town, monkeypatch):
+def test_surplus_session_ends_oldest(app, monkeypatch):
     monkeypatch.setattr(lifetimes, "MOST_SESSIONS", 2)
-    first = Browser(town)
-    age(town, seen=HOUR)
-    second, third = Browser(town), Browser(town)
+    first = Browser(app)
+    age(app, seen=HOUR)
+    second, third = Browser(app), Browser(app)
 
     assert [one.is_signed_in() for one in (first, second, third)] == [False, True, True]
 
@@ -418,9 +418,9 @@ def test_surplus_session_ends_oldest(town, monkeypatch):
 
 
 @pytest.fixture
-def statements(town: Flask) -> Iterator[list[str]]:
+def statements(app: Flask) -> Iterator[list[str]]:
     found: list[str] = []
-    with town.app_context():
+    with app.app_context():
         engine = db.engine
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -432,8 +432,8 @@ def statements(town: Flask) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_current_user_costs_one_query(town, statements):
-    ada = Browser(town)
+def test_current_user_costs_one_query(app, statements):
+    ada = Browser(app)
     statements.clear()
 
     assert "Ada" in ada.client.get("/accounts/").text
@@ -441,8 +441,8 @@ def test_current_user_costs_one_query(town, statements):
     assert len(statements) == 1, statements
 
 
-def test_meaningless_cookie_removed(town, statements, caplog):
-    ada = Browser(town)
+def test_meaningless_cookie_removed(app, statements, caplog):
+    ada = Browser(app)
     thief = ada.copy()
     sign_out(ada.client)
     caplog.clear()
@@ -464,8 +464,8 @@ def set_cookies(answer: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("stays", "has_expiry"), [(None, False), ("y", True)])
-def test_session_stays_only_if_asked_to(village, stays, has_expiry):
-    ada = Browser(village, signs_in=False)
+def test_session_stays_only_if_asked_to(user_app, stays, has_expiry):
+    ada = Browser(user_app, signs_in=False)
 
     (cookie,) = set_cookies(sign_in(ada.client, remember=stays))
 
@@ -476,16 +476,16 @@ def test_session_stays_only_if_asked_to(village, stays, has_expiry):
     assert all("Expires=" not in one for one in set_cookies(sign_out(ada.client)))
 
 
-def test_there_is_one_cookie(village):
-    ada = Browser(village, signs_in=False)
+def test_there_is_one_cookie(user_app):
+    ada = Browser(user_app, signs_in=False)
     answers = [sign_in(ada.client, remember="y"), ada.client.get("/accounts/"), sign_out(ada.client)]
 
     names = {cookie.partition("=")[0] for answer in answers for cookie in set_cookies(answer)}
     assert names == {"session"}
 
 
-def test_pages_write_no_cookie_again(village):
-    ada = Browser(village, signs_in=False)
+def test_pages_write_no_cookie_again(user_app):
+    ada = Browser(user_app, signs_in=False)
     sign_in(ada.client, remember="y")
     ada.client.get("/accounts/sessions")
 
@@ -495,9 +495,9 @@ def test_pages_write_no_cookie_again(village):
 # --- the page -----------------------------------------------------------------------------------
 
 
-def test_sessions_page_shows_current_first(town):
-    Browser(town, agent="Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0")
-    ada = Browser(town)
+def test_sessions_page_shows_current_first(app):
+    Browser(app, agent="Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0")
+    ada = Browser(app)
 
     page = ada.client.get("/accounts/sessions").text
 
@@ -506,19 +506,19 @@ def test_sessions_page_shows_current_first(town):
     assert "127.0.0.1" in page
 
 
-def test_user_agent_escaped(village):
-    Browser(village, agent="<script>alert(1)</script> Firefox/1" + "x" * 500)
-    page = Browser(village).client.get("/accounts/sessions").text
+def test_user_agent_escaped(user_app):
+    Browser(user_app, agent="<script>alert(1)</script> Firefox/1" + "x" * 500)
+    page = Browser(user_app).client.get("/accounts/sessions").text
 
     assert "<script>alert" not in page
 
 
 @pytest.mark.parametrize("action", ["end", "end-others"])
-def test_ending_asks_who_is_there_again(village, action):
-    phone = Browser(village)
-    (of_phone,) = records(village)
-    ada = Browser(village)
-    village.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
+def test_ending_asks_who_is_there_again(user_app, action):
+    phone = Browser(user_app)
+    (of_phone,) = records(user_app)
+    ada = Browser(user_app)
+    user_app.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
 
     answer = ada.press(f"/accounts/sessions/{action}", handle=of_phone.handle)
 
@@ -526,23 +526,23 @@ def test_ending_asks_who_is_there_again(village, action):
     assert phone.is_signed_in()
 
 
-def test_ending_needs_the_form_token(village):
-    ada, phone = Browser(village), Browser(village)
+def test_ending_needs_the_form_token(user_app):
+    ada, phone = Browser(user_app), Browser(user_app)
 
     assert ada.client.post("/accounts/sessions/end-others").status_code == 400
     assert phone.is_signed_in()
 
 
-def test_sessions_page_needs_sign_in(village):
-    answer = village.test_client().get("/accounts/sessions")
+def test_sessions_page_needs_sign_in(user_app):
+    answer = user_app.test_client().get("/accounts/sessions")
 
     assert answer.status_code == 303
     assert answer.location.startswith("/accounts/sign-in")
 
 
-def test_ended_session_signs_in_again(village):
-    ada = Browser(village)
-    with village.app_context():
+def test_ended_session_signs_in_again(user_app):
+    ada = Browser(user_app)
+    with user_app.app_context():
         db.session.execute(delete(Session))
         db.session.commit()
 
@@ -553,10 +553,10 @@ def test_ended_session_signs_in_again(village):
 # --- Redis --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("town", ["redis"], indirect=True)
-def test_redis_away_ends_no_session(town, start_redis, caplog):
-    ada = Browser(town)
-    store = town.extensions["accounts_sessions"]
+@pytest.mark.parametrize("app", ["redis"], indirect=True)
+def test_redis_away_ends_no_session(app, start_redis, caplog):
+    ada = Browser(app)
+    store = app.extensions["accounts_sessions"]
     client, store._client = store._client, _Gone()
 
     answer = ada.client.get("/accounts/")
@@ -579,11 +579,11 @@ class _Gone:
         return fail
 
 
-@pytest.mark.parametrize("town", ["redis"], indirect=True)
-def test_records_in_redis_expire_by_themselves(town):
-    Browser(town)
-    store = town.extensions["accounts_sessions"]
-    (record,) = records(town)
+@pytest.mark.parametrize("app", ["redis"], indirect=True)
+def test_records_in_redis_expire_by_themselves(app):
+    Browser(app)
+    store = app.extensions["accounts_sessions"]
+    (record,) = records(app)
 
     seconds = store._client.ttl(f"andamio:session:{record.digest}")
 

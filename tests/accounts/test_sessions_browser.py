@@ -20,7 +20,7 @@ NEW = "four quiet otters borrow umbrellas"
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "redis"])
-def address(
+def base_url(
     request: pytest.FixtureRequest,
     make_app: Callable[..., Flask],
     platform: Callable[[str], URL],
@@ -37,7 +37,7 @@ def address(
 
 
 @pytest.fixture
-def contexts(browser: Browser) -> Iterator[Callable[[], BrowserContext]]:
+def make_context(browser: Browser) -> Iterator[Callable[[], BrowserContext]]:
     """Make browsers that share nothing: ``contexts()``."""
     made: list[BrowserContext] = []
 
@@ -51,73 +51,73 @@ def contexts(browser: Browser) -> Iterator[Callable[[], BrowserContext]]:
 
 
 @pytest.fixture
-def two(contexts: Callable[[], BrowserContext], address: str) -> tuple[Page, Page]:
+def two_pages(make_context: Callable[[], BrowserContext], base_url: str) -> tuple[Page, Page]:
     """Return the pages of two browsers in which Ada is signed in."""
-    return enter(contexts().new_page(), address), enter(contexts().new_page(), address)
+    return enter(make_context().new_page(), base_url), enter(make_context().new_page(), base_url)
 
 
-def enter(page: Page, address: str, password: str = PASSWORD) -> Page:
-    page.goto(f"{address}/accounts/sign-in")
+def enter(page: Page, base_url: str, password: str = PASSWORD) -> Page:
+    page.goto(f"{base_url}/accounts/sign-in")
     page.get_by_label("Email address").fill("ada@example.org")
     page.get_by_label("Password").fill(password)
     page.locator("main").get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{address}/accounts/")
+    page.wait_for_url(f"{base_url}/accounts/")
     return page
 
 
-def is_signed_in(page: Page, address: str) -> bool:
-    page.goto(f"{address}/accounts/")
-    return page.url == f"{address}/accounts/"
+def is_signed_in(page: Page, base_url: str) -> bool:
+    page.goto(f"{base_url}/accounts/")
+    return page.url == f"{base_url}/accounts/"
 
 
-def test_sign_out_everywhere_ends_other_browser(two, address):
-    here, there = two
-    here.goto(f"{address}/accounts/sessions")
+def test_sign_out_everywhere_ends_other_browser(two_pages, base_url):
+    here, there = two_pages
+    here.goto(f"{base_url}/accounts/sessions")
     assert here.get_by_role("row").count() == 3
     here.get_by_role("button", name="Sign out everywhere else").click()
     here.get_by_text("Signed out of 1 other browser.").wait_for()
 
-    assert not is_signed_in(there, address)
-    assert is_signed_in(here, address)
+    assert not is_signed_in(there, base_url)
+    assert is_signed_in(here, base_url)
 
 
-def test_password_change_ends_other_browser(two, address):
-    here, there = two
-    here.goto(f"{address}/accounts/password")
+def test_password_change_ends_other_browser(two_pages, base_url):
+    here, there = two_pages
+    here.goto(f"{base_url}/accounts/password")
     here.get_by_label("Current password").fill(PASSWORD)
     here.get_by_label("New password", exact=True).fill(NEW)
     here.get_by_label("The same again").fill(NEW)
     here.locator("main form button").click()
-    here.wait_for_url(f"{address}/accounts/")
+    here.wait_for_url(f"{base_url}/accounts/")
 
-    assert not is_signed_in(there, address)
-    assert is_signed_in(here, address)
+    assert not is_signed_in(there, base_url)
+    assert is_signed_in(here, base_url)
 
 
-def test_cookie_copy_anonymous_after_sign_out(contexts, two, address):
-    here, there = two
-    thief = contexts()
+def test_cookie_copy_anonymous_after_sign_out(make_context, two_pages, base_url):
+    here, there = two_pages
+    thief = make_context()
     thief.add_cookies(here.context.cookies())
     copied = thief.new_page()
-    assert is_signed_in(copied, address)
+    assert is_signed_in(copied, base_url)
 
     here.get_by_role("button", name="Sign out").first.click()
-    here.wait_for_url(f"{address}/accounts/sign-in")
+    here.wait_for_url(f"{base_url}/accounts/sign-in")
 
-    assert not is_signed_in(copied, address)
-    assert is_signed_in(there, address), "only this browser was signed out"
+    assert not is_signed_in(copied, base_url)
+    assert is_signed_in(there, base_url), "only this browser was signed out"
 
 
-@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
-def test_closed_browser_session_kept_on_request(contexts, address):
-    short = enter(contexts().new_page(), address).context.cookies()
-    page = contexts().new_page()
-    page.goto(f"{address}/accounts/sign-in")
+@pytest.mark.parametrize("base_url", ["sqlite"], indirect=True)
+def test_closed_browser_session_kept_on_request(make_context, base_url):
+    short = enter(make_context().new_page(), base_url).context.cookies()
+    page = make_context().new_page()
+    page.goto(f"{base_url}/accounts/sign-in")
     page.get_by_label("Stay signed in").check()
     page.get_by_label("Email address").fill("ada@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("main").get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{address}/accounts/")
+    page.wait_for_url(f"{base_url}/accounts/")
     long = page.context.cookies()
 
     assert [cookie["expires"] for cookie in short] == [-1]
@@ -125,24 +125,24 @@ def test_closed_browser_session_kept_on_request(contexts, address):
     assert all(cookie["httpOnly"] and cookie["sameSite"] == "Lax" and cookie["path"] == "/" for cookie in short + long)
 
 
-@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("base_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("size", [(1280, 800), (360, 740)])
-def test_pages_are_accessible(contexts, address, size):
-    page = contexts(viewport={"width": size[0], "height": size[1]}, java_script_enabled=True).new_page()
-    enter(contexts().new_page(), address)
-    enter(page, address)
-    page.goto(f"{address}/accounts/sessions")
+def test_pages_are_accessible(make_context, base_url, size):
+    page = make_context(viewport={"width": size[0], "height": size[1]}, java_script_enabled=True).new_page()
+    enter(make_context().new_page(), base_url)
+    enter(page, base_url)
+    page.goto(f"{base_url}/accounts/sessions")
     check(page)
-    stranger = contexts(viewport={"width": size[0], "height": size[1]}).new_page()
+    stranger = make_context(viewport={"width": size[0], "height": size[1]}).new_page()
     for _ in range(11):
-        stranger.goto(f"{address}/accounts/sign-in")
+        stranger.goto(f"{base_url}/accounts/sign-in")
         stranger.get_by_label("Email address").fill("unknown@example.org")
         stranger.get_by_label("Password").fill("wrong horse battery")
         stranger.locator("main").get_by_role("button", name="Sign in").click()
     assert "Too many attempts" in stranger.title()
     check(stranger)
     stranger.get_by_role("link", name="Try again").click()
-    stranger.wait_for_url(f"{address}/accounts/sign-in")
+    stranger.wait_for_url(f"{base_url}/accounts/sign-in")
 
 
 def check(page: Page) -> None:
@@ -156,13 +156,13 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.
 OFFICE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
-@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
-def test_browsers_listed_by_name(contexts, address):
-    phone = enter(contexts(user_agent=PHONE, viewport={"width": 360, "height": 740}).new_page(), address)
-    office = enter(contexts(user_agent=OFFICE).new_page(), address)
+@pytest.mark.parametrize("base_url", ["sqlite"], indirect=True)
+def test_browsers_listed_by_name(make_context, base_url):
+    phone = enter(make_context(user_agent=PHONE, viewport={"width": 360, "height": 740}).new_page(), base_url)
+    office = enter(make_context(user_agent=OFFICE).new_page(), base_url)
     names = {phone: "Safari on iPhone", office: "Firefox on Windows"}
     for here, there in ((phone, office), (office, phone)):
-        here.goto(f"{address}/accounts/sessions")
+        here.goto(f"{base_url}/accounts/sessions")
         mine, other = here.locator("tbody tr").all()
         expect(mine).to_contain_text(f"{names[here]} This one")
         expect(other).to_contain_text(names[there])
@@ -170,16 +170,16 @@ def test_browsers_listed_by_name(contexts, address):
 
     office.locator("main").get_by_role("button", name="Sign out of").click()
 
-    assert not is_signed_in(phone, address)
-    assert is_signed_in(office, address)
+    assert not is_signed_in(phone, base_url)
+    assert is_signed_in(office, base_url)
 
 
-@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
-def test_page_works_without_a_script(contexts, address):
-    there = enter(contexts(java_script_enabled=False).new_page(), address)
-    here = enter(contexts(java_script_enabled=False).new_page(), address)
-    here.goto(f"{address}/accounts/sessions")
+@pytest.mark.parametrize("base_url", ["sqlite"], indirect=True)
+def test_page_works_without_a_script(make_context, base_url):
+    there = enter(make_context(java_script_enabled=False).new_page(), base_url)
+    here = enter(make_context(java_script_enabled=False).new_page(), base_url)
+    here.goto(f"{base_url}/accounts/sessions")
     here.locator("main").get_by_role("button", name="Sign out of").click()
 
     expect(here.get_by_text("Signed out there.")).to_be_visible()
-    assert not is_signed_in(there, address)
+    assert not is_signed_in(there, base_url)

@@ -99,23 +99,23 @@ def test_identity_follows_sign_in_and_out(app: Flask, client: FlaskClient) -> No
     ("email", "password"),
     [("ada@example.org", "wrong " * 4), ("unknown@example.org", PASSWORD), ("ada@example.org", PASSWORD[:-1])],
 )
-def test_failed_sign_in_answers_alike(site: Flask, visitor: FlaskClient, email: str, password: str) -> None:
-    make_person(site)
-    answer = sign_in(visitor, email, password)
+def test_failed_sign_in_answers_alike(sqlite_app: Flask, sqlite_client: FlaskClient, email: str, password: str) -> None:
+    make_person(sqlite_app)
+    answer = sign_in(sqlite_client, email, password)
     assert "The address or the password is wrong" in answer.text
-    assert who(visitor) == ""
+    assert who(sqlite_client) == ""
 
 
-def test_disabled_or_unconfirmed_answers_alike(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    make_person(site, "new@example.org")
-    with site.app_context():
+def test_disabled_or_unconfirmed_answers_alike(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    make_person(sqlite_app, "new@example.org")
+    with sqlite_app.app_context():
         users.disable(users.find("ada@example.org"))
         users.find("new@example.org").confirmed_at = None
         db.session.commit()
     for email in ("ada@example.org", "new@example.org"):
-        assert "The address or the password is wrong" in sign_in(visitor, email).text
-        assert who(visitor) == ""
+        assert "The address or the password is wrong" in sign_in(sqlite_client, email).text
+        assert who(sqlite_client) == ""
 
 
 def test_disabling_ends_the_session(app: Flask, client: FlaskClient) -> None:
@@ -134,29 +134,29 @@ def test_disabling_ends_the_session(app: Flask, client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "target", ["//evil.example.org/", "https://evil.example.org/", "/\\evil.example.org", "javascript:alert(1)"]
 )
-def test_sign_in_stays_on_site(site: Flask, visitor: FlaskClient, target: str) -> None:
-    make_person(site)
-    assert sign_in(visitor, next=target).status_code == 400
-    assert visitor.get("/accounts/sign-in", query_string={"next": target}).status_code == 400
-    assert who(visitor) == ""
+def test_sign_in_stays_on_site(sqlite_app: Flask, sqlite_client: FlaskClient, target: str) -> None:
+    make_person(sqlite_app)
+    assert sign_in(sqlite_client, next=target).status_code == 400
+    assert sqlite_client.get("/accounts/sign-in", query_string={"next": target}).status_code == 400
+    assert who(sqlite_client) == ""
 
 
-def test_sign_in_leads_back(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    away = visitor.get("/accounts/profile?x=1")
+def test_sign_in_leads_back(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    away = sqlite_client.get("/accounts/profile?x=1")
     assert away.status_code == 303
-    answer = submit(visitor, away.location, email="ada@example.org", password=PASSWORD)
+    answer = submit(sqlite_client, away.location, email="ada@example.org", password=PASSWORD)
     assert answer.location == "/accounts/profile?x=1"
 
 
-def test_form_without_its_token_is_refused(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    answer = sign_in(visitor, csrf_token=None)
+def test_form_without_its_token_is_refused(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    answer = sign_in(sqlite_client, csrf_token=None)
     assert answer.status_code == 400
-    assert who(visitor) == ""
-    sign_in(visitor)
-    assert visitor.post("/accounts/sign-out").status_code == 400
-    assert who(visitor) == "Ada"
+    assert who(sqlite_client) == ""
+    sign_in(sqlite_client)
+    assert sqlite_client.post("/accounts/sign-out").status_code == 400
+    assert who(sqlite_client) == "Ada"
 
 
 # --- what it costs ------------------------------------------------------------------------------
@@ -229,40 +229,43 @@ EVERY = {
     ids=["sign in", "reset", "confirm", "register"],
 )
 def test_link_request_constant_time(
-    site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch, ask: Callable[[FlaskClient, str], Any]
+    sqlite_app: Flask,
+    sqlite_client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[FlaskClient, str], Any],
 ) -> None:
     for email, values in EVERY.items():
         if values is not None:
-            make_person(site, email)
-            with site.app_context():
+            make_person(sqlite_app, email)
+            with sqlite_app.app_context():
                 db.session.execute(update(User).where(User.email == email).values(values))
                 db.session.commit()
-    made = watch_hashes(site, monkeypatch)
+    made = watch_hashes(sqlite_app, monkeypatch)
     counts = {}
     for email in EVERY:
         made.clear()
-        ask(visitor, email)
+        ask(sqlite_client, email)
         counts[email] = len(made)
     assert len({*counts.values()}) == 1, counts
     assert counts["ada@example.org"] > 0
 
 
 @pytest.mark.parametrize("path", ["sign-in", "reset", "register", "confirm"])
-def test_pages_are_kept_nowhere(visitor: FlaskClient, path: str) -> None:
-    assert visitor.get(f"/accounts/{path}").headers["Cache-Control"] == "no-store"
+def test_pages_are_kept_nowhere(sqlite_client: FlaskClient, path: str) -> None:
+    assert sqlite_client.get(f"/accounts/{path}").headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("letter", ["a", "\ufdfa"])
-def test_password_longer_than_any_is_wrong(site: Flask, visitor: FlaskClient, letter: str) -> None:
-    make_person(site)
-    answer = sign_in(visitor, password=letter * 1000)
-    assert (answer.status_code, who(visitor)) == (200, "")
+def test_password_longer_than_any_is_wrong(sqlite_app: Flask, sqlite_client: FlaskClient, letter: str) -> None:
+    make_person(sqlite_app)
+    answer = sign_in(sqlite_client, password=letter * 1000)
+    assert (answer.status_code, who(sqlite_client)) == (200, "")
     assert "The address or the password is wrong" in answer.text
 
 
-def test_password_of_many_bytes_is_refused(site: Flask, visitor: FlaskClient) -> None:
-    register(visitor)
-    answer = confirm(visitor, link(mails(site)[0]), "\ufdfa" * 1000)
+def test_password_of_many_bytes_is_refused(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    register(sqlite_client)
+    answer = confirm(sqlite_client, link(mails(sqlite_app)[0]), "\ufdfa" * 1000)
     assert "Use at most 1024 characters." in answer.text
 
 
@@ -275,27 +278,30 @@ def test_long_address_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["A\0B", "A\nB", "A\x85B", "A\u2028B", "A\u202eB", "A\x1b[1m"])
-def test_name_is_one_readable_line(site: Flask, visitor: FlaskClient, name: str) -> None:
-    register(visitor)
-    assert "Use letters, digits, spaces and signs." in confirm(visitor, link(mails(site)[0]), NEW, name=name).text
-    make_person(site)
-    sign_in(visitor)
-    assert submit(visitor, "/accounts/profile", name=name).status_code == 422
+def test_name_is_one_readable_line(sqlite_app: Flask, sqlite_client: FlaskClient, name: str) -> None:
+    register(sqlite_client)
+    assert (
+        "Use letters, digits, spaces and signs."
+        in confirm(sqlite_client, link(mails(sqlite_app)[0]), NEW, name=name).text
+    )
+    make_person(sqlite_app)
+    sign_in(sqlite_client)
+    assert submit(sqlite_client, "/accounts/profile", name=name).status_code == 422
 
 
-def test_name_may_have_letters_that_join(site: Flask, visitor: FlaskClient) -> None:
-    register(visitor)
-    assert confirm(visitor, link(mails(site)[0]), NEW, name="می\u200cخواهم").status_code == 302
+def test_name_may_have_letters_that_join(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    register(sqlite_client)
+    assert confirm(sqlite_client, link(mails(sqlite_app)[0]), NEW, name="می\u200cخواهم").status_code == 302
 
 
-def test_unconfirmed_mail_contains_no_input(site: Flask, visitor: FlaskClient) -> None:
+def test_unconfirmed_mail_contains_no_input(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
     spam = "win at casino.example"
-    register(visitor, name=spam)
-    submit(visitor, "/accounts/confirm", email="grace@example.org")
-    make_person(site, name=spam)
-    sign_in(visitor)
-    submit(visitor, "/accounts/email", email="other@example.org")
-    sent = mails(site)
+    register(sqlite_client, name=spam)
+    submit(sqlite_client, "/accounts/confirm", email="grace@example.org")
+    make_person(sqlite_app, name=spam)
+    sign_in(sqlite_client)
+    submit(sqlite_client, "/accounts/email", email="other@example.org")
+    sent = mails(sqlite_app)
     assert [mail["To"] for mail in sent] == ["grace@example.org", "grace@example.org", "other@example.org"]
     assert not any(spam in mail.as_string() for mail in sent)
 
@@ -352,11 +358,11 @@ def test_duplicate_registration_looks_alike(app: Flask, client: FlaskClient) -> 
         ("x" * 2000, "Use at most 1024 characters"),
     ],
 )
-def test_weak_password_is_refused(site: Flask, visitor: FlaskClient, password: str, message: str) -> None:
-    register(visitor)
-    answer = confirm(visitor, link(mails(site)[0]), password)
+def test_weak_password_is_refused(sqlite_app: Flask, sqlite_client: FlaskClient, password: str, message: str) -> None:
+    register(sqlite_client)
+    answer = confirm(sqlite_client, link(mails(sqlite_app)[0]), password)
     assert message in answer.text
-    assert "The address or the password is wrong" in sign_in(visitor, "grace@example.org", password).text
+    assert "The address or the password is wrong" in sign_in(sqlite_client, "grace@example.org", password).text
 
 
 @pytest.mark.parametrize(
@@ -368,17 +374,17 @@ def test_weak_password_is_refused(site: Flask, visitor: FlaskClient, password: s
         " ".join(str(number**7) for number in range(5, 25)),
     ],
 )
-def test_password_accepts_any_128_characters(site: Flask, visitor: FlaskClient, password: str) -> None:
-    register(visitor)
-    confirm(visitor, link(mails(site)[0]), password)
-    sign_in(visitor, "grace@example.org", password)
-    assert who(visitor) == "Grace"
+def test_password_accepts_any_128_characters(sqlite_app: Flask, sqlite_client: FlaskClient, password: str) -> None:
+    register(sqlite_client)
+    confirm(sqlite_client, link(mails(sqlite_app)[0]), password)
+    sign_in(sqlite_client, "grace@example.org", password)
+    assert who(sqlite_client) == "Grace"
 
 
 @pytest.mark.parametrize("field", ["active", "roles", "confirmed_at", "fs_uniquifier", "key", "id"])
-def test_registration_sets_form_fields_only(site: Flask, visitor: FlaskClient, field: str) -> None:
-    register(visitor, **{field: "1"})
-    with site.app_context():
+def test_registration_sets_form_fields_only(sqlite_app: Flask, sqlite_client: FlaskClient, field: str) -> None:
+    register(sqlite_client, **{field: "1"})
+    with sqlite_app.app_context():
         user = users.find("grace@example.org")
         assert (user.active, user.confirmed_at, [role.name for role in user.roles]) == (True, None, ["member"])
         assert "1" not in (user.fs_uniquifier, user.key)
@@ -396,16 +402,17 @@ def test_registration_without_confirmation_signs_in(make_app: Callable[..., Flas
     assert who(client) == "Grace"
 
 
-def test_confirmation_is_sent_again(site: Flask, visitor: FlaskClient) -> None:
-    register(visitor)
+def test_confirmation_is_sent_again(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    register(sqlite_client)
     answers = [
-        submit(visitor, "/accounts/confirm", email=email).text for email in ("grace@example.org", "no@example.org")
+        submit(sqlite_client, "/accounts/confirm", email=email).text
+        for email in ("grace@example.org", "no@example.org")
     ]
     assert all("If an account waits to be confirmed" in answer for answer in answers)
-    _, again = mails(site)
-    confirm(visitor, link(again), NEW)
-    sign_in(visitor, "grace@example.org", NEW)
-    assert who(visitor) == "Grace"
+    _, again = mails(sqlite_app)
+    confirm(sqlite_client, link(again), NEW)
+    sign_in(sqlite_client, "grace@example.org", NEW)
+    assert who(sqlite_client) == "Grace"
 
 
 # --- recover and change -------------------------------------------------------------------------
@@ -428,14 +435,14 @@ def test_forgotten_password(app: Flask, client: FlaskClient) -> None:
     assert client.get(link(mail)).location == "/accounts/reset", "a link counts once"
 
 
-def test_foreign_password_link_refused(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    submit(visitor, "/accounts/reset", email="ada@example.org")
-    path = link(mails(site)[0])
+def test_foreign_password_link_refused(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    submit(sqlite_client, "/accounts/reset", email="ada@example.org")
+    path = link(mails(sqlite_app)[0])
     # Of the last letter not all bits count.
     for wrong in (path[:-2] + ("a" if path[-2] != "a" else "b") + path[-1], "/accounts/reset/x"):
-        assert visitor.get(wrong).location == "/accounts/reset"
-        assert visitor.get(wrong.replace("reset/", "confirm/")).location == "/accounts/confirm"
+        assert sqlite_client.get(wrong).location == "/accounts/reset"
+        assert sqlite_client.get(wrong.replace("reset/", "confirm/")).location == "/accounts/confirm"
 
 
 def test_change_of_the_password(app: Flask, client: FlaskClient) -> None:
@@ -464,15 +471,15 @@ def test_change_of_the_address(app: Flask, client: FlaskClient) -> None:
     assert "This link is not valid" in client.get("/accounts/").text
 
 
-def test_existing_address_not_revealed(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    make_person(site, "grace@example.org", "Grace")
-    sign_in(visitor)
+def test_existing_address_not_revealed(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    make_person(sqlite_app, "grace@example.org", "Grace")
+    sign_in(sqlite_client)
     answers = [
-        submit(visitor, "/accounts/email", email=email).text for email in ("grace@example.org", "new@example.org")
+        submit(sqlite_client, "/accounts/email", email=email).text for email in ("grace@example.org", "new@example.org")
     ]
     assert all("We have sent a mail to" in answer for answer in answers)
-    assert [mail["To"] for mail in mails(site)] == ["new@example.org"]
+    assert [mail["To"] for mail in mails(sqlite_app)] == ["new@example.org"]
 
 
 def test_name_is_changed(app: Flask, client: FlaskClient) -> None:
@@ -487,15 +494,15 @@ def test_name_is_changed(app: Flask, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "profile", "password", "email", "verify"])
-def test_account_pages_need_sign_in(site: Flask, visitor: FlaskClient, path: str) -> None:
-    answer = visitor.get(f"/accounts/{path}")
+def test_account_pages_need_sign_in(sqlite_app: Flask, sqlite_client: FlaskClient, path: str) -> None:
+    answer = sqlite_client.get(f"/accounts/{path}")
     assert (answer.status_code, answer.location) == (303, f"/accounts/sign-in?next=/accounts/{path}")
 
 
 @pytest.mark.parametrize("body", ['{"email": "ada@example.org"}', "[1]", "null", "{"])
-def test_json_is_no_form(site: Flask, visitor: FlaskClient, body: str) -> None:
-    token = form_token(visitor)
-    answer = visitor.post(
+def test_json_is_no_form(sqlite_app: Flask, sqlite_client: FlaskClient, body: str) -> None:
+    token = form_token(sqlite_client)
+    answer = sqlite_client.post(
         "/accounts/sign-in", data=body, content_type="application/json", headers={"X-CSRFToken": token}
     )
     assert answer.status_code == 415
@@ -506,21 +513,23 @@ def form_token(client: FlaskClient) -> str:
     return open_form(client, "/accounts/sign-in")["csrf_token"]
 
 
-def test_flask_security_token_refused(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    with site.test_request_context():
+def test_flask_security_token_refused(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    with sqlite_app.test_request_context():
         token = users.find("ada@example.org").get_auth_token()
-    answer = visitor.get("/accounts/", headers={"Authentication-Token": token}, query_string={"auth_token": token})
+    answer = sqlite_client.get(
+        "/accounts/", headers={"Authentication-Token": token}, query_string={"auth_token": token}
+    )
     assert answer.status_code == 303
 
 
-def test_nothing_is_added_to_other_requests(make_app: Callable[..., Flask], site: Flask) -> None:
+def test_nothing_is_added_to_other_requests(make_app: Callable[..., Flask], sqlite_app: Flask) -> None:
     without = make_app(None, ["app.home"])
     for place in ("before_request_funcs", "after_request_funcs", "template_context_processors"):
         hooks = [
             [getattr(hook, "func", hook) for hook in getattr(app, place)[None]]  # of a partial, what it calls
-            for app in (site, without)
+            for app in (sqlite_app, without)
         ]
         names = [{f"{hook.__module__}.{hook.__qualname__}" for hook in found} for found in hooks]
         assert all(name.startswith("app.") for name in names[0] - names[1]), names
-    assert type(site.json) is type(without.json)
+    assert type(sqlite_app.json) is type(without.json)

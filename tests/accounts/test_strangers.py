@@ -41,7 +41,7 @@ def ask(app: Flask, path: str, email: str = VICTIM) -> str:
 
 
 @pytest.fixture
-def hijacked(make_app: Callable[..., Flask]) -> tuple[Flask, FlaskClient, str]:
+def hijacked_account(make_app: Callable[..., Flask]) -> tuple[Flask, FlaskClient, str]:
     """Return a site without confirmation where a stranger has the victim's address, a session, a token and more."""
     app = make_app(ACCOUNTS_CONFIRM=False)
     stranger = app.test_client()
@@ -100,16 +100,16 @@ def test_confirming_chooses_password(app: Flask, owner_registers: bool) -> None:
         assert users.find(VICTIM).name == "Vic"
 
 
-def test_confirming_voids_earlier_links(site: Flask) -> None:
-    first, second = ask(site, "/accounts/register"), ask(site, "/accounts/register")
-    confirm(site.test_client(), second, OWNERS)
+def test_confirming_voids_earlier_links(sqlite_app: Flask) -> None:
+    first, second = ask(sqlite_app, "/accounts/register"), ask(sqlite_app, "/accounts/register")
+    confirm(sqlite_app.test_client(), second, OWNERS)
 
     for path in (first, second):
-        assert site.test_client().get(path).location == "/accounts/confirm"
+        assert sqlite_app.test_client().get(path).location == "/accounts/confirm"
 
 
-def test_reset_closes_what_stranger_left(hijacked: tuple[Flask, FlaskClient, str]) -> None:
-    app, stranger, token = hijacked
+def test_reset_closes_what_stranger_left(hijacked_account: tuple[Flask, FlaskClient, str]) -> None:
+    app, stranger, token = hijacked_account
     path = ask(app, "/accounts/reset")
     submit(app.test_client(), path, password=OWNERS, password_confirm=OWNERS)
 
@@ -117,9 +117,9 @@ def test_reset_closes_what_stranger_left(hijacked: tuple[Flask, FlaskClient, str
 
 
 def test_confirmation_closes_what_stranger_left(
-    hijacked: tuple[Flask, FlaskClient, str], make_app: Callable[..., Flask]
+    hijacked_account: tuple[Flask, FlaskClient, str], make_app: Callable[..., Flask]
 ) -> None:
-    _, stranger, token = hijacked
+    _, stranger, token = hijacked_account
     app = make_app()
     confirm(app.test_client(), ask(app, "/accounts/confirm"), OWNERS)
     stranger.application = app
@@ -128,9 +128,9 @@ def test_confirmation_closes_what_stranger_left(
 
 
 def test_invitation_closes_what_stranger_left(
-    hijacked: tuple[Flask, FlaskClient, str], make_app: Callable[..., Flask]
+    hijacked_account: tuple[Flask, FlaskClient, str], make_app: Callable[..., Flask]
 ) -> None:
-    _, stranger, token = hijacked
+    _, stranger, token = hijacked_account
     app = make_app()
     done = app.test_cli_runner().invoke(args=["accounts", "create-admin", VICTIM])
     assert done.exit_code == 0, done.output
@@ -141,9 +141,9 @@ def test_invitation_closes_what_stranger_left(
     assert_nothing_is_left(app, stranger, token)
 
 
-def test_invitation_of_used_account_refused(site: Flask) -> None:
-    make_person(site)
-    done = site.test_cli_runner().invoke(args=["accounts", "create-admin", "ada@example.org"])
+def test_invitation_of_used_account_refused(sqlite_app: Flask) -> None:
+    make_person(sqlite_app)
+    done = sqlite_app.test_cli_runner().invoke(args=["accounts", "create-admin", "ada@example.org"])
 
     assert done.exit_code != 0
     assert "has an account already" in done.output
@@ -203,20 +203,20 @@ def test_new_address_ends_other_sessions(app: Flask, client: FlaskClient) -> Non
     assert not is_in(other)
 
 
-def test_new_password_voids_links(site: Flask, visitor: FlaskClient) -> None:
-    make_person(site)
-    old = ask(site, "/accounts/reset", "ada@example.org")
-    sign_in(visitor)
-    submit(visitor, "/accounts/password", password=PASSWORD, new_password=OWNERS, new_password_confirm=OWNERS)
+def test_new_password_voids_links(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    make_person(sqlite_app)
+    old = ask(sqlite_app, "/accounts/reset", "ada@example.org")
+    sign_in(sqlite_client)
+    submit(sqlite_client, "/accounts/password", password=PASSWORD, new_password=OWNERS, new_password_confirm=OWNERS)
 
-    assert site.test_client().get(old).location == "/accounts/reset"
+    assert sqlite_app.test_client().get(old).location == "/accounts/reset"
 
 
 # --- what mails say -----------------------------------------------------------------------------
 
 
-def test_mails_have_nothing_that_was_typed(hijacked: tuple[Flask, FlaskClient, str]) -> None:
-    app, stranger, _ = hijacked
+def test_mails_have_nothing_that_was_typed(hijacked_account: tuple[Flask, FlaskClient, str]) -> None:
+    app, stranger, _ = hijacked_account
     ask(app, "/accounts/reset")
     submit(app.test_client(), "/accounts/register", name=SPAM, email=VICTIM, password=OWNERS, password_confirm=OWNERS)
     submit(stranger, "/accounts/password", password=STRANGERS, new_password=OWNERS, new_password_confirm=OWNERS)

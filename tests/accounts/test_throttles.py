@@ -30,15 +30,15 @@ FEW = Throttle("password", own="3 per hour", account="6 per hour", address="9 pe
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "PASSWORDS", FEW)
     monkeypatch.setattr(attempts, "THROTTLES", {**attempts.THROTTLES, "login": FEW, "verify": FEW})
 
 
 @pytest.fixture
-def town(site: Flask) -> Flask:
-    make_person(site)
-    return site
+def user_app(sqlite_app: Flask) -> Flask:
+    make_person(sqlite_app)
+    return sqlite_app
 
 
 def browser(app: Flask, address: str = "198.51.100.1") -> FlaskClient:
@@ -58,15 +58,15 @@ def is_in(answer: TestResponse) -> bool:
 # --- what runs out ------------------------------------------------------------------------------
 
 
-def test_address_limited_at_one_account(town):
-    stranger = browser(town)
+def test_address_limited_at_one_account(user_app):
+    stranger = browser(user_app)
 
     assert guess(stranger, 4) == [200, 200, 200, 429]
     assert sign_in(stranger).status_code == 429, "the right password is not even tried"
 
 
-def test_throttled_answer_says_when(town):
-    stranger = browser(town)
+def test_throttled_answer_says_when(user_app):
+    stranger = browser(user_app)
     guess(stranger, 3)
 
     answer = sign_in(stranger)
@@ -78,59 +78,59 @@ def test_throttled_answer_says_when(town):
     assert stranger.get("/accounts/sign-in").status_code == 200
 
 
-def test_unknown_account_throttled_alike(town):
+def test_unknown_account_throttled_alike(user_app):
     answers = []
     for address, email in (("198.51.100.1", ADA), ("198.51.100.2", "unknown@example.org")):
-        guess(browser(town, address), 3, email)
-        answers.append(sign_in(browser(town, address), email))
+        guess(browser(user_app, address), 3, email)
+        answers.append(sign_in(browser(user_app, address), email))
 
     assert [answer.status_code for answer in answers] == [429, 429]
     shown = [answer.text.partition("<main")[2].partition("Request id")[0] for answer in answers]
     assert shown[0] == shown[1]
 
 
-def test_request_without_account_not_counted(town):
-    stranger = browser(town)
+def test_request_without_account_not_counted(user_app):
+    stranger = browser(user_app)
 
     assert guess(stranger, 5, "") == [200] * 5
     assert is_in(sign_in(stranger))
 
 
-def test_another_address_still_comes_in(town):
-    guess(browser(town), 4)
+def test_another_address_still_comes_in(user_app):
+    guess(browser(user_app), 4)
 
-    assert is_in(sign_in(browser(town, "203.0.113.7")))
+    assert is_in(sign_in(browser(user_app, "203.0.113.7")))
 
 
-def test_many_addresses_have_few_attempts_together(town):
-    tried = [guess(browser(town, f"198.51.100.{number}"), 2) for number in range(1, 5)]
+def test_many_addresses_have_few_attempts_together(user_app):
+    tried = [guess(browser(user_app, f"198.51.100.{number}"), 2) for number in range(1, 5)]
 
     assert tried == [[200, 200], [200, 200], [200, 200], [429, 429]]
 
 
-def test_address_limited_at_all_accounts(town):
-    stranger = browser(town)
+def test_address_limited_at_all_accounts(user_app):
+    stranger = browser(user_app)
     tried = [guess(stranger, 1, f"{number}@example.org")[0] for number in range(10)]
 
     assert tried == [200] * 9 + [429]
 
 
-def test_subscriber_network_counts_once(town):
-    tried = [guess(browser(town, f"2001:db8:1:1::{number:x}"), 1)[0] for number in range(1, 5)]
+def test_subscriber_network_counts_once(user_app):
+    tried = [guess(browser(user_app, f"2001:db8:1:1::{number:x}"), 1)[0] for number in range(1, 5)]
 
     assert tried == [200, 200, 200, 429]
 
 
-def test_address_spelling_counts_once(town):
-    stranger = browser(town)
+def test_address_spelling_counts_once(user_app):
+    stranger = browser(user_app)
 
     spellings = ("ADA@example.org", " ada@Example.org ", "ada@\uff45xample.org", ADA)
     assert [guess(stranger, 1, email)[0] for email in spellings] == [200, 200, 200, 429]
 
 
-def test_concurrent_attempts_count_all(town):
+def test_concurrent_attempts_count_all(user_app):
     def one(_: int) -> int:
-        client = browser(town)
+        client = browser(user_app)
         fields = open_form(client, "/accounts/sign-in") | {"email": ADA, "password": WRONG}
         return client.post("/accounts/sign-in", data=fields).status_code
 
@@ -140,20 +140,20 @@ def test_concurrent_attempts_count_all(town):
     assert tried == [200] * 3 + [429] * 5
 
 
-def test_refused_attempt_hashes_nothing(town, monkeypatch):
-    stranger = browser(town)
+def test_refused_attempt_hashes_nothing(user_app, monkeypatch):
+    stranger = browser(user_app)
     guess(stranger, 3)
-    context = town.extensions["security"].pwd_context
+    context = user_app.extensions["security"].pwd_context
     for name in ("hash", "verify", "verify_and_update"):
         monkeypatch.setattr(context, name, lambda *args, **kwargs: pytest.fail("hashed"))
 
     assert sign_in(stranger).status_code == 429
 
 
-def test_attempts_come_back(town, monkeypatch):
+def test_attempts_come_back(user_app, monkeypatch):
     quick = Throttle("password", own="2 per 3 second", account="9 per second", address="9 per second")
     monkeypatch.setattr(attempts, "THROTTLES", {"login": quick})
-    stranger = browser(town)
+    stranger = browser(user_app)
     form = open_form(stranger, "/accounts/sign-in") | {"email": ADA, "password": WRONG}
 
     assert 429 in [stranger.post("/accounts/sign-in", data=form).status_code for _ in range(4)]
@@ -163,27 +163,27 @@ def test_attempts_come_back(town, monkeypatch):
 # --- who is not kept out ------------------------------------------------------------------------
 
 
-def test_success_gives_the_attempts_back(town):
-    ada = browser(town)
+def test_success_gives_the_attempts_back(user_app):
+    ada = browser(user_app)
     for _ in range(3):
         assert guess(ada, 2) == [200, 200]
         assert is_in(sign_in(ada))
         sign_out(ada)
 
 
-def test_known_browser_passes_during_attack(town):
-    ada = browser(town)
+def test_known_browser_passes_during_attack(user_app):
+    ada = browser(user_app)
     sign_in(ada)
     sign_out(ada)
     for number in range(10):
-        guess(browser(town, f"203.0.113.{number}"), 1)
-    guess(browser(town), 4)  # from the owner's own address, too
+        guess(browser(user_app, f"203.0.113.{number}"), 1)
+    guess(browser(user_app), 4)  # from the owner's own address, too
 
     assert is_in(sign_in(ada))
 
 
-def test_known_browser_has_few_attempts_itself(town):
-    ada = browser(town)
+def test_known_browser_has_few_attempts_itself(user_app):
+    ada = browser(user_app)
     sign_in(ada)
     sign_out(ada)
 
@@ -192,46 +192,46 @@ def test_known_browser_has_few_attempts_itself(town):
     assert guess(ada, 1) == [429], "a stolen mark is worth no more at another address"
 
 
-def test_known_browser_unknown_for_others(town):
-    make_person(town, "eve@example.org", "Eve")
-    eve = browser(town)
+def test_known_browser_unknown_for_others(user_app):
+    make_person(user_app, "eve@example.org", "Eve")
+    eve = browser(user_app)
     sign_in(eve, "eve@example.org")
     sign_out(eve)
     for number in range(10):
-        guess(browser(town, f"203.0.113.{number}"), 1)
+        guess(browser(user_app, f"203.0.113.{number}"), 1)
 
     assert guess(eve, 1) == [429]
 
 
-def test_mail_link_makes_browser_known(town):
+def test_mail_link_makes_browser_known(user_app):
     for number in range(10):
-        guess(browser(town, f"203.0.113.{number}"), 1)
-    ada = browser(town)
+        guess(browser(user_app, f"203.0.113.{number}"), 1)
+    ada = browser(user_app)
     assert sign_in(ada).status_code == 429
 
     assert submit(ada, "/accounts/reset", email=ADA).status_code in (200, 302)
     new = "four quiet otters borrow umbrellas"
-    path = link(mails(town)[-1])
+    path = link(mails(user_app)[-1])
     assert submit(ada, path, password=new, password_confirm=new).status_code == 302
 
     assert is_in(sign_in(ada, password=new))
 
 
-def test_known_mark_cannot_be_forged(town):
-    ada = browser(town)
+def test_known_mark_cannot_be_forged(user_app):
+    ada = browser(user_app)
     for number in range(10):
-        guess(browser(town, f"203.0.113.{number}"), 1)
-    with town.test_request_context():
+        guess(browser(user_app, f"203.0.113.{number}"), 1)
+    with user_app.test_request_context():
         marks = {throttles.mark(ADA): "me"}
-    forged = town.session_interface.get_signing_serializer(town)
+    forged = user_app.session_interface.get_signing_serializer(user_app)
     forged.secret_keys = [b"another key that is not ours at all"]
     ada.set_cookie("session", forged.dumps({"known": marks}))
 
     assert guess(ada, 1) == [429]
 
 
-def test_browser_keeps_few_accounts(town):
-    with town.test_request_context():
+def test_browser_keeps_few_accounts(user_app):
+    with user_app.test_request_context():
         for number in range(9):
             throttles.remember_browser(throttles.mark(f"{number}@example.org"))
         kept = throttles._known()
@@ -242,8 +242,8 @@ def test_browser_keeps_few_accounts(town):
 # --- what else is guessed, and sent -------------------------------------------------------------
 
 
-def test_reauthentication_throttled(town):
-    ada = browser(town)
+def test_reauthentication_throttled(user_app):
+    ada = browser(user_app)
     sign_in(ada)
 
     tried = [submit(ada, "/accounts/verify", password=WRONG).status_code for _ in range(3)]
@@ -254,32 +254,32 @@ def test_reauthentication_throttled(town):
     assert ada.get("/accounts/").status_code == 200, "that does not sign out"
 
 
-def test_mails_limited_for_unknown_accounts_alike(town):
+def test_mails_limited_for_unknown_accounts_alike(user_app):
     for number, email in enumerate((ADA, "unknown@example.org")):
-        stranger = browser(town, f"198.51.100.{number}")
+        stranger = browser(user_app, f"198.51.100.{number}")
         tried = [submit(stranger, "/accounts/reset", email=email).status_code for _ in range(4)]
         assert (tried[:3].count(429), tried[3]) == (0, 429)
 
-    assert len(mails(town)) == 3
+    assert len(mails(user_app)) == 3
 
 
 @pytest.mark.parametrize("path", ["register", "confirm"])
-def test_other_mails_leave_sign_in_links(town, path):
+def test_other_mails_leave_sign_in_links(user_app, path):
     for number in range(12):
-        answer = submit(browser(town, f"203.0.113.{number}"), f"/accounts/{path}", email=ADA)
+        answer = submit(browser(user_app, f"203.0.113.{number}"), f"/accounts/{path}", email=ADA)
     assert answer.status_code == 429
 
-    assert submit(browser(town), "/accounts/reset", email=ADA).status_code == 200
-    assert link(mails(town)[-1]).startswith("/accounts/reset/")
+    assert submit(browser(user_app), "/accounts/reset", email=ADA).status_code == 200
+    assert link(mails(user_app)[-1]).startswith("/accounts/reset/")
 
 
-def test_sent_links_valid_until_next(town):
-    lasting = town.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds()
+def test_sent_links_valid_until_next(user_app):
+    lasting = user_app.config["SECURITY_RESET_PASSWORD_WITHIN"].total_seconds()
     assert [item.get_expiry() for item in limits.parse_many(throttles.LINKS.account)] == [lasting]
 
 
-def test_mails_keep_sign_in_attempts(town):
-    ada = browser(town)
+def test_mails_keep_sign_in_attempts(user_app):
+    ada = browser(user_app)
     for _ in range(4):
         submit(ada, "/accounts/reset", email=ADA)
 
@@ -295,9 +295,9 @@ MISSPELT = {
 
 
 @pytest.mark.parametrize("what", MISSPELT)
-def test_misspelt_form_uses_up_nothing(town, what):
+def test_misspelt_form_uses_up_nothing(user_app, what):
     path, fields = MISSPELT[what]
-    stranger = browser(town)
+    stranger = browser(user_app)
 
     assert {submit(stranger, path, **fields).status_code for _ in range(12)} == {200}
 
@@ -312,9 +312,9 @@ def test_unconfirmed_registration_counts_no_mistakes(make_app):
 
 
 @pytest.mark.parametrize("new", [("four quiet otters borrow umbrellas", "mistyped"), ("short", "short")])
-def test_bad_new_password_counts_nothing(town, monkeypatch, caplog, new):
+def test_bad_new_password_counts_nothing(user_app, monkeypatch, caplog, new):
     monkeypatch.setattr(attempts, "THROTTLES", {**attempts.THROTTLES, "change_password": FEW})
-    ada = browser(town)
+    ada = browser(user_app)
     sign_in(ada)
     caplog.clear()
     fields = {"password": PASSWORD, "new_password": new[0], "new_password_confirm": new[1]}
@@ -323,9 +323,9 @@ def test_bad_new_password_counts_nothing(town, monkeypatch, caplog, new):
     assert "sign-in.failed" not in caplog.text
 
 
-def test_wrong_current_password_runs_out(town, monkeypatch):
+def test_wrong_current_password_runs_out(user_app, monkeypatch):
     monkeypatch.setattr(attempts, "THROTTLES", {**attempts.THROTTLES, "change_password": FEW})
-    ada = browser(town)
+    ada = browser(user_app)
     sign_in(ada)
     new = "four quiet otters borrow umbrellas"
     fields = {"password": WRONG, "new_password": new, "new_password_confirm": new}
@@ -333,9 +333,9 @@ def test_wrong_current_password_runs_out(town, monkeypatch):
     assert [submit(ada, "/accounts/password", **fields).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
-def test_refusal_of_mail_is_true(town):
+def test_refusal_of_mail_is_true(user_app):
     for _ in range(4):
-        answer = submit(browser(town), "/accounts/reset", email="unknown@example.org")
+        answer = submit(browser(user_app), "/accounts/reset", email="unknown@example.org")
 
     assert answer.status_code == 429
     assert "asked for too often" in answer.text

@@ -73,8 +73,8 @@ def test_token_expires_after_90_days(app: Flask) -> None:
         ({"scopes": ["history.change.read accounts.role.edit"]}, "scopes"),
     ],
 )
-def test_token_that_cannot_be_is_refused(site: Flask, changes: dict[str, Any], field: str) -> None:
-    with site.app_context():
+def test_token_that_cannot_be_is_refused(sqlite_app: Flask, changes: dict[str, Any], field: str) -> None:
+    with sqlite_app.app_context():
         owner = issued.make_user("history.change.read")
         issuing.make(owner, "taken", ["history.change.read"])
         with pytest.raises(Invalid) as raised:
@@ -82,9 +82,9 @@ def test_token_that_cannot_be_is_refused(site: Flask, changes: dict[str, Any], f
         assert list(raised.value.errors) == [field]
 
 
-def test_account_token_count_limited(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_account_token_count_limited(sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuing, "MOST_TOKENS", 2)
-    with site.app_context():
+    with sqlite_app.app_context():
         owner = issued.make_user("history.change.read")
         for name in ("one", "two"):
             issuing.make(owner, name, ["history.change.read"])
@@ -92,8 +92,8 @@ def test_account_token_count_limited(site: Flask, monkeypatch: pytest.MonkeyPatc
             issuing.make(owner, "three", ["history.change.read"])
 
 
-def test_scopes_are_owner_permissions(site: Flask) -> None:
-    with site.app_context():
+def test_scopes_are_owner_permissions(sqlite_app: Flask) -> None:
+    with sqlite_app.app_context():
         owner = issued.make_user("history.change.read", "accounts.user.edit", "gone.thing.do")
         found = {
             scope.name: scope.words for group in scopes.offered(identity_of(owner, "session")) for scope in group.scopes
@@ -128,7 +128,7 @@ def test_tokens_go_with_their_account(app: Flask) -> None:
 
 
 @pytest.fixture
-def ada(app: Flask, client: FlaskClient) -> FlaskClient:
+def user_client(app: Flask, client: FlaskClient) -> FlaskClient:
     """Return the browser of a signed-in user who may read the history."""
     grant(app)
     sign_in(client)
@@ -155,28 +155,28 @@ def read_history(app: Flask, text: str) -> int:
     return app.test_client().get("/history/api/v1/changes", headers=issued.authorization(text)).status_code
 
 
-def test_new_token_shown_once_works(app: Flask, ada: FlaskClient) -> None:
-    page = make(ada)
+def test_new_token_shown_once_works(app: Flask, user_client: FlaskClient) -> None:
+    page = make(user_client)
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-store"
     text = shown(page)
     assert is_token(text)
     assert read_history(app, text) == 200
-    listed = ada.get(PATH).text
+    listed = user_client.get(PATH).text
     assert "Backup" in listed
     assert text[:16] in listed
     assert text[16:] not in listed
 
 
-def test_token_is_not_in_the_session(ada: FlaskClient) -> None:
-    text = shown(make(ada))
-    with ada.session_transaction() as session:
+def test_token_is_not_in_the_session(user_client: FlaskClient) -> None:
+    text = shown(make(user_client))
+    with user_client.session_transaction() as session:
         assert text not in repr(dict(session))
 
 
-def test_form_sent_twice_makes_one_token(app: Flask, ada: FlaskClient) -> None:
-    make(ada)
-    page = make(ada)
+def test_form_sent_twice_makes_one_token(app: Flask, user_client: FlaskClient) -> None:
+    make(user_client)
+    page = make(user_client)
     assert page.status_code == 422
     assert "There is a token of this name already." in page.text
     assert 'value="Backup"' in page.text
@@ -195,100 +195,106 @@ def test_form_sent_twice_makes_one_token(app: Flask, ada: FlaskClient) -> None:
         ({"days": "x"}, "Invalid Choice"),
     ],
 )
-def test_form_says_what_is_wrong(site: Flask, visitor: FlaskClient, changes: dict[str, str], said: str) -> None:
-    grant(site)
-    sign_in(visitor)
+def test_form_says_what_is_wrong(
+    sqlite_app: Flask, sqlite_client: FlaskClient, changes: dict[str, str], said: str
+) -> None:
+    grant(sqlite_app)
+    sign_in(sqlite_client)
     form = {"name": "Backup", "days": "30", "scopes": "history.change.read", **changes}
-    page = submit(visitor, f"{PATH}/new", **{name: value for name, value in form.items() if value})
+    page = submit(sqlite_client, f"{PATH}/new", **{name: value for name, value in form.items() if value})
     assert page.status_code == 422
     assert said in page.text
-    with site.app_context():
+    with sqlite_app.app_context():
         assert db.session.scalar(sa.select(sa.func.count()).select_from(Token)) == 0
 
 
-def test_token_is_revoked_when_asked_twice(app: Flask, ada: FlaskClient) -> None:
-    text = shown(make(ada))
+def test_token_is_revoked_when_asked_twice(app: Flask, user_client: FlaskClient) -> None:
+    text = shown(make(user_client))
     with app.app_context():
         number = db.session.scalar(sa.select(Token.id))
-    assert "Revoke Backup?" in ada.get(f"{PATH}/{number}/revoke").text
+    assert "Revoke Backup?" in user_client.get(f"{PATH}/{number}/revoke").text
     assert read_history(app, text) == 200
-    answer = submit(ada, f"{PATH}/{number}/revoke")
+    answer = submit(user_client, f"{PATH}/{number}/revoke")
     assert (answer.status_code, answer.location) == (303, PATH)
     assert read_history(app, text) == 401
-    assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
+    assert user_client.get(f"{PATH}/{number}/revoke").status_code == 404
 
 
 @pytest.mark.parametrize("number", [0, 2**31 - 1, 2**31, 10**30])
-def test_missing_token_not_found(app: Flask, ada: FlaskClient, number: int) -> None:
-    assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
+def test_missing_token_not_found(app: Flask, user_client: FlaskClient, number: int) -> None:
+    assert user_client.get(f"{PATH}/{number}/revoke").status_code == 404
 
 
-def test_all_tokens_are_revoked_at_once(app: Flask, ada: FlaskClient) -> None:
-    texts = [shown(make(ada, name=name)) for name in ("One", "Two")]
-    assert "One" in ada.get(f"{PATH}/revoke").text
-    submit(ada, f"{PATH}/revoke")
+def test_all_tokens_are_revoked_at_once(app: Flask, user_client: FlaskClient) -> None:
+    texts = [shown(make(user_client, name=name)) for name in ("One", "Two")]
+    assert "One" in user_client.get(f"{PATH}/revoke").text
+    submit(user_client, f"{PATH}/revoke")
     assert [read_history(app, text) for text in texts] == [401, 401]
-    assert "Revoked 2 tokens." in ada.get(PATH).text
+    assert "Revoked 2 tokens." in user_client.get(PATH).text
 
 
-def test_others_tokens_not_found(app: Flask, ada: FlaskClient) -> None:
+def test_others_tokens_not_found(app: Flask, user_client: FlaskClient) -> None:
     text = issued.issue(app, "history.change.read")
     with app.app_context():
         number = db.session.scalar(sa.select(Token.id))
-    assert ada.get(f"{PATH}/{number}/revoke").status_code == 404
-    assert submit(ada, f"{PATH}/revoke").status_code == 303
+    assert user_client.get(f"{PATH}/{number}/revoke").status_code == 404
+    assert submit(user_client, f"{PATH}/revoke").status_code == 303
     assert read_history(app, text) == 200
 
 
-def test_token_survives_password_change(site: Flask, visitor: FlaskClient) -> None:
+def test_token_survives_password_change(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
     # What machines do goes on; the page says so, and all can be revoked at once (OWASP ASVS 5.0, 7.4.3).
-    grant(site)
-    sign_in(visitor)
-    text = shown(make(visitor))
+    grant(sqlite_app)
+    sign_in(sqlite_client)
+    text = shown(make(sqlite_client))
     new = "four quiet otters borrow umbrellas"
-    submit(visitor, "/accounts/password", password=PASSWORD, new_password=new, new_password_confirm=new)
-    assert "access tokens stay" in visitor.get("/accounts/").text
-    assert read_history(site, text) == 200
+    submit(sqlite_client, "/accounts/password", password=PASSWORD, new_password=new, new_password_confirm=new)
+    assert "access tokens stay" in sqlite_client.get("/accounts/").text
+    assert read_history(sqlite_app, text) == 200
 
 
 @pytest.mark.parametrize("path", ["", "/new", "/1/revoke", "/revoke"])
-def test_token_pages_need_sign_in(site: Flask, visitor: FlaskClient, path: str) -> None:
-    text = issued.issue(site, "history.change.read")
+def test_token_pages_need_sign_in(sqlite_app: Flask, sqlite_client: FlaskClient, path: str) -> None:
+    text = issued.issue(sqlite_app, "history.change.read")
     for headers in ({}, issued.authorization(text)):
-        answer = visitor.get(PATH + path, headers=headers)
+        answer = sqlite_client.get(PATH + path, headers=headers)
         assert answer.status_code == 303
         assert answer.location.startswith("/accounts/sign-in")
         if path:
-            assert visitor.post(PATH + path, headers=headers).status_code == 400
+            assert sqlite_client.post(PATH + path, headers=headers).status_code == 400
 
 
-def test_new_token_needs_fresh_session(site: Flask, visitor: FlaskClient, monkeypatch: Any) -> None:
-    grant(site)
-    sign_in(visitor)
-    site.config["SECURITY_FRESHNESS"] = timedelta(microseconds=1)
-    answer = visitor.get(f"{PATH}/new")
+def test_new_token_needs_fresh_session(sqlite_app: Flask, sqlite_client: FlaskClient, monkeypatch: Any) -> None:
+    grant(sqlite_app)
+    sign_in(sqlite_client)
+    sqlite_app.config["SECURITY_FRESHNESS"] = timedelta(microseconds=1)
+    answer = sqlite_client.get(f"{PATH}/new")
     assert answer.status_code == 302
     assert answer.location.startswith("/accounts/verify")
-    assert visitor.get(PATH).status_code == 200
-    site.config["SECURITY_FRESHNESS"] = timedelta(minutes=15)
-    assert visitor.get(f"{PATH}/new").status_code == 200
+    assert sqlite_client.get(PATH).status_code == 200
+    sqlite_app.config["SECURITY_FRESHNESS"] = timedelta(minutes=15)
+    assert sqlite_client.get(f"{PATH}/new").status_code == 200
 
 
-def test_user_without_permissions_informed(site: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_person(site)
-    sign_in(visitor)
+def test_user_without_permissions_informed(
+    sqlite_app: Flask, sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_person(sqlite_app)
+    sign_in(sqlite_client)
     monkeypatch.setattr(scopes, "offered", lambda who: [])
-    page = visitor.get(f"{PATH}/new").text
+    page = sqlite_client.get(f"{PATH}/new").text
     assert "nothing yet that your token could do" in page
     assert "<form class" not in page
 
 
-def test_security_log_omits_token_text(site: Flask, visitor: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    grant(site)
-    sign_in(visitor)
-    text = shown(make(visitor))
-    submit(visitor, f"{PATH}/revoke")
-    read_history(site, text)
+def test_security_log_omits_token_text(
+    sqlite_app: Flask, sqlite_client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    grant(sqlite_app)
+    sign_in(sqlite_client)
+    text = shown(make(sqlite_client))
+    submit(sqlite_client, f"{PATH}/revoke")
+    read_history(sqlite_app, text)
     seen = [record.__dict__.get("event") for record in caplog.records if record.name == "andamio.security"]
     assert [event for event in seen if event and event.startswith("token.")] == [
         "token.made",
@@ -323,12 +329,12 @@ def test_command_makes_machine_token(app: Flask) -> None:
         (("ada@example.org", "--name", "CI"), "Missing option"),
     ],
 )
-def test_command_says_what_is_wrong(site: Flask, arguments: tuple[str, ...], said: str) -> None:
-    grant(site)
-    done = run(site, *arguments)
+def test_command_says_what_is_wrong(sqlite_app: Flask, arguments: tuple[str, ...], said: str) -> None:
+    grant(sqlite_app)
+    done = run(sqlite_app, *arguments)
     assert done.exit_code != 0
     assert said in done.output
-    with site.app_context():
+    with sqlite_app.app_context():
         assert db.session.scalar(sa.select(sa.func.count()).select_from(Token)) == 0
 
 
@@ -350,9 +356,9 @@ def fill(page: Page) -> None:
     page.get_by_role("heading", name="Your new token").wait_for()
 
 
-def test_token_is_copied_by_a_button(site: Flask, live_server: Callable[[Flask], str], browser: Browser) -> None:
-    grant(site)
-    base = live_server(site)
+def test_token_is_copied_by_a_button(sqlite_app: Flask, live_server: Callable[[Flask], str], browser: Browser) -> None:
+    grant(sqlite_app)
+    base = live_server(sqlite_app)
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     enter(page, base)
@@ -361,20 +367,22 @@ def test_token_is_copied_by_a_button(site: Flask, live_server: Callable[[Flask],
     expect(page.get_by_role("status").filter(has_text="Copied.")).to_be_visible()
     text = page.evaluate("navigator.clipboard.readText()")
     assert is_token(text)
-    assert read_history(site, text) == 200
+    assert read_history(sqlite_app, text) == 200
     page.get_by_role("link", name="I have copied it").click()
     page.get_by_role("link", name="Revoke Backup").click()
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("Revoked “Backup”.")).to_be_visible()
-    assert read_history(site, text) == 401
+    assert read_history(sqlite_app, text) == 401
     context.close()
 
 
-def test_token_is_made_without_a_script(site: Flask, live_server: Callable[[Flask], str], browser: Browser) -> None:
-    grant(site)
+def test_token_is_made_without_a_script(
+    sqlite_app: Flask, live_server: Callable[[Flask], str], browser: Browser
+) -> None:
+    grant(sqlite_app)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    enter(page, live_server(site))
+    enter(page, live_server(sqlite_app))
     fill(page)
     expect(page.get_by_role("button", name="Copy")).to_be_hidden()
     assert is_token(page.get_by_label("Backup").input_value())
@@ -383,10 +391,10 @@ def test_token_is_made_without_a_script(site: Flask, live_server: Callable[[Flas
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "light"), (1280, "dark")])
 def test_pages_are_for_everybody(
-    site: Flask, live_server: Callable[[Flask], str], browser: Browser, width: int, scheme: Any
+    sqlite_app: Flask, live_server: Callable[[Flask], str], browser: Browser, width: int, scheme: Any
 ) -> None:
-    grant(site)
-    base = live_server(site)
+    grant(sqlite_app)
+    base = live_server(sqlite_app)
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
     )

@@ -79,7 +79,7 @@ def make_country(app: Flask) -> Maker:
 
 
 @pytest.fixture
-def names(client: FlaskClient) -> Callable[[str], list[str]]:
+def list_names(client: FlaskClient) -> Callable[[str], list[str]]:
     """Return the names in the list of cities for a query string."""
 
     def ask(query: str) -> list[str]:
@@ -91,7 +91,7 @@ def names(client: FlaskClient) -> Callable[[str], list[str]]:
 
 
 @pytest.fixture
-def macondo() -> dict[str, Any]:
+def city_data() -> dict[str, Any]:
     """Return the body of a city that may be created."""
     return {
         "name": "Macondo",
@@ -103,9 +103,9 @@ def macondo() -> dict[str, Any]:
 
 
 @pytest.fixture
-def make_site_city(site: Flask) -> Maker:
+def make_sqlite_city(sqlite_app: Flask) -> Maker:
     """Make cities as ``make_city`` does, in the database of ``site``."""
-    return city_maker(site)
+    return city_maker(sqlite_app)
 
 
 @pytest.fixture

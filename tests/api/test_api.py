@@ -25,14 +25,14 @@ def kind(answer: TestResponse) -> str:
 # --- lists --------------------------------------------------------------------------------------
 
 
-def test_index_names_the_collections(visitor: FlaskClient):
-    assert visitor.get("/api/v1/").json == {"countries": "/api/v1/countries", "cities": CITIES}
+def test_index_names_the_collections(sqlite_client: FlaskClient):
+    assert sqlite_client.get("/api/v1/").json == {"countries": "/api/v1/countries", "cities": CITIES}
 
 
-def test_cities_begin_with_the_largest(make_city, names):
+def test_cities_begin_with_the_largest(make_city, list_names):
     for name, population in (("Small", 20_000), ("Large", 3_000_000), ("Middle", 500_000)):
         make_city(name=name, population=population)
-    assert names("") == ["Large", "Middle", "Small"]
+    assert list_names("") == ["Large", "Middle", "Small"]
 
 
 @pytest.mark.parametrize("sort", ["", "name", "-name", "population", "name,-population"])
@@ -62,7 +62,7 @@ def test_link_header_matches_body(client: FlaskClient, make_city):
     assert answer.headers["Link"] == f'<{answer.json["links"]["next"]}>; rel="next"'
 
 
-def test_cursor_stable_with_new_row(client: FlaskClient, make_city, names):
+def test_cursor_stable_with_new_row(client: FlaskClient, make_city, list_names):
     for population in (50_000, 40_000, 30_000):
         make_city(name=f"City {population}", population=population)
     second = client.get(f"{CITIES}?limit=1").json["links"]["next"]
@@ -116,22 +116,22 @@ def test_total_is_counted_when_asked_for(client: FlaskClient, make_city):
         ("q=leon&country_code=FR", []),
     ],
 )
-def test_search(make_city, names, query, found):
+def test_search(make_city, list_names, query, found):
     for name in ("León", "Ciudad Real", "100 %", "a/b", "c\\d"):
         make_city(name=name)
-    assert names(query) == found
+    assert list_names(query) == found
 
 
-def test_filters(make_city, make_country, names):
+def test_filters(make_city, make_country, list_names):
     make_country(code="FR")
     make_city(name="Madrid", population=3_255_944)
     make_city(name="Jaca", population=13_396)
     make_city(name="Lyon", population=522_250, country_code="FR")
-    assert names("country_code=FR") == ["Lyon"]
-    assert names("country_code=fr") == []
-    assert names("country_code__in=FR,ES&sort=name") == ["Jaca", "Lyon", "Madrid"]
-    assert names("population__gte=522250&population__lte=3255943") == ["Lyon"]
-    assert names("country_code=ES&population__lte=20000") == ["Jaca"]
+    assert list_names("country_code=FR") == ["Lyon"]
+    assert list_names("country_code=fr") == []
+    assert list_names("country_code__in=FR,ES&sort=name") == ["Jaca", "Lyon", "Madrid"]
+    assert list_names("population__gte=522250&population__lte=3255943") == ["Lyon"]
+    assert list_names("country_code=ES&population__lte=20000") == ["Jaca"]
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ def test_filters(make_city, make_country, names):
         ("population=1", "population"),
     ],
 )
-def test_query_that_is_not_understood(visitor: FlaskClient, query, field):
-    answer = visitor.get(f"{CITIES}?{query}")
+def test_query_that_is_not_understood(sqlite_client: FlaskClient, query, field):
+    answer = sqlite_client.get(f"{CITIES}?{query}")
     assert (answer.status_code, kind(answer), fields(answer)) == (400, "bad-query", {field})
 
 
@@ -166,8 +166,8 @@ def test_cursor_of_another_order(client: FlaskClient, make_city):
 
 
 @pytest.mark.parametrize("text", ["%00", "%FF", "%ED%A0%80"])
-def test_query_that_is_no_text(visitor: FlaskClient, text):
-    assert kind(visitor.get(f"{CITIES}?q={text}")) == "bad-request"
+def test_query_that_is_no_text(sqlite_client: FlaskClient, text):
+    assert kind(sqlite_client.get(f"{CITIES}?q={text}")) == "bad-request"
 
 
 def test_page_past_the_end(client: FlaskClient, make_city):
@@ -187,32 +187,32 @@ def test_id_that_is_none(client: FlaskClient, key):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/cities/\xff", "/api/v1/\xed\xa0\x80", "/api/v1/cities/\0"])
-def test_path_that_is_no_text(visitor: FlaskClient, path):
+def test_path_that_is_no_text(sqlite_client: FlaskClient, path):
     # As a server passes it on: bytes as Latin-1. The client would encode it.
-    answer = visitor.get(CITIES, environ_overrides={"PATH_INFO": path})
+    answer = sqlite_client.get(CITIES, environ_overrides={"PATH_INFO": path})
     assert kind(answer) == "bad-request"
 
 
-def test_created_city_is_what_was_sent(client: FlaskClient, make_city, macondo):
-    answer = client.post(CITIES, json=macondo)
+def test_created_city_is_what_was_sent(client: FlaskClient, make_city, city_data):
+    answer = client.post(CITIES, json=city_data)
     assert answer.status_code == 201
-    assert answer.json == {**macondo, "id": answer.json["id"], "version": 1, "population": 0, "admin1_code": None}
+    assert answer.json == {**city_data, "id": answer.json["id"], "version": 1, "population": 0, "admin1_code": None}
     assert answer.headers["Location"] == f"{CITIES}/{answer.json['id']}"
     read = client.get(answer.headers["Location"])
     assert (read.data, read.headers["ETag"]) == (answer.data, answer.headers["ETag"])
 
 
 @pytest.mark.parametrize("latitude", [-90, 90, 0.1 + 0.2, 1e-320, 12.123456789012346])
-def test_float_round_trips_exactly(client: FlaskClient, make_city, macondo, latitude):
-    created = client.post(CITIES, json={**macondo, "latitude": latitude})
+def test_float_round_trips_exactly(client: FlaskClient, make_city, city_data, latitude):
+    created = client.post(CITIES, json={**city_data, "latitude": latitude})
     assert client.get(created.headers["Location"]).json["latitude"] == latitude
 
 
 @pytest.mark.parametrize(
     "name", [" a ", "é" * 200, "\U0001f600", "\u0301", "Ĳssel", "e\u0301", "\ufdfa" * 200, "'; --"]
 )
-def test_name_comes_back_as_it_was(client: FlaskClient, make_city, macondo, name):
-    created = client.post(CITIES, json={**macondo, "name": name})
+def test_name_comes_back_as_it_was(client: FlaskClient, make_city, city_data, name):
+    created = client.post(CITIES, json={**city_data, "name": name})
     assert created.status_code == 201
     assert client.get(created.headers["Location"]).json["name"] == name
     assert client.get(CITIES, query_string={"q": name}).json["items"] == [created.json]
@@ -237,22 +237,22 @@ def test_unchanged_city_is_not_sent_again(client: FlaskClient, make_city):
         *((name, 1) for name in ("id", "version", "search_name", "colour", "a\0b", "__proto__")),
     ],
 )
-def test_invalid_field_is_named(visitor: FlaskClient, macondo, field, value):
+def test_invalid_field_is_named(sqlite_client: FlaskClient, city_data, field, value):
     # Written here: the client's JSON has no integers beyond 64 bits.
-    body = json.dumps({**macondo, field: value})
-    answer = visitor.post(CITIES, data=body, content_type="application/json")
+    body = json.dumps({**city_data, field: value})
+    answer = sqlite_client.post(CITIES, data=body, content_type="application/json")
     assert (answer.status_code, kind(answer), fields(answer)) == (422, "invalid", {field})
-    assert visitor.get(CITIES).json["items"] == []
+    assert sqlite_client.get(CITIES).json["items"] == []
 
 
-def test_missing_fields_are_named(visitor: FlaskClient):
+def test_missing_fields_are_named(sqlite_client: FlaskClient):
     required = {"name", "country_code", "latitude", "longitude", "timezone"}
-    assert fields(visitor.post(CITIES, json={})) == required
+    assert fields(sqlite_client.post(CITIES, json={})) == required
 
 
 @pytest.mark.parametrize("code", ["XX", "es"])
-def test_unknown_country(client: FlaskClient, make_city, macondo, code):
-    answer = client.post(CITIES, json={**macondo, "country_code": code})
+def test_unknown_country(client: FlaskClient, make_city, city_data, code):
+    answer = client.post(CITIES, json={**city_data, "country_code": code})
     assert (answer.status_code, fields(answer)) == (422, {"country_code"})
     assert client.get(CITIES).json["items"] == []
 
@@ -277,24 +277,24 @@ def test_unknown_country(client: FlaskClient, make_city, macondo, code):
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_body_that_is_no_json(visitor: FlaskClient, body):
-    answer = visitor.post(CITIES, data=body, content_type="application/json")
+def test_body_that_is_no_json(sqlite_client: FlaskClient, body):
+    answer = sqlite_client.post(CITIES, data=body, content_type="application/json")
     assert (answer.status_code, kind(answer)) == (400, "bad-request")
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '"a"', "1"])
-def test_body_that_is_no_object(visitor: FlaskClient, body):
-    assert kind(visitor.post(CITIES, data=body, content_type="application/json")) == "invalid"
+def test_body_that_is_no_object(sqlite_client: FlaskClient, body):
+    assert kind(sqlite_client.post(CITIES, data=body, content_type="application/json")) == "invalid"
 
 
-def test_body_that_is_too_large(visitor: FlaskClient, macondo):
-    answer = visitor.post(CITIES, json={**macondo, "name": "x" * 10_000_000})
+def test_body_that_is_too_large(sqlite_client: FlaskClient, city_data):
+    answer = sqlite_client.post(CITIES, json={**city_data, "name": "x" * 10_000_000})
     assert (answer.status_code, kind(answer)) == (413, "too-large")
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/xml", "application/x-www-form-urlencoded"])
-def test_content_type_that_is_not_json(visitor: FlaskClient, macondo, content_type):
-    answer = visitor.post(CITIES, data=json.dumps(macondo), content_type=content_type)
+def test_content_type_that_is_not_json(sqlite_client: FlaskClient, city_data, content_type):
+    answer = sqlite_client.post(CITIES, data=json.dumps(city_data), content_type=content_type)
     assert (answer.status_code, kind(answer)) == (415, "unsupported-media-type")
 
 
@@ -303,8 +303,8 @@ def test_content_type_that_is_not_json(visitor: FlaskClient, macondo, content_ty
     [("*/*", 200), ("", 200), ("application/*", 200), ("text/html, */*;q=0.8", 200), ("text/csv", 406),
      ("application/json;q=0", 406), ("nonsense", 406)],
 )  # fmt: skip
-def test_accept(visitor: FlaskClient, accept, status):
-    assert visitor.get(CITIES, headers={"Accept": accept}).status_code == status
+def test_accept(sqlite_client: FlaskClient, accept, status):
+    assert sqlite_client.get(CITIES, headers={"Accept": accept}).status_code == status
 
 
 # --- changes ------------------------------------------------------------------------------------
@@ -312,10 +312,10 @@ def test_accept(visitor: FlaskClient, accept, status):
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(("headers", "status"), [({}, 428), ({"If-Match": '"2"'}, 412), ({"If-Match": 'W/"1"'}, 412)])
-def test_change_without_the_right_etag(client: FlaskClient, make_city, macondo, method, headers, status):
+def test_change_without_the_right_etag(client: FlaskClient, make_city, city_data, method, headers, status):
     url = f"{CITIES}/{make_city()}"
     before = client.get(url).data
-    answer = client.open(url, method=method, json=None if method == "DELETE" else macondo, headers=headers)
+    answer = client.open(url, method=method, json=None if method == "DELETE" else city_data, headers=headers)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
     assert client.get(url).data == before
 
@@ -343,25 +343,25 @@ def test_second_editor_gets_conflict(client: FlaskClient, make_city):
     assert client.get(url).json["population"] == 1
 
 
-def test_put_resets_omitted_to_default(client: FlaskClient, make_city, macondo):
+def test_put_resets_omitted_to_default(client: FlaskClient, make_city, city_data):
     url = f"{CITIES}/{make_city(population=5, admin1_code='29')}"
-    answer = client.put(url, json=macondo, headers={"If-Match": "*"})
-    assert answer.json == {**client.get(url).json, **macondo, "population": 0, "admin1_code": None, "version": 2}
+    answer = client.put(url, json=city_data, headers={"If-Match": "*"})
+    assert answer.json == {**client.get(url).json, **city_data, "population": 0, "admin1_code": None, "version": 2}
 
 
-def test_renamed_city_found_by_name(client: FlaskClient, make_city, names):
+def test_renamed_city_found_by_name(client: FlaskClient, make_city, list_names):
     url = f"{CITIES}/{make_city(name='Gijón')}"
     client.patch(url, json={"name": "Xixón"}, headers={"If-Match": "*"})
-    assert (names("q=xixon"), names("q=gijon")) == (["Xixón"], [])
+    assert (list_names("q=xixon"), list_names("q=gijon")) == (["Xixón"], [])
 
 
-def test_deleted_city_not_found(client: FlaskClient, make_city, macondo):
+def test_deleted_city_not_found(client: FlaskClient, make_city, city_data):
     url = f"{CITIES}/{make_city()}"
     answer = client.delete(url, headers={"If-Match": '"1"'})
     assert (answer.status_code, answer.data) == (204, b"")
     assert client.get(url).status_code == 404
     # A new city under the old id would have the old one's ETag.
-    assert client.post(CITIES, json=macondo).headers["Location"] != url
+    assert client.post(CITIES, json=city_data).headers["Location"] != url
 
 
 # --- countries ----------------------------------------------------------------------------------
@@ -381,11 +381,11 @@ def test_country(client: FlaskClient, make_country):
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "countries"), ("PUT", "countries/ES"), ("DELETE", "countries/ES")]
 )
-def test_countries_are_read_only(visitor: FlaskClient, method, path):
-    answer = visitor.open(f"/api/v1/{path}", method=method, json={})
+def test_countries_are_read_only(sqlite_client: FlaskClient, method, path):
+    answer = sqlite_client.open(f"/api/v1/{path}", method=method, json={})
     assert kind(answer) == "method-not-allowed"
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_unknown_path_below_the_api(site: Flask, visitor: FlaskClient):
-    assert kind(visitor.get("/api/v1/rivers", headers={"Accept": "text/html"})) == "not-found"
+def test_unknown_path_below_the_api(sqlite_app: Flask, sqlite_client: FlaskClient):
+    assert kind(sqlite_client.get("/api/v1/rivers", headers={"Accept": "text/html"})) == "not-found"

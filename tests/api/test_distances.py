@@ -51,7 +51,7 @@ def insert(app: Flask, places: list[tuple[float, float]]) -> list[tuple[int, flo
 
 
 @pytest.fixture
-def globe(app: Flask, make_city: Callable[..., int]) -> list[tuple[int, float, float]]:
+def cities(app: Flask, make_city: Callable[..., int]) -> list[tuple[int, float, float]]:
     """Return (id, latitude, longitude) of cities all over the globe, some where the degrees end."""
     chance = random.Random(5)
     edges = [(90.0, 0.0), (-90.0, 0.0), (-17.0, 180.0), (-17.1, -180.0), (-16.9, 179.9), (65.0, -179.9), (52.0, 179.9)]
@@ -61,12 +61,12 @@ def globe(app: Flask, make_city: Callable[..., int]) -> list[tuple[int, float, f
 
 @pytest.mark.parametrize("many", [distances.MANY, 20, 1])
 def test_nearest_match_full_scan(
-    globe: Any, call: Callable[..., Any], many: int, monkeypatch: pytest.MonkeyPatch
+    cities: Any, call: Callable[..., Any], many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if there were so many cities that not all of a box are read at once.
     monkeypatch.setattr(distances, "MANY", many)
     for latitude, longitude in PLACES:
-        by_distance = sorted((distances.distance_km(latitude, longitude, *place), key) for key, *place in globe)
+        by_distance = sorted((distances.distance_km(latitude, longitude, *place), key) for key, *place in cities)
         found = call("nearest_cities", latitude=latitude, longitude=longitude, limit=15)["result"]
         assert [one["id"] for one in found] == [key for _, key in by_distance[:15]], (latitude, longitude)
         assert [one["distance_km"] for one in found] == [round(km, 3) for km, _ in by_distance[:15]]
@@ -100,9 +100,9 @@ def test_crowd_beside_the_circle_is_passed(
         assert [one.city.id for one in distances.nearest(0.0, 0.0, 4)] == [101, 102, 103, 1]
 
 
-def test_fewer_cities_all_found(globe: Any, app: Flask) -> None:
+def test_fewer_cities_all_found(cities: Any, app: Flask) -> None:
     with app.app_context():
-        assert len(distances.nearest(12.0, 34.0, 1000)) == len(globe)
+        assert len(distances.nearest(12.0, 34.0, 1000)) == len(cities)
 
 
 def test_empty_region_finds_nothing(call: Callable[..., Any]) -> None:
@@ -123,9 +123,9 @@ def test_distance_is_along_the_surface(here: tuple[float, float], there: tuple[f
     assert distances.distance_km(*here, *there) == pytest.approx(km, abs=0.1)
 
 
-def test_search_reads_an_index(site: Flask) -> None:
+def test_search_reads_an_index(sqlite_app: Flask) -> None:
     # On SQLite, which does not look at how many rows there are.
-    with site.app_context():
+    with sqlite_app.app_context():
         select = sa.select(City.id).where(distances.covering(40.4, -3.7, 50.0))
         text = select.compile(db.engine, compile_kwargs={"literal_binds": True})
         plan = " ".join(row[-1] for row in db.session.execute(sa.text(f"EXPLAIN QUERY PLAN {text}")))

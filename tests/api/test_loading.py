@@ -17,7 +17,7 @@ DATA = Path(loading.__file__).parent / "data"
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"])
-def test_load(make_app: Callable[..., Flask], platform: Callable[[str], URL], engine_name, macondo):
+def test_load(make_app: Callable[..., Flask], platform: Callable[[str], URL], engine_name, city_data):
     app = make_app(platform(engine_name))
     steps: list[tuple[int, int]] = []
     with app.app_context():
@@ -28,11 +28,11 @@ def test_load(make_app: Callable[..., Flask], platform: Callable[[str], URL], en
         madrid = db.session.get_one(City, 3117735)
         assert (madrid.name, madrid.country_code, madrid.search_name) == ("Madrid", "ES", "madrid")
         # Behind those of GeoNames, on every engine.
-        assert cities.create(macondo).id > 13_000_000
+        assert cities.create(city_data).id > 13_000_000
 
 
-def test_load_adds_only_what_is_missing(site: Flask):
-    with site.app_context():
+def test_load_adds_only_what_is_missing(sqlite_app: Flask):
+    with sqlite_app.app_context():
         loading.load()
         db.session.execute(sa.delete(City).where(City.id == 3117735))
         db.session.execute(sa.update(Country).where(Country.code == "ES").values(name="España"))
@@ -41,9 +41,9 @@ def test_load_adds_only_what_is_missing(site: Flask):
         assert db.session.get_one(Country, "ES").name == "España"
 
 
-def test_demo_leaves_data_alone(site: Flask, make_site_city):
-    make_site_city()
-    with site.app_context():
+def test_demo_leaves_data_alone(sqlite_app: Flask, make_sqlite_city):
+    make_sqlite_city()
+    with sqlite_app.app_context():
         assert demo.load() == 0
         assert db.session.scalar(sa.select(sa.func.count(City.id))) == 1
 

@@ -38,11 +38,11 @@ def test_fold_of_a_fold_is_itself():
 @pytest.mark.parametrize("place", [None, (50_000, 7)])
 @pytest.mark.parametrize("sort", ["-population", "population", "name", "-name"])
 @pytest.mark.parametrize("filters", [{}, {"country_code": "ES"}])
-def test_page_is_read_off_an_index(site: Flask, sort, filters, place):
+def test_page_is_read_off_an_index(sqlite_app: Flask, sort, filters, place):
     query = cities.listing.parse({"sort": sort, **filters})
     if place is not None:
         query = replace(query, cursor=Cursor(place if "population" in sort else ("Madrid", 7)))
-    with site.app_context():
+    with sqlite_app.app_context():
         select = cities.statement(query)
         sql = select.params(cities.listing.values(query)).compile(db.engine, compile_kwargs={"literal_binds": True})
         plan = [row.detail for row in db.session.execute(sa.text(f"EXPLAIN QUERY PLAN {sql}"))]

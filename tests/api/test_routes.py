@@ -20,26 +20,26 @@ def sender() -> None:
     """Let visitors be who they say that they are."""
 
 
-def test_page_names_whose_data_it_is(visitor: FlaskClient):
-    page = visitor.get("/api/").text
+def test_page_names_whose_data_it_is(sqlite_client: FlaskClient):
+    page = sqlite_client.get("/api/").text
     assert 'href="https://www.geonames.org/"' in page
     assert 'href="https://creativecommons.org/licenses/by/4.0/"' in page
 
 
-def test_page_calls_this_host(visitor: FlaskClient):
-    page = visitor.get("/api/", headers={"Host": "places.localhost"}).text
+def test_page_calls_this_host(sqlite_client: FlaskClient):
+    page = sqlite_client.get("/api/", headers={"Host": "places.localhost"}).text
     assert "curl &#39;http://places.localhost/api/v1/cities&#39;" in page or (
         "curl 'http://places.localhost/api/v1/cities'" in page
     )
 
 
 @pytest.mark.usefixtures("curl")
-def test_curl_lines_of_page_work(site: Flask, live_server: Callable[[Flask], str], make_site_city) -> None:
-    make_site_city(name="São Paulo", search_name="sao paulo", population=12_400_232)
-    with site.app_context():
+def test_curl_lines_of_page_work(sqlite_app: Flask, live_server: Callable[[Flask], str], make_sqlite_city) -> None:
+    make_sqlite_city(name="São Paulo", search_name="sao paulo", population=12_400_232)
+    with sqlite_app.app_context():
         CountryFactory(code="CO")
-    environ = {**os.environ, "TOKEN": issue(site, "api.city.add", "api.city.edit")}
-    lines = documents.shown(_page(live_server(site)))
+    environ = {**os.environ, "TOKEN": issue(sqlite_app, "api.city.add", "api.city.edit")}
+    lines = documents.shown(_page(live_server(sqlite_app)))
     statuses, answers = [], []
     for line in lines:
         added = next((answer["id"] for answer in answers if answer.get("name") == "Macondo"), "")

@@ -17,9 +17,9 @@ NODE = ROOT / "tests" / "node"
 
 
 @pytest.fixture
-def document(site: Flask) -> documents.Document:
+def document(sqlite_app: Flask) -> documents.Document:
     """Return the document of the whole platform."""
-    return documents.build(site)
+    return documents.build(sqlite_app)
 
 
 @pytest.fixture

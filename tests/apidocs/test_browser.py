@@ -10,7 +10,7 @@ from tests.core import shelf
 
 
 @pytest.fixture
-def docs(make_app, live_server, page):
+def docs_page(make_app, live_server, page):
     """Open the page of an API that returns its caller, and of the module with every type."""
     app = make_app(None, [shelf.__name__, "app.home", "app.apidocs"])
     bank = Blueprint("bank", __name__, url_prefix="/bank")
@@ -27,44 +27,44 @@ def docs(make_app, live_server, page):
     return page
 
 
-def test_page_replaces_list_with_operations(docs):
-    assert docs.locator(".opblock").count() > 30
-    assert docs.locator("#contents").is_hidden()
-    assert docs.locator("main").count() == 1
-    assert docs.title().startswith("API")
+def test_page_replaces_list_with_operations(docs_page):
+    assert docs_page.locator(".opblock").count() > 30
+    assert docs_page.locator("#contents").is_hidden()
+    assert docs_page.locator("main").count() == 1
+    assert docs_page.title().startswith("API")
 
 
-def test_operation_is_tried_with_a_token(docs):
-    docs.get_by_role("button", name="Authorize", exact=True).click()
-    docs.locator(".auth-container input").fill("secret-of-mine")
-    docs.get_by_role("button", name="Apply credentials").click()
-    docs.get_by_role("button", name="Close", exact=True).last.click()
-    operation = docs.locator("#operations-bank-bankTeller")
+def test_operation_is_tried_with_a_token(docs_page):
+    docs_page.get_by_role("button", name="Authorize", exact=True).click()
+    docs_page.locator(".auth-container input").fill("secret-of-mine")
+    docs_page.get_by_role("button", name="Apply credentials").click()
+    docs_page.get_by_role("button", name="Close", exact=True).last.click()
+    operation = docs_page.locator("#operations-bank-bankTeller")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Execute").click()
 
     operation.locator(".live-responses-table").get_by_text("Bearer secret-of-mine").first.wait_for()
 
 
-def test_address_leads_to_an_operation(docs):
-    docs.locator("#operations-bank-bankTeller .opblock-summary-control").click()
-    assert docs.url.endswith("#/bank/bankTeller")
-    docs.reload()
+def test_address_leads_to_an_operation(docs_page):
+    docs_page.locator("#operations-bank-bankTeller .opblock-summary-control").click()
+    assert docs_page.url.endswith("#/bank/bankTeller")
+    docs_page.reload()
 
-    docs.locator("#operations-bank-bankTeller.is-open").wait_for()
+    docs_page.locator("#operations-bank-bankTeller.is-open").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_page_is_for_everybody(docs, width, scheme):
-    docs.emulate_media(color_scheme=scheme)
-    docs.set_viewport_size({"width": width, "height": 900})
-    docs.locator("#operations-shelf-things-shelfThingsCreate .opblock-summary-control").click()
-    docs.locator(".opblock.is-open textarea").wait_for()
+def test_page_is_for_everybody(docs_page, width, scheme):
+    docs_page.emulate_media(color_scheme=scheme)
+    docs_page.set_viewport_size({"width": width, "height": 900})
+    docs_page.locator("#operations-shelf-things-shelfThingsCreate .opblock-summary-control").click()
+    docs_page.locator(".opblock.is-open textarea").wait_for()
 
-    assert docs.evaluate("document.documentElement.scrollWidth") <= width
-    assert docs.locator("html.dark-mode").count() == (scheme == "dark")
-    found = Axe().run(docs).response["violations"]
+    assert docs_page.evaluate("document.documentElement.scrollWidth") <= width
+    assert docs_page.locator("html.dark-mode").count() == (scheme == "dark")
+    found = Axe().run(docs_page).response["violations"]
     assert [(one["id"], node["html"][:200]) for one in found for node in one["nodes"]] == []
 
 

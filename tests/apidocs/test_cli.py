@@ -18,18 +18,18 @@ def test_committed_document_current(document):
 
 
 @pytest.fixture
-def run(site: Flask, tmp_path: Path):
+def run_command(sqlite_app: Flask, tmp_path: Path):
     """Run a command on a file of its own."""
 
     def invoke(command: str, *arguments: str):
         file = str(tmp_path / "openapi.json")
-        return site.test_cli_runner().invoke(args=["apidocs", command, "--file", file, *arguments])
+        return sqlite_app.test_cli_runner().invoke(args=["apidocs", command, "--file", file, *arguments])
 
     return invoke
 
 
 @pytest.fixture
-def change(document: documents.Document, tmp_path: Path):
+def write_document(document: documents.Document, tmp_path: Path):
     """Write a document that differs at one place from that of the platform."""
 
     def write(**values: object) -> None:
@@ -38,44 +38,44 @@ def change(document: documents.Document, tmp_path: Path):
     return write
 
 
-def test_written_document_has_no_differences(run, tmp_path, document):
-    done = run("write")
+def test_written_document_has_no_differences(run_command, tmp_path, document):
+    done = run_command("write")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "openapi.json").read_text() == documents.text(document)
 
-    assert run("check").exit_code == 0
+    assert run_command("check").exit_code == 0
 
 
-def test_check_reports_compatible_difference(run, change):
-    change(paths={})
-    done = run("check")
+def test_check_reports_compatible_difference(run_command, write_document):
+    write_document(paths={})
+    done = run_command("check")
 
     assert done.exit_code == 1
     assert "compatible: the path " in done.output
 
 
-def test_check_reports_breaking_difference(run, change, document):
-    change(paths={**document["paths"], "/gone": {}})
-    done = run("check")
+def test_check_reports_breaking_difference(run_command, write_document, document):
+    write_document(paths={**document["paths"], "/gone": {}})
+    done = run_command("check")
 
     assert done.exit_code == 2
     assert "breaking: the path /gone has gone (#/paths/~1gone)" in done.output
 
 
-def test_write_refuses_breaking_by_default(run, change, document, tmp_path):
-    change(paths={**document["paths"], "/gone": {}})
+def test_write_refuses_breaking_by_default(run_command, write_document, document, tmp_path):
+    write_document(paths={**document["paths"], "/gone": {}})
     before = (tmp_path / "openapi.json").read_text()
 
-    refused = run("write")
+    refused = run_command("write")
     assert refused.exit_code == 1
     assert "--breaking" in refused.output
     assert (tmp_path / "openapi.json").read_text() == before
-    assert run("write", "--breaking").exit_code == 0
-    assert run("check").exit_code == 0
+    assert run_command("write", "--breaking").exit_code == 0
+    assert run_command("check").exit_code == 0
 
 
-def test_check_without_file_gives_hint(run):
-    done = run("check")
+def test_check_without_file_gives_hint(run_command):
+    done = run_command("check")
 
     assert done.exit_code == 1
     assert "apidocs write" in done.output

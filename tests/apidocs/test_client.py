@@ -23,7 +23,7 @@ from tests.core import shelf
 
 
 @pytest.fixture
-def shelves(make_app, new_database):
+def warehouse_app(make_app, new_database):
     """Return an application of the module with every type, and its tables."""
     app = make_app(new_database("sqlite"), [shelf.__name__, "app.apidocs"])
     with app.app_context():
@@ -58,14 +58,14 @@ def generate(tmp_path, monkeypatch) -> Iterator[Any]:
         del sys.modules[name]
 
 
-def test_generated_client_works(shelves, live_server, generate):
-    generated = generate(shelves)
+def test_generated_client_works(warehouse_app, live_server, generate):
+    generated = generate(warehouse_app)
     models = generated("models")
 
     def call(name: str, *arguments: Any, **named: Any) -> Any:
         return generated(f"api.shelf_things.shelf_things_{name}").sync_detailed(*arguments, client=client, **named)
 
-    with generated("client").Client(base_url=live_server(shelves)) as client:
+    with generated("client").Client(base_url=live_server(warehouse_app)) as client:
         created = call("create", body=models.ThingInput(name="pen", maker_id=1, color="RED"), idempotency_key="first")
         assert created.status_code == 201
         assert isinstance(created.parsed, models.Thing)

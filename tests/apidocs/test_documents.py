@@ -24,12 +24,12 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture
-def shelf_document(make_app: Callable[..., Flask]) -> documents.Document:
+def warehouse_document(make_app: Callable[..., Flask]) -> documents.Document:
     """Return the document of a module with a column of every type, and a relationship of every kind."""
     return documents.build(make_app(None, [shelf.__name__, "app.apidocs"]))
 
 
-@pytest.fixture(params=["document", "shelf_document"])
+@pytest.fixture(params=["document", "warehouse_document"])
 def each_document(request: pytest.FixtureRequest) -> documents.Document:
     """Return one document after the other."""
     found: documents.Document = request.getfixturevalue(request.param)
@@ -69,10 +69,10 @@ def test_document_is_the_same_each_time(make_app):
     assert first == second
 
 
-def test_document_has_every_operation(site, document):
+def test_document_has_every_operation(sqlite_app, document):
     served = {
         (documents.path(rule), method.lower())
-        for rule in documents.rules(site)
+        for rule in documents.rules(sqlite_app)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     described = {(path, method) for path, methods in document["paths"].items() for method in methods}
@@ -136,9 +136,9 @@ def examples(part: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 
 @pytest.fixture
-def things(shelf_document):
+def thing_operations(warehouse_document):
     """Return what is said of the paths of things, by what is asked for."""
-    paths = shelf_document["paths"]
+    paths = warehouse_document["paths"]
     return {"list": paths["/shelf/things"], "item": paths["/shelf/things/{key}"], "bulk": paths["/shelf/things:bulk"]}
 
 
@@ -146,8 +146,8 @@ def named(document: documents.Document, name: str) -> Any:
     return document["components"]["schemas"][name]
 
 
-def test_inputs_exclude_read_only_and_unknown(shelf_document):
-    output, whole, patch = (named(shelf_document, name) for name in ("Thing", "ThingInput", "ThingPatch"))
+def test_inputs_exclude_read_only_and_unknown(warehouse_document):
+    output, whole, patch = (named(warehouse_document, name) for name in ("Thing", "ThingInput", "ThingPatch"))
 
     assert {"id", "version", "created_at"} <= set(output["properties"])
     assert not {"id", "version", "created_at"} & (set(whole["properties"]) | set(patch["properties"]))
@@ -158,8 +158,8 @@ def test_inputs_exclude_read_only_and_unknown(shelf_document):
     assert set(output["required"]) == set(output["properties"]) - {"maker", "owner"}
 
 
-def test_filters_have_column_types(things):
-    parameters = {one["name"]: one["schema"] for one in things["list"]["get"]["parameters"] if "name" in one}
+def test_filters_have_column_types(thing_operations):
+    parameters = {one["name"]: one["schema"] for one in thing_operations["list"]["get"]["parameters"] if "name" in one}
 
     assert parameters["rank__gte"] == {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
     assert parameters["rank__isnull"] == {"type": "boolean"}
@@ -170,25 +170,25 @@ def test_filters_have_column_types(things):
     assert parameters["include"]["items"]["enum"] == ["maker", "owner"]
 
 
-def test_versioned_changes_require_if_match(shelf_document, things):
-    (thing,) = (one for one in things["item"]["patch"]["parameters"] if one.get("name") == "If-Match")
-    maker = shelf_document["paths"]["/shelf/makers/{key}"]["patch"]["parameters"]
+def test_versioned_changes_require_if_match(warehouse_document, thing_operations):
+    (thing,) = (one for one in thing_operations["item"]["patch"]["parameters"] if one.get("name") == "If-Match")
+    maker = warehouse_document["paths"]["/shelf/makers/{key}"]["patch"]["parameters"]
 
     assert thing["required"]
     assert {"$ref": "#/components/parameters/If-Match"} in maker
-    assert "428" in things["item"]["patch"]["responses"]
+    assert "428" in thing_operations["item"]["patch"]["responses"]
 
 
-def test_only_what_is_allowed_is_described(shelf_document):
-    paths = shelf_document["paths"]
+def test_only_what_is_allowed_is_described(warehouse_document):
+    paths = warehouse_document["paths"]
 
     assert set(paths["/shelf/shown"]) == set(paths["/shelf/shown/{key}"]) == {"get"}
     assert set(paths["/shelf/new"]) == {"post"}
     assert "/shelf/new/{key}" not in paths
 
 
-def test_create_links_to_item_operations(things):
-    links = things["list"]["post"]["responses"]["201"]["links"]
+def test_create_links_to_item_operations(thing_operations):
+    links = thing_operations["list"]["post"]["responses"]["201"]["links"]
 
     assert set(links) == {"get", "replace", "update", "delete"}
     assert links["delete"]["parameters"] == {
@@ -197,13 +197,13 @@ def test_create_links_to_item_operations(things):
     }
 
 
-def test_bulk_has_operation_per_method(shelf_document, things):
-    body = things["bulk"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+def test_bulk_has_operation_per_method(warehouse_document, thing_operations):
+    body = thing_operations["bulk"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/ThingsBulk"}
-    operation = named(shelf_document, "ThingsBulk")["properties"]["operations"]["items"]
+    operation = named(warehouse_document, "ThingsBulk")["properties"]["operations"]["items"]
 
     assert set(operation["discriminator"]["mapping"]) == {"create", "update", "delete"}
-    assert named(shelf_document, "ThingsBulkUpdate")["required"] == ["method", "key", "version", "data"]
+    assert named(warehouse_document, "ThingsBulkUpdate")["required"] == ["method", "key", "version", "data"]
 
 
 # --- what it says of other views ----------------------------------------------------------------

@@ -2,25 +2,25 @@ from app.apidocs import api
 from app.apidocs import documents
 
 
-def test_document_is_served(visitor, document):
-    answer = visitor.get("/openapi.json")
+def test_document_is_served(sqlite_client, document):
+    answer = sqlite_client.get("/openapi.json")
 
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.json == document
 
 
-def test_document_is_not_sent_twice(visitor):
-    etag = visitor.get("/openapi.json").headers["ETag"]
-    answer = visitor.get("/openapi.json", headers={"If-None-Match": etag})
+def test_document_is_not_sent_twice(sqlite_client):
+    etag = sqlite_client.get("/openapi.json").headers["ETag"]
+    answer = sqlite_client.get("/openapi.json", headers={"If-None-Match": etag})
 
     assert (answer.status_code, answer.data) == (304, b"")
 
 
-def test_document_names_mount_path(visitor):
-    answer = visitor.get("/openapi.json", environ_overrides={"SCRIPT_NAME": "/platform"})
+def test_document_names_mount_path(sqlite_client):
+    answer = sqlite_client.get("/openapi.json", environ_overrides={"SCRIPT_NAME": "/platform"})
 
     assert answer.json["servers"] == [{"url": "/platform"}]
-    assert visitor.get("/openapi.json").json["servers"] == [{"url": "/"}]
+    assert sqlite_client.get("/openapi.json").json["servers"] == [{"url": "/"}]
 
 
 def test_applications_have_their_own_documents(make_app):
@@ -30,25 +30,25 @@ def test_applications_have_their_own_documents(make_app):
     assert large.test_client().get("/openapi.json").json == documents.build(large)
 
 
-def test_page_lists_operations_without_script(visitor, document):
-    page = visitor.get("/docs").text
+def test_page_lists_operations_without_script(sqlite_client, document):
+    page = sqlite_client.get("/docs").text
 
     for path, methods in document["paths"].items():
         for method in methods:
             assert f"{method.upper()} {path}" in page
 
 
-def test_page_is_in_the_menu(visitor):
-    assert 'href="/docs"' in visitor.get("/docs").text
+def test_page_is_in_the_menu(sqlite_client):
+    assert 'href="/docs"' in sqlite_client.get("/docs").text
 
 
-def test_swagger_files_cached_by_browsers(visitor):
-    answer = visitor.get("/docs/swagger-ui/swagger-ui.css?v=1")
+def test_swagger_files_cached_by_browsers(sqlite_client):
+    answer = sqlite_client.get("/docs/swagger-ui/swagger-ui.css?v=1")
 
     assert answer.mimetype == "text/css"
     assert "31536000" in answer.headers["Cache-Control"]
     answer.close()
-    assert visitor.get("/docs/swagger-ui/../__init__.py").status_code == 404
+    assert sqlite_client.get("/docs/swagger-ui/../__init__.py").status_code == 404
 
 
 def test_document_readable_from_other_sites(make_app):

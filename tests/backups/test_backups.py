@@ -73,7 +73,7 @@ def source(new_database: NewDatabase, engine_name: str) -> URL:
 
 
 @pytest.fixture
-def command(make_app: Make) -> Run:
+def run_backups(make_app: Make) -> Run:
     """Run ``flask backups …`` on a database: ``command(url, "take", …)``."""
 
     def run(url: URL, *words: str, **overrides: Any) -> Result:
@@ -124,18 +124,18 @@ def test_backup_during_writes_is_consistent(
     assert len(keys) == 3
 
 
-def test_restore_over_rows_needs_option(command: Run, source: URL, tmp_path: Path) -> None:
+def test_restore_over_rows_needs_option(run_backups: Run, source: URL, tmp_path: Path) -> None:
     before = rows(source)
-    taken = command(source, "take", str(tmp_path / "one.zip"))
+    taken = run_backups(source, "take", str(tmp_path / "one.zip"))
     assert taken.exit_code == 0, taken.output
     execute(source, lambda connection: connection.execute(shelf.Box.__table__.delete()))
     execute(source, lambda connection: connection.execute(sa.text("CREATE TABLE later (id integer)")))
-    refused = command(source, "restore", str(tmp_path / "one.zip"))
+    refused = run_backups(source, "restore", str(tmp_path / "one.zip"))
 
     assert refused.exit_code == 1
     assert "--replace" in refused.output
     assert rows(source)["shelf_box"] == []
-    done = command(source, "restore", "--replace", str(tmp_path / "one.zip"))
+    done = run_backups(source, "restore", "--replace", str(tmp_path / "one.zip"))
     assert done.exit_code == 0, done.output
     assert "alembic upgrade head" in done.output
     assert rows(source) == before
@@ -220,15 +220,15 @@ def test_foreign_file_is_refused(tmp_path: Path, content: bytes | str | None, me
     "manifest",
     [{"tables": ["a"]}, {"tables": {"a": "1"}}, {"server": "new"}, {"size": -1}, {"revisions": "0815"}, {"size": 0}],
 )
-def test_manifest_that_lies_is_a_sentence(kept: URL, tmp_path: Path, manifest: dict[str, Any]) -> None:
-    path, _ = backup(kept, tmp_path / "one.zip")
+def test_manifest_that_lies_is_a_sentence(sqlite_source: URL, tmp_path: Path, manifest: dict[str, Any]) -> None:
+    path, _ = backup(sqlite_source, tmp_path / "one.zip")
     claim(path, **manifest)
     with pytest.raises(BackupError, match="is damaged"):
         restoring.verify(path)
 
 
-def test_archive_that_grows_is_not_unpacked(kept: URL, tmp_path: Path) -> None:
-    _, manifest = backup(kept, tmp_path / "one.zip")
+def test_archive_that_grows_is_not_unpacked(sqlite_source: URL, tmp_path: Path) -> None:
+    _, manifest = backup(sqlite_source, tmp_path / "one.zip")
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("database.sqlite", bytes(20_000_000))
@@ -274,7 +274,7 @@ def test_user_settings_name_no_other_server(
 
 
 @pytest.fixture
-def kept(new_database: NewDatabase) -> URL:
+def sqlite_source(new_database: NewDatabase) -> URL:
     """Return a SQLite database with rows, where the engine does not matter."""
     url = new_database("sqlite")
     fill(url, 3)
@@ -290,32 +290,32 @@ def kept(new_database: NewDatabase) -> URL:
     ],
 )
 def test_foreign_backup_refused_with_hint(
-    command: Run, kept: URL, tmp_path: Path, claimed: dict[str, Any], message: str
+    run_backups: Run, sqlite_source: URL, tmp_path: Path, claimed: dict[str, Any], message: str
 ) -> None:
-    path, _ = backup(kept, tmp_path / "one.zip")
+    path, _ = backup(sqlite_source, tmp_path / "one.zip")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("database.dump", b"")
     claim(path, **claimed)
-    before = rows(kept)
-    result = command(kept, "restore", "--replace", str(path))
+    before = rows(sqlite_source)
+    result = run_backups(sqlite_source, "restore", "--replace", str(path))
 
     assert result.exit_code == 1
     assert message in result.output
-    assert rows(kept) == before
+    assert rows(sqlite_source) == before
 
 
-def test_production_restore_needs_database_name(command: Run, kept: URL, tmp_path: Path) -> None:
-    name = Path(str(kept.database)).name
-    path, _ = backup(kept, tmp_path / "one.zip")
+def test_production_restore_needs_database_name(run_backups: Run, sqlite_source: URL, tmp_path: Path) -> None:
+    name = Path(str(sqlite_source.database)).name
+    path, _ = backup(sqlite_source, tmp_path / "one.zip")
     words = ["restore", "--replace", "--any-revision", str(path)]
 
-    assert f"production database '{name}'" in command(kept, *words, APP_ENV="production").output
-    assert command(kept, *words, "--database", "other", APP_ENV="production").exit_code == 2
-    assert command(kept, *words, "--database", name, APP_ENV="production").exit_code == 0
+    assert f"production database '{name}'" in run_backups(sqlite_source, *words, APP_ENV="production").output
+    assert run_backups(sqlite_source, *words, "--database", "other", APP_ENV="production").exit_code == 2
+    assert run_backups(sqlite_source, *words, "--database", name, APP_ENV="production").exit_code == 0
 
 
-def test_old_backups_deleted_none_overwritten(command: Run, kept: URL, tmp_path: Path) -> None:
-    stem = Path(str(kept.database)).name.removesuffix(".db")
+def test_old_backups_deleted_none_overwritten(run_backups: Run, sqlite_source: URL, tmp_path: Path) -> None:
+    stem = Path(str(sqlite_source.database)).name.removesuffix(".db")
     old = [f"{stem}-2020010{day}T000000Z.backup.zip" for day in (1, 2, 3)]
     others = [f"{stem}x-20200101T000000Z.backup.zip", f"{stem}-notes.backup.zip", "other-20200101T000000Z.backup.zip"]
     for name in (*old, *others):
@@ -325,23 +325,23 @@ def test_old_backups_deleted_none_overwritten(command: Run, kept: URL, tmp_path:
     busy = tmp_path / f".{old[1]}.part"
     with closing(busy.open("w")) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert command(kept, "take", str(tmp_path), "--keep", "2").exit_code == 0
+        assert run_backups(sqlite_source, "take", str(tmp_path), "--keep", "2").exit_code == 0
 
-    assert "is not overwritten" in command(kept, "take", str(tmp_path / others[0])).output
+    assert "is not overwritten" in run_backups(sqlite_source, "take", str(tmp_path / others[0])).output
     assert not left.exists()
     assert busy.exists()
     assert {name for name in (*old, *others) if (tmp_path / name).exists()} == {old[2], *others}
-    assert command(kept, "take", str(tmp_path / "one.zip"), "--keep", "2").exit_code == 2
+    assert run_backups(sqlite_source, "take", str(tmp_path / "one.zip"), "--keep", "2").exit_code == 2
     assert not (tmp_path / "one.zip").exists()
 
 
-def test_list_shows_backups_by_age(command: Run, kept: URL, tmp_path: Path) -> None:
-    assert "There is no backup" in command(kept, "list", str(tmp_path)).output
+def test_list_shows_backups_by_age(run_backups: Run, sqlite_source: URL, tmp_path: Path) -> None:
+    assert "There is no backup" in run_backups(sqlite_source, "list", str(tmp_path)).output
     for name, moment in (("a", "2026-02-01T00:00:00Z"), ("b", "2026-01-01T00:00:00Z")):
-        path, manifest = backup(kept, tmp_path / f"{name}.backup.zip")
+        path, manifest = backup(sqlite_source, tmp_path / f"{name}.backup.zip")
         claim(path, created_at=moment)
     (tmp_path / "c.backup.zip").write_text("cut")
-    result = command(kept, "list", str(tmp_path))
+    result = run_backups(sqlite_source, "list", str(tmp_path))
 
     assert result.exit_code == 0
     assert [Path(line.split()[-1]).name for line in result.stdout.splitlines()] == ["b.backup.zip", "a.backup.zip"]
@@ -349,9 +349,11 @@ def test_list_shows_backups_by_age(command: Run, kept: URL, tmp_path: Path) -> N
     assert "c.backup.zip is no backup" in result.stderr
 
 
-def test_backup_goes_through_a_pipe(command: Run, kept: URL, make_app: Make, new_database: NewDatabase) -> None:
-    before = rows(kept)
-    written = command(kept, "take", "-")
+def test_backup_goes_through_a_pipe(
+    run_backups: Run, sqlite_source: URL, make_app: Make, new_database: NewDatabase
+) -> None:
+    before = rows(sqlite_source)
+    written = run_backups(sqlite_source, "take", "-")
     assert written.exit_code == 0
     app = make_app(new_database("sqlite"), [shelf.__name__, "app.backups"])
     read = app.test_cli_runner().invoke(args=["backups", "restore", "-"], input=written.stdout_bytes)
@@ -360,21 +362,21 @@ def test_backup_goes_through_a_pipe(command: Run, kept: URL, make_app: Make, new
     assert rows(app.config["SQLALCHEMY_DATABASE_URI"]) == before
 
 
-def test_verify_prints_manifest(command: Run, kept: URL, tmp_path: Path) -> None:
-    backup(kept, tmp_path / "one.zip")
-    result = command(kept, "verify", "--rehearse", str(tmp_path / "one.zip"))
+def test_verify_prints_manifest(run_backups: Run, sqlite_source: URL, tmp_path: Path) -> None:
+    backup(sqlite_source, tmp_path / "one.zip")
+    result = run_backups(sqlite_source, "verify", "--rehearse", str(tmp_path / "one.zip"))
 
     assert result.exit_code == 0
     assert "shelf_thing  3" in result.stdout
     assert "was restored on trial" in result.stdout
-    assert [path.name for path in Path(str(kept.database)).parent.glob("*rehearsal*")] == []
+    assert [path.name for path in Path(str(sqlite_source.database)).parent.glob("*rehearsal*")] == []
 
 
 # --- the engines' programs ----------------------------------------------------------------------
 
 
 @pytest.fixture
-def wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+def wrap_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Let a program note its arguments before it runs; the file with them is returned."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -394,7 +396,7 @@ def wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     ("engine", "used"), [("postgresql", ["pg_dump", "pg_restore"]), ("mariadb", ["mariadb-dump", "mariadb"])]
 )
 def test_password_is_in_no_command_line(
-    engine: str, used: list[str], new_database: NewDatabase, wrapped: Callable[[str], Path], tmp_path: Path
+    engine: str, used: list[str], new_database: NewDatabase, wrap_program: Callable[[str], Path], tmp_path: Path
 ) -> None:
     url = new_database(engine)
     fill(url, 3)
@@ -408,7 +410,7 @@ def test_password_is_in_no_command_line(
     for statement in statements:
         said = statement.format(user, password, url.database)
         execute(url, lambda connection, said=said: connection.exec_driver_sql(said.replace("%", "%%")))
-    notes = [wrapped(name) for name in used]
+    notes = [wrap_program(name) for name in used]
     try:
         path, _ = backup(url.set(username=user, password=password), tmp_path / "one.zip", rehearsed=True)
     finally:
@@ -471,9 +473,9 @@ def test_aborted_program_leaves_no_backup(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_unresponsive_database_is_one_sentence(command: Run, tmp_path: Path) -> None:
+def test_unresponsive_database_is_one_sentence(run_backups: Run, tmp_path: Path) -> None:
     url = sa.make_url("postgresql+psycopg://stranger:secret@127.0.0.1:1/test_nothing")
-    result = command(url, "take", str(tmp_path / "one.zip"))
+    result = run_backups(url, "take", str(tmp_path / "one.zip"))
 
     assert result.exit_code == 1
     assert "The database does not answer" in result.output

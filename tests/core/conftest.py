@@ -25,7 +25,7 @@ __all__ = ["project", "write_module", "write_revision"]
 
 
 @pytest.fixture(scope="session")
-def shelf_urls(databases: Any) -> Iterator[dict[str, URL]]:
+def database_urls(databases: Any) -> Iterator[dict[str, URL]]:
     """Keep the database of the tests' own module, one an engine."""
     urls: dict[str, URL] = {}
     yield urls
@@ -34,21 +34,21 @@ def shelf_urls(databases: Any) -> Iterator[dict[str, URL]]:
 
 
 @pytest.fixture
-def shelf_url(shelf_urls: dict[str, URL], databases: Any) -> Iterator[Callable[[str], URL]]:
+def database_url(database_urls: dict[str, URL], databases: Any) -> Iterator[Callable[[str], URL]]:
     """Return the URL of the module's database on an engine; it is emptied after the test."""
     used = set()
 
     def url(engine_name: str) -> URL:
-        if engine_name not in shelf_urls:
-            shelf_urls[engine_name] = databases.make(engine_name)
-            _execute(shelf_urls[engine_name], shelf.Base.metadata.create_all)
-            _execute(shelf_urls[engine_name], idempotency_keys.create)
+        if engine_name not in database_urls:
+            database_urls[engine_name] = databases.make(engine_name)
+            _execute(database_urls[engine_name], shelf.Base.metadata.create_all)
+            _execute(database_urls[engine_name], idempotency_keys.create)
         used.add(engine_name)
-        return shelf_urls[engine_name]
+        return database_urls[engine_name]
 
     yield url
     for engine_name in used:
-        _execute(shelf_urls[engine_name], _empty)
+        _execute(database_urls[engine_name], _empty)
 
 
 def _execute(url: URL, work: Callable[[sa.Connection], Any]) -> None:
@@ -64,27 +64,27 @@ def _empty(connection: sa.Connection) -> None:
 
 
 @pytest.fixture
-def shop(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str) -> Flask:
     """Return an application of the tests' own module, on each engine."""
-    return make_app(shelf_url(engine_name), [shelf.__name__])
+    return make_app(database_url(engine_name), [shelf.__name__])
 
 
 @pytest.fixture
-def kiosk(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> Flask:
+def sqlite_app(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> Flask:
     """Return an application of the tests' own module on SQLite, where the engine does not matter."""
-    return make_app(shelf_url("sqlite"), [shelf.__name__])
+    return make_app(database_url("sqlite"), [shelf.__name__])
 
 
 @pytest.fixture
-def buyer(shop: Flask) -> FlaskClient:
+def client(app: Flask) -> FlaskClient:
     """Return a client of ``shop``, with a maker in its database."""
-    return _with_maker(shop).test_client()
+    return _with_maker(app).test_client()
 
 
 @pytest.fixture
-def passer(kiosk: Flask) -> FlaskClient:
+def sqlite_client(sqlite_app: Flask) -> FlaskClient:
     """Return a client of ``kiosk``, with a maker in its database."""
-    return _with_maker(kiosk).test_client()
+    return _with_maker(sqlite_app).test_client()
 
 
 def _with_maker(app: Flask) -> Flask:
@@ -95,14 +95,14 @@ def _with_maker(app: Flask) -> Flask:
 
 
 @pytest.fixture
-def proxied(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+def make_proxied_app(
+    make_app: Callable[..., Flask], database_url: Callable[[str], URL]
 ) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
     """Put a proxy before the database: ``proxied("mariadb")`` gives an application, and what cuts it off."""
     proxies = []
 
     def make(engine_name: str) -> tuple[Flask, Proxy]:
-        url = shelf_url(engine_name)
+        url = database_url(engine_name)
         proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
         return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [shelf.__name__]), proxies[-1]
 

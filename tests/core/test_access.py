@@ -46,7 +46,7 @@ Ask = Callable[..., TestResponse]
 
 
 @pytest.fixture
-def house(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> Flask:
     """Return an application of the club; the header ``X-Who`` says who asks."""
     url = new_database("sqlite")
     engine = sa.create_engine(url)
@@ -58,9 +58,9 @@ def house(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) ->
 
 
 @pytest.fixture
-def ask(house: Flask) -> Ask:
+def request_as(app: Flask) -> Ask:
     """Ask as a member: ``ask("ann", "POST", "/club/v1/letters", json={…})``."""
-    client = house.test_client()
+    client = app.test_client()
 
     def send(who: str, method: str, url: str, **more: Any) -> TestResponse:
         headers = {"X-Who": who, **more.pop("headers", {})}
@@ -70,9 +70,9 @@ def ask(house: Flask) -> Ask:
 
 
 @pytest.fixture
-def letters(house: Flask) -> dict[str, int]:
+def letters(app: Flask) -> dict[str, int]:
     """Store a letter of Ann's and one of Bob's, each with a note, in a vault; return their ids."""
-    with house.app_context():
+    with app.app_context():
         vault = club.Vault(name="Iron")
         rows = {who: club.Letter(title=f"Of {who}", owner_key=who, vault=vault) for who in ("ann", "bob")}
         for who, letter in rows.items():
@@ -142,10 +142,10 @@ AUDIT = club.OPEN
     ],
 )
 def test_any_of_joins_owner_conditions(
-    house: Flask, letters: dict[str, int], policy: Any, who: str, seen: set[str]
+    app: Flask, letters: dict[str, int], policy: Any, who: str, seen: set[str]
 ) -> None:
     verbs = type("Combined", (Crud,), {"model": club.Letter, "access": {"list": policy, "get": policy}})()
-    with house.test_request_context(), acting_as(PEOPLE[who]):
+    with app.test_request_context(), acting_as(PEOPLE[who]):
         assert {item.owner_key for item in verbs.list().items} == seen
         assert verbs.count() == len(seen)
         assert {item.owner_key for item in db.session.scalars(verbs.visible("get"))} == seen
@@ -171,17 +171,17 @@ def test_permission_of_another_form_is_refused(name: str) -> None:
         permission(name)
 
 
-def test_require_distinguishes_anonymous_from_known(house: Flask) -> None:
-    with house.test_request_context():
+def test_require_distinguishes_anonymous_from_known(app: Flask) -> None:
+    with app.test_request_context():
         with acting_as(ANONYMOUS), pytest.raises(Unauthenticated):
             require(EDIT)
         with acting_as(BOB), pytest.raises(Forbidden, match=r"club\.letter\.edit"):
             require(EDIT, Row())
 
 
-def test_permissions_are_those_of_installed_modules(house: Flask) -> None:
+def test_permissions_are_those_of_installed_modules(app: Flask) -> None:
     permission("elsewhere.thing.do")
-    assert permissions(house) == ["club.letter.edit", "club.letter.read", "club.letter.write", "club.vault.open"]
+    assert permissions(app) == ["club.letter.edit", "club.letter.read", "club.letter.write", "club.vault.open"]
 
 
 def test_impossible_access_refused() -> None:
@@ -194,19 +194,19 @@ def test_impossible_access_refused() -> None:
 # --- who is asking ------------------------------------------------------------------------------
 
 
-def test_command_may_do_everything(house: Flask, letters: dict[str, int]) -> None:
-    with house.app_context():
+def test_command_may_do_everything(app: Flask, letters: dict[str, int]) -> None:
+    with app.app_context():
         assert identity() is OPERATOR
         item = club.letters.get(letters["bob"])
         assert club.letters.update(item, {"title": "New"}).title == "New"
         assert club.letters.create({"title": "Ours"}).owner_key is None
 
 
-def test_identity_loaded_once_per_request(house: Flask) -> None:
+def test_identity_loaded_once_per_request(app: Flask) -> None:
     asked: list[int] = []
-    set_identity_loader(house, lambda: asked.append(1) or ANN)
-    house.add_url_rule("/thrice", "thrice", lambda: f"{identity().key} {identity().key} {identity().key}")
-    client = house.test_client()
+    set_identity_loader(app, lambda: asked.append(1) or ANN)
+    app.add_url_rule("/thrice", "thrice", lambda: f"{identity().key} {identity().key} {identity().key}")
+    client = app.test_client()
     assert client.get("/thrice").text == "ann ann ann"
     assert client.get("/club/v1/notes").status_code == 200
     assert len(asked) == 1
@@ -218,8 +218,8 @@ def test_anonymous_request_is_no_operator(make_app: Callable[..., Flask]) -> Non
     assert app.test_client().get("/who").text == "True"
 
 
-def test_unchecked_lets_pass_and_ends(house: Flask, letters: dict[str, int]) -> None:
-    with house.test_request_context(), acting_as(BOB):
+def test_unchecked_lets_pass_and_ends(app: Flask, letters: dict[str, int]) -> None:
+    with app.test_request_context(), acting_as(BOB):
         with unchecked():
             require(club.OPEN)
             assert club.letters.count() == 2
@@ -230,23 +230,23 @@ def test_unchecked_lets_pass_and_ends(house: Flask, letters: dict[str, int]) -> 
 # --- rest ---------------------------------------------------------------------------------------
 
 
-def test_rest_checks_access_before_body(ask: Ask) -> None:
-    answer = ask("", "POST", "/club/v1/letters", data="{", content_type="text/html")
+def test_rest_checks_access_before_body(request_as: Ask) -> None:
+    answer = request_as("", "POST", "/club/v1/letters", data="{", content_type="text/html")
     assert (answer.status_code, answer.json["type"]) == (401, "/problems/unauthorized")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Andamio"'
-    assert ask("bob", "POST", "/club/v1/letters", data="{").status_code == 403
+    assert request_as("bob", "POST", "/club/v1/letters", data="{").status_code == 403
 
 
-def test_rest_creates_for_its_owner(ask: Ask, house: Flask) -> None:
-    answer = ask("ann", "POST", "/club/v1/letters", json={"title": "Mine"})
+def test_rest_creates_for_its_owner(request_as: Ask, app: Flask) -> None:
+    answer = request_as("ann", "POST", "/club/v1/letters", json={"title": "Mine"})
     assert answer.status_code == 201, answer.text
     assert "owner_key" not in answer.json
-    with house.app_context():
+    with app.app_context():
         assert db.session.get(club.Letter, answer.json["id"]).owner_key == "ann"
 
 
-def test_owner_not_settable_by_callers(ask: Ask) -> None:
-    answer = ask("ann", "POST", "/club/v1/letters", json={"title": "Mine", "owner_key": "bob"})
+def test_owner_not_settable_by_callers(request_as: Ask) -> None:
+    answer = request_as("ann", "POST", "/club/v1/letters", json={"title": "Mine", "owner_key": "bob"})
     assert answer.status_code == 422
 
 
@@ -254,34 +254,36 @@ def test_owner_not_settable_by_callers(ask: Ask) -> None:
     ("who", "whose", "status"),
     [("ann", "ann", 200), ("ann", "bob", 404), ("bob", "bob", 200), ("secretary", "bob", 200), ("", "ann", 401)],
 )
-def test_rest_owner_edits_row(ask: Ask, letters: dict[str, int], who: str, whose: str, status: int) -> None:
-    answer = ask(who, "PATCH", f"/club/v1/letters/{letters[whose]}", json={"title": "X"}, headers={"If-Match": '"1"'})
+def test_rest_owner_edits_row(request_as: Ask, letters: dict[str, int], who: str, whose: str, status: int) -> None:
+    answer = request_as(
+        who, "PATCH", f"/club/v1/letters/{letters[whose]}", json={"title": "X"}, headers={"If-Match": '"1"'}
+    )
     assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize(("who", "status"), [("ann", 404), ("bob", 204), ("secretary", 204), ("", 401)])
-def test_rest_owner_deletes_row(ask: Ask, house: Flask, who: str, status: int) -> None:
-    with house.app_context():
+def test_rest_owner_deletes_row(request_as: Ask, app: Flask, who: str, status: int) -> None:
+    with app.app_context():
         db.session.add(club.Letter(id=9, title="Nine", owner_key="bob"))
         db.session.commit()
-    assert ask(who, "DELETE", "/club/v1/letters/9", headers={"If-Match": '"1"'}).status_code == status
+    assert request_as(who, "DELETE", "/club/v1/letters/9", headers={"If-Match": '"1"'}).status_code == status
 
 
 @pytest.mark.parametrize(
     ("who", "seen"), [("ann", ["Of ann"]), ("bob", ["Of bob"]), ("secretary", ["Of ann", "Of bob"])]
 )
-def test_rest_lists_readable_rows(ask: Ask, letters: dict[str, int], who: str, seen: list[str]) -> None:
-    answer = ask(who, "GET", "/club/v1/letters?count=true")
+def test_rest_lists_readable_rows(request_as: Ask, letters: dict[str, int], who: str, seen: list[str]) -> None:
+    answer = request_as(who, "GET", "/club/v1/letters?count=true")
     assert titles(answer) == seen
     assert answer.json["total"] == len(seen)
-    assert titles(ask(who, "GET", "/club/v1/letters?fields=title")) == seen
+    assert titles(request_as(who, "GET", "/club/v1/letters?fields=title")) == seen
 
 
-def test_rest_hides_all_from_visitors(ask: Ask, letters: dict[str, int]) -> None:
-    assert ask("", "GET", "/club/v1/letters").status_code == 401
-    assert ask("", "HEAD", "/club/v1/letters").status_code == 401
-    assert ask("bob", "GET", "/club/v1/vaults").status_code == 403
-    assert ask("", "OPTIONS", "/club/v1/letters").status_code == 200
+def test_rest_hides_all_from_visitors(request_as: Ask, letters: dict[str, int]) -> None:
+    assert request_as("", "GET", "/club/v1/letters").status_code == 401
+    assert request_as("", "HEAD", "/club/v1/letters").status_code == 401
+    assert request_as("bob", "GET", "/club/v1/vaults").status_code == 403
+    assert request_as("", "OPTIONS", "/club/v1/letters").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -295,54 +297,54 @@ def test_rest_hides_all_from_visitors(ask: Ask, letters: dict[str, int]) -> None
         ("secretary", "notes?include=vault", "no-store"),
     ],
 )
-def test_private_answer_not_cached(ask: Ask, letters: dict[str, int], who: str, path: str, kept: str) -> None:
-    first = ask(who, "GET", f"/club/v1/{path}")
-    again = ask(who, "GET", f"/club/v1/{path}", headers={"If-None-Match": first.headers["ETag"]})
+def test_private_answer_not_cached(request_as: Ask, letters: dict[str, int], who: str, path: str, kept: str) -> None:
+    first = request_as(who, "GET", f"/club/v1/{path}")
+    again = request_as(who, "GET", f"/club/v1/{path}", headers={"If-None-Match": first.headers["ETag"]})
     assert (first.status_code, first.headers["Cache-Control"]) == (200, kept)
     assert (again.status_code, again.headers["Cache-Control"]) == (304, kept)
 
 
-def test_token_must_cover_the_permission(ask: Ask, letters: dict[str, int]) -> None:
-    assert ask("robot", "GET", f"/club/v1/letters/{letters['ann']}").status_code == 200
-    answer = ask("robot", "PATCH", f"/club/v1/letters/{letters['ann']}", json={}, headers={"If-Match": '"1"'})
+def test_token_must_cover_the_permission(request_as: Ask, letters: dict[str, int]) -> None:
+    assert request_as("robot", "GET", f"/club/v1/letters/{letters['ann']}").status_code == 200
+    answer = request_as("robot", "PATCH", f"/club/v1/letters/{letters['ann']}", json={}, headers={"If-Match": '"1"'})
     assert (answer.status_code, answer.json["type"]) == (403, "/problems/forbidden")
     seen = 'Bearer realm="Andamio", error="insufficient_scope", scope="club.letter.edit"'
     assert answer.headers["WWW-Authenticate"] == seen
 
 
-def test_forbidden_without_token_no_challenge(ask: Ask) -> None:
-    answer = ask("bob", "POST", "/club/v1/letters", json={})
+def test_forbidden_without_token_no_challenge(request_as: Ask) -> None:
+    answer = request_as("bob", "POST", "/club/v1/letters", json={})
     assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (403, None)
     assert answer.json["detail"] == "This takes the permission club.letter.write."
 
 
-def test_bulk_checks_policy_per_operation(ask: Ask, letters: dict[str, int]) -> None:
+def test_bulk_checks_policy_per_operation(request_as: Ask, letters: dict[str, int]) -> None:
     operations = [
         {"method": "create", "data": {"title": "New"}},
         {"method": "update", "key": letters["ann"], "version": 1, "data": {"title": "Mine"}},
         {"method": "update", "key": letters["bob"], "version": 1, "data": {"title": "His"}},
     ]
-    results = ask("ann", "POST", "/club/v1/letters:bulk", json={"operations": operations}).json["results"]
+    results = request_as("ann", "POST", "/club/v1/letters:bulk", json={"operations": operations}).json["results"]
     assert [one["status"] for one in results] == [201, 200, 404]
-    results = ask("bob", "POST", "/club/v1/letters:bulk", json={"operations": operations[:1]}).json["results"]
+    results = request_as("bob", "POST", "/club/v1/letters:bulk", json={"operations": operations[:1]}).json["results"]
     assert [one["status"] for one in results] == [403]
-    assert ask("", "POST", "/club/v1/letters:bulk", json={"operations": operations}).status_code == 401
+    assert request_as("", "POST", "/club/v1/letters:bulk", json={"operations": operations}).status_code == 401
 
 
 # --- what is shown with other rows --------------------------------------------------------------
 
 
-def test_include_checks_related_verbs(ask: Ask, letters: dict[str, int]) -> None:
-    assert ask("", "GET", "/club/v1/notes?include=vault").status_code == 401
-    assert ask("bob", "GET", "/club/v1/notes?include=vault").status_code == 403
-    assert ask("bob", "GET", "/club/v1/notes/1?include=vault").status_code == 403
-    shown = ask("secretary", "GET", "/club/v1/notes?include=vault").json["items"]
+def test_include_checks_related_verbs(request_as: Ask, letters: dict[str, int]) -> None:
+    assert request_as("", "GET", "/club/v1/notes?include=vault").status_code == 401
+    assert request_as("bob", "GET", "/club/v1/notes?include=vault").status_code == 403
+    assert request_as("bob", "GET", "/club/v1/notes/1?include=vault").status_code == 403
+    shown = request_as("secretary", "GET", "/club/v1/notes?include=vault").json["items"]
     assert {item["vault"]["name"] for item in shown} == {"Iron"}
 
 
 @pytest.mark.parametrize(("who", "count"), [("ann", 1), ("robot", 1), ("secretary", 2)])
-def test_rows_narrowed_to_readable(house: Flask, letters: dict[str, int], who: str, count: int) -> None:
-    with house.test_request_context(), acting_as(PEOPLE[who]):
+def test_rows_narrowed_to_readable(app: Flask, letters: dict[str, int], who: str, count: int) -> None:
+    with app.test_request_context(), acting_as(PEOPLE[who]):
         assert len(db.session.scalars(readers.narrow(sa.select(club.Letter), club.Letter)).all()) == count
 
 
@@ -355,139 +357,141 @@ def test_unserved_model_uses_first_verbs(make_app: Callable[..., Flask]) -> None
         assert readers.policy_of(others.model) is club.OPEN
 
 
-def test_include_shows_readable_rows(ask: Ask, letters: dict[str, int]) -> None:
+def test_include_shows_readable_rows(request_as: Ask, letters: dict[str, int]) -> None:
     def included(who: str) -> dict[str, Any]:
-        items = ask(who, "GET", "/club/v1/notes?include=letter").json["items"]
+        items = request_as(who, "GET", "/club/v1/notes?include=letter").json["items"]
         return {item["text"]: item["letter"] and item["letter"]["title"] for item in items}
 
     assert included("ann") == {"On ann": "Of ann", "On bob": None}
     assert included("secretary") == {"On ann": "Of ann", "On bob": "Of bob"}
-    assert ask("", "GET", "/club/v1/notes?include=letter").status_code == 401
+    assert request_as("", "GET", "/club/v1/notes?include=letter").status_code == 401
 
 
 @pytest.mark.parametrize("query", ["letter.title__startswith=Of", "sort=-letter.title", "vault.name=Iron"])
 @pytest.mark.parametrize("path", ["/club/v1/notes", "/club/notes"])
-def test_related_filters_need_their_policy(ask: Ask, letters: dict[str, int], path: str, query: str) -> None:
+def test_related_filters_need_their_policy(request_as: Ask, letters: dict[str, int], path: str, query: str) -> None:
     accept = {"Accept": "application/json" if "v1" in path else "text/html"}
-    status = {who: ask(who, "GET", f"{path}?{query}", headers=accept).status_code for who in ("", "ann", "secretary")}
+    status = {
+        who: request_as(who, "GET", f"{path}?{query}", headers=accept).status_code for who in ("", "ann", "secretary")
+    }
     assert status == {"": 401, "ann": 403 if "vault" in query else 200, "secretary": 200}
 
 
 @pytest.mark.parametrize(
     ("who", "texts"), [("ann", ["On ann"]), ("bob", ["On bob"]), ("secretary", ["On ann", "On bob"])]
 )
-def test_related_filters_see_own_rows(ask: Ask, letters: dict[str, int], who: str, texts: list[str]) -> None:
-    items = ask(who, "GET", "/club/v1/notes?letter.title__startswith=Of&sort=text").json["items"]
+def test_related_filters_see_own_rows(request_as: Ask, letters: dict[str, int], who: str, texts: list[str]) -> None:
+    items = request_as(who, "GET", "/club/v1/notes?letter.title__startswith=Of&sort=text").json["items"]
     assert [item["text"] for item in items] == texts
 
 
-def test_sort_by_hidden_rows_is_last(ask: Ask, letters: dict[str, int]) -> None:
-    first = ask("bob", "GET", "/club/v1/notes?sort=letter.title&limit=1")
+def test_sort_by_hidden_rows_is_last(request_as: Ask, letters: dict[str, int]) -> None:
+    first = request_as("bob", "GET", "/club/v1/notes?sort=letter.title&limit=1")
     assert [item["text"] for item in first.json["items"]] == ["On bob"]
     cursor = first.json["links"]["next"]
     assert b"Of ann" not in base64.urlsafe_b64decode(cursor.partition("cursor=")[2].partition("&")[0] + "==")
-    assert [item["text"] for item in ask("bob", "GET", cursor).json["items"]] == ["On ann"]
+    assert [item["text"] for item in request_as("bob", "GET", cursor).json["items"]] == ["On ann"]
 
 
 @pytest.mark.parametrize(("who", "count"), [("", 0), ("ann", 0), ("secretary", 2)])
-def test_search_skips_rows_of_others(ask: Ask, letters: dict[str, int], who: str, count: int) -> None:
-    assert len(ask(who, "GET", "/club/v1/notes?q=iron").json["items"]) == count
+def test_search_skips_rows_of_others(request_as: Ask, letters: dict[str, int], who: str, count: int) -> None:
+    assert len(request_as(who, "GET", "/club/v1/notes?q=iron").json["items"]) == count
 
 
-def test_list_loads_only_named_rows(ask: Ask, letters: dict[str, int]) -> None:
-    assert ask("", "GET", "/club/v1/notes?sort=-text&vault_id=1&count=true").status_code == 200
+def test_list_loads_only_named_rows(request_as: Ask, letters: dict[str, int]) -> None:
+    assert request_as("", "GET", "/club/v1/notes?sort=-text&vault_id=1&count=true").status_code == 200
 
 
-def test_public_rows_included_for_everyone(ask: Ask, letters: dict[str, int]) -> None:
-    shown = ask("ann", "GET", f"/club/v1/letters/{letters['ann']}?include=notes").json
+def test_public_rows_included_for_everyone(request_as: Ask, letters: dict[str, int]) -> None:
+    shown = request_as("ann", "GET", f"/club/v1/letters/{letters['ann']}?include=notes").json
     assert [note["text"] for note in shown["notes"]] == ["On ann"]
 
 
-def test_page_hides_related_rows(ask: Ask, letters: dict[str, int]) -> None:
-    public = ask("", "GET", "/club/notes").text
+def test_page_hides_related_rows(request_as: Ask, letters: dict[str, int]) -> None:
+    public = request_as("", "GET", "/club/notes").text
     assert "On ann" in public
     assert "Of ann" not in public
     assert "Iron" not in public
-    own = ask("ann", "GET", "/club/notes").text
+    own = request_as("ann", "GET", "/club/notes").text
     assert "Of ann" in own
     assert "Of bob" not in own
     assert "Iron" not in own
-    every = ask("secretary", "GET", "/club/notes").text
+    every = request_as("secretary", "GET", "/club/notes").text
     assert "Of ann" in every
     assert "Of bob" in every
     assert "Iron" in every
 
 
-def test_filter_offers_listable_rows(ask: Ask, letters: dict[str, int]) -> None:
-    assert ">Iron</option>" not in ask("ann", "GET", "/club/notes").text
-    assert ">Iron</option>" in ask("secretary", "GET", "/club/notes").text
+def test_filter_offers_listable_rows(request_as: Ask, letters: dict[str, int]) -> None:
+    assert ">Iron</option>" not in request_as("ann", "GET", "/club/notes").text
+    assert ">Iron</option>" in request_as("secretary", "GET", "/club/notes").text
 
 
-def test_form_offers_listable_rows(ask: Ask, letters: dict[str, int]) -> None:
-    assert "Iron" not in ask("ann", "GET", "/club/letters/new").text
-    assert "Iron" in ask("secretary", "GET", "/club/letters/new").text
+def test_form_offers_listable_rows(request_as: Ask, letters: dict[str, int]) -> None:
+    assert "Iron" not in request_as("ann", "GET", "/club/letters/new").text
+    assert "Iron" in request_as("secretary", "GET", "/club/letters/new").text
 
 
 # --- pages --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("page", ["", "/edit", "/delete"])
-def test_row_pages_need_policy(ask: Ask, letters: dict[str, int], page: str) -> None:
+def test_row_pages_need_policy(request_as: Ask, letters: dict[str, int], page: str) -> None:
     url = f"/club/letters/{letters['ann']}{page}"
-    assert ask("ann", "GET", url).status_code == 200
-    assert ask("secretary", "GET", url).status_code == 200
-    assert ask("bob", "GET", url).status_code == 404
-    assert ask("", "GET", url).status_code == 401
+    assert request_as("ann", "GET", url).status_code == 200
+    assert request_as("secretary", "GET", url).status_code == 200
+    assert request_as("bob", "GET", url).status_code == 404
+    assert request_as("", "GET", url).status_code == 401
 
 
-def test_buttons_need_policy(ask: Ask, letters: dict[str, int]) -> None:
-    own = ask("ann", "GET", "/club/letters").text
+def test_buttons_need_policy(request_as: Ask, letters: dict[str, int]) -> None:
+    own = request_as("ann", "GET", "/club/letters").text
     assert "/club/letters/new" in own
-    assert "/club/letters/new" not in ask("bob", "GET", "/club/letters").text
-    assert "/edit" in ask("bob", "GET", f"/club/letters/{letters['bob']}").text
+    assert "/club/letters/new" not in request_as("bob", "GET", "/club/letters").text
+    assert "/edit" in request_as("bob", "GET", f"/club/letters/{letters['bob']}").text
 
 
-def test_page_saves_for_the_owner_only(ask: Ask, letters: dict[str, int]) -> None:
+def test_page_saves_for_the_owner_only(request_as: Ask, letters: dict[str, int]) -> None:
     url = f"/club/letters/{letters['ann']}/edit"
     form = {"title": "Changed", "version": "1"}
-    assert ask("bob", "POST", url, data=form).status_code == 404
-    assert ask("", "POST", url, data=form).status_code == 401
-    assert ask("ann", "POST", url, data=form).status_code == 303
+    assert request_as("bob", "POST", url, data=form).status_code == 404
+    assert request_as("", "POST", url, data=form).status_code == 401
+    assert request_as("ann", "POST", url, data=form).status_code == 303
 
 
 # --- endpoints and answers ----------------------------------------------------------------------
 
 
-def test_view_declares_its_policy(ask: Ask) -> None:
-    assert ask("", "GET", "/club/door").status_code == 401
-    assert ask("", "POST", "/club/door").status_code == 401
-    assert ask("ann", "GET", "/club/door").text == "open"
-    assert ask("", "GET", "/club/lawn").text == "green"
+def test_view_declares_its_policy(request_as: Ask) -> None:
+    assert request_as("", "GET", "/club/door").status_code == 401
+    assert request_as("", "POST", "/club/door").status_code == 401
+    assert request_as("ann", "GET", "/club/door").text == "open"
+    assert request_as("", "GET", "/club/lawn").text == "green"
 
 
-def test_undeclared_method_uses_blueprint_policy(ask: Ask) -> None:
-    assert [ask("", method, "/club/closed/hatch").status_code for method in ("GET", "POST")] == [401, 200]
+def test_undeclared_method_uses_blueprint_policy(request_as: Ask) -> None:
+    assert [request_as("", method, "/club/closed/hatch").status_code for method in ("GET", "POST")] == [401, 200]
 
 
-def test_allowed_methods_public(ask: Ask) -> None:
-    answer = ask("", "OPTIONS", "/club/v1/letters")
+def test_allowed_methods_public(request_as: Ask) -> None:
+    answer = request_as("", "OPTIONS", "/club/v1/letters")
     assert (answer.status_code, sorted(answer.allow)) == (200, ["GET", "HEAD", "OPTIONS", "POST"])
 
 
-def test_head_needs_policy_of_get(ask: Ask) -> None:
-    assert [ask(who, "HEAD", "/club/gate").status_code for who in ("", "ann")] == [401, 200]
+def test_head_needs_policy_of_get(request_as: Ask) -> None:
+    assert [request_as(who, "HEAD", "/club/gate").status_code for who in ("", "ann")] == [401, 200]
 
 
-def test_blueprint_declares_for_its_views(ask: Ask) -> None:
-    assert ask("", "GET", "/club/closed/room").status_code == 401
-    assert ask("ann", "GET", "/club/closed/room").text == "warm"
-    assert ask("", "GET", "/club/closed/window").text == "bright"
+def test_blueprint_declares_for_its_views(request_as: Ask) -> None:
+    assert request_as("", "GET", "/club/closed/room").status_code == 401
+    assert request_as("ann", "GET", "/club/closed/room").text == "warm"
+    assert request_as("", "GET", "/club/closed/window").text == "bright"
 
 
-def test_plain_resource_declares_by_method(ask: Ask) -> None:
-    assert ask("", "GET", "/club/v1/bell").json == {"rings": False}
-    assert ask("", "POST", "/club/v1/bell").status_code == 401
-    assert ask("ann", "POST", "/club/v1/bell").json == {"rings": True}
+def test_plain_resource_declares_by_method(request_as: Ask) -> None:
+    assert request_as("", "GET", "/club/v1/bell").json == {"rings": False}
+    assert request_as("", "POST", "/club/v1/bell").status_code == 401
+    assert request_as("ann", "POST", "/club/v1/bell").json == {"rings": True}
 
 
 @pytest.mark.parametrize(
@@ -499,28 +503,28 @@ def test_plain_resource_declares_by_method(ask: Ask) -> None:
         ("/club/door?q=" + "a" * 3000, "/in"),
     ],
 )
-def test_return_path_validated(house: Flask, path: str, expected: str) -> None:
-    house.add_url_rule("/in", "in", lambda: "who are you?")
-    sign_in_at(house, "in")
-    with house.test_request_context(path):
+def test_return_path_validated(app: Flask, path: str, expected: str) -> None:
+    app.add_url_rule("/in", "in", lambda: "who are you?")
+    sign_in_at(app, "in")
+    with app.test_request_context(path):
         assert sign_in_url() == expected
 
 
-def test_page_redirects_to_sign_in(ask: Ask, house: Flask) -> None:
-    house.add_url_rule("/in", "in", lambda: "who are you?")
-    sign_in_at(house, "in")
-    answer = ask("", "GET", "/club/door?a=1&b=%26")
+def test_page_redirects_to_sign_in(request_as: Ask, app: Flask) -> None:
+    app.add_url_rule("/in", "in", lambda: "who are you?")
+    sign_in_at(app, "in")
+    answer = request_as("", "GET", "/club/door?a=1&b=%26")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/in?next=/club/door?a%3D1%26b%3D%2526")
     assert answer.headers["Cache-Control"] == "no-store"
-    form = ask("", "POST", "/club/door")
+    form = request_as("", "POST", "/club/door")
     assert form.status_code == 401
     assert 'href="/in"' in form.text
-    assert ask("", "GET", "/club/v1/letters").status_code == 401
-    assert ask("", "GET", "/club/door", headers={"Accept": "application/json"}).status_code == 401
+    assert request_as("", "GET", "/club/v1/letters").status_code == 401
+    assert request_as("", "GET", "/club/door", headers={"Accept": "application/json"}).status_code == 401
 
 
-def test_forbidden_page_explains_refusal(ask: Ask) -> None:
-    answer = ask("bob", "GET", "/club/letters/new")
+def test_forbidden_page_explains_refusal(request_as: Ask) -> None:
+    answer = request_as("bob", "GET", "/club/letters/new")
     assert (answer.status_code, answer.mimetype) == (403, "text/html")
     assert "club.letter.write" not in answer.text
     assert "Ask an administrator for the permission." in answer.text
@@ -548,35 +552,35 @@ def test_invalid_policy_fails_at_start(make_app: Callable[..., Flask], write_mod
 # --- costs, and warnings ------------------------------------------------------------------------
 
 
-def test_public_and_undeclared_views_not_wrapped(house: Flask) -> None:
-    assert not hasattr(house.view_functions["club.lawn"], "__wrapped__")
-    assert hasattr(house.view_functions["club.door"], "__wrapped__")
+def test_public_and_undeclared_views_not_wrapped(app: Flask) -> None:
+    assert not hasattr(app.view_functions["club.lawn"], "__wrapped__")
+    assert hasattr(app.view_functions["club.door"], "__wrapped__")
     assert isinstance(club.NoteResource().reader, RowReader)
     assert not isinstance(club.LetterResource().reader, RowReader)
 
 
-def test_public_endpoint_loads_no_identity(house: Flask, letters: dict[str, int]) -> None:
+def test_public_endpoint_loads_no_identity(app: Flask, letters: dict[str, int]) -> None:
     def fail() -> Identity:
         raise AssertionError("the identity was loaded")
 
-    set_identity_loader(house, fail)
-    client: FlaskClient = house.test_client()
+    set_identity_loader(app, fail)
+    client: FlaskClient = app.test_client()
     for url in ("/club/v1/notes", "/club/v1/notes/1", "/club/v1/plains", "/club/lawn", "/club/closed/window"):
         assert client.get(url).status_code == 200
 
 
-def test_undeclared_policy_logged(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_undeclared_policy_logged(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     expected = ["club.lawn", "club.v1.bell"]
     expected += ["club.v1.plains", "club.v1.plains_bulk", "club.v1.plains_item"]
-    assert endpoints.undeclared(house) == expected
-    starting.warn(house)
+    assert endpoints.undeclared(app) == expected
+    starting.warn(app)
     assert "no policy is declared: club.lawn, club.v1.bell" in caplog.text
 
 
-def test_matrix_says_who_may(house: Flask) -> None:
-    set_role_loader(house, lambda: {"writer": frozenset({"club.letter.write", "club.letter.edit"})})
-    with house.app_context():
-        found = matrix(house)
+def test_matrix_says_who_may(app: Flask) -> None:
+    set_role_loader(app, lambda: {"writer": frozenset({"club.letter.write", "club.letter.edit"})})
+    with app.app_context():
+        found = matrix(app)
     assert list(found.columns) == ["anybody", "signed in", "writer"]
     cells = {(line.asked.place, line.asked.verb): (*line.cells, line.asked.reason) for line in found.lines}
     assert cells["club.lawn", "GET"] == ("yes", "yes", "yes", "undeclared")
@@ -588,11 +592,11 @@ def test_matrix_says_who_may(house: Flask) -> None:
     assert cells["static", "GET"] == ("yes", "yes", "yes", "public")
 
 
-def test_command_shows_the_matrix(house: Flask) -> None:
-    result = house.test_cli_runner().invoke(args=["access"])
+def test_command_shows_the_matrix(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["access"])
     assert result.exit_code == 0, result.output
     (line,) = (one for one in result.output.splitlines() if one.startswith("POST /club/v1/letters "))
     assert line.split() == ["POST", "/club/v1/letters", "club.v1.letters", "no", "no", "club.letter.write"]
-    only = house.test_cli_runner().invoke(args=["access", "--undeclared"]).output
+    only = app.test_cli_runner().invoke(args=["access", "--undeclared"]).output
     assert "/club/lawn" in only
     assert "/club/door" not in only

@@ -25,7 +25,7 @@ TAKEN = ["a.", "...", "a b ", "%2F", "%", "new ", ":bulk", "a:bulk", "edit", "ü
 
 
 @pytest.fixture
-def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
     app = make_app(new_database(engine_name), [cellar.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -33,8 +33,8 @@ def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL
 
 
 @pytest.fixture
-def client(cellar_app: Flask) -> FlaskClient:
-    return cellar_app.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def follow(client: FlaskClient, code: str) -> None:

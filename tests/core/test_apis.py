@@ -157,7 +157,7 @@ def broken() -> Any:
 
 
 @pytest.fixture
-def shop(make_app: Callable[..., Flask]) -> Flask:
+def app(make_app: Callable[..., Flask]) -> Flask:
     app = make_app(LOCAL, [__name__])
     set_identity_loader(app, lambda: Identity(key=session.get("name"), via="session"))
     DONE.clear()
@@ -165,8 +165,8 @@ def shop(make_app: Callable[..., Flask]) -> Flask:
 
 
 @pytest.fixture
-def browser(shop: Flask) -> FlaskClient:
-    client = shop.test_client()
+def client(app: Flask) -> FlaskClient:
+    client = app.test_client()
     client.get("/sign-in")
     return client
 
@@ -186,10 +186,10 @@ def refused(answer: TestResponse, media: str = "application/problem+json") -> No
 
 @pytest.mark.parametrize("prefix", ["", "/shop"])
 @pytest.mark.parametrize("body", BODIES)
-def test_forged_request_changes_nothing(shop: Flask, body: str, prefix: str) -> None:
-    browser = shop.test_client()
+def test_forged_request_changes_nothing(app: Flask, body: str, prefix: str) -> None:
+    browser = app.test_client()
     browser.get("/sign-in")
-    for rule in shop.url_map.iter_rules():
+    for rule in app.url_map.iter_rules():
         path = rule.rule.replace("<int:key>", "7").replace("<int:number>", "7")
         for method in sorted((rule.methods or set()) & set(UNSAFE)):
             if path == "/open":
@@ -201,42 +201,42 @@ def test_forged_request_changes_nothing(shop: Flask, body: str, prefix: str) -> 
 
 
 @pytest.mark.parametrize("path", [*API, *EXEMPT])
-def test_token_opens_the_session(browser: FlaskClient, path: str) -> None:
-    token = browser.get("/sign-in").text
+def test_token_opens_the_session(client: FlaskClient, path: str) -> None:
+    token = client.get("/sign-in").text
 
-    answer = browser.post(path, headers={"X-CSRFToken": token})
+    answer = client.post(path, headers={"X-CSRFToken": token})
 
     assert (answer.status_code, DONE) == (200 if path == "/terms" else 201, ["Ada"])
 
 
 @pytest.mark.parametrize("path", [*API, *EXEMPT, *PAGES])
 @pytest.mark.parametrize("headers", [{}, {"Origin": "http://localhost"}, {"Origin": "null"}])
-def test_session_needs_the_token(browser: FlaskClient, path: str, headers: dict[str, str]) -> None:
-    refused(browser.post(path, headers=headers), "text/html" if path in PAGES else "application/problem+json")
+def test_session_needs_the_token(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
+    refused(client.post(path, headers=headers), "text/html" if path in PAGES else "application/problem+json")
 
 
-def test_unknown_method_needs_the_token(browser: FlaskClient) -> None:
-    assert browser.open("/safe", method="BREW").status_code == 400
+def test_unknown_method_needs_the_token(client: FlaskClient) -> None:
+    assert client.open("/safe", method="BREW").status_code == 400
     assert DONE == []
 
 
-def test_view_without_policy_is_protected(browser: FlaskClient) -> None:
-    refused(browser.post("/quiet", headers=FOREIGN))
-    refused(browser.post("/quiet", headers={"Origin": "null"}))
-    assert browser.post("/quiet", headers={"Origin": "http://localhost"}).status_code == 201
+def test_view_without_policy_is_protected(client: FlaskClient) -> None:
+    refused(client.post("/quiet", headers=FOREIGN))
+    refused(client.post("/quiet", headers={"Origin": "null"}))
+    assert client.post("/quiet", headers={"Origin": "http://localhost"}).status_code == 201
 
 
-def test_public_view_answers_all(browser: FlaskClient) -> None:
-    assert browser.post("/open", headers=FOREIGN).status_code == 201
+def test_public_view_answers_all(client: FlaskClient) -> None:
+    assert client.post("/open", headers=FOREIGN).status_code == 201
 
 
-def test_visitor_without_session_passes(shop: Flask) -> None:
-    assert shop.test_client().post("/quiet", headers=FOREIGN, data={"name": "x"}).status_code == 201
+def test_visitor_without_session_passes(app: Flask) -> None:
+    assert app.test_client().post("/quiet", headers=FOREIGN, data={"name": "x"}).status_code == 201
 
 
-def test_form_of_a_page_is_checked(shop: Flask) -> None:
+def test_form_of_a_page_is_checked(app: Flask) -> None:
     """A resource of the same name does not exempt it, nor does another endpoint of the same view."""
-    client = shop.test_client()
+    client = app.test_client()
     for path in PAGES:
         assert client.post(path).status_code == 400
 
@@ -250,8 +250,8 @@ def of_an_api(answer: TestResponse) -> None:
 
 
 @pytest.mark.parametrize("path", API)
-def test_options_has_no_media_type(browser: FlaskClient, path: str) -> None:
-    answer = browser.options(path)
+def test_options_has_no_media_type(client: FlaskClient, path: str) -> None:
+    answer = client.options(path)
 
     assert (answer.status_code, answer.data) == (200, b"")
     assert "Content-Type" not in answer.headers
@@ -260,8 +260,8 @@ def test_options_has_no_media_type(browser: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [*API, *EXEMPT])
-def test_wrong_method_is_a_problem(browser: FlaskClient, path: str) -> None:
-    answer = browser.open(path, method="BREW")
+def test_wrong_method_is_a_problem(client: FlaskClient, path: str) -> None:
+    answer = client.open(path, method="BREW")
 
     assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
     assert "POST" in answer.allow
@@ -270,29 +270,29 @@ def test_wrong_method_is_a_problem(browser: FlaskClient, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/marked/x", "/plain/x", "/plain/7/x", "/mixed/customers/x", "/ours/x", "/bare/x"])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-def test_unknown_address_is_a_problem(browser: FlaskClient, path: str, method: str) -> None:
-    answer = browser.open(path, method=method)
+def test_unknown_address_is_a_problem(client: FlaskClient, path: str, method: str) -> None:
+    answer = client.open(path, method=method)
 
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     of_an_api(answer)
 
 
-def test_head_is_as_get(browser: FlaskClient) -> None:
+def test_head_is_as_get(client: FlaskClient) -> None:
     for path in ("/plain", "/marked/broken", "/plain/x"):
-        got, head = browser.get(path), browser.head(path)
+        got, head = client.get(path), client.head(path)
         assert (head.status_code, head.mimetype, head.data) == (got.status_code, got.mimetype, b"")
         of_an_api(head)
 
 
-def test_pages_stay_pages(browser: FlaskClient) -> None:
+def test_pages_stay_pages(client: FlaskClient) -> None:
     for path, method, status in (("/mixed/x", "GET", 404), ("/x", "GET", 404), ("/mixed", "POST", 405)):
-        answer = browser.open(path, method=method)
+        answer = client.open(path, method=method)
         assert (answer.status_code, answer.mimetype) == (status, "text/html")
-    assert browser.get("/mixed").headers["X-Frame-Options"] == "DENY"
+    assert client.get("/mixed").headers["X-Frame-Options"] == "DENY"
 
 
-def test_endpoint_says_what_is_an_api(shop: Flask) -> None:
-    found = {name for name in shop.view_functions if is_api_endpoint(shop, name)}
+def test_endpoint_says_what_is_an_api(app: Flask) -> None:
+    found = {name for name in app.view_functions if is_api_endpoint(app, name)}
     assert {"marked.act", "marked.inner.act", "plain.customers", "mixed.customers", "bare", "pages.terms"} <= found
     assert not {"mixed.page", "mixed.show", "pages.customers", "pages.hook", "exempt.act", "static"} & found
 

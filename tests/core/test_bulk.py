@@ -100,65 +100,65 @@ def listening(signal: Any, receive: Callable[..., Any]) -> Iterator[None]:
 # --- what an operation does ---------------------------------------------------------------------
 
 
-def test_results_follow_operations(shop: Flask, buyer: FlaskClient) -> None:
-    first, second = made(buyer, 2)
-    answer = send(buyer, create(name="cup"), update(first, name="mug"), delete(second))
+def test_results_follow_operations(app: Flask, client: FlaskClient) -> None:
+    first, second = made(client, 2)
+    answer = send(client, create(name="cup"), update(first, name="mug"), delete(second))
     found = results(answer)
     assert [result["status"] for result in found] == [201, 200, 204]
     assert [sorted(result) for result in found] == [
         ["etag", "item", "location", "status"], ["etag", "item", "status"], ["status"],
     ]  # fmt: skip
     assert (found[0]["item"]["name"], found[1]["item"]["name"]) == ("cup", "mug")
-    assert names(shop) == ["mug", "cup"]
+    assert names(app) == ["mug", "cup"]
 
 
-def test_results_equal_items(buyer: FlaskClient) -> None:
-    (key,) = made(buyer, 1)
-    created, updated = results(send(buyer, create(price="2", color="RED"), update(key, rank=5)))
+def test_results_equal_items(client: FlaskClient) -> None:
+    (key,) = made(client, 1)
+    created, updated = results(send(client, create(price="2", color="RED"), update(key, rank=5)))
     for result, place in ((created, created["location"]), (updated, f"{THINGS}/{key}")):
-        shown = buyer.get(place)
+        shown = client.get(place)
         assert (shown.json, shown.headers["ETag"]) == (result["item"], result["etag"])
 
 
-def test_update_is_a_merge_patch(buyer: FlaskClient) -> None:
-    key = results(send(buyer, create(rank=3, notes="kept", data={"a": 1, "b": {"c": 2}})))[0]["item"]["id"]
-    (found,) = results(send(buyer, update(key, rank=None, data={"b": {"c": None}, "d": 4})))
+def test_update_is_a_merge_patch(client: FlaskClient) -> None:
+    key = results(send(client, create(rank=3, notes="kept", data={"a": 1, "b": {"c": 2}})))[0]["item"]["id"]
+    (found,) = results(send(client, update(key, rank=None, data={"b": {"c": None}, "d": 4})))
     assert found["item"] | {"rank": None, "notes": "kept", "data": {"a": 1, "b": {}, "d": 4}} == found["item"]
 
 
-def test_text_key_shown_unchanged(buyer: FlaskClient) -> None:
+def test_text_key_shown_unchanged(client: FlaskClient) -> None:
     made = [{"method": "create", "data": {"code": code}} for code in ("a b", "7")]
-    answer = send(buyer, *made, url="/shelf/tags:bulk")
+    answer = send(client, *made, url="/shelf/tags:bulk")
     assert [result["location"] for result in results(answer)] == ["/shelf/tags/a%20b", "/shelf/tags/7"]
     # Without a version there is nothing to hold the change to.
     change = {"method": "update", "key": "a b", "data": {"title": "A"}}
     answer = send(
-        buyer, change, {"method": "delete", "key": "7"}, {"method": "delete", "key": 7}, url="/shelf/tags:bulk"
+        client, change, {"method": "delete", "key": "7"}, {"method": "delete", "key": 7}, url="/shelf/tags:bulk"
     )
     assert statuses(answer) == [200, 204, 422]
-    assert buyer.get("/shelf/tags").json["items"] == [{"code": "a b", "title": "A"}]
+    assert client.get("/shelf/tags").json["items"] == [{"code": "a b", "title": "A"}]
 
 
-def test_operations_see_what_earlier_ones_did(buyer: FlaskClient) -> None:
-    (key,) = made(buyer, 1)
-    answer = send(buyer, update(key, name="a"), update(key, 2, name="b"), delete(key, 3), delete(key, 3))
+def test_operations_see_what_earlier_ones_did(client: FlaskClient) -> None:
+    (key,) = made(client, 1)
+    answer = send(client, update(key, name="a"), update(key, 2, name="b"), delete(key, 3), delete(key, 3))
     assert statuses(answer) == [200, 200, 204, 404]
     tag = {"method": "create", "data": {"code": "new"}}
-    answer = send(buyer, tag, {"method": "delete", "key": "new"}, tag, tag, url="/shelf/tags:bulk")
+    answer = send(client, tag, {"method": "delete", "key": "new"}, tag, tag, url="/shelf/tags:bulk")
     assert statuses(answer) == [201, 204, 201, 422]
 
 
-def test_relationships_are_written_too(buyer: FlaskClient) -> None:
-    send(buyer, {"method": "create", "data": {"code": "t"}}, url="/shelf/tags:bulk")
+def test_relationships_are_written_too(client: FlaskClient) -> None:
+    send(client, {"method": "create", "data": {"code": "t"}}, url="/shelf/tags:bulk")
     box = {"method": "create", "data": {"name": "box", "maker_id": 1, "tags": ["t"]}}
-    (found,) = results(send(buyer, box, url="/shelf/boxes:bulk"))
-    (changed,) = results(send(buyer, update(found["item"]["id"], tags=[]), url="/shelf/boxes:bulk"))
+    (found,) = results(send(client, box, url="/shelf/boxes:bulk"))
+    (changed,) = results(send(client, update(found["item"]["id"], tags=[]), url="/shelf/boxes:bulk"))
     assert (found["item"]["tags"], changed["item"]["tags"]) == (["t"], [])
-    assert buyer.get(found["location"]).headers["ETag"] == changed["etag"]
+    assert client.get(found["location"]).headers["ETag"] == changed["etag"]
 
 
-def test_signals_sent_for_each_change(shop: Flask, buyer: FlaskClient) -> None:
-    first, second = made(buyer, 2)
+def test_signals_sent_for_each_change(app: Flask, client: FlaskClient) -> None:
+    first, second = made(client, 2)
     heard: list[str] = []
 
     def hear(name: str) -> Any:
@@ -166,7 +166,7 @@ def test_signals_sent_for_each_change(shop: Flask, buyer: FlaskClient) -> None:
 
     created, updated, deleted = hear("created"), hear("updated"), hear("deleted")
     with listening(row_created, created), listening(row_updated, updated), listening(row_deleted, deleted):
-        answer = send(buyer, update(first, name="x"), delete(second), delete(0), create())
+        answer = send(client, update(first, name="x"), delete(second), delete(0), create())
     assert statuses(answer) == [200, 204, 404, 201]
     new = results(answer)[3]["item"]["id"]
     assert heard == [f"updated {first}", f"deleted {second}", f"created {new}"]
@@ -175,10 +175,10 @@ def test_signals_sent_for_each_change(shop: Flask, buyer: FlaskClient) -> None:
 # --- what fails ---------------------------------------------------------------------------------
 
 
-def test_failed_operation_leaves_the_others(shop: Flask, buyer: FlaskClient) -> None:
-    (key,) = made(buyer, 1, code="taken")
+def test_failed_operation_leaves_the_others(app: Flask, client: FlaskClient) -> None:
+    (key,) = made(client, 1, code="taken")
     answer = send(
-        buyer,
+        client,
         create(name="a"),
         create(code="taken"),
         create(maker_id=99),
@@ -189,7 +189,7 @@ def test_failed_operation_leaves_the_others(shop: Flask, buyer: FlaskClient) -> 
         delete(10**6),
     )
     assert statuses(answer) == [201, 422, 422, 422, 422, 200, 201, 404]
-    assert names(shop) == ["pen", "a", "b"]
+    assert names(app) == ["pen", "a", "b"]
     found = results(answer)
     assert [pointers(found[number]["problem"]) for number in (1, 2, 3, 4, 7)] == [
         ["#/operations/1/data/code"],
@@ -202,29 +202,29 @@ def test_failed_operation_leaves_the_others(shop: Flask, buyer: FlaskClient) -> 
     assert found[7]["problem"]["detail"] == f"There is no thing {10**6}."
 
 
-def test_referenced_row_not_deleted(shop: Flask, buyer: FlaskClient) -> None:
-    made(buyer, 1)
-    with shop.app_context():
+def test_referenced_row_not_deleted(app: Flask, client: FlaskClient) -> None:
+    made(client, 1)
+    with app.app_context():
         db.session.add(Maker(id=50, name="B"))
         db.session.commit()
-    answer = send(buyer, *({"method": "delete", "key": key} for key in (1, 50)), url="/shelf/makers:bulk")
+    answer = send(client, *({"method": "delete", "key": key} for key in (1, 50)), url="/shelf/makers:bulk")
     assert statuses(answer) == [409, 204]
     assert results(answer)[0]["problem"]["type"] == "/problems/in-use"
 
 
-def test_change_is_held_to_the_version(shop: Flask, buyer: FlaskClient) -> None:
-    first, second = made(buyer, 2)
+def test_change_is_held_to_the_version(app: Flask, client: FlaskClient) -> None:
+    first, second = made(client, 2)
     without = [{"method": "update", "key": first, "data": {"name": "x"}}, {"method": "delete", "key": second}]
-    answer = send(buyer, *without, update(first, 2, name="x"), delete(second, 0), update(first, -1, name="x"))
+    answer = send(client, *without, update(first, 2, name="x"), delete(second, 0), update(first, -1, name="x"))
     assert statuses(answer) == [428, 428, 412, 412, 412]
     assert [result["problem"]["type"].rpartition("/")[2] for result in results(answer)] == [
         *["precondition-required"] * 2,
         *["precondition-failed"] * 3,
     ]
-    assert names(shop) == ["pen", "pen"]
+    assert names(app) == ["pen", "pen"]
 
 
-def test_receiver_that_refuses_undoes_its_operation(shop: Flask, buyer: FlaskClient) -> None:
+def test_receiver_that_refuses_undoes_its_operation(app: Flask, client: FlaskClient) -> None:
     def refuse(sender: Any, item: Any) -> None:
         if item.name == "bad":
             db.session.add(Tag(code="side"))
@@ -232,33 +232,33 @@ def test_receiver_that_refuses_undoes_its_operation(shop: Flask, buyer: FlaskCli
             raise Invalid({"name": ["Not today."]})
 
     with listening(row_created, refuse):
-        answer = send(buyer, create(name="good"), create(name="bad"), create(name="fine"))
+        answer = send(client, create(name="good"), create(name="bad"), create(name="fine"))
     assert statuses(answer) == [201, 422, 201]
     assert pointers(results(answer)[1]["problem"]) == ["#/operations/1/data/name"]
-    assert names(shop) == ["good", "fine"]
-    assert buyer.get("/shelf/tags").json["items"] == []
+    assert names(app) == ["good", "fine"]
+    assert client.get("/shelf/tags").json["items"] == []
 
 
-def test_crash_undoes_everything(shop: Flask, buyer: FlaskClient) -> None:
+def test_crash_undoes_everything(app: Flask, client: FlaskClient) -> None:
     def crash(sender: Any, item: Any) -> None:
         if item.name == "bad":
             raise RuntimeError("an internal detail")
 
     with listening(row_created, crash):
-        answer = send(buyer, create(name="good"), create(name="bad"))
+        answer = send(client, create(name="good"), create(name="bad"))
     assert problem(answer, 500)["type"] == "/problems/internal"
     assert "internal detail" not in answer.text
-    assert names(shop) == []
+    assert names(app) == []
 
 
 # --- all or nothing -----------------------------------------------------------------------------
 
 
-def test_atomic_does_all(shop: Flask, buyer: FlaskClient) -> None:
-    first, second = made(buyer, 2)
-    answer = send(buyer, create(name="a"), update(first, name="b"), delete(second), atomic=True)
+def test_atomic_does_all(app: Flask, client: FlaskClient) -> None:
+    first, second = made(client, 2)
+    answer = send(client, create(name="a"), update(first, name="b"), delete(second), atomic=True)
     assert statuses(answer) == [201, 200, 204]
-    assert names(shop) == ["b", "a"]
+    assert names(app) == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -276,23 +276,23 @@ def test_atomic_does_all(shop: Flask, buyer: FlaskClient) -> None:
     ],
 )
 def test_atomic_does_nothing_if_one_fails(
-    shop: Flask, buyer: FlaskClient, wrong: Any, status: int, pointer: str
+    app: Flask, client: FlaskClient, wrong: Any, status: int, pointer: str
 ) -> None:
-    (key,) = made(buyer, 1, code="taken")
-    answer = send(buyer, update(key, name="b"), wrong, create(name="c"), atomic=True)
+    (key,) = made(client, 1, code="taken")
+    answer = send(client, update(key, name="b"), wrong, create(name="c"), atomic=True)
     document = problem(answer, status)
     assert pointers(document) == [pointer]
     assert document["request_id"] == answer.headers["X-Request-ID"]
-    assert names(shop) == ["pen"]
+    assert names(app) == ["pen"]
 
 
-def test_atomic_holds_to_versions(shop: Flask, buyer: FlaskClient) -> None:
-    first, second = made(buyer, 2)
-    document = problem(send(buyer, update(first, name="b"), delete(second, 2), atomic=True), 412)
+def test_atomic_holds_to_versions(app: Flask, client: FlaskClient) -> None:
+    first, second = made(client, 2)
+    document = problem(send(client, update(first, name="b"), delete(second, 2), atomic=True), 412)
     assert (document["type"], pointers(document)) == ("/problems/precondition-failed", ["#/operations/1"])
-    document = problem(send(buyer, {"method": "delete", "key": first}, atomic=True), 428)
+    document = problem(send(client, {"method": "delete", "key": first}, atomic=True), 428)
     assert pointers(document) == ["#/operations/0"]
-    assert names(shop) == ["pen", "pen"]
+    assert names(app) == ["pen", "pen"]
 
 
 # --- the request --------------------------------------------------------------------------------
@@ -315,9 +315,11 @@ def test_atomic_holds_to_versions(shop: Flask, buyer: FlaskClient) -> None:
         ({"operations": [create()] * 101}, ["#/operations"]),
     ],
 )
-def test_body_of_another_shape_is_refused(kiosk: Flask, passer: FlaskClient, body: Any, expected: list[str]) -> None:
-    assert sorted(pointers(problem(post(passer, body)))) == sorted(expected)
-    assert names(kiosk) == []
+def test_body_of_another_shape_is_refused(
+    sqlite_app: Flask, sqlite_client: FlaskClient, body: Any, expected: list[str]
+) -> None:
+    assert sorted(pointers(problem(post(sqlite_client, body)))) == sorted(expected)
+    assert names(sqlite_app) == []
 
 
 @pytest.mark.parametrize(
@@ -363,75 +365,75 @@ def test_body_of_another_shape_is_refused(kiosk: Flask, passer: FlaskClient, bod
     ],
 )
 def test_malformed_operation_refused_alone(
-    kiosk: Flask, passer: FlaskClient, operation: Any, expected: list[str]
+    sqlite_app: Flask, sqlite_client: FlaskClient, operation: Any, expected: list[str]
 ) -> None:
-    answer = send(passer, operation, create(name="other"))
+    answer = send(sqlite_client, operation, create(name="other"))
     assert statuses(answer) == [422, 201]
     assert sorted(pointers(results(answer)[0]["problem"])) == [f"#/operations/0{place}" for place in expected]
-    assert names(kiosk) == ["other"]
+    assert names(sqlite_app) == ["other"]
 
 
 @pytest.mark.parametrize("key", [-1, 0, 2**31 - 1, -(2**31)])
-def test_unknown_key_not_found(buyer: FlaskClient, key: int) -> None:
-    assert statuses(send(buyer, delete(key), update(key, name="x"))) == [404, 404]
+def test_unknown_key_not_found(client: FlaskClient, key: int) -> None:
+    assert statuses(send(client, delete(key), update(key, name="x"))) == [404, 404]
 
 
-def test_key_cannot_be_changed(buyer: FlaskClient) -> None:
-    send(buyer, {"method": "create", "data": {"code": "a"}}, url="/shelf/tags:bulk")
-    answer = send(buyer, {"method": "update", "key": "a", "data": {"code": "b"}}, url="/shelf/tags:bulk")
+def test_key_cannot_be_changed(client: FlaskClient) -> None:
+    send(client, {"method": "create", "data": {"code": "a"}}, url="/shelf/tags:bulk")
+    answer = send(client, {"method": "update", "key": "a", "data": {"code": "b"}}, url="/shelf/tags:bulk")
     assert statuses(answer) == [422]
     assert pointers(results(answer)[0]["problem"]) == ["#/operations/0/data/code"]
 
 
-def test_non_json_body_refused(passer: FlaskClient) -> None:
-    problem(passer.post(BULK, data="{", content_type="application/json"), 400)
-    problem(passer.post(BULK, data="operations=1", content_type="application/x-www-form-urlencoded"), 415)
-    problem(passer.post(BULK, data=json.dumps({"operations": [create()]}), content_type="text/plain"), 415)
-    problem(passer.post(BULK), 415)
+def test_non_json_body_refused(sqlite_client: FlaskClient) -> None:
+    problem(sqlite_client.post(BULK, data="{", content_type="application/json"), 400)
+    problem(sqlite_client.post(BULK, data="operations=1", content_type="application/x-www-form-urlencoded"), 415)
+    problem(sqlite_client.post(BULK, data=json.dumps({"operations": [create()]}), content_type="text/plain"), 415)
+    problem(sqlite_client.post(BULK), 415)
     twice = '{"operations": [{"method": "delete", "method": "create"}]}'
-    problem(passer.post(BULK, data=twice, content_type="application/json"), 400)
+    problem(sqlite_client.post(BULK, data=twice, content_type="application/json"), 400)
 
 
-def test_bulk_follows_api_contract(kiosk: Flask, passer: FlaskClient) -> None:
-    problem(send(passer, create(), url=f"{BULK}?x=1"), 400)
-    problem(send(passer, create(), headers={"Accept": "text/html"}), 406)
-    refused = passer.get(BULK)
+def test_bulk_follows_api_contract(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    problem(send(sqlite_client, create(), url=f"{BULK}?x=1"), 400)
+    problem(send(sqlite_client, create(), headers={"Accept": "text/html"}), 406)
+    refused = sqlite_client.get(BULK)
     problem(refused, 405)
     assert set(refused.allow) == {"POST", "OPTIONS"}
-    assert set(passer.options(BULK).allow) == {"POST", "OPTIONS"}
-    assert names(kiosk) == []
+    assert set(sqlite_client.options(BULK).allow) == {"POST", "OPTIONS"}
+    assert names(sqlite_app) == []
 
 
-def test_many_errors_are_counted(passer: FlaskClient) -> None:
-    document = results(send(passer, create(**{f"x{number}": 1 for number in range(50)})))[0]["problem"]
+def test_many_errors_are_counted(sqlite_client: FlaskClient) -> None:
+    document = results(send(sqlite_client, create(**{f"x{number}": 1 for number in range(50)})))[0]["problem"]
     assert len(document["errors"]) == 21
     assert document["errors"][-1]["message"] == "And 30 more."
 
 
-def test_operation_count_limited(shop: Flask, buyer: FlaskClient) -> None:
-    assert statuses(send(buyer, *[create()] * settings.MAX_OPERATIONS)) == [201] * settings.MAX_OPERATIONS
-    assert len(names(shop)) == settings.MAX_OPERATIONS
+def test_operation_count_limited(app: Flask, client: FlaskClient) -> None:
+    assert statuses(send(client, *[create()] * settings.MAX_OPERATIONS)) == [201] * settings.MAX_OPERATIONS
+    assert len(names(app)) == settings.MAX_OPERATIONS
 
 
 # --- the same request again ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("atomic", [False, True])
-def test_repeated_request_gets_the_same_results(shop: Flask, buyer: FlaskClient, atomic: bool) -> None:
+def test_repeated_request_gets_the_same_results(app: Flask, client: FlaskClient, atomic: bool) -> None:
     operations = [create(), create(), *([] if atomic else [create(rank="x")])]
     headers = {"Idempotency-Key": "bulk"}
-    first, again = (send(buyer, *operations, headers=headers, atomic=atomic) for _ in range(2))
+    first, again = (send(client, *operations, headers=headers, atomic=atomic) for _ in range(2))
     assert again.data == first.data
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert names(shop) == ["pen", "pen"]
+    assert names(app) == ["pen", "pen"]
 
 
-def test_failed_whole_leaves_no_key(shop: Flask, buyer: FlaskClient) -> None:
+def test_failed_whole_leaves_no_key(app: Flask, client: FlaskClient) -> None:
     headers = {"Idempotency-Key": "bulk"}
-    problem(send(buyer, create(), create(maker_id=9), atomic=True, headers=headers))
-    with shop.app_context():
+    problem(send(client, create(), create(maker_id=9), atomic=True, headers=headers))
+    with app.app_context():
         assert db.session.scalar(sa.select(sa.func.count()).select_from(idempotency_keys)) == 0
-    assert statuses(send(buyer, create(), headers=headers)) == [201]
+    assert statuses(send(client, create(), headers=headers)) == [201]
 
 
 # --- what it costs ------------------------------------------------------------------------------
@@ -451,25 +453,25 @@ def statements(app: Flask, work: Callable[[], Any]) -> list[str]:
     return heard
 
 
-def test_rows_are_read_at_once(shop: Flask, buyer: FlaskClient) -> None:
-    keys = made(buyer, 10)
-    heard = statements(shop, lambda: send(buyer, *(update(key, name="x") for key in keys)))
+def test_rows_are_read_at_once(app: Flask, client: FlaskClient) -> None:
+    keys = made(client, 10)
+    heard = statements(app, lambda: send(client, *(update(key, name="x") for key in keys)))
     assert len([text for text in heard if text.lstrip().startswith("SELECT")]) == 1
     assert len([text for text in heard if text.startswith("UPDATE")]) == 10
-    heard = statements(shop, lambda: send(buyer, *(update(key, 2, name="y") for key in keys), atomic=True))
+    heard = statements(app, lambda: send(client, *(update(key, 2, name="y") for key in keys), atomic=True))
     assert len([text for text in heard if not text.startswith("BEGIN")]) == 11
 
 
-def test_all_is_committed_once(shop: Flask, buyer: FlaskClient) -> None:
+def test_all_is_committed_once(app: Flask, client: FlaskClient) -> None:
     commits: list[Any] = []
-    with shop.app_context():
+    with app.app_context():
         engine = db.engine
 
     def hear(connection: Any) -> None:
         commits.append(connection)
 
     sa.event.listen(engine, "commit", hear)
-    send(buyer, create(), create(rank="x"), create())
+    send(client, create(), create(rank="x"), create())
     sa.event.remove(engine, "commit", hear)
     assert len(commits) == 1
 
@@ -477,13 +479,13 @@ def test_all_is_committed_once(shop: Flask, buyer: FlaskClient) -> None:
 # --- several at once ----------------------------------------------------------------------------
 
 
-def test_of_racing_changes_one_wins(shop: Flask, buyer: FlaskClient) -> None:
-    keys = made(buyer, 3)
+def test_of_racing_changes_one_wins(app: Flask, client: FlaskClient) -> None:
+    keys = made(client, 3)
     barrier = threading.Barrier(4)
 
     def run(number: int) -> list[int]:
         barrier.wait()
-        return statuses(send(shop.test_client(), *(update(key, name=f"by {number}") for key in keys)))
+        return statuses(send(app.test_client(), *(update(key, name=f"by {number}") for key in keys)))
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(run, range(4)))
@@ -539,8 +541,8 @@ class MethodDecorated(Few):
 
 
 @pytest.fixture
-def other(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> FlaskClient:
-    app = make_app(shelf_url("sqlite"), ["tests.core.shelf"])
+def other_client(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> FlaskClient:
+    app = make_app(database_url("sqlite"), ["tests.core.shelf"])
     bp = Blueprint("other", __name__, url_prefix="/other")
     api = Api(bp)
     for resource in (Few, NoBulk, Refusing, Chosen, Decorated, MethodDecorated):
@@ -549,31 +551,31 @@ def other(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> Fl
     return app.test_client()
 
 
-def test_resource_says_how_many(other: FlaskClient) -> None:
+def test_resource_says_how_many(other_client: FlaskClient) -> None:
     operation = {"method": "delete", "key": 1}
-    assert statuses(send(other, operation, operation, url="/other/few:bulk")) == [404, 404]
-    document = problem(send(other, *[operation] * 3, url="/other/few:bulk"))
+    assert statuses(send(other_client, operation, operation, url="/other/few:bulk")) == [404, 404]
+    document = problem(send(other_client, *[operation] * 3, url="/other/few:bulk"))
     assert document["errors"][0]["message"] == "Give 1 to 2 operations."
 
 
 @pytest.mark.parametrize(("url", "status"), [("nobulk", 404), ("refusing", 404), ("chosen", 200)])
-def test_custom_writer_has_no_bulk(other: FlaskClient, url: str, status: int) -> None:
-    assert send(other, {"method": "delete", "key": 1}, url=f"/other/{url}:bulk").status_code == status
+def test_custom_writer_has_no_bulk(other_client: FlaskClient, url: str, status: int) -> None:
+    assert send(other_client, {"method": "delete", "key": 1}, url=f"/other/{url}:bulk").status_code == status
 
 
 @pytest.mark.parametrize("url", ["decorated", "methoddecorated"])
-def test_decorators_of_the_resource_hold(other: FlaskClient, url: str) -> None:
+def test_decorators_of_the_resource_hold(other_client: FlaskClient, url: str) -> None:
     operation = {"method": "delete", "key": 1}
-    assert send(other, operation, url=f"/other/{url}:bulk").status_code == 403
-    assert send(other, operation, url=f"/other/{url}:bulk", headers={"X-Member": "1"}).status_code == 200
+    assert send(other_client, operation, url=f"/other/{url}:bulk").status_code == 403
+    assert send(other_client, operation, url=f"/other/{url}:bulk", headers={"X-Member": "1"}).status_code == 200
 
 
-def test_only_what_the_resource_allows(passer: FlaskClient) -> None:
-    answer = send(passer, create(), {"method": "delete", "key": 1, "version": 1}, url="/shelf/new:bulk")
+def test_only_what_the_resource_allows(sqlite_client: FlaskClient) -> None:
+    answer = send(sqlite_client, create(), {"method": "delete", "key": 1, "version": 1}, url="/shelf/new:bulk")
     assert statuses(answer) == [201, 422]
     (error,) = results(answer)[1]["problem"]["errors"]
     assert (error["pointer"], error["message"]) == ("#/operations/1/method", "It must be create.")
-    assert send(passer, create(), url="/shelf/shown:bulk").status_code == 404
+    assert send(sqlite_client, create(), url="/shelf/shown:bulk").status_code == 404
 
 
 def test_plain_prefix_bulk_in_api(make_app: Callable[..., Flask], write_module: Any) -> None:

@@ -46,7 +46,7 @@ class Visitor:
 
 
 @pytest.fixture
-def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
     """Return an application of a few discs, on each engine."""
     app = open_app(make_app, new_database(engine_name))
     with app.app_context():
@@ -56,7 +56,7 @@ def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], eng
 
 
 @pytest.fixture(scope="module")
-def large_urls(databases: Any) -> Iterator[dict[str, URL]]:
+def large_database_urls(databases: Any) -> Iterator[dict[str, URL]]:
     urls: dict[str, URL] = {}
     yield urls
     for url in urls.values():
@@ -64,11 +64,13 @@ def large_urls(databases: Any) -> Iterator[dict[str, URL]]:
 
 
 @pytest.fixture
-def large(make_app: Callable[..., Flask], large_urls: dict[str, URL], databases: Any, engine_name: str) -> Flask:
+def large_app(
+    make_app: Callable[..., Flask], large_database_urls: dict[str, URL], databases: Any, engine_name: str
+) -> Flask:
     """Return an application with fifty thousand rows of everything; its tests write nothing."""
-    if engine_name in large_urls:
-        return open_app(make_app, large_urls[engine_name])
-    app = open_app(make_app, large_urls.setdefault(engine_name, databases.make(engine_name)))
+    if engine_name in large_database_urls:
+        return open_app(make_app, large_database_urls[engine_name])
+    app = open_app(make_app, large_database_urls.setdefault(engine_name, databases.make(engine_name)))
     with app.app_context():
         discs.Base.metadata.create_all(db.engine)
         discs.plant(db.session, MANY)
@@ -108,8 +110,8 @@ def boxes(page: str, name: str) -> dict[str, bool]:
     return {re.findall(r' value="([^"]*)"', box)[0]: " checked" in box for box in found}
 
 
-def open_form(visitor: Visitor, url: str) -> forms.Fields:
-    answer = visitor.get(url)
+def open_form(sqlite_client: Visitor, url: str) -> forms.Fields:
+    answer = sqlite_client.get(url)
     assert answer.status_code == 200, answer.text
     return forms.read(answer.text)
 
@@ -143,9 +145,9 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_reads_few_of_many_rows(large: Flask, name: str) -> None:
-    visitor = Visitor(large, "boss")
-    with counted(large) as found:
+def test_page_reads_few_of_many_rows(large_app: Flask, name: str) -> None:
+    visitor = Visitor(large_app, "boss")
+    with counted(large_app) as found:
         answer = visitor.get(PAGES[name])
     assert answer.status_code in (200, 400)
     assert len(answer.data) < 60_000
@@ -170,11 +172,11 @@ SENT: dict[str, tuple[Callable[[forms.Fields], dict[str, Any]], int]] = {
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_sent_form_reads_few_rows(large: Flask, name: str) -> None:
-    visitor = Visitor(large, "boss")
+def test_sent_form_reads_few_rows(large_app: Flask, name: str) -> None:
+    visitor = Visitor(large_app, "boss")
     change, status = SENT[name]
     fields = open_form(visitor, EDIT)
-    with counted(large) as found:
+    with counted(large_app) as found:
         answer = visitor.post(EDIT, data=change(fields))
     assert answer.status_code == status
     assert len(answer.data) < 60_000
@@ -186,17 +188,17 @@ def test_sent_form_reads_few_rows(large: Flask, name: str) -> None:
 # --- forms: one row -----------------------------------------------------------------------------
 
 
-def test_form_of_many_rows_searches(shop: Flask) -> None:
-    visitor = Visitor(shop, "boss")
+def test_form_of_many_rows_searches(app: Flask) -> None:
+    visitor = Visitor(app, "boss")
     page = visitor.get(EDIT).text
     assert options(page, "genre") == ["", "1"]
     assert 'name="genre__search"' in page
     assert 'name="box__search"' not in page
 
 
-def test_search_finds_rows_and_saves_nothing(shop: Flask) -> None:
-    visitor = Visitor(shop, "boss")
-    before = stored(shop)
+def test_search_finds_rows_and_saves_nothing(app: Flask) -> None:
+    visitor = Visitor(app, "boss")
+    before = stored(app)
     fields = {**open_form(visitor, EDIT), "name": "Typed", "stock": "no number", "notes": "Kept\r\ntoo"}
     answer = visitor.post(EDIT, data={**fields, "genre__search": "genre 0011", "genre__find": "1"})
     assert answer.status_code == 200
@@ -205,14 +207,14 @@ def test_search_finds_rows_and_saves_nothing(shop: Flask) -> None:
     assert (again["name"], again["stock"], again["notes"]) == ("Typed", "no number", "Kept\r\ntoo")
     assert again["genre__search"] == "genre 0011"
     assert "field-errors" not in answer.text
-    assert stored(shop) == before
+    assert stored(app) == before
     done = visitor.post(EDIT, data={**again, "stock": "5", "genre": "117"})
     assert done.status_code == 303
-    assert {**before, "name": "Typed", "stock": 5, "genre_id": 117} == stored(shop)
+    assert {**before, "name": "Typed", "stock": 5, "genre_id": 117} == stored(app)
 
 
-def test_search_works_on_a_new_row(shop: Flask) -> None:
-    visitor = Visitor(shop, "boss")
+def test_search_works_on_a_new_row(app: Flask) -> None:
+    visitor = Visitor(app, "boss")
     url = "/discs/discs/new"
     fields = {**open_form(visitor, url), "name": "New", "box": "1"}
     answer = visitor.post(url, data={**fields, "tracks__search": "00099", "tracks__find": "1"})
@@ -224,50 +226,50 @@ def test_search_works_on_a_new_row(shop: Flask) -> None:
     assert boxes(answer.text, "tracks") == {"99": True, "100": False}
     answer = visitor.post(url, data={**forms.read(answer.text), "tracks": ["99", "100"]})
     assert answer.status_code == 303
-    assert stored(shop, int(answer.location.rpartition("/")[2]))["tracks"] == [99, 100]
+    assert stored(app, int(answer.location.rpartition("/")[2]))["tracks"] == [99, 100]
 
 
-def test_row_is_chosen_by_its_key(shop: Flask) -> None:
-    visitor = Visitor(shop, "boss")
+def test_row_is_chosen_by_its_key(app: Flask) -> None:
+    visitor = Visitor(app, "boss")
     assert visitor.post(EDIT, data={**open_form(visitor, EDIT), "genre": "120"}).status_code == 303
-    assert stored(shop)["genre_id"] == 120
+    assert stored(app)["genre_id"] == 120
     for wrong in ("121", "x", "1 ", "01"):
         assert visitor.post(EDIT, data={**open_form(visitor, EDIT), "genre": wrong}).status_code == 422
 
 
-def test_composite_key_can_be_chosen(shop: Flask) -> None:
-    with shop.app_context():
+def test_composite_key_can_be_chosen(app: Flask) -> None:
+    with app.app_context():
         rooms = ["a:b", "ü/%", *(f"r{number}" for number in range(60))]
         db.session.add_all([discs.Shelf(room=room, number=number) for room in rooms for number in (1, 2)])
         db.session.commit()
-    visitor = Visitor(shop, "boss")
+    visitor = Visitor(app, "boss")
     for room in ("a:b", "ü/%"):
         search = {**open_form(visitor, EDIT), "shelf__search": room, "shelf__find": "1"}
         answer = visitor.post(EDIT, data=search)
         (key,) = (key for key in options(answer.text, "shelf") if unquote(key) == f"{room}:2")
         assert visitor.post(EDIT, data={**forms.read(answer.text), "shelf": key}).status_code == 303
-        found = stored(shop)
+        found = stored(app)
         assert (found["room"], found["place"]) == (room, 2)
 
 
 # --- forms: several rows ------------------------------------------------------------------------
 
 
-def test_links_not_shown_are_kept(shop: Flask) -> None:
-    visitor = Visitor(shop, "boss")
-    before = stored(shop)
+def test_links_not_shown_are_kept(app: Flask) -> None:
+    visitor = Visitor(app, "boss")
+    before = stored(app)
     page = visitor.get(EDIT).text
     assert len(boxes(page, "tracks")) == 50
     assert "And 70 more, which are kept." in page
     assert visitor.post(EDIT, data={**forms.read(page), "name": "Other"}).status_code == 303
-    assert stored(shop) == {**before, "name": "Other"}
+    assert stored(app) == {**before, "name": "Other"}
 
 
-def test_search_removes_and_adds_links(shop: Flask) -> None:
-    with shop.app_context():
+def test_search_removes_and_adds_links(app: Flask) -> None:
+    with app.app_context():
         db.session.execute(sa.delete(discs.disc_track).where(discs.disc_track.c.track_id == 110))
         db.session.commit()
-    visitor = Visitor(shop, "boss")
+    visitor = Visitor(app, "boss")
     fields = open_form(visitor, EDIT)
     # Unchecked on the first page, then looked for another.
     fields["tracks"].remove("3")
@@ -277,11 +279,11 @@ def test_search_removes_and_adds_links(shop: Flask) -> None:
     again = forms.read(answer.text)
     again["tracks"] = ["110", *(key for key in again["tracks"] if key != "119")]
     assert visitor.post(EDIT, data=again).status_code == 303
-    assert stored(shop)["tracks"] == [key for key in range(1, 121) if key not in (3, 119)]
+    assert stored(app)["tracks"] == [key for key in range(1, 121) if key not in (3, 119)]
 
 
-def test_unknown_link_is_refused(shop: Flask) -> None:
-    visitor = Visitor(shop, "boss")
+def test_unknown_link_is_refused(app: Flask) -> None:
+    visitor = Visitor(app, "boss")
     fields = open_form(visitor, EDIT)
     answer = visitor.post(EDIT, data={**fields, "tracks": [*fields["tracks"], "999"]})
     assert answer.status_code == 422
@@ -292,30 +294,30 @@ def test_unknown_link_is_refused(shop: Flask) -> None:
 
 
 @pytest.fixture
-def labelled(shop: Flask) -> Flask:
+def labelled_app(app: Flask) -> Flask:
     """Return the shop with a disc that has a label of the clerk and one of another."""
-    with shop.app_context():
+    with app.app_context():
         mine, other = discs.Label(id=1, name="Mine", owner_key="clerk"), discs.Label(id=2, name="Hidden label")
         db.session.add(discs.Label(id=3, name="Free", owner_key="clerk"))
         db.session.get_one(discs.Disc, 1).labels = [mine, other]
         db.session.commit()
-    return shop
+    return app
 
 
-def test_form_keeps_unreadable_rows(labelled: Flask) -> None:
-    visitor = Visitor(labelled, "clerk")
+def test_form_keeps_unreadable_rows(labelled_app: Flask) -> None:
+    visitor = Visitor(labelled_app, "clerk")
     page = visitor.get(EDIT).text
     assert "Secret box" not in page
     assert "Hidden label" not in page
     assert "(kept as it is)" in page
-    before = stored(labelled)
+    before = stored(labelled_app)
     answer = visitor.post(EDIT, data={**forms.read(page), "name": "By the clerk", "labels": ["3"]})
     assert answer.status_code == 303
-    assert stored(labelled) == {**before, "name": "By the clerk", "labels": [2, 3]}
+    assert stored(labelled_app) == {**before, "name": "By the clerk", "labels": [2, 3]}
 
 
-def test_unreadable_row_is_no_choice(labelled: Flask) -> None:
-    visitor = Visitor(labelled, "clerk")
+def test_unreadable_row_is_no_choice(labelled_app: Flask) -> None:
+    visitor = Visitor(labelled_app, "clerk")
     answers = []
     for box, label in (("1", "2"), ("9", "9")):
         answer = visitor.post(EDIT, data={**open_form(visitor, EDIT), "box": box, "labels": ["1", label]})
@@ -325,8 +327,8 @@ def test_unreadable_row_is_no_choice(labelled: Flask) -> None:
     assert answers[0] == answers[1] == ["box", "labels"]
 
 
-def test_kept_row_is_no_new_choice(labelled: Flask) -> None:
-    visitor = Visitor(labelled, "clerk")
+def test_kept_row_is_no_new_choice(labelled_app: Flask) -> None:
+    visitor = Visitor(labelled_app, "clerk")
     fields = open_form(visitor, "/discs/discs/new")
     answer = visitor.post("/discs/discs/new", data={**fields, "name": "New", "box": ":kept"})
     assert answer.status_code == 422
@@ -335,28 +337,28 @@ def test_kept_row_is_no_new_choice(labelled: Flask) -> None:
 # --- lists, details and filters -----------------------------------------------------------------
 
 
-def test_cell_shows_the_first_of_many(shop: Flask) -> None:
-    page = Visitor(shop, "boss").get("/discs/discs?limit=1").text
+def test_cell_shows_the_first_of_many(app: Flask) -> None:
+    page = Visitor(app, "boss").get("/discs/discs?limit=1").text
     assert page.count("Track 0") == 10
     assert '<a href="/discs/tracks?discs.id=1">110 more</a>' in page
 
 
-def test_detail_shows_the_first_of_many(shop: Flask) -> None:
-    page = Visitor(shop, "boss").get("/discs/discs/1").text
+def test_detail_shows_the_first_of_many(app: Flask) -> None:
+    page = Visitor(app, "boss").get("/discs/discs/1").text
     assert page.count("Track 0") == 10
     assert "110 more" in page
 
 
-def test_unreadable_rows_are_not_counted(labelled: Flask) -> None:
+def test_unreadable_rows_are_not_counted(labelled_app: Flask) -> None:
     for path in ("/discs/discs?limit=1", "/discs/discs/1"):
-        page = Visitor(labelled, "clerk").get(path).text
+        page = Visitor(labelled_app, "clerk").get(path).text
         assert "Mine" in page
         assert "Hidden label" not in page
         assert not re.search(r"\b1 more", page)
 
 
-def test_filter_of_many_rows_searches(shop: Flask) -> None:
-    visitor = Visitor(shop, "boss")
+def test_filter_of_many_rows_searches(app: Flask) -> None:
+    visitor = Visitor(app, "boss")
     assert options(visitor.get("/discs/discs").text, "genre_id") == [""]
     page = visitor.get("/discs/discs?genre_id__search=genre+0011&genre_id=7").text
     assert options(page, "genre_id") == ["", "7", *map(str, range(110, 120))]
@@ -364,6 +366,6 @@ def test_filter_of_many_rows_searches(shop: Flask) -> None:
     assert visitor.get("/discs/discs?name__search=x").status_code == 400
 
 
-def test_filter_search_is_for_pages(shop: Flask) -> None:
-    with shop.test_request_context(), pytest.raises(BadQuery):
+def test_filter_search_is_for_pages(app: Flask) -> None:
+    with app.test_request_context(), pytest.raises(BadQuery):
         discs.DiscPages.verbs.listing.parse({"genre_id__search": "x"})

@@ -55,21 +55,21 @@ def copied(view: Callable[[], str]) -> Callable[[], str]:
 
 
 @pytest.fixture
-def house(shop: Flask) -> Flask:
-    shop.config["WTF_CSRF_ENABLED"] = False
+def app_with_views(app: Flask) -> Flask:
+    app.config["WTF_CSRF_ENABLED"] = False
     for view in (add, rename, later):
         for face in FACES:
             name = f"{view.__name__}{face.replace('/', '_')}"
             # What is exempt from the forms' check is an API.
-            shop.add_url_rule(
+            app.add_url_rule(
                 f"{face}/by-hand/{view.__name__}", name, csrf.exempt(copied(view)) if face else view, methods=["POST"]
             )
-    with shop.app_context():
+    with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.flush()
         db.session.add(Thing(name="pen", maker_id=1))
         db.session.commit()
-    return shop
+    return app
 
 
 def post(app: Flask, path: str, name: str = "Ajax") -> Any:
@@ -77,9 +77,9 @@ def post(app: Flask, path: str, name: str = "Ajax") -> Any:
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_same_row_twice_is_conflict(house: Flask, face: str) -> None:
-    with gate(house, "INSERT INTO shelf_maker"):
-        answers = at_once(*[lambda: post(house, f"{face}/by-hand/add")] * 2)
+def test_same_row_twice_is_conflict(app_with_views: Flask, face: str) -> None:
+    with gate(app_with_views, "INSERT INTO shelf_maker"):
+        answers = at_once(*[lambda: post(app_with_views, f"{face}/by-hand/add")] * 2)
 
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     (refused,) = [answer for answer in answers if answer.status_code == 409]
@@ -89,9 +89,9 @@ def test_same_row_twice_is_conflict(house: Flask, face: str) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_lost_change_is_stale(house: Flask, engine_name: str, face: str) -> None:
-    with gate(house, "UPDATE shelf_thing"):
-        works = [lambda name=name: post(house, f"{face}/by-hand/rename", name) for name in ("one", "two")]
+def test_lost_change_is_stale(app_with_views: Flask, engine_name: str, face: str) -> None:
+    with gate(app_with_views, "UPDATE shelf_thing"):
+        works = [lambda name=name: post(app_with_views, f"{face}/by-hand/rename", name) for name in ("one", "two")]
         answers = at_once(*works)
 
     lost = 200 if engine_name == "sqlite" else 409
@@ -100,19 +100,21 @@ def test_lost_change_is_stale(house: Flask, engine_name: str, face: str) -> None
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("name", ["add", "later"])
-def test_failed_commit_is_unavailable(house: Flask, face: str, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    with failing_commits(house):
-        answer = post(house, f"{face}/by-hand/{name}")
+def test_failed_commit_is_unavailable(
+    app_with_views: Flask, face: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with failing_commits(app_with_views):
+        answer = post(app_with_views, f"{face}/by-hand/{name}")
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert "Set-Cookie" not in answer.headers
     assert "Traceback" not in caplog.text
     assert "X-Request-ID" in answer.headers
-    assert post(house, f"{face}/by-hand/{name}").status_code == 200
+    assert post(app_with_views, f"{face}/by-hand/{name}").status_code == 200
 
 
-def test_collision_after_view_is_conflict(house: Flask) -> None:
-    answer = post(house, "/by-hand/later", "Acme")
+def test_collision_after_view_is_conflict(app_with_views: Flask) -> None:
+    answer = post(app_with_views, "/by-hand/later", "Acme")
 
     assert answer.status_code == 409
     assert "Set-Cookie" not in answer.headers

@@ -36,7 +36,7 @@ BASES = {
 
 
 @pytest.fixture(scope="module")
-def vault_urls(databases: Any) -> Iterator[dict[str, URL]]:
+def database_urls(databases: Any) -> Iterator[dict[str, URL]]:
     urls: dict[str, URL] = {}
     yield urls
     for url in urls.values():
@@ -44,17 +44,17 @@ def vault_urls(databases: Any) -> Iterator[dict[str, URL]]:
 
 
 @pytest.fixture
-def open_vault(
-    make_app: Callable[..., Flask], vault_urls: dict[str, URL], databases: Any
+def make_client(
+    make_app: Callable[..., Flask], database_urls: dict[str, URL], databases: Any
 ) -> Iterator[Callable[[str], FlaskClient]]:
     """Return a client of the vault on an engine, emptied after the test."""
     used = []
 
     def make(engine_name: str) -> FlaskClient:
-        new = engine_name not in vault_urls
+        new = engine_name not in database_urls
         if new:
-            vault_urls[engine_name] = databases.make(engine_name)
-        app = make_app(vault_urls[engine_name], [vault.__name__])
+            database_urls[engine_name] = databases.make(engine_name)
+        app = make_app(database_urls[engine_name], [vault.__name__])
         used.append((app, engine_name))
         with app.app_context():
             if new and engine_name == "postgresql":
@@ -178,9 +178,9 @@ CASES = [
     ("engine", "collection", "name", "value"), CASES, ids=[f"{e}-{n}-{str(v)[:20]}" for e, _, n, v in CASES]
 )
 def test_value_round_trips(
-    open_vault: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
+    make_client: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
 ) -> None:
-    client = open_vault(engine)
+    client = make_client(engine)
     created = client.post(f"/vault/{collection}", json={name: value})
     assert created.status_code == 201, created.json
     assert created.json[name] == value
@@ -208,9 +208,9 @@ FILTERS = [
     ("engine", "collection", "name", "value"), FILTERS, ids=[f"{e}-{n}-{str(v)[:20]}" for e, _, n, v in FILTERS]
 )
 def test_value_finds_its_row(
-    open_vault: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
+    make_client: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
 ) -> None:
-    client = open_vault(engine)
+    client = make_client(engine)
     client.post(f"/vault/{collection}", json={name: value})
     client.post(f"/vault/{collection}", json={})
     found = client.get(f"/vault/{collection}", query_string={name: str(value)})
@@ -237,9 +237,9 @@ ORDERS = [(engine, *case) for case in SORTED for engine in ENGINES[case[0]]]
 
 @pytest.mark.parametrize(("engine", "collection", "name", "values"), ORDERS)
 def test_cursor_moves_through_values(
-    open_vault: Callable[[str], FlaskClient], engine: str, collection: str, name: str, values: list[Any]
+    make_client: Callable[[str], FlaskClient], engine: str, collection: str, name: str, values: list[Any]
 ) -> None:
-    client = open_vault(engine)
+    client = make_client(engine)
     for value in [*reversed(values), None]:
         client.post(f"/vault/{collection}", json={name: value})
     url, found = f"/vault/{collection}?limit=1&sort={name}", []
@@ -338,9 +338,9 @@ ONE_OF_EACH = [(ENGINES[c][-1 if c != "coins" else 1], c, n, values) for c, n, v
     ("engine", "collection", "name", "values"), ONE_OF_EACH, ids=[f"{n}-{str(v)[:20]}" for _, _, n, v in ONE_OF_EACH]
 )
 def test_what_does_not_fit_is_refused(
-    open_vault: Callable[[str], FlaskClient], engine: str, collection: str, name: str, values: list[Any]
+    make_client: Callable[[str], FlaskClient], engine: str, collection: str, name: str, values: list[Any]
 ) -> None:
-    client = open_vault(engine)
+    client = make_client(engine)
     for value in values:
         answer = client.post(f"/vault/{collection}", data=json.dumps({name: value}), content_type="application/json")
         assert answer.status_code == 422, (value, answer.json)
@@ -366,30 +366,30 @@ def test_what_does_not_fit_is_refused(
     ],
 )  # fmt: skip
 def test_change_answer_equals_later_read(
-    open_vault: Callable[[str], FlaskClient], name: str, given: Any, kept: Any
+    make_client: Callable[[str], FlaskClient], name: str, given: Any, kept: Any
 ) -> None:
-    client = open_vault("postgresql")
+    client = make_client("postgresql")
     created = client.post("/vault/chests", json={name: given})
     assert created.json[name] == kept
     assert client.get(created.headers["Location"]).json == created.json
 
 
 @pytest.mark.parametrize("engine", BASES)
-def test_moment_shown_with_zone(open_vault: Callable[[str], FlaskClient], engine: str) -> None:
-    client = open_vault(engine)
+def test_moment_shown_with_zone(make_client: Callable[[str], FlaskClient], engine: str) -> None:
+    client = make_client(engine)
     created = client.post("/vault/coins", json={"since": "2026-01-31T13:00:00+01:00"})
     shown = client.get(created.headers["Location"]).json["since"]
     assert shown == created.json["since"] == "2026-01-31T12:00:00+00:00"
 
 
-def test_search_column_hidden(open_vault: Callable[[str], FlaskClient]) -> None:
-    client = open_vault("postgresql")
+def test_search_column_hidden(make_client: Callable[[str], FlaskClient]) -> None:
+    client = make_client("postgresql")
     assert "words" not in client.post("/vault/chests", json={"mail": "a@b.c"}).json
     assert "words" not in vault.schema_of(vault.Chest)().fields
 
 
-def test_computed_column_is_only_shown(open_vault: Callable[[str], FlaskClient]) -> None:
-    client = open_vault("sqlite")
+def test_computed_column_is_only_shown(make_client: Callable[[str], FlaskClient]) -> None:
+    client = make_client("sqlite")
     assert client.post("/vault/coins", json={"name": "abc"}).json["double"] == 3
 
 
@@ -402,9 +402,9 @@ IN_FORMS = [case for case in CASES if case[2] not in ("image", "raw", "few", "fi
     ("engine", "collection", "name", "value"), IN_FORMS, ids=[f"{e}-{n}-{str(v)[:20]}" for e, _, n, v in IN_FORMS]
 )
 def test_form_value_round_trips(
-    open_vault: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
+    make_client: Callable[[str], FlaskClient], engine: str, collection: str, name: str, value: Any
 ) -> None:
-    client = open_vault(engine)
+    client = make_client(engine)
     created = client.post(f"/vault/{collection}", json={name: value})
     model = {"coins": vault.Coin, "chests": vault.Chest, "jars": vault.Jar}[collection]
     form = model_form(model, only=[name])
@@ -424,8 +424,8 @@ def test_form_value_round_trips(
         ("labels", '{"a": 1}'), ("flags", "2"), ("zoned", "12:30"),
     ],
 )  # fmt: skip
-def test_form_refuses_what_the_field_refuses(open_vault: Callable[[str], FlaskClient], name: str, text: str) -> None:
-    with open_vault("postgresql").application.test_request_context():
+def test_form_refuses_what_the_field_refuses(make_client: Callable[[str], FlaskClient], name: str, text: str) -> None:
+    with make_client("postgresql").application.test_request_context():
         form = model_form(vault.Chest, only=[name])(formdata=MultiDict({name: text}), meta={"csrf": False})
         assert not form.validate()
         assert len(form.errors[name]) == 1

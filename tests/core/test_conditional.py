@@ -26,66 +26,66 @@ def status(client: FlaskClient, url: str, tag: str) -> int:
 
 
 @pytest.fixture
-def pen(passer: FlaskClient) -> str:
-    place: str = passer.post(THINGS, json=PEN).headers["Location"]
+def thing_url(sqlite_client: FlaskClient) -> str:
+    place: str = sqlite_client.post(THINGS, json=PEN).headers["Location"]
     return place
 
 
-def test_version_is_tag_of_columns(passer: FlaskClient, pen: str) -> None:
-    assert [etag(passer, pen + query) for query in ("", "?fields=id")] == ['"1"', '"1"']
+def test_version_is_tag_of_columns(sqlite_client: FlaskClient, thing_url: str) -> None:
+    assert [etag(sqlite_client, thing_url + query) for query in ("", "?fields=id")] == ['"1"', '"1"']
 
 
-def test_changed_include_sent_again(passer: FlaskClient, pen: str) -> None:
-    url = f"{pen}?include=maker"
-    tag = etag(passer, url)
-    assert status(passer, url, tag) == 304
-    passer.patch("/shelf/makers/1", json={"name": "Bolt"})
-    answer = passer.get(url, headers={"If-None-Match": tag})
+def test_changed_include_sent_again(sqlite_client: FlaskClient, thing_url: str) -> None:
+    url = f"{thing_url}?include=maker"
+    tag = etag(sqlite_client, url)
+    assert status(sqlite_client, url, tag) == 304
+    sqlite_client.patch("/shelf/makers/1", json={"name": "Bolt"})
+    answer = sqlite_client.get(url, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.json["maker"]["name"]) == (200, "Bolt")
 
 
-def test_changed_relation_sent_again(passer: FlaskClient) -> None:
+def test_changed_relation_sent_again(sqlite_client: FlaskClient) -> None:
     """The version of the outer box is still the same."""
-    outer = passer.post("/shelf/boxes", json={"name": "outer", "maker_id": 1})
+    outer = sqlite_client.post("/shelf/boxes", json={"name": "outer", "maker_id": 1})
     url = outer.headers["Location"]
     tag = outer.headers["ETag"]
-    assert (tag, status(passer, url, tag)) == (etag(passer, url), 304)
-    inner = passer.post("/shelf/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer.json["id"]})
-    answer = passer.get(url, headers={"If-None-Match": tag})
+    assert (tag, status(sqlite_client, url, tag)) == (etag(sqlite_client, url), 304)
+    inner = sqlite_client.post("/shelf/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer.json["id"]})
+    answer = sqlite_client.get(url, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.json["boxes"]) == (200, [inner.json["id"]])
 
 
 @pytest.mark.parametrize("query", ["", "?include=maker", "?fields=id,name", "?include=maker,labels&fields=id"])
-def test_any_tag_conditions_change(passer: FlaskClient, query: str) -> None:
-    url = passer.post("/shelf/boxes", json={"name": "x", "maker_id": 1}).headers["Location"]
-    seen = {"If-Match": etag(passer, url + query)}
-    assert passer.patch(url, json={"name": "y"}, headers=seen).status_code == 200
-    assert passer.patch(url, json={"name": "z"}, headers=seen).status_code == 412
+def test_any_tag_conditions_change(sqlite_client: FlaskClient, query: str) -> None:
+    url = sqlite_client.post("/shelf/boxes", json={"name": "x", "maker_id": 1}).headers["Location"]
+    seen = {"If-Match": etag(sqlite_client, url + query)}
+    assert sqlite_client.patch(url, json={"name": "y"}, headers=seen).status_code == 200
+    assert sqlite_client.patch(url, json={"name": "z"}, headers=seen).status_code == 412
 
 
-def test_unversioned_row_tagged_by_content(passer: FlaskClient) -> None:
-    made = passer.post("/shelf/tags", json={"code": "a"})
+def test_unversioned_row_tagged_by_content(sqlite_client: FlaskClient) -> None:
+    made = sqlite_client.post("/shelf/tags", json={"code": "a"})
     url, tag = made.headers["Location"], made.headers["ETag"]
-    assert (etag(passer, url), status(passer, url, tag)) == (tag, 304)
-    changed = passer.patch(url, json={"title": "A"}, headers={"If-Match": tag})
+    assert (etag(sqlite_client, url), status(sqlite_client, url, tag)) == (tag, 304)
+    changed = sqlite_client.patch(url, json={"title": "A"}, headers={"If-Match": tag})
     assert changed.status_code == 200
     for method in ("PUT", "PATCH", "DELETE"):
-        answer = passer.open(url, method=method, json={"code": "a"}, headers={"If-Match": tag})
+        answer = sqlite_client.open(url, method=method, json={"code": "a"}, headers={"If-Match": tag})
         assert (answer.status_code, answer.json["type"]) == (412, "/problems/precondition-failed")
-    assert passer.get(url).headers["ETag"] == changed.headers["ETag"]
-    assert passer.delete(url, headers={"If-Match": changed.headers["ETag"]}).status_code == 204
+    assert sqlite_client.get(url).headers["ETag"] == changed.headers["ETag"]
+    assert sqlite_client.delete(url, headers={"If-Match": changed.headers["ETag"]}).status_code == 204
 
 
-def test_unversioned_concurrent_change_one_wins(shop: Flask, buyer: FlaskClient) -> None:
-    made = buyer.post("/shelf/tags", json={"code": "a"})
+def test_unversioned_concurrent_change_one_wins(app: Flask, client: FlaskClient) -> None:
+    made = client.post("/shelf/tags", json={"code": "a"})
     gate = threading.Barrier(5)
     statuses: list[int] = []
 
     def change(number: int) -> None:
-        client = shop.test_client()
+        new_client = app.test_client()
         gate.wait()
         seen = {"If-Match": made.headers["ETag"]}
-        statuses.append(client.patch("/shelf/tags/a", json={"title": f"{number}"}, headers=seen).status_code)
+        statuses.append(new_client.patch("/shelf/tags/a", json={"title": f"{number}"}, headers=seen).status_code)
 
     threads = [threading.Thread(target=change, args=(number,)) for number in range(5)]
     for thread in threads:
@@ -95,84 +95,86 @@ def test_unversioned_concurrent_change_one_wins(shop: Flask, buyer: FlaskClient)
     assert sorted(statuses) == [200, 412, 412, 412, 412]
 
 
-def test_unchanged_list_not_sent(passer: FlaskClient, pen: str) -> None:
+def test_unchanged_list_not_sent(sqlite_client: FlaskClient, thing_url: str) -> None:
     for query in ("", "?limit=1", "?fields=id", "?include=maker", "?count=true"):
-        tag = etag(passer, THINGS + query)
-        answer = passer.get(THINGS + query, headers={"If-None-Match": tag})
+        tag = etag(sqlite_client, THINGS + query)
+        answer = sqlite_client.get(THINGS + query, headers={"If-None-Match": tag})
         assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
-    tag = etag(passer, THINGS)
-    passer.patch(pen, json={"rank": 1}, headers={"If-Match": "*"})
-    assert status(passer, THINGS, tag) == 200
+    tag = etag(sqlite_client, THINGS)
+    sqlite_client.patch(thing_url, json={"rank": 1}, headers={"If-Match": "*"})
+    assert status(sqlite_client, THINGS, tag) == 200
 
 
 @pytest.mark.parametrize("place", ["", "/1", "?include=maker"])
-def test_answers_private_and_revalidated(kiosk: Flask, passer: FlaskClient, place: str) -> None:
-    with kiosk.app_context():
+def test_answers_private_and_revalidated(sqlite_app: Flask, sqlite_client: FlaskClient, place: str) -> None:
+    with sqlite_app.app_context():
         db.session.add(Thing(id=1, **PEN))
         db.session.commit()
-    first = passer.get(THINGS + place)
+    first = sqlite_client.get(THINGS + place)
     assert first.headers["Cache-Control"] == "private, no-cache"
-    again = passer.get(THINGS + place, headers={"If-None-Match": first.headers["ETag"]})
+    again = sqlite_client.get(THINGS + place, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.headers["Cache-Control"]) == (304, "private, no-cache")
-    assert passer.get(THINGS + place + "x").headers["Cache-Control"] == "no-store"
+    assert sqlite_client.get(THINGS + place + "x").headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("with_match", [False, True])
 def test_change_with_if_none_match_fails(
-    kiosk: Flask, passer: FlaskClient, url: str, method: str, with_match: bool
+    sqlite_app: Flask, sqlite_client: FlaskClient, url: str, method: str, with_match: bool
 ) -> None:
-    tag = put_there(kiosk, passer, url)
+    tag = put_there(sqlite_app, sqlite_client, url)
     for excluded in ("*", tag, f"W/{tag}", f'"other", {tag}'):
         headers = {"If-None-Match": excluded, **({"If-Match": tag} if with_match else {})}
-        answer = passer.open(url, method=method, json=BODIES[url], headers=headers)
+        answer = sqlite_client.open(url, method=method, json=BODIES[url], headers=headers)
         assert (answer.status_code, answer.json["type"]) == (412, "/problems/precondition-failed")
-    assert etag(passer, url) == tag
+    assert etag(sqlite_client, url) == tag
 
 
 @pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a"])
-def test_change_passes_what_is_not_excluded(kiosk: Flask, passer: FlaskClient, url: str) -> None:
-    tag = put_there(kiosk, passer, url)
+def test_change_passes_what_is_not_excluded(sqlite_app: Flask, sqlite_client: FlaskClient, url: str) -> None:
+    tag = put_there(sqlite_app, sqlite_client, url)
     headers = {
         "If-Match": f'"0", {tag}',
         "If-None-Match": '"0"',
         "If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT",
     }
-    assert passer.patch(url, json={}, headers=headers).status_code == 200
-    assert passer.patch(url, json={}, headers={"If-Match": f"W/{tag}"}).status_code == 412
+    assert sqlite_client.patch(url, json={}, headers=headers).status_code == 200
+    assert sqlite_client.patch(url, json={}, headers={"If-Match": f"W/{tag}"}).status_code == 412
 
 
 @pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
 @pytest.mark.parametrize("text", ["", "1", "1, 2", '"', "W/1", '*, "1"', '"1" x'])
-def test_malformed_condition_is_refused(kiosk: Flask, passer: FlaskClient, name: str, text: str) -> None:
-    put_there(kiosk, passer, "/shelf/tags/a")
-    answer = passer.patch("/shelf/tags/a", json={"title": "x"}, headers={name: text})
+def test_malformed_condition_is_refused(sqlite_app: Flask, sqlite_client: FlaskClient, name: str, text: str) -> None:
+    put_there(sqlite_app, sqlite_client, "/shelf/tags/a")
+    answer = sqlite_client.patch("/shelf/tags/a", json={"title": "x"}, headers={name: text})
     assert answer.status_code == 400
     assert f"{name} is no list of ETags" in answer.json["detail"]
 
 
-def test_creation_is_held_to_collection(passer: FlaskClient) -> None:
-    tag = etag(passer, THINGS)
-    assert passer.post(THINGS, json=PEN, headers={"If-None-Match": "*"}).status_code == 412
-    assert passer.post(THINGS, json=PEN, headers={"If-None-Match": tag}).status_code == 412
-    assert passer.post(THINGS, json=PEN, headers={"If-Match": '"0"'}).status_code == 412
-    assert passer.post(THINGS, json=PEN, headers={"If-Match": tag}).status_code == 201
-    assert passer.post(THINGS, json=PEN, headers={"If-Match": tag}).status_code == 412
-    assert passer.post(THINGS, json=PEN, headers={"If-Match": "*", "If-None-Match": tag}).status_code == 201
+def test_creation_is_held_to_collection(sqlite_client: FlaskClient) -> None:
+    tag = etag(sqlite_client, THINGS)
+    assert sqlite_client.post(THINGS, json=PEN, headers={"If-None-Match": "*"}).status_code == 412
+    assert sqlite_client.post(THINGS, json=PEN, headers={"If-None-Match": tag}).status_code == 412
+    assert sqlite_client.post(THINGS, json=PEN, headers={"If-Match": '"0"'}).status_code == 412
+    assert sqlite_client.post(THINGS, json=PEN, headers={"If-Match": tag}).status_code == 201
+    assert sqlite_client.post(THINGS, json=PEN, headers={"If-Match": tag}).status_code == 412
+    assert sqlite_client.post(THINGS, json=PEN, headers={"If-Match": "*", "If-None-Match": tag}).status_code == 201
 
 
-def test_bulk_has_no_state_to_compare(passer: FlaskClient) -> None:
+def test_bulk_has_no_state_to_compare(sqlite_client: FlaskClient) -> None:
     body = {"operations": [{"method": "create", "data": PEN}]}
     for tag in ("*", '"1"'):
-        assert passer.post(f"{THINGS}:bulk", json=body, headers={"If-Match": tag}).status_code == 412
-    assert passer.post(f"{THINGS}:bulk", json=body, headers={"If-None-Match": "*"}).status_code == 200
+        assert sqlite_client.post(f"{THINGS}:bulk", json=body, headers={"If-Match": tag}).status_code == 412
+    assert sqlite_client.post(f"{THINGS}:bulk", json=body, headers={"If-None-Match": "*"}).status_code == 200
 
 
 @pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1", THINGS])
-def test_reading_is_held_to_if_match(kiosk: Flask, passer: FlaskClient, url: str) -> None:
-    tag = put_there(kiosk, passer, url) if url != THINGS else etag(passer, url)
-    statuses = [passer.get(url, headers={"If-Match": wanted}).status_code for wanted in ("*", tag, '"0"', f"W/{tag}")]
+def test_reading_is_held_to_if_match(sqlite_app: Flask, sqlite_client: FlaskClient, url: str) -> None:
+    tag = put_there(sqlite_app, sqlite_client, url) if url != THINGS else etag(sqlite_client, url)
+    statuses = [
+        sqlite_client.get(url, headers={"If-Match": wanted}).status_code for wanted in ("*", tag, '"0"', f"W/{tag}")
+    ]
     assert statuses == [200, 200, 412, 412]
 
 
@@ -190,12 +192,12 @@ def put_there(app: Flask, client: FlaskClient, url: str) -> str:
 
 @pytest.mark.parametrize("tag", ['"', 'W/"1"', '"1.x"', "1, 2", '"\xff"', "*" * 5000, '"1"' * 1000, ",", "", "é"])
 @pytest.mark.parametrize("url", ["/shelf/tags/a", "/shelf/things/1", "/shelf/boxes/1"])
-def test_odd_conditions_tolerated(kiosk: Flask, passer: FlaskClient, url: str, tag: str) -> None:
-    with kiosk.app_context():
+def test_odd_conditions_tolerated(sqlite_app: Flask, sqlite_client: FlaskClient, url: str, tag: str) -> None:
+    with sqlite_app.app_context():
         db.session.add_all([Thing(id=1, **PEN), Label(id=1, name="x"), Maker(id=2, name="B")])
         db.session.commit()
-    passer.post("/shelf/tags", json={"code": "a"})
+    sqlite_client.post("/shelf/tags", json={"code": "a"})
     for name in ("If-Match", "If-None-Match"):
         for method in ("GET", "PATCH", "DELETE"):
-            answer = passer.open(url, method=method, json={}, headers={name: tag.encode().decode("latin-1")})
+            answer = sqlite_client.open(url, method=method, json={}, headers={name: tag.encode().decode("latin-1")})
             assert answer.status_code < 500

@@ -23,7 +23,7 @@ DELETE = "/discs/discs/1/delete"
 
 
 @pytest.fixture
-def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with a disc that others point to in every way."""
     app = make_app(new_database(engine_name), [discs.__name__])
     set_identity_loader(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
@@ -49,65 +49,65 @@ def read(page: str) -> dict[str, str]:
 WITH, LINKS, WAY = "Deleted with it", "Not linked to it any more", "It cannot be deleted as long as these point to it"
 
 
-def test_question_counts_what_goes_along(shop: FlaskClient) -> None:
-    found = effects(shop, DELETE)
+def test_question_counts_what_goes_along(client: FlaskClient) -> None:
+    found = effects(client, DELETE)
     assert found.keys() == {WITH, LINKS}
     assert found[WITH] == "3 reviews"
     assert sorted(found[LINKS].split(", ")) == ["2 labels", "2 loans", "3 tracks"]
 
 
-def test_question_names_what_prevents_it(shop: FlaskClient) -> None:
-    with shop.application.app_context():
+def test_question_names_what_prevents_it(client: FlaskClient) -> None:
+    with client.application.app_context():
         db.session.execute(sa.insert(discs.Order), [{"disc_id": 1}, {"disc_id": 1}])
         db.session.commit()
-    assert effects(shop, DELETE)[WAY] == "2 orders"
+    assert effects(client, DELETE)[WAY] == "2 orders"
     # Who may not list them learns that there are some.
-    assert effects(shop, DELETE, "clerk")[WAY] == "other rows"
-    fields = forms.read(shop.get(DELETE, headers={"X-Who": "boss"}).text)
-    answer = shop.post(DELETE, data=fields, headers={"X-Who": "boss"})
+    assert effects(client, DELETE, "clerk")[WAY] == "other rows"
+    fields = forms.read(client.get(DELETE, headers={"X-Who": "boss"}).text)
+    answer = client.post(DELETE, data=fields, headers={"X-Who": "boss"})
     assert answer.status_code == 409
     assert read(answer.text)[WAY] == "2 orders"
 
 
-def test_unlisted_rows_are_other_rows(shop: FlaskClient) -> None:
-    assert "1 label, " in effects(shop, DELETE, "clerk")[LINKS] + ", "
-    assert effects(shop, DELETE, "clerk")[LINKS].endswith("other rows")
+def test_unlisted_rows_are_other_rows(client: FlaskClient) -> None:
+    assert "1 label, " in effects(client, DELETE, "clerk")[LINKS] + ", "
+    assert effects(client, DELETE, "clerk")[LINKS].endswith("other rows")
 
 
-def test_row_without_others_says_nothing(shop: FlaskClient) -> None:
-    assert effects(shop, "/discs/discs/3/delete") == {}
+def test_row_without_others_says_nothing(client: FlaskClient) -> None:
+    assert effects(client, "/discs/discs/3/delete") == {}
 
 
-def test_number_is_counted_to_a_hundred(shop: FlaskClient) -> None:
-    with shop.application.app_context():
+def test_number_is_counted_to_a_hundred(client: FlaskClient) -> None:
+    with client.application.app_context():
         db.session.execute(sa.insert(discs.Review), [{"text": "T", "disc_id": 2}] * 150)
         db.session.commit()
-    assert effects(shop, "/discs/discs/2/delete")[WITH] == "over 100 reviews"
+    assert effects(client, "/discs/discs/2/delete")[WITH] == "over 100 reviews"
 
 
-def test_what_is_said_is_what_happens(shop: FlaskClient) -> None:
-    fields = forms.read(shop.get(DELETE, headers={"X-Who": "boss"}).text)
-    assert shop.post(DELETE, data=fields, headers={"X-Who": "boss"}).status_code == 303
+def test_what_is_said_is_what_happens(client: FlaskClient) -> None:
+    fields = forms.read(client.get(DELETE, headers={"X-Who": "boss"}).text)
+    assert client.post(DELETE, data=fields, headers={"X-Who": "boss"}).status_code == 303
 
     def count(table: Any) -> Any:
         return db.session.scalar(sa.select(sa.func.count()).select_from(table))
 
-    with shop.application.app_context():
+    with client.application.app_context():
         assert (count(discs.Review), count(discs.Track), count(discs.Label), count(discs.disc_track)) == (0, 3, 2, 0)
         assert db.session.scalars(sa.select(discs.Loan.disc_id).order_by(discs.Loan.id)).all() == [None, None, 2]
 
 
-def test_consequences_are_followed(shop: FlaskClient) -> None:
+def test_consequences_are_followed(client: FlaskClient) -> None:
     # The database deletes nothing with a genre: its discs are in the way.
-    assert effects(shop, "/discs/genres/1/delete")[WAY] == "3 discs"
+    assert effects(client, "/discs/genres/1/delete")[WAY] == "3 discs"
 
 
-def test_prevented_deletion_is_not_proposed(shop: FlaskClient) -> None:
-    page = shop.get("/discs/genres/1/delete", headers={"X-Who": "boss"}).text
+def test_prevented_deletion_is_not_proposed(client: FlaskClient) -> None:
+    page = client.get("/discs/genres/1/delete", headers={"X-Who": "boss"}).text
     assert "cannot be deleted yet" in page
     assert "will be deleted" not in page
     assert 'class="btn btn-danger"' not in page
-    assert 'class="btn btn-danger"' in shop.get("/discs/discs/3/delete", headers={"X-Who": "boss"}).text
+    assert 'class="btn btn-danger"' in client.get("/discs/discs/3/delete", headers={"X-Who": "boss"}).text
 
 
 TREE = """

@@ -96,8 +96,8 @@ def own() -> Response:
 
 
 @pytest.fixture
-def stall(make_app: Callable[..., Flask], shelf_url: Callable[[str], Any]) -> FlaskClient:
-    app = make_app(shelf_url("sqlite"), [])
+def client(make_app: Callable[..., Flask], database_url: Callable[[str], Any]) -> FlaskClient:
+    app = make_app(database_url("sqlite"), [])
     app.register_blueprint(bp)
     return app.test_client()
 
@@ -151,8 +151,8 @@ def test_batch_of_none_fails_at_start() -> None:
 # --- the query string ---------------------------------------------------------------------------
 
 
-def test_parameters_are_loaded(stall: FlaskClient) -> None:
-    answer = stall.get("/stall/question?least=7&from=2026-01-31T12:00:00%2B01:00&live=true&weight=0.5&word=a%20b")
+def test_parameters_are_loaded(client: FlaskClient) -> None:
+    answer = client.get("/stall/question?least=7&from=2026-01-31T12:00:00%2B01:00&live=true&weight=0.5&word=a%20b")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.json["got"] == {
         "least": 7,
@@ -163,13 +163,13 @@ def test_parameters_are_loaded(stall: FlaskClient) -> None:
     }
 
 
-def test_parameters_have_defaults(stall: FlaskClient) -> None:
-    assert stall.get("/stall/question").json["got"] == {"least": 3}
+def test_parameters_have_defaults(client: FlaskClient) -> None:
+    assert client.get("/stall/question").json["got"] == {"least": 3}
 
 
-def test_empty_parameter_is_a_value(stall: FlaskClient) -> None:
-    assert stall.get("/stall/question?word=").json["got"] == {"least": 3, "word": ""}
-    found = errors(stall.get("/stall/question?least=&from=&live=&weight="), 400, "bad-query")
+def test_empty_parameter_is_a_value(client: FlaskClient) -> None:
+    assert client.get("/stall/question?word=").json["got"] == {"least": 3, "word": ""}
+    found = errors(client.get("/stall/question?least=&from=&live=&weight="), 400, "bad-query")
     assert [name for name, _ in found] == ["least", "from", "live", "weight"]
 
 
@@ -189,39 +189,39 @@ def test_empty_parameter_is_a_value(stall: FlaskClient) -> None:
         ("word=least", ["least"]),
     ],
 )
-def test_wrong_parameters_all_named(stall: FlaskClient, query: str, parameters: list[str]) -> None:
-    found = errors(stall.get(f"/stall/question?{query}"), 400, "bad-query")
+def test_wrong_parameters_all_named(client: FlaskClient, query: str, parameters: list[str]) -> None:
+    found = errors(client.get(f"/stall/question?{query}"), 400, "bad-query")
     assert [name for name, _ in found] == parameters
 
 
-def test_rule_over_several_parameters_is_held(stall: FlaskClient) -> None:
-    found = errors(stall.get("/stall/question?word=wrong"), 400, "bad-query")
+def test_rule_over_several_parameters_is_held(client: FlaskClient) -> None:
+    found = errors(client.get("/stall/question?word=wrong"), 400, "bad-query")
     assert [message for _, message in found] == ["It is wrong."]
 
 
-def test_known_parameters_listed_once(stall: FlaskClient) -> None:
-    found = errors(stall.get("/stall/question?a=1&b=2"), 400, "bad-query")
+def test_known_parameters_listed_once(client: FlaskClient) -> None:
+    found = errors(client.get("/stall/question?a=1&b=2"), 400, "bad-query")
     assert found == [
         ("a", "Unknown parameter. There are least, from, live, weight, word."),
         ("b", "Unknown parameter."),
     ]
 
 
-def test_parameter_that_is_missing_is_named(stall: FlaskClient) -> None:
-    assert errors(stall.get("/stall/needy"), 400, "bad-query") == [("key", "Missing data for required field.")]
-    assert stall.get("/stall/needy?key=a").json["got"] == {"key": "a"}
+def test_parameter_that_is_missing_is_named(client: FlaskClient) -> None:
+    assert errors(client.get("/stall/needy"), 400, "bad-query") == [("key", "Missing data for required field.")]
+    assert client.get("/stall/needy?key=a").json["got"] == {"key": "a"}
 
 
-def test_view_without_parameters_takes_none(stall: FlaskClient) -> None:
-    found = errors(stall.post("/stall/order/1?a=1", json={"number": 1}), 400, "bad-query")
+def test_view_without_parameters_takes_none(client: FlaskClient) -> None:
+    found = errors(client.post("/stall/order/1?a=1", json={"number": 1}), 400, "bad-query")
     assert found == [("a", "Unknown parameter. There are none.")]
 
 
 # --- the body -----------------------------------------------------------------------------------
 
 
-def test_body_is_loaded_beside_the_path(stall: FlaskClient) -> None:
-    answer = stall.post("/stall/order/4", json={"number": 7, "note": "hot"})
+def test_body_is_loaded_beside_the_path(client: FlaskClient) -> None:
+    answer = client.post("/stall/order/4", json={"number": 7, "note": "hot"})
     assert (answer.status_code, answer.json) == (201, {"got": [4, {"number": 7, "note": "hot"}]})
 
 
@@ -237,15 +237,15 @@ def test_body_is_loaded_beside_the_path(stall: FlaskClient) -> None:
         (7, ["#"]),
     ],
 )
-def test_body_that_is_wrong_is_refused(stall: FlaskClient, body: object, pointers: list[str]) -> None:
-    found = errors(stall.post("/stall/order/1", json=body), 422, "invalid")
+def test_body_that_is_wrong_is_refused(client: FlaskClient, body: object, pointers: list[str]) -> None:
+    found = errors(client.post("/stall/order/1", json=body), 422, "invalid")
     assert sorted(str(pointer) for pointer, _ in found) == pointers
 
 
-def test_batch_is_always_a_list(stall: FlaskClient) -> None:
+def test_batch_is_always_a_list(client: FlaskClient) -> None:
     one = {"number": 1}
-    assert stall.post("/stall/batch", json=one).json["got"] == [[one], 3]
-    assert stall.post("/stall/batch?least=1", json=[one, one, one]).json["got"] == [[one, one, one], 1]
+    assert client.post("/stall/batch", json=one).json["got"] == [[one], 3]
+    assert client.post("/stall/batch?least=1", json=[one, one, one]).json["got"] == [[one, one, one], 1]
 
 
 @pytest.mark.parametrize(
@@ -259,14 +259,14 @@ def test_batch_is_always_a_list(stall: FlaskClient) -> None:
         ([[[]]], ["#/0"]),
     ],
 )
-def test_invalid_batch_refused_whole(stall: FlaskClient, body: object, pointers: list[str]) -> None:
-    found = errors(stall.post("/stall/batch", json=body), 422, "invalid")
+def test_invalid_batch_refused_whole(client: FlaskClient, body: object, pointers: list[str]) -> None:
+    found = errors(client.post("/stall/batch", json=body), 422, "invalid")
     assert [pointer for pointer, _ in found] == pointers
 
 
-def test_content_type_must_be_declared(stall: FlaskClient) -> None:
+def test_content_type_must_be_declared(client: FlaskClient) -> None:
     def send(path: str, text: str, media: str) -> Any:
-        return stall.post(f"/stall/{path}", data=text, content_type=media)
+        return client.post(f"/stall/{path}", data=text, content_type=media)
 
     assert send("batch", '{"number": 1}', "text/plain; charset=UTF-8").status_code == 200
     assert errors(send("order/1", '{"number": 1}', "text/plain"), 415, "unsupported-media-type") == []
@@ -277,29 +277,29 @@ def test_content_type_must_be_declared(stall: FlaskClient) -> None:
 # --- the answer ---------------------------------------------------------------------------------
 
 
-def test_answer_of_none_has_no_body(stall: FlaskClient) -> None:
-    answer = stall.delete("/stall/nothing")
+def test_answer_of_none_has_no_body(client: FlaskClient) -> None:
+    answer = client.delete("/stall/nothing")
     assert (answer.status_code, answer.data) == (204, b"")
     assert "Content-Type" not in answer.headers
 
 
-def test_response_of_the_view_passes_untouched(stall: FlaskClient) -> None:
-    answer = stall.get("/stall/own")
+def test_response_of_the_view_passes_untouched(client: FlaskClient) -> None:
+    answer = client.get("/stall/own")
     assert (answer.status_code, answer.text, answer.mimetype) == (418, "GET", "text/plain")
 
 
-def test_shared_caching_off_by_default(stall: FlaskClient) -> None:
-    assert stall.get("/stall/question").headers["Cache-Control"] == "private, no-cache"
-    assert stall.get("/stall/own").headers["Cache-Control"] == "max-age=60"
+def test_shared_caching_off_by_default(client: FlaskClient) -> None:
+    assert client.get("/stall/question").headers["Cache-Control"] == "private, no-cache"
+    assert client.get("/stall/own").headers["Cache-Control"] == "max-age=60"
 
 
-def test_non_json_client_refused_first(stall: FlaskClient) -> None:
+def test_non_json_client_refused_first(client: FlaskClient) -> None:
     for method, path in (("GET", "question"), ("POST", "order/1"), ("DELETE", "nothing")):
-        answer = stall.open(f"/stall/{path}", method=method, headers={"Accept": "text/html"}, json={"number": 1})
+        answer = client.open(f"/stall/{path}", method=method, headers={"Accept": "text/html"}, json={"number": 1})
         assert errors(answer, 406, "not-acceptable") == []
 
 
-def test_head_and_options_are_answered(stall: FlaskClient) -> None:
-    head = stall.head("/stall/question")
+def test_head_and_options_are_answered(client: FlaskClient) -> None:
+    head = client.head("/stall/question")
     assert (head.status_code, head.data) == (200, b"")
-    assert set(stall.options("/stall/question").allow) == {"GET", "HEAD", "OPTIONS"}
+    assert set(client.options("/stall/question").allow) == {"GET", "HEAD", "OPTIONS"}

@@ -83,14 +83,14 @@ flask_restful.Api(plain).add_resource(Plain, "/one")
 
 
 @pytest.fixture
-def make_shop(make_app: Callable[..., Flask]) -> Callable[..., FlaskClient]:
+def make_client(make_app: Callable[..., Flask]) -> Callable[..., FlaskClient]:
     """Make clients of applications of this module: ``make_shop(CORS_ORIGINS=[…])``."""
     return lambda **overrides: make_app(LOCAL, [__name__], **overrides).test_client()
 
 
 @pytest.fixture
-def caller(make_shop: Callable[..., FlaskClient]) -> FlaskClient:
-    return make_shop(CORS_ORIGINS=[SITE, "http://localhost:*", "http://[::1]:*"])
+def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    return make_client(CORS_ORIGINS=[SITE, "http://localhost:*", "http://[::1]:*"])
 
 
 def allowed(answer: TestResponse) -> str | None:
@@ -111,8 +111,8 @@ def preflight(client: FlaskClient, url: str, method: str, origin: str = SITE, he
 
 
 @pytest.mark.parametrize("origin", [SITE, "http://localhost:8001", "http://localhost", "http://[::1]:5173"])
-def test_allowed_origin_may_read(caller, origin):
-    answer = caller.get("/shop/v1/one", headers={"Origin": origin})
+def test_allowed_origin_may_read(client, origin):
+    answer = client.get("/shop/v1/one", headers={"Origin": origin})
 
     assert allowed(answer) == origin
     exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
@@ -143,23 +143,23 @@ def test_allowed_origin_may_read(caller, origin):
         "é",
     ],
 )
-def test_other_origin_may_not_read(caller, origin):
-    answer = caller.get("/shop/v1/one", headers={"Origin": origin})
+def test_other_origin_may_not_read(client, origin):
+    answer = client.get("/shop/v1/one", headers={"Origin": origin})
 
     assert answer.status_code == 200
     assert granted(answer) == {}
     assert answer.headers["Vary"] == "Origin"
 
 
-def test_answer_varies_by_origin(caller):
-    answer = caller.get("/shop/v1/one")
+def test_answer_varies_by_origin(client):
+    answer = client.get("/shop/v1/one")
 
     assert granted(answer) == {}
     assert answer.headers["Vary"] == "Origin"
 
 
-def test_vary_header_kept(caller):
-    assert caller.get("/shop/v1/varies").headers.getlist("Vary") == ["Accept-Encoding, Accept, Origin"]
+def test_vary_header_kept(client):
+    assert client.get("/shop/v1/varies").headers.getlist("Vary") == ["Accept-Encoding, Accept, Origin"]
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_vary_header_kept(caller):
         ("DELETE", "/plain/one", 409),
     ],
 )
-def test_problems_may_be_read_too(caller, method, path, status):
-    answer = caller.open(path, method=method, headers={"Origin": SITE})
+def test_problems_may_be_read_too(client, method, path, status):
+    answer = client.open(path, method=method, headers={"Origin": SITE})
 
     assert answer.status_code == status
     assert answer.mimetype == "application/problem+json"
@@ -188,22 +188,22 @@ def test_problems_may_be_read_too(caller, method, path, status):
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
 
 
-def test_rate_limit_answer_readable(caller):
-    answers = [caller.get("/shop/v1/rare", headers={"Origin": SITE}) for _ in range(2)]
+def test_rate_limit_answer_readable(client):
+    answers = [client.get("/shop/v1/rare", headers={"Origin": SITE}) for _ in range(2)]
 
     assert [(answer.status_code, allowed(answer)) for answer in answers] == [(200, SITE), (429, SITE)]
 
 
-def test_untrusted_host_may_be_read_too(make_shop):
-    client = make_shop(CORS_ORIGINS=[SITE], TRUSTED_HOSTS=["localhost"])
+def test_untrusted_host_may_be_read_too(make_client):
+    client = make_client(CORS_ORIGINS=[SITE], TRUSTED_HOSTS=["localhost"])
     answer = client.get("/shop/v1/one", headers={"Origin": SITE, "Host": "evil.org"})
 
     assert (answer.status_code, allowed(answer)) == (400, SITE)
 
 
 @pytest.mark.parametrize("path", ["/pages/one", "/shop", "/shop/v10", "/nowhere", "/problems/not-found"])
-def test_non_api_not_opened(caller, path):
-    answer = caller.get(path, headers={"Origin": SITE})
+def test_non_api_not_opened(client, path):
+    answer = client.get(path, headers={"Origin": SITE})
 
     assert granted(answer) == {}
     assert "Origin" not in answer.headers.get("Vary", "")
@@ -212,9 +212,9 @@ def test_non_api_not_opened(caller, path):
 # --- preflights ---------------------------------------------------------------------------------
 
 
-def test_preflight_says_what_the_address_takes(caller):
+def test_preflight_says_what_the_address_takes(client):
     asked = "content-type,idempotency-key,if-match,if-none-match,authorization,x-csrftoken,x-request-id"
-    answer = preflight(caller, "/shop/v1/things/1", "PATCH", headers=asked)
+    answer = preflight(client, "/shop/v1/things/1", "PATCH", headers=asked)
 
     assert answer.status_code == 200
     assert allowed(answer) == SITE
@@ -227,37 +227,37 @@ def test_preflight_says_what_the_address_takes(caller):
 
 
 @pytest.mark.parametrize("path", ["/shop/v1/one", "/shop/v1/things", "/plain/one"])
-def test_preflight_lists_rule_methods(caller, path):
-    answer = preflight(caller, path, "GET")
+def test_preflight_lists_rule_methods(client, path):
+    answer = preflight(client, path, "GET")
 
     assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == set(answer.allow)
     assert "PUT" not in answer.headers["Access-Control-Allow-Methods"]
 
 
-def test_preflight_does_not_allow_other_headers(caller):
-    answer = preflight(caller, "/shop/v1/things", "POST", headers="content-type, x-evil, cookie")
+def test_preflight_does_not_allow_other_headers(client):
+    answer = preflight(client, "/shop/v1/things", "POST", headers="content-type, x-evil, cookie")
 
     assert answer.headers["Access-Control-Allow-Headers"] == "content-type"
 
 
-def test_foreign_preflight_refused(caller):
-    answer = preflight(caller, "/shop/v1/things", "POST", origin=OTHER, headers="content-type")
+def test_foreign_preflight_refused(client):
+    answer = preflight(client, "/shop/v1/things", "POST", origin=OTHER, headers="content-type")
 
     assert granted(answer) == {}
     assert answer.headers["Vary"] == "Origin"
 
 
 @pytest.mark.parametrize("method", ["", "é", "BREW", "GET, POST", "x" * 9000])
-def test_preflight_for_no_method_grants_none(caller, method):
-    answer = preflight(caller, "/shop/v1/things", method)
+def test_preflight_for_no_method_grants_none(client, method):
+    answer = preflight(client, "/shop/v1/things", method)
 
     assert answer.status_code == 200
     assert "Access-Control-Allow-Methods" not in answer.headers
 
 
-def test_private_networks_stay_closed(caller):
+def test_private_networks_stay_closed(client):
     asked = {"Origin": SITE, "Access-Control-Request-Method": "GET", "Access-Control-Request-Private-Network": "true"}
-    answer = caller.options("/shop/v1/one", headers=asked)
+    answer = client.options("/shop/v1/one", headers=asked)
 
     assert answer.headers["Access-Control-Allow-Private-Network"] == "false"
 
@@ -265,8 +265,8 @@ def test_private_networks_stay_closed(caller):
 # --- the configuration --------------------------------------------------------------------------
 
 
-def test_api_with_own_origins(make_shop):
-    client = make_shop(CORS_ORIGINS=[SITE], CORS_ORIGINS_FRONT_DESK=[OTHER])
+def test_api_with_own_origins(make_client):
+    client = make_client(CORS_ORIGINS=[SITE], CORS_ORIGINS_FRONT_DESK=[OTHER])
 
     def who(path: str) -> list[str | None]:
         return [allowed(client.get(path, headers={"Origin": origin})) for origin in (SITE, OTHER)]
@@ -276,23 +276,23 @@ def test_api_with_own_origins(make_shop):
     assert who("/plain/one") == [SITE, None]
 
 
-def test_one_api_can_be_closed(make_shop):
-    client = make_shop(CORS_ORIGINS=["*"], CORS_ORIGINS_SHOP=[])
+def test_one_api_can_be_closed(make_client):
+    client = make_client(CORS_ORIGINS=["*"], CORS_ORIGINS_SHOP=[])
 
     assert allowed(client.get("/shop/v1/one", headers={"Origin": SITE})) is None
     assert allowed(client.get("/plain/one", headers={"Origin": SITE})) == "*"
 
 
-def test_one_api_can_be_opened_alone(make_shop):
-    client = make_shop(CORS_ORIGINS=[], CORS_ORIGINS_PLAIN=[SITE])
+def test_one_api_can_be_opened_alone(make_client):
+    client = make_client(CORS_ORIGINS=[], CORS_ORIGINS_PLAIN=[SITE])
 
     assert allowed(client.get("/plain/one", headers={"Origin": SITE})) == SITE
     assert granted(client.get("/shop/v1/one", headers={"Origin": SITE})) == {}
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": SITE}, {"Origin": "null"}])
-def test_wildcard_answer_cacheable(make_shop, headers):
-    answer = make_shop(CORS_ORIGINS=["*"]).get("/shop/v1/one", headers=headers)
+def test_wildcard_answer_cacheable(make_client, headers):
+    answer = make_client(CORS_ORIGINS=["*"]).get("/shop/v1/one", headers=headers)
 
     assert allowed(answer) == "*"
     assert "ETag" in answer.headers["Access-Control-Expose-Headers"]

@@ -45,8 +45,8 @@ PEN = {"name": "pen", "maker_id": 1}
 
 
 @pytest.fixture(autouse=True)
-def maker(shop: Flask) -> Iterator[Maker]:
-    with shop.app_context():
+def maker(app: Flask) -> Iterator[Maker]:
+    with app.app_context():
         maker = Maker(id=1, name="Acme")
         db.session.add(maker)
         db.session.commit()

@@ -27,10 +27,10 @@ INSERT = "INSERT INTO shelf_maker (id, name) VALUES (:id, :name)"
 
 
 @pytest.fixture
-def store(shop: Flask) -> Iterator[Flask]:
+def app_in_context(app: Flask) -> Iterator[Flask]:
     """The application of the tests, in its context, on each engine."""
-    with shop.app_context():
-        yield shop
+    with app.app_context():
+        yield app
         db.session.rollback()
 
 
@@ -43,7 +43,7 @@ def add(number: int, name: str = "x") -> None:
         cursor.execute(INSERT, {"id": number, "name": f"{name}{number}"})
 
 
-def test_unnamed_rows_are_tuples(store: Flask) -> None:
+def test_unnamed_rows_are_tuples(app_in_context: Flask) -> None:
     add(7)
 
     found = cursors.read_tuples("SELECT name, id FROM shelf_maker WHERE id = :id", {"id": 7})
@@ -83,7 +83,7 @@ def test_ambiguous_text_refused(sql: str, named: bool) -> None:
         placeholders.translate(sql, named=named)
 
 
-def test_same_statement_runs_on_each_engine(store: Flask) -> None:
+def test_same_statement_runs_on_each_engine(app_in_context: Flask) -> None:
     sql = "SELECT 7 % :n AS rest, ':n %%' AS text, :text AS given -- :none 'of %\n WHERE 'a%' LIKE 'a%'"
     # PostgreSQL does not guess the type of a parameter that is only given back.
     sql = sql.replace(":text AS", "CAST(:text AS CHAR(20)) AS")
@@ -92,14 +92,14 @@ def test_same_statement_runs_on_each_engine(store: Flask) -> None:
 
 
 @pytest.mark.parametrize("value", ["'; DROP TABLE shelf_maker; --", "%s %(id)s", ":id", "\\", "\\'", "😀", ""])
-def test_values_are_bound(store: Flask, value: str) -> None:
+def test_values_are_bound(app_in_context: Flask, value: str) -> None:
     with cursors.transaction() as cursor:
         cursor.execute(INSERT, {"id": 1, "name": value})
     assert cursors.read("SELECT id FROM shelf_maker WHERE name = :name", {"name": value}) == [{"id": 1}]
     assert names() == [value]
 
 
-def test_value_that_is_missing_is_named(store: Flask) -> None:
+def test_value_that_is_missing_is_named(app_in_context: Flask) -> None:
     with pytest.raises(TypeError, match=r"needs a value for id, name: INSERT"):
         add_nothing()
     with pytest.raises(TypeError, match=r"needs a value for a: SELECT"):
@@ -111,14 +111,14 @@ def add_nothing() -> None:
         cursor.execute(INSERT)
 
 
-def test_unused_values_ignored(store: Flask) -> None:
+def test_unused_values_ignored(app_in_context: Flask) -> None:
     assert cursors.read("SELECT 1 AS one WHERE 1 = :a", {"a": 1, "b": 2}) == [{"one": 1}]
 
 
 # --- transactions -------------------------------------------------------------------------------
 
 
-def test_block_commits_at_end(store: Flask) -> None:
+def test_block_commits_at_end(app_in_context: Flask) -> None:
     with cursors.transaction() as cursor:
         assert cursor.execute(INSERT, {"id": 1, "name": "a"}).rowcount == 1
         many = [{"id": number, "name": f"n{number}"} for number in range(2, 5)]
@@ -134,7 +134,7 @@ def test_block_commits_at_end(store: Flask) -> None:
     assert names() == ["a", "n2", "n3", "n4"]
 
 
-def test_single_statement_is_transaction(store: Flask) -> None:
+def test_single_statement_is_transaction(app_in_context: Flask) -> None:
     for number in range(1, 4):
         assert cursors.write(INSERT, {"id": number, "name": f"a{number}"}) == 1
     assert cursors.write("UPDATE shelf_maker SET name = :name WHERE id = :id", {"id": 3, "name": "b"}) == 1
@@ -146,7 +146,7 @@ def test_single_statement_is_transaction(store: Flask) -> None:
         assert list(found.scalars()) == ["b"]
 
 
-def test_failed_statement_keeps_connection(store: Flask) -> None:
+def test_failed_statement_keeps_connection(app_in_context: Flask) -> None:
     add(1)
     before = driver_connection()
     for _ in range(20):
@@ -169,7 +169,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
-def test_error_takes_back_what_ran(store: Flask, error: type[BaseException]) -> None:
+def test_error_takes_back_what_ran(app_in_context: Flask, error: type[BaseException]) -> None:
     def work() -> None:
         with cursors.transaction() as cursor:
             cursor.execute(INSERT, {"id": 1, "name": "a"})
@@ -182,7 +182,7 @@ def test_error_takes_back_what_ran(store: Flask, error: type[BaseException]) -> 
     add(1)
 
 
-def test_fault_of_a_statement_is_sqlalchemys(store: Flask) -> None:
+def test_fault_of_a_statement_is_sqlalchemys(app_in_context: Flask) -> None:
     for _ in range(20):
         with pytest.raises(DBAPIError) as caught:
             cursors.read_rows(db.engine, "SELECT nothing FROM nowhere", ())
@@ -199,7 +199,7 @@ def add_both(first: dict[str, Any], second: dict[str, Any]) -> None:
         cursor.execute(INSERT, second)
 
 
-def test_integrity_error_is_sqlalchemys(store: Flask) -> None:
+def test_integrity_error_is_sqlalchemys(app_in_context: Flask) -> None:
     add(1)
     for _ in range(20):
         with pytest.raises(IntegrityError) as caught:
@@ -209,10 +209,10 @@ def test_integrity_error_is_sqlalchemys(store: Flask) -> None:
 
 
 def test_connections_go_back_to_the_pool(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str
+    make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str
 ) -> None:
     options = {} if engine_name == "sqlite" else {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
-    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
+    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
     with app.app_context():
         for number in range(1, 6):
             add(number)
@@ -224,7 +224,7 @@ def test_connections_go_back_to_the_pool(
             assert connection.scalar(sa.text("SELECT COUNT(*) FROM shelf_maker")) == 5
 
 
-def test_writers_wait_for_one_another(store: Flask) -> None:
+def test_writers_wait_for_one_another(app_in_context: Flask) -> None:
     """A read and the write that follows from it are one transaction; on SQLite from its beginning."""
     add(1)
     with cursors.transaction() as cursor:
@@ -232,7 +232,7 @@ def test_writers_wait_for_one_another(store: Flask) -> None:
     lock = "" if db.engine.dialect.name == "sqlite" else " FOR UPDATE"
 
     def count() -> None:
-        with store.app_context():
+        with app_in_context.app_context():
             for _ in range(10):
                 with cursors.transaction() as cursor:
                     name = cursor.execute(f"SELECT name FROM shelf_maker WHERE id = 1{lock}").scalar()
@@ -247,7 +247,7 @@ def test_writers_wait_for_one_another(store: Flask) -> None:
     assert names() == ["x40"]
 
 
-def test_nothing_is_hidden_from_a_listener(store: Flask) -> None:
+def test_nothing_is_hidden_from_a_listener(app_in_context: Flask) -> None:
     heard: list[str] = []
 
     def hear(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -279,8 +279,8 @@ SERVERS = pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 
 
 @SERVERS
-def test_lost_connection_is_not_noticed(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_lost_connection_is_not_noticed(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
     with app.app_context():
         for number in range(1, 4):
             add(number)
@@ -297,8 +297,8 @@ def test_lost_connection_is_not_noticed(proxied: Any, engine_name: str) -> None:
 
 
 @SERVERS
-def test_short_outage_waited_for(proxied: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    app, proxy = proxied(engine_name)
+def test_short_outage_waited_for(make_proxied_app: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, proxy = make_proxied_app(engine_name)
     with app.app_context():
         add(1)
         proxy.cut()
@@ -315,8 +315,8 @@ def test_short_outage_waited_for(proxied: Any, engine_name: str, monkeypatch: py
 
 
 @SERVERS
-def test_long_outage_given_up(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_long_outage_given_up(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
     with app.app_context():
         add(1)
         proxy.cut()
@@ -330,8 +330,8 @@ def test_long_outage_given_up(proxied: Any, engine_name: str) -> None:
 
 
 @SERVERS
-def test_lost_connection_rolls_back(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_lost_connection_rolls_back(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
     attempts = []
 
     def work() -> None:
@@ -350,8 +350,8 @@ def test_lost_connection_rolls_back(proxied: Any, engine_name: str) -> None:
 
 
 @SERVERS
-def test_connection_lost_between_rows_replaced(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_connection_lost_between_rows_replaced(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
     attempts = []
 
     class Cutting(dict[str, Any]):
@@ -380,7 +380,9 @@ def test_connection_lost_between_rows_replaced(proxied: Any, engine_name: str) -
     assert len(attempts) >= 3
 
 
-def test_connection_without_rollback_discarded(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> None:
+def test_connection_without_rollback_discarded(
+    make_app: Callable[..., Flask], database_url: Callable[[str], URL]
+) -> None:
     """As psycopg leaves it when the server goes within a pipeline: it is not closed, and of no more use."""
     attempts = []
 
@@ -394,12 +396,12 @@ def test_connection_without_rollback_discarded(make_app: Callable[..., Flask], s
                 connection.send_query_params(b"SELECT 1", [])
                 connection.exit_pipeline_mode()
 
-    with make_app(shelf_url("postgresql"), [shelf.__name__]).app_context():
+    with make_app(database_url("postgresql"), [shelf.__name__]).app_context():
         cursors.retried(work)
         assert cursors.read("SELECT id FROM shelf_maker") == [{"id": 2}]
 
 
-def test_own_fault_not_retried(store: Flask) -> None:
+def test_own_fault_not_retried(app_in_context: Flask) -> None:
     attempts = []
 
     def work() -> None:
@@ -411,7 +413,7 @@ def test_own_fault_not_retried(store: Flask) -> None:
     assert len(attempts) == 1
 
 
-def test_time_limit_ends_the_attempts(store: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_limit_ends_the_attempts(app_in_context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cursors, "RETRY_SECONDS", 0.05)
     attempts = []
 
@@ -425,10 +427,10 @@ def test_time_limit_ends_the_attempts(store: Flask, monkeypatch: pytest.MonkeyPa
 
 
 @SERVERS
-def test_broken_deadlock_is_tried_again(shop: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_deadlock_is_tried_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     # On a busy machine it takes longer to see the deadlock than we would wait.
     monkeypatch.setattr(cursors, "RETRY_SECONDS", 60)
-    with shop.app_context():
+    with app.app_context():
         add(1)
         add(2)
     gate = threading.Barrier(2)
@@ -445,7 +447,7 @@ def test_broken_deadlock_is_tried_again(shop: Flask, monkeypatch: pytest.MonkeyP
                     gate.wait()
 
     def run(first: int, second: int) -> None:
-        with shop.app_context():
+        with app.app_context():
             cursors.retried(lambda: cross(first, second))
 
     threads = [threading.Thread(target=run, args=pair) for pair in ((1, 2), (2, 1))]
@@ -458,9 +460,12 @@ def test_broken_deadlock_is_tried_again(shop: Flask, monkeypatch: pytest.MonkeyP
 
 
 def test_values_hidden_as_by_engine(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str, caplog: pytest.LogCaptureFixture
+    make_app: Callable[..., Flask],
+    database_url: Callable[[str], URL],
+    engine_name: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})
+    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})
     with app.app_context(), caplog.at_level(logging.DEBUG):
         add(1, "private")
         with pytest.raises(IntegrityError) as caught:

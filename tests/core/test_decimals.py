@@ -23,7 +23,7 @@ KEPT = ["0.0000", "-0.0001", "99999999999.9999", "-12345678901.2345", "100000000
 
 
 @pytest.fixture
-def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
     app = make_app(new_database(engine_name), [cellar.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -31,8 +31,8 @@ def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL
 
 
 @pytest.fixture
-def client(cellar_app: Flask) -> FlaskClient:
-    return cellar_app.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def test_decimal_comes_back_or_is_refused(client: FlaskClient, engine_name: str) -> None:
@@ -47,7 +47,7 @@ def test_decimal_comes_back_or_is_refused(client: FlaskClient, engine_name: str)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-def test_every_face_refuses_long_decimal(cellar_app: Flask, client: FlaskClient) -> None:
+def test_every_face_refuses_long_decimal(app: Flask, client: FlaskClient) -> None:
     url = client.post(BOTTLES, json={"volume": "1.0000"}).headers["Location"]
     assert client.patch(url, json={"volume": LONG}, headers={"If-Match": "*"}).status_code == 422
     creation = {"method": "create", "data": {"volume": LONG}}
@@ -56,7 +56,7 @@ def test_every_face_refuses_long_decimal(cellar_app: Flask, client: FlaskClient)
     answer = submit(client, "/cellar/bottles/new", volume=LONG)
     assert (answer.status_code, "SQLite keeps 15 digits" in answer.text) == (422, True)
     assert client.get(f"{BOTTLES}?volume={LONG}").status_code == 400
-    with cellar_app.app_context():
+    with app.app_context():
         db.session.add(Bottle(volume=Decimal(LONG)))
         with pytest.raises(Invalid):
             db.session.commit()
@@ -71,8 +71,8 @@ def test_kept_decimals_are_compared_as_numbers(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-def test_row_of_older_digits_changes(cellar_app: Flask, client: FlaskClient) -> None:
-    with cellar_app.app_context():
+def test_row_of_older_digits_changes(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
         db.session.execute(
             sa.text("INSERT INTO cellar_bottle (version, label, volume) VALUES (1, '', 12345678901234.5678)")
         )

@@ -98,8 +98,8 @@ bp.register_blueprint(v2)
 
 
 @pytest.fixture
-def market(make_app: Callable[..., Flask], shelf_url: Callable[[str], Any]) -> Flask:
-    app = make_app(shelf_url("sqlite"), [__name__])
+def app(make_app: Callable[..., Flask], database_url: Callable[[str], Any]) -> Flask:
+    app = make_app(database_url("sqlite"), [__name__])
     with app.app_context():
         db.session.add(shelf.Maker(id=1, name="Acme"))
         db.session.commit()
@@ -107,8 +107,8 @@ def market(make_app: Callable[..., Flask], shelf_url: Callable[[str], Any]) -> F
 
 
 @pytest.fixture
-def caller(market: Flask) -> FlaskClient:
-    return market.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 # --- the headers --------------------------------------------------------------------------------
@@ -122,8 +122,8 @@ LINKS = (
 @pytest.mark.parametrize(
     ("path", "status"), [("one", 200), ("inner/one", 200), ("gone", 404), ("broken", 500), ("rare", 200)]
 )
-def test_deprecated_blueprint_marks_answers(caller, path, status):
-    answer = caller.get(f"/shop/v1/{path}")
+def test_deprecated_blueprint_marks_answers(client, path, status):
+    answer = client.get(f"/shop/v1/{path}")
 
     assert answer.status_code == status
     assert answer.headers["Deprecation"] == "@1767225600"
@@ -131,28 +131,28 @@ def test_deprecated_blueprint_marks_answers(caller, path, status):
     assert answer.headers.getlist("Link") == [LINKS]
 
 
-def test_rate_limit_answer_is_marked(caller):
-    caller.get("/shop/v1/rare")
-    answer = caller.get("/shop/v1/rare")
+def test_rate_limit_answer_is_marked(client):
+    client.get("/shop/v1/rare")
+    answer = client.get("/shop/v1/rare")
 
     assert (answer.status_code, answer.headers["Deprecation"]) == (429, "@1767225600")
 
 
-def test_links_of_the_answer_are_kept(caller):
-    assert caller.get("/shop/v1/linked").headers.getlist("Link") == [
+def test_links_of_the_answer_are_kept(client):
+    assert client.get("/shop/v1/linked").headers.getlist("Link") == [
         f'</shop/v1/linked?page=2>; rel="next", </shop>; rel="up", {LINKS}'
     ]
 
 
-def test_links_follow_mount_path(caller):
-    answer = caller.get("/shop/v1/one", environ_overrides={"SCRIPT_NAME": "/mounted"})
+def test_links_follow_mount_path(client):
+    answer = client.get("/shop/v1/one", environ_overrides={"SCRIPT_NAME": "/mounted"})
 
     assert '</mounted/shop/v2>; rel="successor-version"' in answer.headers["Link"]
     assert "<https://example.org/v1-ends>" in answer.headers["Link"]
 
 
-def test_view_date_in_utc_seconds(caller):
-    answer = caller.get("/shop/v2/recent")
+def test_view_date_in_utc_seconds(client):
+    answer = client.get("/shop/v2/recent")
 
     moment = int(answer.headers["Deprecation"].removeprefix("@"))
     assert datetime.fromtimestamp(moment, UTC) == datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -160,27 +160,27 @@ def test_view_date_in_utc_seconds(caller):
     assert "Link" not in answer.headers
 
 
-def test_resource_marks_all_addresses(caller):
-    created = caller.post("/shop/v2/things", json={"name": "pen", "maker_id": 1})
-    listed = caller.get("/shop/v2/things")
+def test_resource_marks_all_addresses(client):
+    created = client.post("/shop/v2/things", json={"name": "pen", "maker_id": 1})
+    listed = client.get("/shop/v2/things")
     answers = [
         created,
         listed,
-        caller.get("/shop/v2/things", headers={"If-None-Match": listed.headers["ETag"]}),
-        caller.get(created.headers["Location"]),
-        caller.post("/shop/v2/things:bulk", json={}),
-        caller.options("/shop/v2/things"),
+        client.get("/shop/v2/things", headers={"If-None-Match": listed.headers["ETag"]}),
+        client.get(created.headers["Location"]),
+        client.post("/shop/v2/things:bulk", json={}),
+        client.options("/shop/v2/things"),
     ]
 
     assert [answer.status_code for answer in answers] == [201, 200, 304, 200, 422, 200]
     assert {answer.headers["Deprecation"] for answer in answers} == {"@1780308000"}
 
 
-def test_endpoint_that_stays_is_left_alone(market, caller):
-    answer = caller.get("/shop/v2/one")
+def test_endpoint_that_stays_is_left_alone(app, client):
+    answer = client.get("/shop/v2/one")
 
     assert not {"Deprecation", "Sunset", "Link"} & set(answer.headers.keys())
-    assert market.view_functions["shop.v2.current"] is current
+    assert app.view_functions["shop.v2.current"] is current
 
 
 # --- who still calls ----------------------------------------------------------------------------
@@ -190,27 +190,27 @@ def calls(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.name == "core.api.deprecation"]
 
 
-def test_each_call_is_logged_once(caller, caplog):
-    caller.get("/shop/v1/one", headers={"User-Agent": "basket/1.2"}, environ_base={"REMOTE_ADDR": "10.0.0.9"})
-    caller.get("/shop/v2/one")
-    caller.options("/shop/v1/one")
-    caller.options("/shop/v2/things")
+def test_each_call_is_logged_once(client, caplog):
+    client.get("/shop/v1/one", headers={"User-Agent": "basket/1.2"}, environ_base={"REMOTE_ADDR": "10.0.0.9"})
+    client.get("/shop/v2/one")
+    client.options("/shop/v1/one")
+    client.options("/shop/v2/things")
 
     (record,) = calls(caplog)
     assert record.levelno == logging.INFO
     assert record.getMessage() == "deprecated: GET shop.v1.one, called by 10.0.0.9, 'basket/1.2'"
 
 
-def test_call_logged_as_json_fields(caller, caplog):
-    caller.get("/shop/v1/one", headers={"User-Agent": "basket/1.2"})
+def test_call_logged_as_json_fields(client, caplog):
+    client.get("/shop/v1/one", headers={"User-Agent": "basket/1.2"})
 
     line = json.loads(JSONFormatter().format(calls(caplog)[0]))
     assert (line["endpoint"], line["caller"], line["user_agent"]) == ("shop.v1.one", "127.0.0.1", "basket/1.2")
 
 
 @pytest.mark.parametrize("agent", ["a\x1b[31m", "a\x85b", "a' called by 10.0.0.1, 'b", "x" * 5000, "", "é\xa0"])
-def test_agent_cannot_forge_the_log(caller, caplog, agent):
-    caller.get("/shop/v1/one", headers={"User-Agent": agent})
+def test_agent_cannot_forge_the_log(client, caplog, agent):
+    client.get("/shop/v1/one", headers={"User-Agent": agent})
 
     line = TextFormatter("%(message)s").format(calls(caplog)[0])
     assert line.isprintable()
@@ -218,8 +218,8 @@ def test_agent_cannot_forge_the_log(caller, caplog, agent):
     assert line.startswith("deprecated: GET shop.v1.one, called by 127.0.0.1, ")
 
 
-def test_agent_secrets_not_logged(caller, caplog):
-    caller.get("/shop/v1/one", headers={"User-Agent": "basket token=hunter2"})
+def test_agent_secrets_not_logged(client, caplog):
+    client.get("/shop/v1/one", headers={"User-Agent": "basket token=hunter2"})
 
     (record,) = calls(caplog)
     assert "hunter2" not in TextFormatter("%(message)s").format(record)
@@ -279,5 +279,5 @@ def test_invalid_deprecation_fails_at_start(make_app, monkeypatch):
         ("nowhere", None),
     ],
 )
-def test_deprecation_readable_for_documentation(market, endpoint, found):
-    assert deprecation.find(market, endpoint) == found
+def test_deprecation_readable_for_documentation(app, endpoint, found):
+    assert deprecation.find(app, endpoint) == found

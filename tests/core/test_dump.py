@@ -64,8 +64,8 @@ rows = st.fixed_dictionaries(
 
 
 @pytest.fixture
-def shelf(shop: Flask) -> Any:
-    with shop.app_context():
+def app_context(app: Flask) -> Any:
+    with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.commit()
         yield
@@ -74,7 +74,7 @@ def shelf(shop: Flask) -> Any:
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, min_size=1, max_size=4, unique_by=lambda row: row.get("slot") or object()))
-def test_rows_are_written_as_marshmallow_would(shelf: None, given: list[dict[str, Any]]) -> None:
+def test_rows_are_written_as_marshmallow_would(app_context: None, given: list[dict[str, Any]]) -> None:
     db.session.execute(sa.delete(Thing))
     db.session.add_all([Thing(maker_id=1, **row) for row in given])
     db.session.commit()
@@ -90,7 +90,7 @@ def test_rows_are_written_as_marshmallow_would(shelf: None, given: list[dict[str
     assert version == 1
 
 
-def test_chosen_and_renamed_fields_are_compiled(shelf: None) -> None:
+def test_chosen_and_renamed_fields_are_compiled(app_context: None) -> None:
     class Some(ThingSchema):
         title = Text(attribute="name", data_key='label\'s "title"')
         cost = Exact(attribute="price", precision=10, scale=2)
@@ -205,7 +205,7 @@ def _schema(**members: Any) -> type[Schema]:
     ],
     ids=lambda members: "-".join(f"{name}:{type(value).__name__}" for name, value in members.items()),
 )
-def test_compiled_dump_equals_marshmallow(shelf: None, members: dict[str, Any]) -> None:
+def test_compiled_dump_equals_marshmallow(app_context: None, members: dict[str, Any]) -> None:
     """Compiled or not: what the reader does not serve is dumped by marshmallow itself."""
     values = {"rank": 5, "big": 6, "weight": 2.25, "price": "7.25", "color": Color.RED, "size": "M", "data": [1]}
     values |= {"day": date(2026, 1, 31), "moment": datetime(2026, 1, 31, 12, tzinfo=UTC), "clock": time(1)}

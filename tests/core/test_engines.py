@@ -17,7 +17,7 @@ CONNECTION_ID = {"postgresql": "SELECT pg_backend_pid()", "mariadb": "SELECT CON
 
 
 @pytest.fixture
-def bare(make_app, new_database):
+def make_bare_app(make_app, new_database):
     """An application of no modules, on an empty database of an engine."""
     return lambda engine_name="sqlite", **config: make_app(new_database(engine_name), [], **config)
 
@@ -42,8 +42,8 @@ def answer(process: subprocess.Popen[str]) -> str:
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", 5000)],
 )
-def test_each_sqlite_connection_is_safe(bare, pragma, value):
-    with bare().app_context():
+def test_each_sqlite_connection_is_safe(make_bare_app, pragma, value):
+    with make_bare_app().app_context():
         assert db.session.scalar(text(f"PRAGMA {pragma}")) == value
 
 
@@ -62,8 +62,8 @@ with create_app(load(), []).app_context():
 """
 
 
-def test_sqlite_processes_lose_no_update(bare):
-    with bare().app_context():
+def test_sqlite_processes_lose_no_update(make_bare_app):
+    with make_bare_app().app_context():
         db.session.execute(text("CREATE TABLE counter (count INTEGER)"))
         db.session.execute(text("INSERT INTO counter VALUES (0)"))
         db.session.commit()
@@ -80,8 +80,8 @@ def test_sqlite_processes_lose_no_update(bare):
         assert db.session.scalar(text("SELECT count FROM counter")) == 300
 
 
-def test_sqlite_reader_does_not_wait(bare):
-    app = bare()
+def test_sqlite_reader_does_not_wait(make_bare_app):
+    app = make_bare_app()
     app.add_url_rule("/count", view_func=lambda: str(db.session.scalar(text("SELECT count(*) FROM counter"))))
     with app.app_context():
         db.session.execute(text("CREATE TABLE counter (count INTEGER)"))
@@ -124,14 +124,14 @@ def test_sqlite_log_merged_at_end(new_database, tmp_path):
         ("mariadb", "SELECT @@innodb_lock_wait_timeout", 5),
     ],
 )
-def test_server_connections_configured(bare, engine_name, question, value):
-    with bare(engine_name).app_context():
+def test_server_connections_configured(make_bare_app, engine_name, question, value):
+    with make_bare_app(engine_name).app_context():
         assert db.session.scalar(text(question)) == value
 
 
 @pytest.mark.parametrize("engine_name", SERVERS)
-def test_ended_connection_replaced_unseen(bare, engine_name, monkeypatch):
-    app = bare(engine_name)
+def test_ended_connection_replaced_unseen(make_bare_app, engine_name, monkeypatch):
+    app = make_bare_app(engine_name)
     app.add_url_rule("/id", view_func=lambda: str(db.session.scalar(text(CONNECTION_ID[engine_name]))))
     monkeypatch.setattr(engines, "PING_AFTER_SECONDS", 0)
     ended = app.test_client().get("/id").text
@@ -144,8 +144,8 @@ def test_ended_connection_replaced_unseen(bare, engine_name, monkeypatch):
 
 
 @pytest.mark.parametrize("engine_name", SERVERS)
-def test_connection_ended_in_use_costs_answer(bare, engine_name):
-    app = bare(engine_name)
+def test_connection_ended_in_use_costs_answer(make_bare_app, engine_name):
+    app = make_bare_app(engine_name)
     app.add_url_rule("/id", view_func=lambda: str(db.session.scalar(text(CONNECTION_ID[engine_name]))))
     ended = app.test_client().get("/id").text
     end_connection(app, engine_name, ended)
@@ -156,8 +156,8 @@ def test_connection_ended_in_use_costs_answer(bare, engine_name):
 
 
 @pytest.mark.parametrize("engine_name", SERVERS)
-def test_connection_dead_at_end_harmless(bare, engine_name):
-    app = bare(engine_name)
+def test_connection_dead_at_end_harmless(make_bare_app, engine_name):
+    app = make_bare_app(engine_name)
 
     @app.get("/last")
     def last():

@@ -70,22 +70,22 @@ def explode(kind: str) -> Any:
 
 
 @pytest.fixture
-def house(kiosk: Flask) -> Flask:
+def app_with_views(sqlite_app: Flask) -> Flask:
     """The module of the tests, with views that go wrong, on both sides of the contract."""
     api = Blueprint("exploding", __name__)
     mark_api(api)
-    for place, path in ((kiosk, "/explode/<kind>"), (api, "/shelf/explode/<kind>")):
+    for place, path in ((sqlite_app, "/explode/<kind>"), (api, "/shelf/explode/<kind>")):
         place.add_url_rule(path, "explode", explode, methods=["GET", "POST"])
-    kiosk.register_blueprint(api)
-    kiosk.add_url_rule("/guarded", "guarded", lambda: "fine", methods=["POST"])
-    kiosk.add_url_rule("/token", "token", generate_csrf)
-    return kiosk
+    sqlite_app.register_blueprint(api)
+    sqlite_app.add_url_rule("/guarded", "guarded", lambda: "fine", methods=["POST"])
+    sqlite_app.add_url_rule("/token", "token", generate_csrf)
+    return sqlite_app
 
 
 @pytest.fixture
-def caller(house: Flask) -> FlaskClient:
+def client(app_with_views: Flask) -> FlaskClient:
     """A browser that has loaded a page with a form."""
-    client = house.test_client()
+    client = app_with_views.test_client()
     client.environ_base["HTTP_X_CSRFTOKEN"] = client.get("/token").text
     return client
 
@@ -112,62 +112,62 @@ def page(answer: TestResponse, status: int) -> str:
 # --- which of the two ---------------------------------------------------------------------------
 
 
-def test_api_prefix_gets_problem_document(caller: FlaskClient) -> None:
+def test_api_prefix_gets_problem_document(client: FlaskClient) -> None:
     for path in ("/shelf", "/shelf/", "/shelf/nothing", "/shelf/things/1"):
-        problem(caller.get(path, headers={"Accept": "application/json, text/html"}), 404, "not-found")
+        problem(client.get(path, headers={"Accept": "application/json, text/html"}), 404, "not-found")
 
 
-def test_elsewhere_it_is_a_page(caller: FlaskClient) -> None:
+def test_elsewhere_it_is_a_page(client: FlaskClient) -> None:
     for path in ("/nothing", "/shelfish", "/problems/nothing"):
-        page(caller.get(path), 404)
+        page(client.get(path), 404)
 
 
 @pytest.mark.parametrize(
     "accept", ["application/json", "application/problem+json", "text/html;q=0.5, application/json"]
 )
-def test_json_client_gets_problem_document(caller: FlaskClient, accept: str) -> None:
-    problem(caller.get("/nothing", headers={"Accept": accept}), 404, "not-found")
+def test_json_client_gets_problem_document(client: FlaskClient, accept: str) -> None:
+    problem(client.get("/nothing", headers={"Accept": accept}), 404, "not-found")
 
 
 @pytest.mark.parametrize(
     "accept", ["", "*/*", "text/html, application/json", "text/*", "image/png", "application/json;q=0", ";;,q"]
 )
-def test_other_client_gets_page(caller: FlaskClient, accept: str) -> None:
-    page(caller.get("/nothing", headers={"Accept": accept}), 404)
+def test_other_client_gets_page(client: FlaskClient, accept: str) -> None:
+    page(client.get("/nothing", headers={"Accept": accept}), 404)
 
 
 # --- each kind ----------------------------------------------------------------------------------
 
 
-def test_method_that_is_not_served(caller: FlaskClient) -> None:
-    answer = caller.delete("/shelf/explode/x")
+def test_method_that_is_not_served(client: FlaskClient) -> None:
+    answer = client.delete("/shelf/explode/x")
     problem(answer, 405, "method-not-allowed")
     assert answer.allow == {"GET", "HEAD", "OPTIONS", "POST"}
     # A person sees no headers.
-    assert "Allow" not in page(caller.delete("/explode/x"), 405)
+    assert "Allow" not in page(client.delete("/explode/x"), 405)
 
 
-def test_form_without_a_token(house: Flask) -> None:
-    caller = house.test_client()
+def test_form_without_a_token(app_with_views: Flask) -> None:
+    caller = app_with_views.test_client()
     assert "Load the page again" in page(caller.post("/guarded"), 400)
     problem(caller.post("/guarded", headers={"Accept": "application/json"}), 400, "csrf")
 
 
 @pytest.mark.parametrize("prefix", ["", "/shelf"])
-def test_plain_view_answers_broken_body(caller: FlaskClient, prefix: str) -> None:
+def test_plain_view_answers_broken_body(client: FlaskClient, prefix: str) -> None:
     check = problem if prefix else lambda answer, status, kind: page(answer, status)
     url = f"{prefix}/explode/body"
-    check(caller.post(url, data="x"), 415, "unsupported-media-type")
+    check(client.post(url, data="x"), 415, "unsupported-media-type")
     # Who sends JSON reads JSON.
-    problem(caller.post(url, data="{", content_type="application/json"), 400, "bad-request")
-    problem(caller.post(url, data="x" * 2_000_000, content_type="application/json"), 413, "too-large")
-    check(caller.post(f"{prefix}/explode/form", data={"name": "x" * 2_000_000}), 413, "too-large")
+    problem(client.post(url, data="{", content_type="application/json"), 400, "bad-request")
+    problem(client.post(url, data="x" * 2_000_000, content_type="application/json"), 413, "too-large")
+    check(client.post(f"{prefix}/explode/form", data={"name": "x" * 2_000_000}), 413, "too-large")
 
 
 @pytest.mark.parametrize("kind", ["exception", "sql"])
-def test_nothing_internal_is_shown(caller: FlaskClient, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_internal_is_shown(client: FlaskClient, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     for url, check in ((f"/shelf/explode/{kind}", problem), (f"/explode/{kind}", None)):
-        answer = caller.get(url)
+        answer = client.get(url)
         if check:
             check(answer, 500, "internal")
         else:
@@ -177,34 +177,34 @@ def test_nothing_internal_is_shown(caller: FlaskClient, kind: str, caplog: pytes
     assert SECRET in caplog.text
 
 
-def test_rate_limit_has_retry_after(caller: FlaskClient) -> None:
-    answer = caller.get("/shelf/explode/busy")
+def test_rate_limit_has_retry_after(client: FlaskClient) -> None:
+    answer = client.get("/shelf/explode/busy")
     problem(answer, 429, "too-many-requests")
     assert answer.headers["Retry-After"] == "7"
 
 
-def test_validation_error_flattened(caller: FlaskClient) -> None:
-    document = problem(caller.get("/shelf/explode/validation"), 422, "invalid")
+def test_validation_error_flattened(client: FlaskClient) -> None:
+    document = problem(client.get("/shelf/explode/validation"), 422, "invalid")
     assert document["errors"] == [
         {"field": "lines.0.name", "message": "Wrong.", "pointer": "#/lines/0/name"},
         {"field": "", "message": "All wrong.", "pointer": "#"},
     ]
-    assert "lines.0.name" in page(caller.get("/explode/validation"), 422)
+    assert "lines.0.name" in page(client.get("/explode/validation"), 422)
 
 
-def test_many_errors_shortened(caller: FlaskClient) -> None:
+def test_many_errors_shortened(client: FlaskClient) -> None:
     body = {f"x{number}": 1 for number in range(100)}
-    listed = problem(caller.post("/shelf/things", json=body), 422, "invalid")["errors"]
+    listed = problem(client.post("/shelf/things", json=body), 422, "invalid")["errors"]
     assert len(listed) == 21
     assert listed[-1]["field"] == ""
     # Beside the unknown ones two are missing, the name and the maker.
     assert listed[-1]["message"] == "And 82 more."
-    assert "And 10 more." in page(caller.get("/explode/many"), 422)
+    assert "And 10 more." in page(client.get("/explode/many"), 422)
 
 
-def test_known_parameters_listed_once(caller: FlaskClient) -> None:
+def test_known_parameters_listed_once(client: FlaskClient) -> None:
     query = "&".join(f"x{number}=1" for number in range(100))
-    answer = caller.get(f"/shelf/things?{query}")
+    answer = client.get(f"/shelf/things?{query}")
     messages = [error["message"] for error in problem(answer, 400, "bad-query")["errors"]]
     errors = answer.json["errors"]
     assert errors[0] == {"field": "x0", "message": messages[0], "parameter": "x0"}
@@ -214,71 +214,71 @@ def test_known_parameters_listed_once(caller: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503])
-def test_each_status_has_its_kind(caller: FlaskClient, code: int) -> None:
-    answer = caller.get(f"/shelf/explode/http?code={code}")
+def test_each_status_has_its_kind(client: FlaskClient, code: int) -> None:
+    answer = client.get(f"/shelf/explode/http?code={code}")
     assert answer.json["type"].startswith("/problems/")
     problem(answer, code, answer.json["type"].removeprefix("/problems/"))
-    page(caller.get(f"/explode/http?code={code}"), code)
+    page(client.get(f"/explode/http?code={code}"), code)
 
 
 @pytest.mark.parametrize("code", [410, 411, 414, 418, 423, 451, 501, 502, 504])
-def test_other_status_has_no_kind(caller: FlaskClient, code: int) -> None:
-    problem(caller.get(f"/shelf/explode/http?code={code}"), code, "about:blank")
-    page(caller.get(f"/explode/http?code={code}"), code)
+def test_other_status_has_no_kind(client: FlaskClient, code: int) -> None:
+    problem(client.get(f"/shelf/explode/http?code={code}"), code, "about:blank")
+    page(client.get(f"/explode/http?code={code}"), code)
 
 
-def test_abort_text_escaped_as_detail(caller: FlaskClient) -> None:
+def test_abort_text_escaped_as_detail(client: FlaskClient) -> None:
     words = "<b>not</b> & now"
-    assert caller.get("/shelf/explode/http", query_string={"code": 409, "words": words}).json["detail"] == words
-    text = page(caller.get("/explode/http", query_string={"code": 409, "words": words}), 409)
+    assert client.get("/shelf/explode/http", query_string={"code": 409, "words": words}).json["detail"] == words
+    text = page(client.get("/explode/http", query_string={"code": 409, "words": words}), 409)
     assert "&lt;b&gt;not" in text
     assert "<b>not" not in text
 
 
-def test_address_is_escaped_in_the_page(caller: FlaskClient) -> None:
-    assert "<script>alert" not in page(caller.get("/<script>alert(1)</script>"), 404)
+def test_address_is_escaped_in_the_page(client: FlaskClient) -> None:
+    assert "<script>alert" not in page(client.get("/<script>alert(1)</script>"), 404)
 
 
 @pytest.mark.parametrize("prefix", ["", "/shelf"])
-def test_redirects_and_ready_answers_pass_untouched(caller: FlaskClient, prefix: str) -> None:
-    answer = caller.get(f"{prefix}/explode/redirect")
+def test_redirects_and_ready_answers_pass_untouched(client: FlaskClient, prefix: str) -> None:
+    answer = client.get(f"{prefix}/explode/redirect")
     assert (answer.status_code, answer.location) == (308, "/elsewhere")
-    assert caller.get(f"{prefix}/explode/response").json == {"own": True}
+    assert client.get(f"{prefix}/explode/response").json == {"own": True}
 
 
-def test_head_error_has_no_body(caller: FlaskClient) -> None:
-    answer = caller.head("/shelf/nothing")
+def test_head_error_has_no_body(client: FlaskClient) -> None:
+    answer = client.head("/shelf/nothing")
     assert (answer.status_code, answer.data) == (404, b"")
 
 
-def test_valid_request_id_kept(caller: FlaskClient) -> None:
-    assert caller.get("/shelf/nothing", headers={"X-Request-ID": "abcd-1234"}).json["request_id"] == "abcd-1234"
+def test_valid_request_id_kept(client: FlaskClient) -> None:
+    assert client.get("/shelf/nothing", headers={"X-Request-ID": "abcd-1234"}).json["request_id"] == "abcd-1234"
     for sent in ("short", "x" * 65, "<script>alert", "abcd\t1234"):
-        assert caller.get("/shelf/nothing", headers={"X-Request-ID": sent}).json["request_id"] != sent
+        assert client.get("/shelf/nothing", headers={"X-Request-ID": sent}).json["request_id"] != sent
 
 
-def test_host_that_is_not_ours(caller: FlaskClient) -> None:
+def test_host_that_is_not_ours(client: FlaskClient) -> None:
     for path in ("/", "/shelf/things"):
-        answer = caller.get(path, headers={"Host": "evil.example"})
+        answer = client.get(path, headers={"Host": "evil.example"})
         assert answer.status_code == 400
     assert answer.mimetype == "application/problem+json"
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_each_kind_has_a_page(caller: FlaskClient, name: str) -> None:
-    text = caller.get(f"/problems/{name}").text
+def test_each_kind_has_a_page(client: FlaskClient, name: str) -> None:
+    text = client.get(f"/problems/{name}").text
     assert KINDS[name].title in text
     assert f"{KINDS[name].status}" in text
 
 
-def test_problem_type_has_prefix(caller: FlaskClient) -> None:
-    answer = caller.get("/shelf/nothing", environ_overrides={"SCRIPT_NAME": "/shop"})
+def test_problem_type_has_prefix(client: FlaskClient) -> None:
+    answer = client.get("/shelf/nothing", environ_overrides={"SCRIPT_NAME": "/shop"})
     assert answer.json["type"] == "/shop/problems/not-found"
 
 
-def test_error_page_independent_of_layout(house: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    house.jinja_env.globals["menu"] = None
-    answer = house.test_client().get("/nothing")
+def test_error_page_independent_of_layout(app_with_views: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    app_with_views.jinja_env.globals["menu"] = None
+    answer = app_with_views.test_client().get("/nothing")
     assert (answer.status_code, answer.mimetype, answer.text) == (404, "text/plain", "404 Not found\n")
     assert "could not be rendered" in caplog.text
 
@@ -287,8 +287,8 @@ def test_error_page_independent_of_layout(house: Flask, caplog: pytest.LogCaptur
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_database_away_waited_for(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_database_away_waited_for(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
     with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.commit()
@@ -310,8 +310,8 @@ def test_database_away_waited_for(proxied: Any, engine_name: str) -> None:
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_lost_connection_hidden_from_readers(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_lost_connection_hidden_from_readers(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
     client = app.test_client()
     assert client.get("/shelf/things").status_code == 200
     proxy.cut()
@@ -320,8 +320,8 @@ def test_lost_connection_hidden_from_readers(proxied: Any, engine_name: str) -> 
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_view_without_connection_is_unavailable(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_view_without_connection_is_unavailable(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
 
     def go_on() -> str:
         db.session.execute(sa.text("SELECT 1"))
@@ -339,11 +339,14 @@ def test_view_without_connection_is_unavailable(proxied: Any, engine_name: str) 
 
 
 def test_lock_timeout_is_busy(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str, monkeypatch: pytest.MonkeyPatch
+    make_app: Callable[..., Flask],
+    database_url: Callable[[str], URL],
+    engine_name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Another transaction holds the row; the wait is set to a second."""
     monkeypatch.setenv("DATABASE_TIMEOUT_SECONDS", "1")
-    url = shelf_url(engine_name)
+    url = database_url(engine_name)
     app = make_app(url, [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=_short(engine_name))
     with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
@@ -371,10 +374,10 @@ def _short(engine_name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 def test_exhausted_pool_is_busy(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str
+    make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str
 ) -> None:
     options = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
-    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
+    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
     client = app.test_client()
     with app.app_context(), db.engine.connect():
         for answer in (client.get("/shelf/things"), client.post("/shelf/things", json={"name": "x", "maker_id": 1})):
@@ -394,31 +397,31 @@ ENDED = [
 @pytest.mark.parametrize(("engine_name", "options", "statement"), ENDED)
 def test_statement_that_is_cancelled_is_busy(
     make_app: Callable[..., Flask],
-    shelf_url: Callable[[str], URL],
+    database_url: Callable[[str], URL],
     engine_name: str,
     options: dict[str, str],
     statement: str,
 ) -> None:
     engine_options = {"connect_args": options}
-    app = make_app(shelf_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
+    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
     app.add_url_rule("/shelf/ended", "ended", lambda: str(db.session.scalar(sa.text(statement))))
     client = app.test_client()
     problem(client.get("/shelf/ended", headers={"Accept": "application/json"}), 503, "unavailable")
     assert client.get("/shelf/things").status_code == 200
 
 
-def test_read_only_database_is_busy(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]) -> None:
+def test_read_only_database_is_busy(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> None:
     """As it is on PostgreSQL while a standby takes over."""
     engine_options = {"connect_args": {"options": "-c default_transaction_read_only=on"}}
-    app = make_app(shelf_url("postgresql"), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
+    app = make_app(database_url("postgresql"), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
     client = app.test_client()
     problem(client.post("/shelf/makers", json={"name": "Acme"}), 503, "unavailable")
     assert client.get("/shelf/makers").status_code == 200
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_deadlock_fails_one_only(shop: Flask) -> None:
-    with shop.app_context():
+def test_deadlock_fails_one_only(app: Flask) -> None:
+    with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.flush()
         keys = [things.create({"name": "pen", "maker_id": 1}).id for _ in range(2)]
@@ -433,11 +436,11 @@ def test_deadlock_fails_one_only(shop: Flask) -> None:
         db.session.commit()
         return "fine"
 
-    shop.add_url_rule("/shelf/cross/<int:first>/<int:second>", "cross", cross)
+    app.add_url_rule("/shelf/cross/<int:first>/<int:second>", "cross", cross)
     statuses: list[int] = []
 
     def call(first: int, second: int) -> None:
-        statuses.append(shop.test_client().get(f"/shelf/cross/{first}/{second}").status_code)
+        statuses.append(app.test_client().get(f"/shelf/cross/{first}/{second}").status_code)
 
     threads = [threading.Thread(target=call, args=pair) for pair in (keys, keys[::-1])]
     for thread in threads:
@@ -451,7 +454,7 @@ def test_deadlock_fails_one_only(shop: Flask) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """gunicorn with the module of the tests, production's way of reading bodies."""
     folder = tmp_path_factory.mktemp("gunicorn")
     port = free_port()
@@ -504,25 +507,25 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
     ],
     ids=["size", "short", "negative", "cut", "no end", "no break", "empty", "length", "whole"],
 )
-def test_broken_body_is_a_bad_request(server: int, headers: str, body: bytes) -> None:
-    status, document = _post(server, headers, body)
+def test_broken_body_is_a_bad_request(server_port: int, headers: str, body: bytes) -> None:
+    status, document = _post(server_port, headers, body)
     assert (status, document["type"]) == (400, "/problems/bad-request")
 
 
-def test_chunked_body_is_read(server: int) -> None:
-    status, document = _post(server, CHUNKED, b"2\r\n[]\r\n0\r\n\r\n")
+def test_chunked_body_is_read(server_port: int) -> None:
+    status, document = _post(server_port, CHUNKED, b"2\r\n[]\r\n0\r\n\r\n")
     assert (status, document["errors"][0]["message"]) == (422, "The body must be a JSON object.")
 
 
-def test_large_chunked_body_cut(server: int) -> None:
+def test_large_chunked_body_cut(server_port: int) -> None:
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
-    status, document = _post(server, CHUNKED, chunk * 20 + b"0\r\n\r\n")
+    status, document = _post(server_port, CHUNKED, chunk * 20 + b"0\r\n\r\n")
     assert (status, document["type"]) == (413, "/problems/too-large")
 
 
-def test_non_utf8_path_is_bad_request(server: int) -> None:
+def test_non_utf8_path_is_bad_request(server_port: int) -> None:
     for path in (b"/shelf/things/%ff", b"/shelf/things/1%00", b"/shelf/things?q=%ff", b"/shelf/things/\xff"):
-        with socket.create_connection(("127.0.0.1", server), 30) as connection:
+        with socket.create_connection(("127.0.0.1", server_port), 30) as connection:
             connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert b" 400 " in _receive(connection).partition(b"\r\n")[0], path
 

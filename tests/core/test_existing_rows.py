@@ -61,7 +61,7 @@ def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engi
 
 
 @pytest.fixture
-def ask(app: Flask) -> Ask:
+def request_as(app: Flask) -> Ask:
     """Ask as an anonymous visitor, or with ``who="keeper"``."""
     client = app.test_client()
 
@@ -99,16 +99,16 @@ def ask(app: Flask) -> Ask:
         "/albums/new",
     ],
 )
-def test_select_bounds_every_answer(ask: Ask, url: str) -> None:
-    answer = ask("GET", url)
+def test_select_bounds_every_answer(request_as: Ask, url: str) -> None:
+    answer = request_as("GET", url)
     assert answer.status_code == 200, answer.text
     assert "Hidden" not in answer.text
     assert "gone" not in answer.text
 
 
 @pytest.mark.parametrize("url", ["/v1/albums/1", "/albums/1", "/albums/1/edit", "/albums/1/delete", "/v1/labels/gone"])
-def test_select_bounds_items(ask: Ask, url: str) -> None:
-    assert ask("GET", url).status_code == 404
+def test_select_bounds_items(request_as: Ask, url: str) -> None:
+    assert request_as("GET", url).status_code == 404
 
 
 @pytest.mark.parametrize("face", ["tracks", "plain"])
@@ -127,21 +127,21 @@ def test_select_bounds_items(ask: Ask, url: str) -> None:
         ("sort=-album.title", [3, 1]),
     ],
 )
-def test_select_bounds_questions(ask: Ask, face: str, query: str, found: list[int]) -> None:
-    assert [item["id"] for item in ask("GET", f"/v1/{face}?{query}").json["items"]] == found
+def test_select_bounds_questions(request_as: Ask, face: str, query: str, found: list[int]) -> None:
+    assert [item["id"] for item in request_as("GET", f"/v1/{face}?{query}").json["items"]] == found
 
 
-def test_select_bounds_searches_of_children(ask: Ask) -> None:
-    assert ask("GET", "/v1/artists?q=hidden").json["items"] == []
-    assert ask("GET", "/v1/artists?albums.title=Hidden&count=true").json["total"] == 0
-    assert len(ask("GET", "/v1/artists?q=shown").json["items"]) == 1
+def test_select_bounds_searches_of_children(request_as: Ask) -> None:
+    assert request_as("GET", "/v1/artists?q=hidden").json["items"] == []
+    assert request_as("GET", "/v1/artists?albums.title=Hidden&count=true").json["total"] == 0
+    assert len(request_as("GET", "/v1/artists?q=shown").json["items"]) == 1
 
 
-def test_select_bounds_relationships_in_json(ask: Ask) -> None:
-    assert ask("GET", "/v1/tracks/1").json["labels"] == ["kept"]
-    assert ask("GET", "/v1/tracks/1").json["album"] is None
-    assert ask("GET", "/v1/artists/1").json["albums"] == [3, 4]
-    assert ask("PATCH", "/v1/tracks/1", json={"name": "New"}).json["labels"] == ["kept"]
+def test_select_bounds_relationships_in_json(request_as: Ask) -> None:
+    assert request_as("GET", "/v1/tracks/1").json["labels"] == ["kept"]
+    assert request_as("GET", "/v1/tracks/1").json["album"] is None
+    assert request_as("GET", "/v1/artists/1").json["albums"] == [3, 4]
+    assert request_as("PATCH", "/v1/tracks/1", json={"name": "New"}).json["labels"] == ["kept"]
 
 
 @pytest.mark.parametrize(
@@ -154,51 +154,51 @@ def test_select_bounds_relationships_in_json(ask: Ask) -> None:
         ("PATCH", "/v1/plain/3", {"other_id": None}),
     ],
 )
-def test_hidden_reference_is_refused_like_missing(ask: Ask, method: str, url: str, body: Any) -> None:
+def test_hidden_reference_is_refused_like_missing(request_as: Ask, method: str, url: str, body: Any) -> None:
     answers = []
     for key in (1, 99):
         sent = {name: key if value is None else value for name, value in body.items()}
-        answer = ask(method, url, json=sent)
+        answer = request_as(method, url, json=sent)
         assert answer.status_code == 422, answer.text
         answers.append({**answer.json, "request_id": None})
     assert answers[0] == answers[1]
     assert answers[0]["errors"][0]["message"] == "There is no such row."
 
 
-def test_bulk_refuses_reference_to_hidden_row(ask: Ask) -> None:
+def test_bulk_refuses_reference_to_hidden_row(request_as: Ask) -> None:
     operations = [
         {"method": "create", "data": {"name": "x", "album_id": 1}},
         {"method": "update", "key": 3, "version": 1, "data": {"album_id": 1}},
         {"method": "update", "key": 3, "version": 1, "data": {"labels": ["gone"]}},
         {"method": "create", "data": {"name": "x", "album_id": 3}},
     ]
-    results = ask("POST", "/v1/tracks:bulk", json={"operations": operations}).json["results"]
+    results = request_as("POST", "/v1/tracks:bulk", json={"operations": operations}).json["results"]
     assert [one["status"] for one in results] == [422, 422, 422, 201]
 
 
-def test_hidden_link_is_refused_like_missing(ask: Ask) -> None:
-    answers = [ask("PATCH", "/v1/tracks/3", json={"labels": [code]}) for code in ("gone", "none")]
+def test_hidden_link_is_refused_like_missing(request_as: Ask) -> None:
+    answers = [request_as("PATCH", "/v1/tracks/3", json={"labels": [code]}) for code in ("gone", "none")]
     assert [answer.status_code for answer in answers] == [422, 422]
     texts = [answer.json["errors"][0]["message"].replace("none", "gone") for answer in answers]
     assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize("key", [1, 99])
-def test_hidden_nested_reference_is_refused(ask: Ask, key: int) -> None:
+def test_hidden_nested_reference_is_refused(request_as: Ask, key: int) -> None:
     entries = [{"album_id": 3}]
-    assert ask("POST", "/v1/charts", json={"name": "Top", "entries": entries}).status_code == 201
+    assert request_as("POST", "/v1/charts", json={"name": "Top", "entries": entries}).status_code == 201
     body = {"name": "Top", "entries": [{"album_id": 4}, {"album_id": key}]}
-    answers = [ask("POST", "/v1/charts", json=body), ask("PUT", "/v1/charts/1", json=body)]
+    answers = [request_as("POST", "/v1/charts", json=body), request_as("PUT", "/v1/charts/1", json=body)]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert [answer.json["errors"][0]["pointer"] for answer in answers] == ["#/entries/1/album_id"] * 2
     assert [answer.json["errors"][0]["message"] for answer in answers] == [NO_SUCH_ROW] * 2
-    assert ask("GET", "/v1/charts/1").json["entries"] == entries
+    assert request_as("GET", "/v1/charts/1").json["entries"] == entries
 
 
-def test_form_refuses_hidden_row(ask: Ask, app: Flask) -> None:
-    answer = ask("POST", "/tracks/new", data={"name": "x", "album": "1"})
+def test_form_refuses_hidden_row(request_as: Ask, app: Flask) -> None:
+    answer = request_as("POST", "/tracks/new", data={"name": "x", "album": "1"})
     assert answer.status_code == 422
-    assert ask("POST", "/tracks/new", data={"name": "x", "album": "3"}).status_code == 303
+    assert request_as("POST", "/tracks/new", data={"name": "x", "album": "3"}).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_form_refuses_hidden_row(ask: Ask, app: Flask) -> None:
         ("PUT", {"name": "New", "album_id": 1, "labels": []}),
     ],
 )
-def test_hidden_links_are_kept_by_rest(ask: Ask, app: Flask, method: str, body: Any) -> None:
-    answer = ask(method, "/v1/tracks/1", json=body)
+def test_hidden_links_are_kept_by_rest(request_as: Ask, app: Flask, method: str, body: Any) -> None:
+    answer = request_as(method, "/v1/tracks/1", json=body)
     assert answer.status_code == 200, answer.text
     assert "gone" not in answer.text
     with app.app_context():
@@ -221,9 +221,9 @@ def test_hidden_links_are_kept_by_rest(ask: Ask, app: Flask, method: str, body: 
         assert "gone" in {label.code for label in track.labels}
 
 
-def test_hidden_links_are_kept_by_form(ask: Ask, app: Flask) -> None:
+def test_hidden_links_are_kept_by_form(request_as: Ask, app: Flask) -> None:
     data = {"name": "Renamed", "version": "1"}
-    answer = ask("POST", "/tracks/1/edit", data=data)
+    answer = request_as("POST", "/tracks/1/edit", data=data)
     assert answer.status_code == 303, answer.text
     with app.app_context():
         track = db.session.get(shop.Track, 1)
@@ -247,58 +247,60 @@ def test_hidden_links_are_kept_by_form(ask: Ask, app: Flask) -> None:
         "/genres/3/edit",
     ],
 )
-def test_select_bounds_a_tree(ask: Ask, url: str) -> None:
-    answer = ask("GET", url)
+def test_select_bounds_a_tree(request_as: Ask, url: str) -> None:
+    answer = request_as("GET", url)
     assert answer.status_code == 200, answer.text
     assert "Hidden" not in answer.text
 
 
-def test_select_bounds_questions_of_a_tree(ask: Ask) -> None:
+def test_select_bounds_questions_of_a_tree(request_as: Ask) -> None:
     def found(query: str) -> list[int]:
-        return [item["id"] for item in ask("GET", f"/v1/genres?{query}").json["items"]]
+        return [item["id"] for item in request_as("GET", f"/v1/genres?{query}").json["items"]]
 
     assert found("q=hidden") == []
     assert found("parent.name=Hidden") == []
     assert found("parent.name=Root") == [4]
     assert found("children.name=Hidden") == []
     assert found("sort=parent.name") == [4, 2, 3]
-    assert ask("GET", "/v1/genres/2").json["children"] == [4]
-    assert ask("PATCH", "/v1/genres/4", json={"parent_id": 1}).status_code == 422
+    assert request_as("GET", "/v1/genres/2").json["children"] == [4]
+    assert request_as("PATCH", "/v1/genres/4", json={"parent_id": 1}).status_code == 422
 
 
 @pytest.mark.parametrize("body", [{"title": "New"}, {"title": "New", "hall": None}])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_required_hidden_link_is_kept(ask: Ask, app: Flask, method: str, body: Any) -> None:
-    assert ask("GET", "/v1/concerts/1").json["hall"] is None
-    answer = ask(method, "/v1/concerts/1", json=body)
+def test_required_hidden_link_is_kept(request_as: Ask, app: Flask, method: str, body: Any) -> None:
+    assert request_as("GET", "/v1/concerts/1").json["hall"] is None
+    answer = request_as(method, "/v1/concerts/1", json=body)
     assert (answer.status_code, answer.json.get("hall")) == (200, None), answer.text
     with app.app_context():
         concert = db.session.get(shop.Concert, 1)
         assert (concert.title, concert.hall_id) == ("New", 1)
 
 
-def test_bulk_keeps_required_hidden_link(ask: Ask, app: Flask) -> None:
+def test_bulk_keeps_required_hidden_link(request_as: Ask, app: Flask) -> None:
     data = {"title": "New", "hall": None}
     operations = [{"method": "update", "key": id, "version": 1, "data": data} for id in (1, 2)]
 
-    kept, required = ask("POST", "/v1/concerts:bulk", json={"operations": operations}).json["results"]
+    kept, required = request_as("POST", "/v1/concerts:bulk", json={"operations": operations}).json["results"]
 
     assert (kept["status"], kept.get("item", {}).get("title"), required["status"]) == (200, "New", 422)
     with app.app_context():
         assert db.session.get_one(shop.Concert, 1).hall_id == 1
 
 
-def test_shown_required_link_is_required(ask: Ask) -> None:
-    assert ask("PUT", "/v1/concerts/2", json={"title": "New"}).status_code == 422
-    assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": None}).status_code == 422
-    assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": 1}).status_code == 422
-    assert ask("PUT", "/v1/concerts/2", json={"title": "New", "hall": 2}).status_code == 200
+def test_shown_required_link_is_required(request_as: Ask) -> None:
+    assert request_as("PUT", "/v1/concerts/2", json={"title": "New"}).status_code == 422
+    assert request_as("PUT", "/v1/concerts/2", json={"title": "New", "hall": None}).status_code == 422
+    assert request_as("PUT", "/v1/concerts/2", json={"title": "New", "hall": 1}).status_code == 422
+    assert request_as("PUT", "/v1/concerts/2", json={"title": "New", "hall": 2}).status_code == 200
 
 
-def test_reference_to_joined_table_is_bounded(ask: Ask) -> None:
-    statuses = [ask("POST", "/v1/plain-concerts", json={"title": "x", "hall_id": id}).status_code for id in (1, 9)]
+def test_reference_to_joined_table_is_bounded(request_as: Ask) -> None:
+    statuses = [
+        request_as("POST", "/v1/plain-concerts", json={"title": "x", "hall_id": id}).status_code for id in (1, 9)
+    ]
     assert statuses == [422, 422]
-    assert ask("PATCH", "/v1/plain-concerts/1", json={"hall_id": 2}).status_code == 200
+    assert request_as("PATCH", "/v1/plain-concerts/1", json={"hall_id": 2}).status_code == 200
 
 
 # --- columns ------------------------------------------------------------------------------------
@@ -318,57 +320,57 @@ def test_reference_to_joined_table_is_bounded(ask: Ask) -> None:
         "/albums/3/edit",
     ],
 )
-def test_column_is_hidden_without_permission(ask: Ask, url: str) -> None:
-    assert "703" not in ask("GET", url).text
-    assert "703" in ask("GET", url, who="keeper").text
-    assert "cost" not in ask("GET", url).text.lower()
+def test_column_is_hidden_without_permission(request_as: Ask, url: str) -> None:
+    assert "703" not in request_as("GET", url).text
+    assert "703" in request_as("GET", url, who="keeper").text
+    assert "cost" not in request_as("GET", url).text.lower()
 
 
 @pytest.mark.parametrize(
     "query", ["cost=703", "cost__gte=1", "sort=cost", "sort=-cost", "fields=cost", "fields=id,cost"]
 )
-def test_hidden_column_is_unknown_to_questions(ask: Ask, query: str) -> None:
-    assert ask("GET", f"/v1/albums?{query}").status_code == 400
-    assert ask("GET", f"/v1/albums?{query}", who="keeper").status_code == 200
+def test_hidden_column_is_unknown_to_questions(request_as: Ask, query: str) -> None:
+    assert request_as("GET", f"/v1/albums?{query}").status_code == 400
+    assert request_as("GET", f"/v1/albums?{query}", who="keeper").status_code == 200
 
 
 @pytest.mark.parametrize("query", ["album.cost=703", "remark=R3", "sort=album.cost", "sort=remark"])
 @pytest.mark.parametrize("face", ["/v1/tracks", "/v1/plain", "/tracks"])
-def test_hidden_related_column_is_unknown(ask: Ask, face: str, query: str) -> None:
-    assert ask("GET", f"{face}?{query}").status_code == 400
-    assert ask("GET", f"{face}?{query}", who="keeper").status_code == 200
+def test_hidden_related_column_is_unknown(request_as: Ask, face: str, query: str) -> None:
+    assert request_as("GET", f"{face}?{query}").status_code == 400
+    assert request_as("GET", f"{face}?{query}", who="keeper").status_code == 200
 
 
 @pytest.mark.parametrize("face", ["/v1/tracks", "/v1/plain"])
-def test_search_leaves_out_hidden_columns(ask: Ask, face: str) -> None:
-    assert ask("GET", f"{face}?q=R3", who="keeper").json["items"]
-    assert not ask("GET", f"{face}?q=R3").json["items"]
-    assert ask("GET", f"{face}?q=T3").json["items"]
+def test_search_leaves_out_hidden_columns(request_as: Ask, face: str) -> None:
+    assert request_as("GET", f"{face}?q=R3", who="keeper").json["items"]
+    assert not request_as("GET", f"{face}?q=R3").json["items"]
+    assert request_as("GET", f"{face}?q=T3").json["items"]
 
 
-def test_default_order_leaves_out_hidden_columns(ask: Ask) -> None:
-    assert [item["id"] for item in ask("GET", "/v1/albums").json["items"]] == [4, 3]
-    assert [item["id"] for item in ask("GET", "/v1/albums", who="keeper").json["items"]] == [3, 4]
+def test_default_order_leaves_out_hidden_columns(request_as: Ask) -> None:
+    assert [item["id"] for item in request_as("GET", "/v1/albums").json["items"]] == [4, 3]
+    assert [item["id"] for item in request_as("GET", "/v1/albums", who="keeper").json["items"]] == [3, 4]
 
 
-def test_hidden_column_cannot_be_written(ask: Ask, app: Flask) -> None:
-    assert ask("PATCH", "/v1/albums/3", json={"cost": 1}).status_code == 422
-    assert ask("PUT", "/v1/albums/3", json={"title": "New", "artist_id": 1}).status_code == 200
-    assert ask("POST", "/albums/3/edit", data={"title": "N", "artist": "1", "cost": "1"}).status_code == 400
-    assert ask("POST", "/albums/3/edit", data={"title": "Newest", "artist": "1"}).status_code == 303
+def test_hidden_column_cannot_be_written(request_as: Ask, app: Flask) -> None:
+    assert request_as("PATCH", "/v1/albums/3", json={"cost": 1}).status_code == 422
+    assert request_as("PUT", "/v1/albums/3", json={"title": "New", "artist_id": 1}).status_code == 200
+    assert request_as("POST", "/albums/3/edit", data={"title": "N", "artist": "1", "cost": "1"}).status_code == 400
+    assert request_as("POST", "/albums/3/edit", data={"title": "Newest", "artist": "1"}).status_code == 303
     bulk = {"operations": [{"method": "create", "data": {"title": "x", "artist_id": 1, "cost": 5}}]}
-    assert ask("POST", "/v1/albums:bulk", json=bulk).json["results"][0]["status"] == 422
-    assert ask("POST", "/v1/albums:bulk", json=bulk, who="keeper").json["results"][0]["status"] == 201
+    assert request_as("POST", "/v1/albums:bulk", json=bulk).json["results"][0]["status"] == 422
+    assert request_as("POST", "/v1/albums:bulk", json=bulk, who="keeper").json["results"][0]["status"] == 201
     with app.app_context():
         assert (db.session.get(shop.Album, 3).title, db.session.get(shop.Album, 3).cost) == ("Newest", 703)
-    assert ask("PATCH", "/v1/albums/3", json={"cost": 1}, who="keeper").json["cost"] == 1
+    assert request_as("PATCH", "/v1/albums/3", json={"cost": 1}, who="keeper").json["cost"] == 1
 
 
-def test_representations_have_own_etags(ask: Ask) -> None:
-    some = ask("GET", "/v1/plain/3")
-    whole = ask("GET", "/v1/plain/3", who="keeper", headers={"If-None-Match": some.headers["ETag"]})
+def test_representations_have_own_etags(request_as: Ask) -> None:
+    some = request_as("GET", "/v1/plain/3")
+    whole = request_as("GET", "/v1/plain/3", who="keeper", headers={"If-None-Match": some.headers["ETag"]})
     assert whole.status_code == 200
-    changed = ask("PATCH", "/v1/plain/3", json={"name": "x"}, headers={"If-Match": some.headers["ETag"]})
+    changed = request_as("PATCH", "/v1/plain/3", json={"name": "x"}, headers={"If-Match": some.headers["ETag"]})
     assert changed.status_code == 200
 
 

@@ -95,7 +95,7 @@ CLASSIC = {
 
 
 @pytest.fixture
-def classic(write_module: Write, make_app: Make, new_database: Callable[..., object]) -> Flask:
+def app(write_module: Write, make_app: Make, new_database: Callable[..., object]) -> Flask:
     app = make_app(new_database("sqlite"), [write_module("classic.store", **CLASSIC)])
     with app.app_context():
         db.metadata.tables["store_item"].create(db.engine)
@@ -103,8 +103,8 @@ def classic(write_module: Write, make_app: Make, new_database: Callable[..., obj
 
 
 @pytest.fixture
-def client(classic: Flask) -> FlaskClient:
-    return classic.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def test_classic_module_works_without_change(client: FlaskClient) -> None:
@@ -225,16 +225,14 @@ def test_different_applications_do_not_interfere(write_module: Write, make_app: 
         assert list(platform_of(app).menu) == [label]
 
 
-def test_classic_module_in_two_applications(
-    classic: Flask, make_app: Make, new_database: Callable[..., object]
-) -> None:
+def test_classic_module_in_two_applications(app: Flask, make_app: Make, new_database: Callable[..., object]) -> None:
     second = make_app(new_database("sqlite"), ["classic.store"])
     with second.app_context():
         db.metadata.tables["store_item"].create(db.engine)
-    assert classic.test_client().post("/items", json={"name": "pen"}).status_code == 201
+    assert app.test_client().post("/items", json={"name": "pen"}).status_code == 201
     assert second.test_client().get("/items").json == []
-    for app in (classic, second):
-        answer = app.test_client().delete("/items/7")
+    for new_app in (app, second):
+        answer = new_app.test_client().delete("/items/7")
         assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
 
 

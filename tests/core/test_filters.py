@@ -30,7 +30,7 @@ def sender() -> Callable[[], Any]:
 
 
 @pytest.fixture
-def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with one disc, on each engine."""
     app = make_app(new_database(engine_name), [discs.__name__])
     with app.app_context():
@@ -69,14 +69,14 @@ TYPED = [
 
 
 @pytest.mark.parametrize(("parameter", "text", "expected"), TYPED)
-def test_filter_takes_what_is_typed(shop: FlaskClient, parameter: str, text: str, expected: bool) -> None:
-    answer = shop.get(LIST, query_string={parameter: text})
+def test_filter_takes_what_is_typed(client: FlaskClient, parameter: str, text: str, expected: bool) -> None:
+    answer = client.get(LIST, query_string={parameter: text})
     assert answer.status_code == 200
     assert ("1 disc" in answer.text) is expected
 
 
-def test_datetime_control_names_its_zone(shop: FlaskClient) -> None:
-    page = shop.get(LIST, query_string={"made_at__gte": "2026-02-28T13:30:15+01:00"}).text
+def test_datetime_control_names_its_zone(client: FlaskClient) -> None:
+    page = client.get(LIST, query_string={"made_at__gte": "2026-02-28T13:30:15+01:00"}).text
     assert ">Made at from (UTC)</label>" in page
     (control,) = re.findall(r'<input[^>]* name="made_at__gte"[^>]*>', page)
     assert 'type="datetime-local"' in control
@@ -95,8 +95,8 @@ def test_datetime_control_names_its_zone(shop: FlaskClient) -> None:
         ("stock", "5.5", "Not a valid integer."),
     ],
 )
-def test_invalid_value_stands_at_control(shop: FlaskClient, parameter: str, text: str, said: str) -> None:
-    answer = shop.get(LIST, query_string={parameter: text})
+def test_invalid_value_stands_at_control(client: FlaskClient, parameter: str, text: str, said: str) -> None:
+    answer = client.get(LIST, query_string={parameter: text})
     assert answer.status_code == 400
     (control,) = re.findall(rf'<input[^>]* name="{parameter}"[^>]*>', answer.text)
     # A browser would show nothing of it in a control of its kind.
@@ -110,6 +110,6 @@ def test_invalid_value_stands_at_control(shop: FlaskClient, parameter: str, text
     ("parameter", "text"),
     [("made_at__gte", "2026-02-28T12:30"), ("length__lte", "1:30"), ("price__gte", ".5"), ("stock", "5.0")],
 )
-def test_listing_stays_strict(shop: FlaskClient, parameter: str, text: str) -> None:
-    with shop.application.test_request_context(), pytest.raises(BadQuery):
+def test_listing_stays_strict(client: FlaskClient, parameter: str, text: str) -> None:
+    with client.application.test_request_context(), pytest.raises(BadQuery):
         discs.DiscPages.verbs.listing.parse({parameter: text})

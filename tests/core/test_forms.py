@@ -28,7 +28,7 @@ NEW = "/desk/sheets/new"
 
 
 @pytest.fixture(scope="module")
-def desk_urls(databases: Any) -> Iterator[dict[str, URL]]:
+def database_urls(databases: Any) -> Iterator[dict[str, URL]]:
     urls: dict[str, URL] = {}
     yield urls
     for url in urls.values():
@@ -36,15 +36,15 @@ def desk_urls(databases: Any) -> Iterator[dict[str, URL]]:
 
 
 @pytest.fixture
-def open_desk(
-    make_app: Callable[..., Flask], desk_urls: dict[str, URL], databases: Any
+def make_archive_app(
+    make_app: Callable[..., Flask], database_urls: dict[str, URL], databases: Any
 ) -> Iterator[Callable[[str], Flask]]:
     """Return an application of the desk on an engine, with a drawer and two marks, emptied after the test."""
     apps = []
 
     def make(engine_name: str) -> Flask:
-        new = engine_name not in desk_urls
-        url = desk_urls.setdefault(engine_name, databases.make(engine_name)) if new else desk_urls[engine_name]
+        new = engine_name not in database_urls
+        url = database_urls.setdefault(engine_name, databases.make(engine_name)) if new else database_urls[engine_name]
         app = make_app(url, [desk.__name__])
         apps.append(app)
         with app.app_context():
@@ -62,13 +62,13 @@ def open_desk(
 
 
 @pytest.fixture
-def everywhere(open_desk: Callable[[str], Flask], engine_name: str) -> Flask:
-    return open_desk(engine_name)
+def app(make_archive_app: Callable[[str], Flask], engine_name: str) -> Flask:
+    return make_archive_app(engine_name)
 
 
 @pytest.fixture
-def here(open_desk: Callable[[str], Flask]) -> Flask:
-    return open_desk("sqlite")
+def sqlite_app(make_archive_app: Callable[[str], Flask]) -> Flask:
+    return make_archive_app("sqlite")
 
 
 def add(app: Flask, **values: Any) -> str:
@@ -129,36 +129,36 @@ STORED = [
 
 
 @pytest.mark.parametrize("values", STORED)
-def test_untouched_edit_changes_nothing(everywhere: Flask, values: dict[str, Any]) -> None:
-    url = add(everywhere, **values)
-    before = stored(everywhere)
-    assert forms.submit(everywhere.test_client(), url).status_code == 303
-    assert stored(everywhere) == before
-    assert stored(everywhere)["version"] == 1
+def test_untouched_edit_changes_nothing(app: Flask, values: dict[str, Any]) -> None:
+    url = add(app, **values)
+    before = stored(app)
+    assert forms.submit(app.test_client(), url).status_code == 303
+    assert stored(app) == before
+    assert stored(app)["version"] == 1
 
 
-def test_every_type_can_be_entered(everywhere: Flask) -> None:
+def test_every_type_can_be_entered(app: Flask) -> None:
     answer = forms.submit(
-        everywhere.test_client(), NEW, title="Title", alias="al", body="one\r\ntwo", small="-32768", whole="50000",
+        app.test_client(), NEW, title="Title", alias="al", body="one\r\ntwo", small="-32768", whole="50000",
         big="9223372036854775807", exact="1234.0000000001", price="-9999999999.99", ratio="0.1", flag=None, maybe="no",
         day="2026-02-28", hour="23:59:59", local="2026-02-28T12:30:15", moment="2026-02-28T12:30:15",
         kind="LETTER_HOME", other="LETTER_HOME", mood="wild", data='{"a": [1, 2.5, null, true, "é <&>"], "z": {}}',
         token=str(uuid.UUID(int=7)), drawer="A", cover_id="1", marks=["2", "1"],
     )  # fmt: skip
     assert answer.status_code == 303
-    found = stored(everywhere)
+    found = stored(app)
     expected = {**FULL, "marks": [1, 2], "moment": FULL["moment"].replace(microsecond=0), "style": "plain"}
     assert {name: found[name] for name in expected} == expected
 
 
-def test_everything_can_be_emptied(everywhere: Flask) -> None:
-    url = add(everywhere, **FULL)
-    client = everywhere.test_client()
+def test_everything_can_be_emptied(app: Flask) -> None:
+    url = add(app, **FULL)
+    client = app.test_client()
     fields = forms.open_form(client, url)
     keep = ("csrf_token", "version", "title", "kind", "style")
     data = {name: (value if name in keep else "") for name, value in fields.items() if name not in ("flag", "marks")}
     assert client.post(url, data=data).status_code == 303
-    found = stored(everywhere)
+    found = stored(app)
     nullable = [column.key for column in desk.Sheet.__table__.columns if column.nullable]
     assert {found[name] for name in nullable} == {None}
     assert (found["flag"], found["marks"]) == (False, [])
@@ -187,10 +187,10 @@ ENTERED = [
 
 
 @pytest.mark.parametrize(("name", "text", "value"), ENTERED)
-def test_what_is_entered_is_stored(here: Flask, name: str, text: str, value: Any) -> None:
-    assert forms.submit(here.test_client(), NEW, title="T", **{name: text}).status_code == 303
-    assert stored(here)[name] == value
-    assert type(stored(here)[name]) is type(value)
+def test_what_is_entered_is_stored(sqlite_app: Flask, name: str, text: str, value: Any) -> None:
+    assert forms.submit(sqlite_app.test_client(), NEW, title="T", **{name: text}).status_code == 303
+    assert stored(sqlite_app)[name] == value
+    assert type(stored(sqlite_app)[name]) is type(value)
 
 
 REFUSED = [
@@ -228,24 +228,24 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "text"), REFUSED, ids=[f"{name}={text[:12]}" for name, text in REFUSED])
-def test_invalid_value_refused_at_field(here: Flask, name: str, text: str) -> None:
-    url = add(here)
-    before = stored(here)
-    answer = forms.submit(here.test_client(), url, **{name: text})
+def test_invalid_value_refused_at_field(sqlite_app: Flask, name: str, text: str) -> None:
+    url = add(sqlite_app)
+    before = stored(sqlite_app)
+    answer = forms.submit(sqlite_app.test_client(), url, **{name: text})
     assert answer.status_code == 422
     assert answer.text.count('class="field-errors"') == 1
     assert f'id="{name}-error"' in answer.text
-    assert stored(here) == before
+    assert stored(sqlite_app) == before
 
 
-def test_dangling_foreign_key_refused_at_field(everywhere: Flask) -> None:
-    answer = forms.submit(everywhere.test_client(), NEW, title="T", cover_id="99")
+def test_dangling_foreign_key_refused_at_field(app: Flask) -> None:
+    answer = forms.submit(app.test_client(), NEW, title="T", cover_id="99")
     assert answer.status_code == 422
     assert 'id="cover_id-error"' in answer.text
 
 
-def test_verb_errors_placed_at_fields(here: Flask) -> None:
-    with here.test_request_context():
+def test_verb_errors_placed_at_fields(sqlite_app: Flask) -> None:
+    with sqlite_app.test_request_context():
         form = model_form(desk.Sheet)(formdata=None)
         form.add_errors({"drawer_code": ["Gone."], "title": ["Taken."], "version": ["Odd."], "": ["All is lost."]})
         assert (form.drawer.errors, form.title.errors) == (["Gone."], ["Taken."])
@@ -260,14 +260,14 @@ def names(form: type[Any], app: Flask) -> list[str]:
         return [field.name for field in form(formdata=None) if field.name != "csrf_token"]
 
 
-def test_form_fields_follow_columns(here: Flask) -> None:
-    assert names(model_form(desk.Sheet), here) == [
+def test_form_fields_follow_columns(sqlite_app: Flask) -> None:
+    assert names(model_form(desk.Sheet), sqlite_app) == [
         "title", "alias", "body", "style", "small", "whole", "big", "exact", "price", "ratio", "flag", "maybe", "day",
         "hour", "local", "moment", "kind", "other", "mood", "data", "token", "drawer", "cover_id", "marks",
     ]  # fmt: skip
 
 
-def test_viewonly_relationship_has_no_field(here: Flask) -> None:
+def test_viewonly_relationship_has_no_field(sqlite_app: Flask) -> None:
     class Own(DeclarativeBase):
         pass
 
@@ -278,22 +278,22 @@ def test_viewonly_relationship_has_no_field(here: Flask) -> None:
         above: Mapped["Node | None"] = relationship("Node", remote_side=[id], viewonly=True)
         below: Mapped[list["Node"]] = relationship("Node", viewonly=True)
 
-    assert names(model_form(Node), here) == ["above_id"]
+    assert names(model_form(Node), sqlite_app) == ["above_id"]
 
 
-def test_json_text_can_be_emptied(here: Flask) -> None:
-    url = add(here, data="")
-    assert forms.submit(here.test_client(), url, data="").status_code == 303
-    assert stored(here)["data"] is None
+def test_json_text_can_be_emptied(sqlite_app: Flask) -> None:
+    url = add(sqlite_app, data="")
+    assert forms.submit(sqlite_app.test_client(), url, data="").status_code == 303
+    assert stored(sqlite_app)["data"] is None
 
 
-def test_json_one_becomes_true(here: Flask) -> None:
-    url = add(here, data="1")
-    assert forms.submit(here.test_client(), url, data="true").status_code == 303
-    assert stored(here)["data"] is True
+def test_json_one_becomes_true(sqlite_app: Flask) -> None:
+    url = add(sqlite_app, data="1")
+    assert forms.submit(sqlite_app.test_client(), url, data="true").status_code == 303
+    assert stored(sqlite_app)["data"] is True
 
 
-def test_generated_key_has_no_field(here: Flask) -> None:
+def test_generated_key_has_no_field(sqlite_app: Flask) -> None:
     class Own(DeclarativeBase):
         pass
 
@@ -302,7 +302,7 @@ def test_generated_key_has_no_field(here: Flask) -> None:
         id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
         note: Mapped[str]
 
-    assert names(model_form(Ticket), here) == ["note"]
+    assert names(model_form(Ticket), sqlite_app) == ["note"]
 
 
 @pytest.mark.parametrize("knob", ["only", "exclude"])
@@ -311,20 +311,20 @@ def test_unknown_attribute_fails_at_start(knob: str) -> None:
         model_form(desk.Sheet, **{knob: ("titel",)})
 
 
-def test_field_sent_twice_is_refused(here: Flask) -> None:
-    client = here.test_client()
+def test_field_sent_twice_is_refused(sqlite_app: Flask) -> None:
+    client = sqlite_app.test_client()
     fields = forms.open_form(client, NEW)
     assert client.post(NEW, data={**fields, "title": ["A", "B"]}).status_code == 400
 
 
-def test_natural_key_in_form(here: Flask) -> None:
-    assert names(model_form(desk.Drawer), here) == ["code"]
+def test_natural_key_in_form(sqlite_app: Flask) -> None:
+    assert names(model_form(desk.Drawer), sqlite_app) == ["code"]
 
 
-def test_form_can_be_narrowed(here: Flask) -> None:
-    assert names(model_form(desk.Sheet, only=("marks", "title")), here) == ["marks", "title"]
-    assert "title" not in names(model_form(desk.Sheet, exclude=("title",)), here)
-    assert names(model_form(desk.Sheet, only=("kind", "day"), exclude=("day",)), here) == ["kind"]
+def test_form_can_be_narrowed(sqlite_app: Flask) -> None:
+    assert names(model_form(desk.Sheet, only=("marks", "title")), sqlite_app) == ["marks", "title"]
+    assert "title" not in names(model_form(desk.Sheet, exclude=("title",)), sqlite_app)
+    assert names(model_form(desk.Sheet, only=("kind", "day"), exclude=("day",)), sqlite_app) == ["kind"]
 
 
 @pytest.mark.parametrize(
@@ -341,14 +341,14 @@ def test_form_can_be_narrowed(here: Flask) -> None:
         ("flag", {'type="checkbox"', "checked"}),
     ],
 )
-def test_control_has_limits(here: Flask, name: str, attributes: set[str]) -> None:
-    page = here.test_client().get(NEW).text
+def test_control_has_limits(sqlite_app: Flask, name: str, attributes: set[str]) -> None:
+    page = sqlite_app.test_client().get(NEW).text
     (control,) = (part for part in page.split("<") if f' id="{name}"' in part and part.startswith("input"))
     assert attributes <= set(control.removesuffix(">").rstrip("> \n").split())
 
 
-def test_form_uses_model_words(here: Flask) -> None:
-    page = here.test_client().get(NEW).text
+def test_form_uses_model_words(sqlite_app: Flask) -> None:
+    page = sqlite_app.test_client().get(NEW).text
     assert ">Head</label>" in page
     assert "Short." in page
     assert ">Letter home</option>" in page

@@ -36,7 +36,7 @@ def sweep(count):
 
 
 @pytest.fixture
-def run(write_module: Write, make_app: Make) -> Callable[..., tuple[int, str]]:
+def run_command(write_module: Write, make_app: Make) -> Callable[..., tuple[int, str]]:
     """Run the command in an environment: ``run("production", "3")``."""
     name = write_module("corner", init=INIT, cli=COMMANDS)
 
@@ -49,29 +49,29 @@ def run(write_module: Write, make_app: Make) -> Callable[..., tuple[int, str]]:
     return run
 
 
-def test_destructive_command_runs_in_development(run: Callable[..., tuple[int, str]]) -> None:
-    assert run("development", "3") == (0, "swept 3 times\n")
-    assert run("testing", "3") == (0, "swept 3 times\n")
+def test_destructive_command_runs_in_development(run_command: Callable[..., tuple[int, str]]) -> None:
+    assert run_command("development", "3") == (0, "swept 3 times\n")
+    assert run_command("testing", "3") == (0, "swept 3 times\n")
 
 
-def test_destructive_command_refused_in_production(run: Callable[..., tuple[int, str]]) -> None:
-    code, output = run("production", "3")
+def test_destructive_command_refused_in_production(run_command: Callable[..., tuple[int, str]]) -> None:
+    code, output = run_command("production", "3")
 
     assert code == 2
-    assert f"production database '{run.name}'" in output
+    assert f"production database '{run_command.name}'" in output
     assert "--database NAME" in output
     assert "swept" not in output
 
 
-def test_destructive_command_runs_when_named(run: Callable[..., tuple[int, str]]) -> None:
-    run("production", "3")
+def test_destructive_command_runs_when_named(run_command: Callable[..., tuple[int, str]]) -> None:
+    run_command("production", "3")
 
-    assert run("production", "3", "--database", run.name) == (0, "swept 3 times\n")
+    assert run_command("production", "3", "--database", run_command.name) == (0, "swept 3 times\n")
 
 
 @pytest.mark.parametrize("named", ["other.db", "", "yes"])
-def test_destructive_command_refuses_other_name(run: Callable[..., tuple[int, str]], named: str) -> None:
-    code, output = run("production", "3", "--database", named)
+def test_destructive_command_refuses_other_name(run_command: Callable[..., tuple[int, str]], named: str) -> None:
+    code, output = run_command("production", "3", "--database", named)
 
     assert code == 2
     assert "is not the production database" in output

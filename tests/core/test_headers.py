@@ -64,7 +64,7 @@ ANSWERS: list[tuple[str, str, dict[str, str], int, dict[str, str]]] = [
 
 
 @pytest.fixture
-def make_guest(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> Callable[..., FlaskClient]:
+def make_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> Callable[..., FlaskClient]:
     def make(**config: Any) -> FlaskClient:
         app = make_app(new_database("sqlite"), [shelf.__name__, window.__name__], **config)
         with app.app_context():
@@ -75,9 +75,9 @@ def make_guest(make_app: Callable[..., Flask], new_database: Callable[[str], URL
 
 
 @pytest.fixture
-def guest(make_guest: Callable[..., FlaskClient]) -> FlaskClient:
+def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
     """Return a client of a site with pages, files and an API."""
-    return make_guest()
+    return make_client()
 
 
 def security(answer: TestResponse) -> dict[str, str]:
@@ -89,17 +89,17 @@ def security(answer: TestResponse) -> dict[str, str]:
 
 @pytest.mark.parametrize(("method", "path", "sent", "status", "expected"), ANSWERS)
 def test_answer_headers_by_kind(
-    guest: FlaskClient, method: str, path: str, sent: dict[str, str], status: int, expected: dict[str, str]
+    client: FlaskClient, method: str, path: str, sent: dict[str, str], status: int, expected: dict[str, str]
 ) -> None:
-    with guest.open(path, method=method, headers=sent) as answer:
+    with client.open(path, method=method, headers=sent) as answer:
         assert answer.status_code == status
         assert security(answer) == expected
         assert "no-cache" in answer.headers["Cache-Control"] or "no-store" in answer.headers["Cache-Control"]
         assert not {"Server", "X-Powered-By"} & set(answer.headers.keys())
 
 
-def test_large_body_refused_with_headers(make_guest: Callable[..., FlaskClient]) -> None:
-    guest = make_guest(MAX_CONTENT_LENGTH=100)
+def test_large_body_refused_with_headers(make_client: Callable[..., FlaskClient]) -> None:
+    guest = make_client(MAX_CONTENT_LENGTH=100)
     page = guest.post("/window/form", data={"name": "x" * 200})
     assert (page.status_code, security(page)) == (413, PAGE)
     document = guest.post("/shelf/things", data="x" * 200, content_type="application/json")
@@ -107,9 +107,9 @@ def test_large_body_refused_with_headers(make_guest: Callable[..., FlaskClient])
 
 
 @pytest.mark.parametrize("path", ["/static/site.css", "/shelf/tags/a"])
-def test_not_modified_keeps_headers(guest: FlaskClient, path: str) -> None:
-    guest.post("/shelf/tags", json={"code": "a", "title": "A"})
-    with guest.get(path) as first, guest.get(path, headers={"If-None-Match": first.headers["ETag"]}) as again:
+def test_not_modified_keeps_headers(client: FlaskClient, path: str) -> None:
+    client.post("/shelf/tags", json={"code": "a", "title": "A"})
+    with client.get(path) as first, client.get(path, headers={"If-None-Match": first.headers["ETag"]}) as again:
         assert (first.status_code, again.status_code) == (200, 304)
         assert security(again) == EVERY
         assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
@@ -121,9 +121,9 @@ def test_not_modified_keeps_headers(guest: FlaskClient, path: str) -> None:
 @pytest.mark.parametrize("path", ["/window/page", "/shelf/things", "/static/site.css", "/nowhere", "/window/away"])
 @pytest.mark.parametrize(("subdomains", "expected"), [(False, "max-age=9"), (True, "max-age=9; includeSubDomains")])
 def test_hsts_sent_over_https(
-    make_guest: Callable[..., FlaskClient], path: str, subdomains: bool, expected: str
+    make_client: Callable[..., FlaskClient], path: str, subdomains: bool, expected: str
 ) -> None:
-    guest = make_guest(HSTS_SECONDS=9, HSTS_SUBDOMAINS=subdomains)
+    guest = make_client(HSTS_SECONDS=9, HSTS_SUBDOMAINS=subdomains)
     with guest.get(path, base_url="https://localhost") as secure, guest.get(path) as plain:
         assert secure.headers[HSTS] == expected
         assert HSTS not in plain.headers
@@ -133,8 +133,8 @@ def test_hsts_sent_over_https(
         assert (unchanged.status_code, unchanged.headers[HSTS]) == (304, expected)
 
 
-def test_hsts_can_be_disabled(guest: FlaskClient) -> None:
-    assert HSTS not in guest.get("/window/page", base_url="https://localhost").headers
+def test_hsts_can_be_disabled(client: FlaskClient) -> None:
+    assert HSTS not in client.get("/window/page", base_url="https://localhost").headers
 
 
 # --- who may keep it ----------------------------------------------------------------------------
@@ -154,29 +154,29 @@ def test_hsts_can_be_disabled(guest: FlaskClient) -> None:
         ("/nowhere", {}, "no-store"),
     ],
 )
-def test_private_page_not_cached(guest: FlaskClient, path: str, sent: dict[str, str], expected: str) -> None:
-    plain = guest.application.test_client(use_cookies=False)
+def test_private_page_not_cached(client: FlaskClient, path: str, sent: dict[str, str], expected: str) -> None:
+    plain = client.application.test_client(use_cookies=False)
     answer = plain.get(path, headers=sent)
     assert answer.headers["Cache-Control"] == expected
 
 
 @pytest.mark.parametrize("path", ["/window/page", "/window/public", "/window/remembers", "/window/own", "/nowhere"])
-def test_page_varies_by_cookie(guest: FlaskClient, path: str) -> None:
-    assert ", ".join(guest.get(path).headers.getlist("Vary")).lower().split(", ").count("cookie") == 1
+def test_page_varies_by_cookie(client: FlaskClient, path: str) -> None:
+    assert ", ".join(client.get(path).headers.getlist("Vary")).lower().split(", ").count("cookie") == 1
 
 
-def test_fingerprinted_file_immutable(guest: FlaskClient) -> None:
-    with guest.get("/static/site.css?v=0123456789") as kept, guest.get("/static/site.css") as asked_again:
+def test_fingerprinted_file_immutable(client: FlaskClient) -> None:
+    with client.get("/static/site.css?v=0123456789") as kept, client.get("/static/site.css") as asked_again:
         assert set(kept.headers["Cache-Control"].split(", ")) == {"public", "max-age=31536000", "immutable"}
         assert asked_again.headers["Cache-Control"] == "no-cache"
 
 
-def test_sign_out_empties_the_cache(guest: FlaskClient) -> None:
-    assert guest.get("/window/signed-out").headers["Clear-Site-Data"] == '"cache"'
+def test_sign_out_empties_the_cache(client: FlaskClient) -> None:
+    assert client.get("/window/signed-out").headers["Clear-Site-Data"] == '"cache"'
 
 
-def test_view_headers_kept(guest: FlaskClient) -> None:
-    answer = guest.get("/window/own")
+def test_view_headers_kept(client: FlaskClient) -> None:
+    answer = client.get("/window/own")
     assert security(answer) == {
         **PAGE,
         "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -194,22 +194,25 @@ def policy_of(answer: TestResponse) -> dict[str, list[str]]:
     return {name: values for name, *values in parts}
 
 
-def test_nonce_is_for_one_page_once(guest: FlaskClient) -> None:
-    first, second = guest.get("/window/inline"), guest.get("/window/inline")
+def test_nonce_is_for_one_page_once(client: FlaskClient) -> None:
+    first, second = client.get("/window/inline"), client.get("/window/inline")
     nonces = [re.findall('nonce="([^"]+)"', answer.text) for answer in (first, second)]
     assert nonces[0][0] == nonces[0][1] != nonces[1][0]
     assert re.fullmatch(r"[\w-]{22}", nonces[0][0])
     sources = ["'self'", f"'nonce-{nonces[0][0]}'"]
-    expected = {**policy_of(guest.get("/window/page")), "script-src": sources, "style-src": sources}
+    expected = {**policy_of(client.get("/window/page")), "script-src": sources, "style-src": sources}
     assert policy_of(first) == expected
 
 
-def test_declared_sources_allowed(guest: FlaskClient) -> None:
-    expected = policy_of(guest.get("/window/page"))
+def test_declared_sources_allowed(client: FlaskClient) -> None:
+    expected = policy_of(client.get("/window/page"))
     expected["img-src"] = ["'self'", "data:", "https://tiles.example.org"]
     expected["frame-src"] = ["https://player.example.org/embed/"]
-    assert policy_of(guest.get("/window/map")) == expected
-    assert [source[:7] for source in policy_of(guest.get("/window/map?nonce=1"))["script-src"]] == ["'self'", "'nonce-"]
+    assert policy_of(client.get("/window/map")) == expected
+    assert [source[:7] for source in policy_of(client.get("/window/map?nonce=1"))["script-src"]] == [
+        "'self'",
+        "'nonce-",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -262,9 +265,9 @@ def test_sources_that_are_named_are_taken(directive: str, source: str) -> None:
 
 
 def test_only_nonce_scripts_run(
-    guest: FlaskClient, live_server: Callable[[Flask], str], page: Page, browser: Browser
+    client: FlaskClient, live_server: Callable[[Flask], str], page: Page, browser: Browser
 ) -> None:
-    url = live_server(guest.application)
+    url = live_server(client.application)
     page.goto(f"{url}/window/inline")
     assert page.title() == "ran"
     assert page.locator("p").evaluate("one => getComputedStyle(one).color") == "rgb(1, 2, 3)"
@@ -279,10 +282,10 @@ def test_only_nonce_scripts_run(
     context.close()
 
 
-def test_browser_understands_every_header(guest: FlaskClient, live_server: Callable[[Flask], str], page: Page) -> None:
+def test_browser_understands_every_header(client: FlaskClient, live_server: Callable[[Flask], str], page: Page) -> None:
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    page.goto(f"{live_server(guest.application)}/window/page")
+    page.goto(f"{live_server(client.application)}/window/page")
     assert said == []
     features = page.evaluate("document.featurePolicy.allowedFeatures()")
     assert "publickey-credentials-get" in features

@@ -60,9 +60,9 @@ def listening(receive: Callable[..., Any]) -> Iterator[None]:
 # --- repeating ----------------------------------------------------------------------------------
 
 
-def test_repeated_request_replays_answer(shop: Flask, buyer: FlaskClient) -> None:
-    first = send(buyer)
-    again = send(buyer)
+def test_repeated_request_replays_answer(app: Flask, client: FlaskClient) -> None:
+    first = send(client)
+    again = send(client)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.data == first.data
     for name in ("Location", "ETag", "Content-Type"):
@@ -70,48 +70,48 @@ def test_repeated_request_replays_answer(shop: Flask, buyer: FlaskClient) -> Non
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
-    assert count(shop) == 1
+    assert count(app) == 1
 
 
-def test_another_key_is_another_request(shop: Flask, buyer: FlaskClient) -> None:
-    assert send(buyer, "a").json["id"] != send(buyer, "b").json["id"]
-    assert send(buyer, "A").json["id"] not in (send(buyer, "a").json["id"], send(buyer, "b").json["id"])
-    assert count(shop) == 3
+def test_another_key_is_another_request(app: Flask, client: FlaskClient) -> None:
+    assert send(client, "a").json["id"] != send(client, "b").json["id"]
+    assert send(client, "A").json["id"] not in (send(client, "a").json["id"], send(client, "b").json["id"])
+    assert count(app) == 3
 
 
-def test_replay_after_item_changed(buyer: FlaskClient) -> None:
-    first = send(buyer)
+def test_replay_after_item_changed(client: FlaskClient) -> None:
+    first = send(client)
     place = first.headers["Location"]
-    assert buyer.delete(place, headers={"If-Match": first.headers["ETag"]}).status_code == 204
-    assert send(buyer).data == first.data
+    assert client.delete(place, headers={"If-Match": first.headers["ETag"]}).status_code == 204
+    assert send(client).data == first.data
 
 
-def test_large_answer_is_kept_whole(buyer: FlaskClient) -> None:
+def test_large_answer_is_kept_whole(client: FlaskClient) -> None:
     body = {**PEN, "data": "ñ" * 200_000}
-    first = send(buyer, body=body)
+    first = send(client, body=body)
     assert len(first.data) > 400_000
-    assert send(buyer, body=body).data == first.data
+    assert send(client, body=body).data == first.data
 
 
-def test_without_a_key_nothing_is_kept(kiosk: Flask, passer: FlaskClient) -> None:
-    assert passer.post(THINGS, json=PEN).status_code == 201
-    assert passer.post(THINGS, json=PEN).status_code == 201
-    assert (count(kiosk), count(kiosk, idempotency_keys)) == (2, 0)
+def test_without_a_key_nothing_is_kept(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    assert sqlite_client.post(THINGS, json=PEN).status_code == 201
+    assert sqlite_client.post(THINGS, json=PEN).status_code == 201
+    assert (count(sqlite_app), count(sqlite_app, idempotency_keys)) == (2, 0)
 
 
-def test_key_costs_two_statements(shop: Flask, buyer: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_costs_two_statements(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 10**9)
     heard: list[str] = []
 
     def hear(*args: Any) -> None:
         heard.append(args[2])
 
-    with shop.app_context():
+    with app.app_context():
         engine = db.engine
-    buyer.post(THINGS, json=PEN)
+    client.post(THINGS, json=PEN)
     sa.event.listen(engine, "before_cursor_execute", hear)
     lengths = []
-    for post in (lambda: buyer.post(THINGS, json=PEN), lambda: send(buyer), lambda: send(buyer)):
+    for post in (lambda: client.post(THINGS, json=PEN), lambda: send(client), lambda: send(client)):
         heard.clear()
         post()
         lengths.append(len([text for text in heard if not text.startswith("BEGIN")]))
@@ -124,53 +124,53 @@ def test_key_costs_two_statements(shop: Flask, buyer: FlaskClient, monkeypatch: 
 
 
 @pytest.mark.parametrize("key", ["a", "!", "x" * 255, '"quoted"', " padded ", "a,b", "a;b=c", "~"])
-def test_key_of_visible_characters_is_taken(passer: FlaskClient, key: str) -> None:
-    assert send(passer, key).status_code == 201
-    assert "Idempotency-Replayed" in send(passer, key).headers
+def test_key_of_visible_characters_is_taken(sqlite_client: FlaskClient, key: str) -> None:
+    assert send(sqlite_client, key).status_code == 201
+    assert "Idempotency-Replayed" in send(sqlite_client, key).headers
 
 
 @pytest.mark.parametrize(
     "key",
     ["", " ", '""', '"', '"open', "in the middle", "x" * 256, "tab\there", "ü", "\x7f", 'a"b', "a\\b", '"a", "b"'],
 )
-def test_malformed_key_is_refused(kiosk: Flask, passer: FlaskClient, key: str) -> None:
-    document = problem(send(passer, key), 400, "bad-request")
+def test_malformed_key_is_refused(sqlite_app: Flask, sqlite_client: FlaskClient, key: str) -> None:
+    document = problem(send(sqlite_client, key), 400, "bad-request")
     assert "Idempotency-Key" in document["detail"]
-    assert count(kiosk) == 0
+    assert count(sqlite_app) == 0
 
 
-def test_quotes_do_not_make_another_key(passer: FlaskClient) -> None:
-    assert send(passer, "same").data == send(passer, '"same"').data
+def test_quotes_do_not_make_another_key(sqlite_client: FlaskClient) -> None:
+    assert send(sqlite_client, "same").data == send(sqlite_client, '"same"').data
 
 
-def test_key_belongs_to_caller(kiosk: Flask, passer: FlaskClient) -> None:
+def test_key_belongs_to_caller(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
     callers = [{}, {"Authorization": "Bearer a"}, {"Authorization": "Bearer b"}]
-    assert len({send(passer, **caller).json["id"] for caller in callers}) == 3
-    assert len({send(passer, **caller).json["id"] for caller in callers}) == 3
-    assert count(kiosk) == 3
+    assert len({send(sqlite_client, **caller).json["id"] for caller in callers}) == 3
+    assert len({send(sqlite_client, **caller).json["id"] for caller in callers}) == 3
+    assert count(sqlite_app) == 3
 
 
-def test_key_belongs_to_address(passer: FlaskClient) -> None:
-    assert send(passer).status_code == 201
-    answer = send(passer, url="/shelf/makers", body={"name": "Bcme"})
+def test_key_belongs_to_address(sqlite_client: FlaskClient) -> None:
+    assert send(sqlite_client).status_code == 201
+    answer = send(sqlite_client, url="/shelf/makers", body={"name": "Bcme"})
     assert (answer.status_code, answer.json["name"]) == (201, "Bcme")
 
 
 # --- another request ----------------------------------------------------------------------------
 
 
-def test_other_body_same_key_refused(shop: Flask, buyer: FlaskClient) -> None:
-    first = send(buyer)
-    problem(send(buyer, body={**PEN, "rank": 1}), 422, "idempotency-key-reused")
-    assert send(buyer).data == first.data
-    assert count(shop) == 1
+def test_other_body_same_key_refused(app: Flask, client: FlaskClient) -> None:
+    first = send(client)
+    problem(send(client, body={**PEN, "rank": 1}), 422, "idempotency-key-reused")
+    assert send(client).data == first.data
+    assert count(app) == 1
 
 
-def test_other_query_is_other_request(passer: FlaskClient) -> None:
-    assert send(passer).status_code == 201
-    problem(send(passer, url=f"{THINGS}?x=1"), 422, "idempotency-key-reused")
+def test_other_query_is_other_request(sqlite_client: FlaskClient) -> None:
+    assert send(sqlite_client).status_code == 201
+    problem(send(sqlite_client, url=f"{THINGS}?x=1"), 422, "idempotency-key-reused")
     options = {"data": json.dumps(PEN), "headers": {"Idempotency-Key": KEY}}
-    answer = passer.post(THINGS, content_type="text/plain", **options)
+    answer = sqlite_client.post(THINGS, content_type="text/plain", **options)
     problem(answer, 422, "idempotency-key-reused")
 
 
@@ -181,20 +181,20 @@ def test_other_query_is_other_request(passer: FlaskClient) -> None:
     ("body", "status"),
     [({**PEN, "rank": "x"}, 422), ({**PEN, "maker_id": 9}, 422), ({**PEN, "name": "forbidden"}, 422)],
 )
-def test_refused_request_leaves_no_key(shop: Flask, buyer: FlaskClient, body: Any, status: int) -> None:
-    assert send(buyer, body=body).status_code == status
-    assert count(shop, idempotency_keys) == 0
-    assert send(buyer).status_code == 201
+def test_refused_request_leaves_no_key(app: Flask, client: FlaskClient, body: Any, status: int) -> None:
+    assert send(client, body=body).status_code == status
+    assert count(app, idempotency_keys) == 0
+    assert send(client).status_code == 201
 
 
-def test_crash_leaves_no_key(shop: Flask, buyer: FlaskClient) -> None:
+def test_crash_leaves_no_key(app: Flask, client: FlaskClient) -> None:
     def crash(sender: Any, item: Any) -> None:
         raise RuntimeError
 
     with listening(crash):
-        problem(send(buyer), 500, "internal")
-    assert (count(shop), count(shop, idempotency_keys)) == (0, 0)
-    answer = send(buyer)
+        problem(send(client), 500, "internal")
+    assert (count(app), count(app, idempotency_keys)) == (0, 0)
+    answer = send(client)
     assert (answer.status_code, "Idempotency-Replayed" in answer.headers) == (201, False)
 
 
@@ -207,74 +207,74 @@ def age(app: Flask, **past: float) -> None:
         db.session.commit()
 
 
-def test_key_expires_after_setting(kiosk: Flask, passer: FlaskClient) -> None:
+def test_key_expires_after_setting(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
     before = now()
-    send(passer)
-    with kiosk.app_context():
+    send(sqlite_client)
+    with sqlite_app.app_context():
         expires_at = db.session.scalar(sa.select(idempotency_keys.c.expires_at))
     lasts = expires_at - before
     assert timedelta() <= lasts - timedelta(hours=settings.IDEMPOTENCY_KEY_HOURS) < timedelta(minutes=1)
 
 
-def test_expired_key_counts_as_new(shop: Flask, buyer: FlaskClient) -> None:
-    first = send(buyer)
-    age(shop, seconds=1)
-    second = send(buyer, body={**PEN, "rank": 2})
+def test_expired_key_counts_as_new(app: Flask, client: FlaskClient) -> None:
+    first = send(client)
+    age(app, seconds=1)
+    second = send(client, body={**PEN, "rank": 2})
     assert (second.status_code, second.json["rank"]) == (201, 2)
     assert second.json["id"] != first.json["id"]
-    assert send(buyer, body={**PEN, "rank": 2}).data == second.data
-    assert count(shop) == 2
+    assert send(client, body={**PEN, "rank": 2}).data == second.data
+    assert count(app) == 2
 
 
-def test_expired_key_renewed_once(shop: Flask, buyer: FlaskClient) -> None:
-    send(buyer)
-    age(shop, hours=1)
-    statuses = [status for status, _ in race(shop, 4)]
+def test_expired_key_renewed_once(app: Flask, client: FlaskClient) -> None:
+    send(client)
+    age(app, hours=1)
+    statuses = [status for status, _ in race(app, 4)]
     assert set(statuses) <= {201, 409}
-    assert count(shop) == 2
+    assert count(app) == 2
 
 
-def test_expired_keys_are_deleted_in_passing(shop: Flask, buyer: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_keys_are_deleted_in_passing(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
-        send(buyer, f"old-{number}")
-    age(shop, hours=1)
+        send(client, f"old-{number}")
+    age(app, hours=1)
     monkeypatch.setattr(idempotency, "PURGE_ROWS", 3)
     monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 1)
-    send(buyer, "new")
-    assert count(shop, idempotency_keys) == 3
-    send(buyer, "newer")
-    assert count(shop, idempotency_keys) == 2
-    assert "Idempotency-Replayed" in send(buyer, "new").headers
+    send(client, "new")
+    assert count(app, idempotency_keys) == 3
+    send(client, "newer")
+    assert count(app, idempotency_keys) == 2
+    assert "Idempotency-Replayed" in send(client, "new").headers
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_cleanup_skips_locked_rows(shop: Flask, buyer: FlaskClient) -> None:
+def test_cleanup_skips_locked_rows(app: Flask, client: FlaskClient) -> None:
     for key in ("a", "b"):
-        send(buyer, key)
-    age(shop, hours=1)
-    with shop.app_context():
+        send(client, key)
+    age(app, hours=1)
+    with app.app_context():
         keys = idempotency_keys
         with db.engine.connect() as other:
             other.execute(sa.select(keys.c.id).order_by(keys.c.expires_at, keys.c.id).limit(1).with_for_update()).all()
             purge()
-    assert count(shop, idempotency_keys) == 1
+    assert count(app, idempotency_keys) == 1
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 def test_failed_cleanup_keeps_answer(
-    shop: Flask, buyer: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(idempotency, "PURGE_ONE_IN", 1)
     monkeypatch.setattr(idempotency, "PURGE_ROWS", -1)
-    assert send(buyer).status_code == 201
+    assert send(client).status_code == 201
     assert "expired idempotency keys could not be deleted" in caplog.text
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 def test_connection_lost_in_cleanup_keeps_answer(
-    proxied: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_proxied_app: Any, engine_name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app, proxy = proxied(engine_name)
+    app, proxy = make_proxied_app(engine_name)
     with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.commit()
@@ -307,18 +307,18 @@ def race(app: Flask, number: int, **options: Any) -> list[tuple[int, bytes]]:
         return list(pool.map(run, range(number)))
 
 
-def test_racing_requests_create_one_row(shop: Flask, buyer: FlaskClient) -> None:
+def test_racing_requests_create_one_row(app: Flask, client: FlaskClient) -> None:
     for number in range(5):
-        answers = race(shop, 6, key=f"race-{number}")
+        answers = race(app, 6, key=f"race-{number}")
         assert {status for status, _ in answers} <= {201, 409}
         assert len({body for status, body in answers if status == 201}) == 1
-    assert count(shop) == 5
-    assert count(shop, idempotency_keys) == 5
+    assert count(app) == 5
+    assert count(app, idempotency_keys) == 5
 
 
-def test_racing_repetitions_all_get_the_answer(shop: Flask, buyer: FlaskClient) -> None:
-    first = send(buyer)
-    assert race(shop, 6) == [(201, first.data)] * 6
+def test_racing_repetitions_all_get_the_answer(app: Flask, client: FlaskClient) -> None:
+    first = send(client)
+    assert race(app, 6) == [(201, first.data)] * 6
 
 
 class Slow:
@@ -333,12 +333,12 @@ class Slow:
             assert self.go.wait(10)
 
 
-def test_request_in_flight_refused(shop: Flask, buyer: FlaskClient, engine_name: str) -> None:
+def test_request_in_flight_refused(app: Flask, client: FlaskClient, engine_name: str) -> None:
     slow = Slow()
     with ThreadPoolExecutor(2) as pool, listening(slow):
-        first = pool.submit(send, shop.test_client())
+        first = pool.submit(send, app.test_client())
         assert slow.began.wait(10)
-        second = pool.submit(send, shop.test_client())
+        second = pool.submit(send, app.test_client())
         if engine_name == "sqlite":
             # It has one writer at a time: the second waits its turn.
             slow.go.set()
@@ -351,17 +351,17 @@ def test_request_in_flight_refused(shop: Flask, buyer: FlaskClient, engine_name:
             assert answer.headers["Retry-After"] == "1"
             slow.go.set()
             assert first.result(10).status_code == 201
-    assert send(buyer).data == first.result().data
-    assert count(shop) == 1
+    assert send(client).data == first.result().data
+    assert count(app) == 1
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_request_in_flight_blocks_no_other(shop: Flask, buyer: FlaskClient) -> None:
+def test_request_in_flight_blocks_no_other(app: Flask, client: FlaskClient) -> None:
     slow = Slow()
     with ThreadPoolExecutor(1) as pool, listening(slow):
-        first = pool.submit(send, shop.test_client())
+        first = pool.submit(send, app.test_client())
         assert slow.began.wait(10)
-        others = [send(buyer, f"other-{number}").status_code for number in range(20)]
+        others = [send(client, f"other-{number}").status_code for number in range(20)]
         slow.go.set()
     assert others == [201] * 20
     assert first.result().status_code == 201
@@ -371,9 +371,9 @@ def test_request_in_flight_blocks_no_other(shop: Flask, buyer: FlaskClient) -> N
 
 
 @pytest.fixture
-def counter(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], engine_name: str) -> Flask:
+def app_with_counters(make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str) -> Flask:
     """Return an application with views that do something with tags."""
-    app = make_app(shelf_url(engine_name), ["tests.core.shelf"])
+    app = make_app(database_url(engine_name), ["tests.core.shelf"])
     bp = Blueprint("counter", __name__, url_prefix="/shelf/counter")
 
     @bp.post("/add")
@@ -414,45 +414,45 @@ def counter(make_app: Callable[..., Flask], shelf_url: Callable[[str], URL], eng
     return app
 
 
-def test_any_view_can_be_done_once(counter: Flask) -> None:
-    client = counter.test_client()
+def test_any_view_can_be_done_once(app_with_counters: Flask) -> None:
+    client = app_with_counters.test_client()
     first, again = (send(client, url="/shelf/counter/add") for _ in range(2))
     assert (again.status_code, again.json) == (first.status_code, first.json) == (202, {"code": "t0"})
     assert again.headers["Link"] == first.headers["Link"]
     assert ("X-More" in first.headers, "X-More" in again.headers) == (True, False)
-    assert counter.view_functions["counter.add"].idempotent
-    assert count(counter, Tag) == 1
+    assert app_with_counters.view_functions["counter.add"].idempotent
+    assert count(app_with_counters, Tag) == 1
 
 
-def test_view_commits_without_a_key_too(counter: Flask) -> None:
-    assert counter.test_client().post("/shelf/counter/add").status_code == 202
-    assert count(counter, Tag) == 1
+def test_view_commits_without_a_key_too(app_with_counters: Flask) -> None:
+    assert app_with_counters.test_client().post("/shelf/counter/add").status_code == 202
+    assert count(app_with_counters, Tag) == 1
 
 
-def test_answer_without_a_body_is_repeated(counter: Flask) -> None:
-    client = counter.test_client()
+def test_answer_without_a_body_is_repeated(app_with_counters: Flask) -> None:
+    client = app_with_counters.test_client()
     first, again = (send(client, url="/shelf/counter/nothing") for _ in range(2))
     assert (first.status_code, again.status_code, again.data) == (204, 204, b"")
     assert again.headers.get("Content-Type") == first.headers.get("Content-Type")
 
 
-def test_error_answer_rolls_back_unkept(counter: Flask) -> None:
-    client = counter.test_client()
+def test_error_answer_rolls_back_unkept(app_with_counters: Flask) -> None:
+    client = app_with_counters.test_client()
     for options in ({}, {"headers": {"Idempotency-Key": KEY}}):
         answer = client.post("/shelf/counter/refuse", **options)
         assert (answer.status_code, answer.json) == (409, {"why": "so"})
-    assert (count(counter, Maker), count(counter, idempotency_keys)) == (0, 0)
+    assert (count(app_with_counters, Maker), count(app_with_counters, idempotency_keys)) == (0, 0)
 
 
-def test_half_committed_work_not_repeated(counter: Flask) -> None:
-    client = counter.test_client()
+def test_half_committed_work_not_repeated(app_with_counters: Flask) -> None:
+    client = app_with_counters.test_client()
     assert send(client, url="/shelf/counter/half").status_code == 400
     problem(send(client, url="/shelf/counter/half"), 409, "idempotency-in-flight")
-    age(counter, seconds=1)
+    age(app_with_counters, seconds=1)
     # It is done again, and meets its own half.
     problem(send(client, url="/shelf/counter/half"), 409, "conflict")
 
 
-def test_view_that_rolls_back_logged(counter: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    assert send(counter.test_client(), url="/shelf/counter/undo").status_code == 500
+def test_view_that_rolls_back_logged(app_with_counters: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    assert send(app_with_counters.test_client(), url="/shelf/counter/undo").status_code == 500
     assert "put what may fail into db.session.begin_nested()" in caplog.text

@@ -140,6 +140,6 @@ def test_pretty_json_is_indented() -> None:
     assert PROVIDER.dumps({"a": 1}, indent=2) == '{\n  "a": 1\n}'
 
 
-def test_json_in_page_cannot_end_script(kiosk: Flask) -> None:
-    with kiosk.test_request_context():
+def test_json_in_page_cannot_end_script(sqlite_app: Flask) -> None:
+    with sqlite_app.test_request_context():
         assert "</script>" not in render_template_string("{{ text | tojson }}", text="</script>")

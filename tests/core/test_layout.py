@@ -31,7 +31,7 @@ PAGES = [
 
 
 @pytest.fixture
-def guest(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
+def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
     """Return a client of a site with pages, an API and a redirect."""
     app = make_app(new_database("sqlite"), [desk.__name__, shelf.__name__])
     app.add_url_rule("/away", "away", lambda: redirect("/desk/sheets"))
@@ -42,8 +42,8 @@ def guest(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) ->
 
 
 @pytest.mark.parametrize(("method", "path", "status"), PAGES)
-def test_page_loads_own_site_only(guest: FlaskClient, method: str, path: str, status: int) -> None:
-    answer = guest.open(path, method=method)
+def test_page_loads_own_site_only(client: FlaskClient, method: str, path: str, status: int) -> None:
+    answer = client.open(path, method=method)
     assert (answer.status_code, answer.mimetype) == (status, "text/html")
     policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
     assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
@@ -56,26 +56,26 @@ def test_page_loads_own_site_only(guest: FlaskClient, method: str, path: str, st
 @pytest.mark.parametrize(
     "path", ["/desk/sheets", "/shelf/things", "/nowhere", "/static/site.css", "/static/none.css", "/away"]
 )
-def test_answer_has_nosniff_and_id(guest: FlaskClient, path: str) -> None:
-    with guest.get(path) as first, guest.get(path) as second:
+def test_answer_has_nosniff_and_id(client: FlaskClient, path: str) -> None:
+    with client.get(path) as first, client.get(path) as second:
         assert first.headers["X-Content-Type-Options"] == "nosniff"
         assert re.fullmatch("[0-9a-f]{16}", first.headers["X-Request-ID"])
         assert first.headers["X-Request-ID"] != second.headers["X-Request-ID"]
-    with guest.get(path, headers={"X-Request-ID": "from-the-proxy.1"}) as asked:
+    with client.get(path, headers={"X-Request-ID": "from-the-proxy.1"}) as asked:
         assert asked.headers["X-Request-ID"] == "from-the-proxy.1"
 
 
 @pytest.mark.parametrize("sent", ["short", "x" * 65, "with space", 'quote"-<script>', "ümläut-öä"])
-def test_harmful_request_id_replaced(guest: FlaskClient, sent: str) -> None:
-    answer = guest.get("/nowhere", headers={"X-Request-ID": sent.encode().decode("latin-1")})
+def test_harmful_request_id_replaced(client: FlaskClient, sent: str) -> None:
+    answer = client.get("/nowhere", headers={"X-Request-ID": sent.encode().decode("latin-1")})
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-ID"])
     assert answer.headers["X-Request-ID"] in answer.text
 
 
 @pytest.mark.parametrize("host", ["evil", "evil.example.org", "localhost.evil", "127.0.0.1.evil:80", "a b", ""])
 @pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere", "/static/site.css"])
-def test_untrusted_host_gets_neutral_page(guest: FlaskClient, host: str, path: str) -> None:
-    answer = guest.get(path, headers={"Host": host})
+def test_untrusted_host_gets_neutral_page(client: FlaskClient, host: str, path: str) -> None:
+    answer = client.get(path, headers={"Host": host})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
     assert "Error 400" in answer.text
     assert "//evil" not in answer.text
@@ -83,22 +83,22 @@ def test_untrusted_host_gets_neutral_page(guest: FlaskClient, host: str, path: s
 
 
 @pytest.mark.parametrize("name", problems.KINDS)
-def test_problem_kinds_have_page(guest: FlaskClient, name: str) -> None:
-    answer = guest.get(f"/problems/{name}")
+def test_problem_kinds_have_page(client: FlaskClient, name: str) -> None:
+    answer = client.get(f"/problems/{name}")
     assert answer.status_code == 200
     assert str(problems.KINDS[name].status) in answer.text
 
 
 @pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere"])
 @pytest.mark.parametrize("root", ["", "/shop"])
-def test_page_finds_files_below_prefix(guest: FlaskClient, path: str, root: str) -> None:
-    page = guest.get(path, environ_overrides={"SCRIPT_NAME": root}).text
+def test_page_finds_files_below_prefix(client: FlaskClient, path: str, root: str) -> None:
+    page = client.get(path, environ_overrides={"SCRIPT_NAME": root}).text
     files = re.findall(r'(?:src|<link [^>]*href)="([^"]*)"', page)
     assert len(files) >= 5
     for url in files:
         assert url.startswith(f"{root}/")
         assert "?v=" in url
-        with guest.get(url.removeprefix(root)) as file:
+        with client.get(url.removeprefix(root)) as file:
             assert file.status_code == 200
 
 

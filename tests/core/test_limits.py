@@ -92,19 +92,19 @@ LOCAL = URL.create("sqlite")
 
 
 @pytest.fixture
-def make_shop(make_app: Callable[..., Flask]) -> Callable[..., Flask]:
+def make_limited_app(make_app: Callable[..., Flask]) -> Callable[..., Flask]:
     """Make applications of this module: ``make_shop(KEY=value)``."""
     return lambda **overrides: make_app(LOCAL, [__name__], **overrides)
 
 
 @pytest.fixture
-def market(make_shop: Callable[..., Flask]) -> Flask:
-    return make_shop()
+def app(make_limited_app: Callable[..., Flask]) -> Flask:
+    return make_limited_app()
 
 
 @pytest.fixture
-def customer(market: Flask) -> FlaskClient:
-    return market.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def left(answer: TestResponse) -> tuple[int, int]:
@@ -118,10 +118,10 @@ def codes(client: FlaskClient, url: str, count: int, **options: Any) -> list[int
 # --- what is counted ----------------------------------------------------------------------------
 
 
-def test_rate_limit_refused_with_problem(customer):
-    assert codes(customer, "/shop/v1/one", 5) == [200] * 5
+def test_rate_limit_refused_with_problem(client):
+    assert codes(client, "/shop/v1/one", 5) == [200] * 5
 
-    answer = customer.get("/shop/v1/one")
+    answer = client.get("/shop/v1/one")
 
     assert answer.status_code == 429
     assert answer.mimetype == "application/problem+json"
@@ -132,47 +132,47 @@ def test_rate_limit_refused_with_problem(customer):
     assert 0 < int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 3601
 
 
-def test_blueprint_endpoints_share_limit(customer):
-    assert left(customer.get("/shop/v1/one")) == (5, 4)
-    assert left(customer.get("/shop/v1/two")) == (5, 3)
-    assert "Retry-After" not in customer.get("/shop/v1/two").headers
+def test_blueprint_endpoints_share_limit(client):
+    assert left(client.get("/shop/v1/one")) == (5, 4)
+    assert left(client.get("/shop/v1/two")) == (5, 3)
+    assert "Retry-After" not in client.get("/shop/v1/two").headers
 
 
-def test_view_limit_overrides_blueprint(customer):
-    assert codes(customer, "/shop/v1/rare", 2) == [200, 429]
-    assert left(customer.get("/shop/v1/one")) == (5, 4)
+def test_view_limit_overrides_blueprint(client):
+    assert codes(client, "/shop/v1/rare", 2) == [200, 429]
+    assert left(client.get("/shop/v1/one")) == (5, 4)
 
 
-def test_inner_blueprint_limit_overrides_outer(customer):
-    assert codes(customer, "/shop/v2/one", 3) == [200, 200, 429]
-    assert left(customer.get("/shop/v1/one")) == (5, 4)
+def test_inner_blueprint_limit_overrides_outer(client):
+    assert codes(client, "/shop/v2/one", 3) == [200, 200, 429]
+    assert left(client.get("/shop/v1/one")) == (5, 4)
 
 
-def test_exceeded_limit_is_named(customer):
-    codes(customer, "/shop/v2/one", 2)
-    assert left(customer.get("/shop/v2/one")) == (2, 0)
+def test_exceeded_limit_is_named(client):
+    codes(client, "/shop/v2/one", 2)
+    assert left(client.get("/shop/v2/one")) == (2, 0)
 
 
-def test_callers_are_counted_apart(customer):
-    codes(customer, "/shop/v1/rare", 2)
-    assert codes(customer, "/shop/v1/rare", 2, environ_base={"REMOTE_ADDR": "10.0.0.2"}) == [200, 429]
+def test_callers_are_counted_apart(client):
+    codes(client, "/shop/v1/rare", 2)
+    assert codes(client, "/shop/v1/rare", 2, environ_base={"REMOTE_ADDR": "10.0.0.2"}) == [200, 429]
 
 
-def test_known_caller_counts_at_any_address(market, customer):
+def test_known_caller_counts_at_any_address(app, client):
     people = iter([Identity(key="ada"), Identity(key="ada"), Identity(key="eve"), ANONYMOUS])
-    set_identity_loader(market, lambda: next(people))
-    market.before_request(lambda: identity() and None)
+    set_identity_loader(app, lambda: next(people))
+    app.before_request(lambda: identity() and None)
 
-    tried = [codes(customer, "/shop/v1/rare", 1, environ_base={"REMOTE_ADDR": f"10.0.0.{n}"})[0] for n in range(2)]
+    tried = [codes(client, "/shop/v1/rare", 1, environ_base={"REMOTE_ADDR": f"10.0.0.{n}"})[0] for n in range(2)]
     assert tried == [200, 429]
-    assert codes(customer, "/shop/v1/rare", 1) == [200], "another one at the first one's address"
-    assert codes(customer, "/shop/v1/rare", 1) == [200], "no other caller at that address"
+    assert codes(client, "/shop/v1/rare", 1) == [200], "another one at the first one's address"
+    assert codes(client, "/shop/v1/rare", 1) == [200], "no other caller at that address"
 
 
-def test_counting_loads_no_identity(market, customer):
-    set_identity_loader(market, lambda: pytest.fail("asked who it is"))
+def test_counting_loads_no_identity(app, client):
+    set_identity_loader(app, lambda: pytest.fail("asked who it is"))
 
-    assert codes(customer, "/shop/v1/rare", 2) == [200, 429]
+    assert codes(client, "/shop/v1/rare", 2) == [200, 429]
 
 
 @pytest.mark.parametrize(
@@ -187,23 +187,23 @@ def test_counting_loads_no_identity(market, customer):
         (None, "10.0.0.1", 200),
     ],
 )
-def test_ipv6_callers_are_counted_by_network(customer, first, second, status):
-    customer.get("/shop/v1/rare", environ_base={"REMOTE_ADDR": first})
-    assert codes(customer, "/shop/v1/rare", 1, environ_base={"REMOTE_ADDR": second}) == [status]
+def test_ipv6_callers_are_counted_by_network(client, first, second, status):
+    client.get("/shop/v1/rare", environ_base={"REMOTE_ADDR": first})
+    assert codes(client, "/shop/v1/rare", 1, environ_base={"REMOTE_ADDR": second}) == [status]
 
 
-def test_a_period_ends(customer):
-    while codes(customer, "/shop/v1/quick", 2) != [200, 429]:
+def test_a_period_ends(client):
+    while codes(client, "/shop/v1/quick", 2) != [200, 429]:
         time.sleep(0.3)
-    until(lambda: codes(customer, "/shop/v1/quick", 1) == [200], "that the period ends")
+    until(lambda: codes(client, "/shop/v1/quick", 1) == [200], "that the period ends")
 
 
-def test_plain_resources_are_limited(customer):
-    assert codes(customer, "/shop/v1/plain", 2) == [200, 429]
+def test_plain_resources_are_limited(client):
+    assert codes(client, "/shop/v1/plain", 2) == [200, 429]
 
 
-def test_resource_counts_all_answers(make_app, shelf_url):
-    app = make_app(shelf_url("sqlite"), [__name__])
+def test_resource_counts_all_answers(make_app, database_url):
+    app = make_app(database_url("sqlite"), [__name__])
     with app.app_context():
         db.session.add(shelf.Maker(id=1, name="Acme"))
         db.session.commit()
@@ -233,8 +233,8 @@ def test_resource_counts_all_answers(make_app, shelf_url):
     assert [left(answer) for answer in answers] == [(20, 19 - number) for number in range(len(answers))]
 
 
-def test_bulk_counts_each_operation(make_app, shelf_url):
-    client = make_app(shelf_url("sqlite"), [__name__]).test_client()
+def test_bulk_counts_each_operation(make_app, database_url):
+    client = make_app(database_url("sqlite"), [__name__]).test_client()
 
     def ask(count: int) -> TestResponse:
         operations = [{"method": "create", "data": {}}] * count
@@ -279,36 +279,36 @@ def test_charge_exceeds_the_shorter_limit(make_app, write_module):
     assert client.get("/free/100").status_code == 200
 
 
-def test_answer_500_has_the_headers(customer):
-    answer = customer.get("/shop/v1/broken")
+def test_answer_500_has_the_headers(client):
+    answer = client.get("/shop/v1/broken")
 
     assert answer.status_code == 500
     assert left(answer) == (5, 4)
 
 
-def test_options_are_not_counted(customer):
-    assert "X-RateLimit-Limit" not in customer.options("/shop/v1/rare").headers
-    assert "X-RateLimit-Limit" not in customer.options("/free/things").headers
-    assert codes(customer, "/shop/v1/rare", 1) == [200]
+def test_options_are_not_counted(client):
+    assert "X-RateLimit-Limit" not in client.options("/shop/v1/rare").headers
+    assert "X-RateLimit-Limit" not in client.options("/free/things").headers
+    assert codes(client, "/shop/v1/rare", 1) == [200]
 
 
 # --- what pays nothing --------------------------------------------------------------------------
 
 
-def test_unlimited_endpoint_untouched(market, customer):
-    assert "X-RateLimit-Limit" not in customer.get("/free/one").headers
-    assert market.view_functions["free.unlimited"] is unlimited
-    assert market.view_functions["shop.v1.static"].__name__ != "counted"
+def test_unlimited_endpoint_untouched(app, client):
+    assert "X-RateLimit-Limit" not in client.get("/free/one").headers
+    assert app.view_functions["free.unlimited"] is unlimited
+    assert app.view_functions["shop.v1.static"].__name__ != "counted"
 
 
-def test_no_request_hooks_are_installed(market, site):
-    def hooks(app: Flask) -> list[str]:
-        found = [app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs]
+def test_no_request_hooks_are_installed(app, sqlite_app):
+    def hooks(new_app: Flask) -> list[str]:
+        found = [new_app.before_request_funcs, new_app.after_request_funcs, new_app.teardown_request_funcs]
         functions = [function for one in found for function in one.get(None, [])]
         return [repr(getattr(function, "func", function)) for function in functions]
 
-    assert not [hook for hook in hooks(market) if "limit" in hook.lower()]
-    assert not [hook for hook in hooks(site) if "limit" in hook.lower()]
+    assert not [hook for hook in hooks(app) if "limit" in hook.lower()]
+    assert not [hook for hook in hooks(sqlite_app) if "limit" in hook.lower()]
 
 
 # --- at start -----------------------------------------------------------------------------------
@@ -351,17 +351,17 @@ def test_invalid_limit_fails_at_start(make_app, monkeypatch, value):
         ("nowhere", None),
     ],
 )
-def test_limit_readable_for_documentation(market, endpoint, text):
-    assert limits.find(market, endpoint) == text
+def test_limit_readable_for_documentation(app, endpoint, text):
+    assert limits.find(app, endpoint) == text
 
 
-def test_limits_may_be_switched_off(make_shop):
-    customer = make_shop(RATE_LIMITS=False).test_client()
+def test_limits_may_be_switched_off(make_limited_app):
+    customer = make_limited_app(RATE_LIMITS=False).test_client()
     assert codes(customer, "/shop/v1/rare", 3) == [200, 200, 200]
 
 
-def test_callers_behind_proxy_counted_apart(make_shop):
-    customer = make_shop(PROXY_HOPS=1).test_client()
+def test_callers_behind_proxy_counted_apart(make_limited_app):
+    customer = make_limited_app(PROXY_HOPS=1).test_client()
 
     def ask(forwarded: str) -> int:
         return customer.get("/shop/v1/rare", headers={"X-Forwarded-For": forwarded}).status_code
@@ -376,17 +376,17 @@ def test_callers_behind_proxy_counted_apart(make_shop):
 # --- where it is counted ------------------------------------------------------------------------
 
 
-def test_applications_of_one_process_count_apart(make_shop):
-    first, second = make_shop().test_client(), make_shop().test_client()
+def test_applications_of_one_process_count_apart(make_limited_app):
+    first, second = make_limited_app().test_client(), make_limited_app().test_client()
 
     assert codes(first, "/shop/v1/rare", 2) == [200, 429]
     assert codes(second, "/shop/v1/rare", 2) == [200, 429]
     assert codes(first, "/shop/v1/rare", 1) == [429]
 
 
-def test_processes_count_together_in_redis(make_shop, start_redis):
+def test_processes_count_together_in_redis(make_limited_app, start_redis):
     url = str(start_redis().url)
-    first, second = (make_shop(REDIS_URL=url).test_client() for _ in range(2))
+    first, second = (make_limited_app(REDIS_URL=url).test_client() for _ in range(2))
 
     assert left(first.get("/shop/v1/one")) == (5, 4)
     assert left(second.get("/shop/v1/one")) == (5, 3)
@@ -396,10 +396,10 @@ def test_processes_count_together_in_redis(make_shop, start_redis):
     assert 0 < int(answer.headers["Retry-After"]) <= 3601
 
 
-def test_parts_count_together_in_redis(make_app, shelf_url, start_redis):
+def test_parts_count_together_in_redis(make_app, database_url, start_redis):
     redis = start_redis()
     first, second = (
-        make_app(shelf_url("sqlite"), [__name__], REDIS_URL=str(redis.url)).test_client() for _ in range(2)
+        make_app(database_url("sqlite"), [__name__], REDIS_URL=str(redis.url)).test_client() for _ in range(2)
     )
     body = {"operations": [{"method": "create", "data": {}}] * 7}
 
@@ -409,9 +409,9 @@ def test_parts_count_together_in_redis(make_app, shelf_url, start_redis):
     assert first.post("/free/things:bulk", json=body).status_code == 200
 
 
-def test_processes_count_alone_without_redis(make_shop, start_redis, caplog):
+def test_processes_count_alone_without_redis(make_limited_app, start_redis, caplog):
     redis = start_redis()
-    client = make_shop(REDIS_URL=str(redis.url)).test_client()
+    client = make_limited_app(REDIS_URL=str(redis.url)).test_client()
     codes(client, "/shop/v1/rare", 2)
     redis.stop()
 
@@ -420,9 +420,9 @@ def test_processes_count_alone_without_redis(make_shop, start_redis, caplog):
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
-def test_redis_that_is_back_counts_again(make_shop, start_redis):
+def test_redis_that_is_back_counts_again(make_limited_app, start_redis):
     redis = start_redis()
-    client = make_shop(REDIS_URL=str(redis.url)).test_client()
+    client = make_limited_app(REDIS_URL=str(redis.url)).test_client()
     redis.stop()
     assert codes(client, "/shop/v1/rare", 2) == [200, 429]
     start_redis(redis.url.port)
@@ -432,9 +432,9 @@ def test_redis_that_is_back_counts_again(make_shop, start_redis):
     assert codes(client, "/shop/v1/rare", 1) == [429]
 
 
-def test_concurrent_requests_survive_redis_loss(make_shop, start_redis):
+def test_concurrent_requests_survive_redis_loss(make_limited_app, start_redis):
     redis = start_redis()
-    app = make_shop(REDIS_URL=str(redis.url))
+    app = make_limited_app(REDIS_URL=str(redis.url))
     redis.stop()
     with ThreadPoolExecutor(16) as pool:
         found = set(pool.map(lambda _: app.test_client().get("/shop/v1/one").status_code, range(48)))
@@ -442,9 +442,9 @@ def test_concurrent_requests_survive_redis_loss(make_shop, start_redis):
     assert found <= {200, 429}
 
 
-def test_unresponsive_redis_awaited_once(make_shop):
+def test_unresponsive_redis_awaited_once(make_limited_app):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        client = make_shop(REDIS_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0").test_client()
+        client = make_limited_app(REDIS_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0").test_client()
         started = time.monotonic()
 
         assert codes(client, "/shop/v1/one", 6) == [200] * 5 + [429]
@@ -463,7 +463,7 @@ def _waiting(listener: socket.socket) -> int:
     return count
 
 
-def test_missing_redis_allows_start(make_shop):
-    client = make_shop(REDIS_URL="redis://127.0.0.1:1/0").test_client()
+def test_missing_redis_allows_start(make_limited_app):
+    client = make_limited_app(REDIS_URL="redis://127.0.0.1:1/0").test_client()
 
     assert codes(client, "/shop/v1/rare", 2) == [200, 429]

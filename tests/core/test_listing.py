@@ -37,9 +37,9 @@ def fill(app: Flask, *rows: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def names(buyer: FlaskClient) -> Callable[..., list[str]]:
+def list_names(client: FlaskClient) -> Callable[..., list[str]]:
     def names(**args: object) -> list[str]:
-        answer = buyer.get(f"/shelf/things?{urlencode({'sort': 'id', **args})}")
+        answer = client.get(f"/shelf/things?{urlencode({'sort': 'id', **args})}")
         assert answer.status_code == 200, answer.text
         return [item["name"] for item in answer.json["items"]]
 
@@ -94,19 +94,19 @@ def refused(client: FlaskClient, query: str) -> dict[str, str]:
         ("maker.name__startswith", "B", ""),
     ],
 )
-def test_filter_finds_its_rows(shop: Flask, names: Any, parameter: str, text: str, expected: str) -> None:
+def test_filter_finds_its_rows(app: Flask, list_names: Any, parameter: str, text: str, expected: str) -> None:
     first = {
         "price": Decimal("99999999.99"), "weight": 0.1, "color": Color.RED, "size": "M", "live": True,
         "big": 2**63 - 1, "day": date(2026, 1, 31), "clock": time(12, 30), "moment": MOMENT, "uid": UID,
     }  # fmt: skip
-    fill(shop, {"name": "a", "rank": 1, **first}, {"name": "b", "rank": 2, "color": Color.GREEN})
-    fill(shop, {"name": "c", "rank": 3}, {"name": "n"})
-    assert "".join(names(**{parameter: text})) == expected
+    fill(app, {"name": "a", "rank": 1, **first}, {"name": "b", "rank": 2, "color": Color.GREEN})
+    fill(app, {"name": "c", "rank": 3}, {"name": "n"})
+    assert "".join(list_names(**{parameter: text})) == expected
 
 
-def test_filters_are_joined_by_and(shop: Flask, names: Any) -> None:
-    fill(shop, {"name": "a", "rank": 1}, {"name": "b", "rank": 1}, {"name": "b", "rank": 2})
-    assert names(rank="1", name="b") == ["b"]
+def test_filters_are_joined_by_and(app: Flask, list_names: Any) -> None:
+    fill(app, {"name": "a", "rank": 1}, {"name": "b", "rank": 1}, {"name": "b", "rank": 2})
+    assert list_names(rank="1", name="b") == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -120,34 +120,34 @@ def test_filters_are_joined_by_and(shop: Flask, names: Any) -> None:
         ("A_B", ["a_b"]),
     ],
 )
-def test_search_takes_wildcards_as_they_are(shop: Flask, names: Any, text: str, expected: list[str]) -> None:
-    fill(shop, *({"name": name} for name in ("50% off", "500 off", "a_b", "axb", "a/b", "back\\slash", "it's")))
-    assert names(q=text) == expected
+def test_search_takes_wildcards_as_they_are(app: Flask, list_names: Any, text: str, expected: list[str]) -> None:
+    fill(app, *({"name": name} for name in ("50% off", "500 off", "a_b", "axb", "a/b", "back\\slash", "it's")))
+    assert list_names(q=text) == expected
 
 
-def test_startswith_takes_wildcards_as_they_are(shop: Flask, names: Any) -> None:
-    fill(shop, {"name": "%x"}, {"name": "ax"}, {"name": "_x"})
-    assert names(name__startswith="%") == ["%x"]
-    assert names(name__startswith="_") == ["_x"]
+def test_startswith_takes_wildcards_as_they_are(app: Flask, list_names: Any) -> None:
+    fill(app, {"name": "%x"}, {"name": "ax"}, {"name": "_x"})
+    assert list_names(name__startswith="%") == ["%x"]
+    assert list_names(name__startswith="_") == ["_x"]
 
 
-def test_search_reaches_related_rows_once_each(shop: Flask, buyer: FlaskClient) -> None:
-    fill(shop, {"name": "pen"}, {"name": "pencil"})
-    answer = buyer.get("/shelf/makers?q=pen&count=true")
+def test_search_reaches_related_rows_once_each(app: Flask, client: FlaskClient) -> None:
+    fill(app, {"name": "pen"}, {"name": "pencil"})
+    answer = client.get("/shelf/makers?q=pen&count=true")
     assert [item["name"] for item in answer.json["items"]] == ["Acme"]
     assert answer.json["total"] == 1
 
 
-def test_count_is_of_all_that_match(shop: Flask, buyer: FlaskClient) -> None:
-    fill(shop, *({"rank": number} for number in range(7)))
-    answer = buyer.get("/shelf/things?rank__gte=2&limit=2&count=true")
+def test_count_is_of_all_that_match(app: Flask, client: FlaskClient) -> None:
+    fill(app, *({"rank": number} for number in range(7)))
+    answer = client.get("/shelf/things?rank__gte=2&limit=2&count=true")
     assert len(answer.json["items"]) == 2
     assert answer.json["total"] == 5
 
 
-def test_empty_parameters_are_none(shop: Flask, names: Any) -> None:
-    fill(shop, {"name": "a"})
-    assert names(q="", rank="", cursor="", page="", sort="") == ["a"]
+def test_empty_parameters_are_none(app: Flask, list_names: Any) -> None:
+    fill(app, {"name": "a"})
+    assert list_names(q="", rank="", cursor="", page="", sort="") == ["a"]
 
 
 # --- refusals -----------------------------------------------------------------------------------
@@ -208,25 +208,25 @@ def test_empty_parameters_are_none(shop: Flask, names: Any) -> None:
         ("count=yes", {"count"}),
     ],
 )
-def test_bad_query_names_parameters(passer: FlaskClient, query: str, fields: set[str]) -> None:
-    assert set(refused(passer, query)) == fields
+def test_bad_query_names_parameters(sqlite_client: FlaskClient, query: str, fields: set[str]) -> None:
+    assert set(refused(sqlite_client, query)) == fields
 
 
-def test_unknown_parameter_lists_known(passer: FlaskClient) -> None:
-    message = refused(passer, "colour=RED")["colour"]
+def test_unknown_parameter_lists_known(sqlite_client: FlaskClient) -> None:
+    message = refused(sqlite_client, "colour=RED")["colour"]
     for name in ("q", "sort", "limit", "page", "cursor", "count", "color", "rank__gte"):
         assert name in message
 
 
-def test_list_without_search_says_so(passer: FlaskClient) -> None:
-    answer = passer.get("/shelf/tags?q=x")
+def test_list_without_search_says_so(sqlite_client: FlaskClient) -> None:
+    answer = sqlite_client.get("/shelf/tags?q=x")
     assert answer.status_code == 400
     assert answer.json["errors"] == [{"field": "q", "message": "This list cannot be searched.", "parameter": "q"}]
 
 
-def test_page_past_end_not_found(passer: FlaskClient) -> None:
-    assert passer.get("/shelf/things?page=1").json == {"items": [], "links": {}}
-    assert passer.get("/shelf/things?page=2").status_code == 404
+def test_page_past_end_not_found(sqlite_client: FlaskClient) -> None:
+    assert sqlite_client.get("/shelf/things?page=1").json == {"items": [], "links": {}}
+    assert sqlite_client.get("/shelf/things?page=2").status_code == 404
 
 
 # --- order --------------------------------------------------------------------------------------
@@ -244,14 +244,14 @@ def test_page_past_end_not_found(passer: FlaskClient) -> None:
         ("maker.name,-name", "ncba"),
     ],
 )
-def test_sort_puts_missing_values_last(shop: Flask, names: Any, sort: str, expected: str) -> None:
-    with shop.app_context():
+def test_sort_puts_missing_values_last(app: Flask, list_names: Any, sort: str, expected: str) -> None:
+    with app.app_context():
         db.session.merge(Maker(id=1, name="Acme"))
         db.session.add_all([Maker(id=2, name="Bolt"), Maker(id=3, name="Cord")])
         db.session.commit()
-    fill(shop, {"name": "a", "rank": 2}, {"name": "b", "rank": 3, "live": True, "owner_id": 2})
-    fill(shop, {"name": "c", "rank": 1, "owner_id": 3}, {"name": "n"})
-    assert "".join(names(sort=sort)) == expected
+    fill(app, {"name": "a", "rank": 2}, {"name": "b", "rank": 3, "live": True, "owner_id": 2})
+    fill(app, {"name": "c", "rank": 1, "owner_id": 3}, {"name": "n"})
+    assert "".join(list_names(sort=sort)) == expected
 
 
 # --- cursors ------------------------------------------------------------------------------------
@@ -289,17 +289,17 @@ def various() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("backward", [False, True], ids=["forward", "back"])
-def test_cursors_give_each_row_once(shop: Flask, buyer: FlaskClient, backward: bool) -> None:
-    with shop.app_context():
+def test_cursors_give_each_row_once(app: Flask, client: FlaskClient, backward: bool) -> None:
+    with app.app_context():
         db.session.add_all([Maker(id=2, name="Bolt"), Maker(id=3, name="Bolt & Cord")])
         db.session.commit()
-    fill(shop, *various())
+    fill(app, *various())
     for sort in ORDERS:
-        whole = [item["id"] for item in buyer.get(f"/shelf/things?limit=100&sort={sort}").json["items"]]
+        whole = [item["id"] for item in client.get(f"/shelf/things?limit=100&sort={sort}").json["items"]]
         assert len(whole) == 23
-        pages = _pages(buyer, f"/shelf/things?limit=4&sort={sort}")
+        pages = _pages(client, f"/shelf/things?limit=4&sort={sort}")
         if backward:
-            pages = _pages(buyer, pages[-1]["links"]["prev"], "prev")[::-1] + pages[-1:]
+            pages = _pages(client, pages[-1]["links"]["prev"], "prev")[::-1] + pages[-1:]
         assert [item["id"] for page in pages for item in page["items"]] == whole, sort
 
 
@@ -314,31 +314,31 @@ def _pages(client: FlaskClient, url: str | None, direction: str = "next") -> lis
     return pages
 
 
-def test_pages_stable_under_changes(shop: Flask, buyer: FlaskClient) -> None:
-    fill(shop, *({"name": f"n{number}", "rank": number} for number in range(0, 12, 2)))
-    first = buyer.get("/shelf/things?sort=rank&limit=3").json
-    with shop.app_context():
+def test_pages_stable_under_changes(app: Flask, client: FlaskClient) -> None:
+    fill(app, *({"name": f"n{number}", "rank": number} for number in range(0, 12, 2)))
+    first = client.get("/shelf/things?sort=rank&limit=3").json
+    with app.app_context():
         db.session.query(Thing).filter(Thing.rank.in_([0, 4])).delete()
         db.session.commit()
-    fill(shop, {"name": "early", "rank": 1}, {"name": "late", "rank": 7})
-    second = buyer.get(first["links"]["next"]).json
+    fill(app, {"name": "early", "rank": 1}, {"name": "late", "rank": 7})
+    second = client.get(first["links"]["next"]).json
     assert [item["rank"] for item in first["items"]] == [0, 2, 4]
     assert [item["rank"] for item in second["items"]] == [6, 7, 8]
-    back = buyer.get(second["links"]["prev"]).json
+    back = client.get(second["links"]["prev"]).json
     assert [item["rank"] for item in back["items"]] == [1, 2]
 
 
-def test_numbered_pages_link_neighbours(shop: Flask, buyer: FlaskClient) -> None:
-    fill(shop, *({"rank": number} for number in range(5)))
-    second = buyer.get("/shelf/things?sort=rank&limit=2&page=2&rank__gte=0").json
+def test_numbered_pages_link_neighbours(app: Flask, client: FlaskClient) -> None:
+    fill(app, *({"rank": number} for number in range(5)))
+    second = client.get("/shelf/things?sort=rank&limit=2&page=2&rank__gte=0").json
     assert [item["rank"] for item in second["items"]] == [2, 3]
-    assert [item["rank"] for item in buyer.get(second["links"]["next"]).json["items"]] == [4]
-    assert [item["rank"] for item in buyer.get(second["links"]["prev"]).json["items"]] == [0, 1]
+    assert [item["rank"] for item in client.get(second["links"]["next"]).json["items"]] == [4]
+    assert [item["rank"] for item in client.get(second["links"]["prev"]).json["items"]] == [0, 1]
 
 
-def test_links_in_header(shop: Flask, buyer: FlaskClient) -> None:
-    fill(shop, {}, {})
-    answer = buyer.get("/shelf/things?limit=1&q=thing")
+def test_links_in_header(app: Flask, client: FlaskClient) -> None:
+    fill(app, {}, {})
+    answer = client.get("/shelf/things?limit=1&q=thing")
     assert answer.headers["Link"] == f'<{answer.json["links"]["next"]}>; rel="next"'
     assert "q=thing" in answer.json["links"]["next"]
 
@@ -394,8 +394,8 @@ def cursor(*parts: object) -> str:
         ("price", cursor("price,id", False, "1e9", 1)),
     ],
 )
-def test_cursor_made_by_hand_is_refused(passer: FlaskClient, sort: str, text: str) -> None:
-    found = refused(passer, urlencode({"sort": sort, "cursor": text}))
+def test_cursor_made_by_hand_is_refused(sqlite_client: FlaskClient, sort: str, text: str) -> None:
+    found = refused(sqlite_client, urlencode({"sort": sort, "cursor": text}))
     assert set(found) == {"cursor"}
     assert "Not a cursor of this list" in found["cursor"]
 
@@ -442,7 +442,7 @@ def test_many_related_sort_fails_start() -> None:
         Listing(Maker, sorts=["things.name"])
 
 
-def test_query_shape_depends_on_names(kiosk: Flask) -> None:
+def test_query_shape_depends_on_names(sqlite_app: Flask) -> None:
     shapes = {things.listing.parse({"rank": text}).shape for text in "123"}
     assert len(shapes) == 1
     assert things.listing.parse({"rank": "1", "limit": "9"}).shape not in shapes

@@ -17,7 +17,7 @@ from core.logs import request_id
 
 
 @pytest.fixture
-def bare(make_app, new_database):
+def make_bare_app(make_app, new_database):
     """An application of no modules, on an empty database of an engine."""
     return lambda engine_name="sqlite", **config: make_app(new_database(engine_name), [], **config)
 
@@ -26,26 +26,26 @@ def bare(make_app, new_database):
 
 
 @pytest.mark.parametrize("sent", ["a" * 8, "a" * 64, "0192f3c4-8a7e.7b1a_x:y"])
-def test_request_id_echoed(bare, sent):
-    assert bare().test_client().get("/", headers={"X-Request-ID": sent}).headers["X-Request-ID"] == sent
+def test_request_id_echoed(make_bare_app, sent):
+    assert make_bare_app().test_client().get("/", headers={"X-Request-ID": sent}).headers["X-Request-ID"] == sent
 
 
 @pytest.mark.parametrize("sent", ["", "short", "a" * 65, "with space", "<script>", "täglich1", "a;b=12345"])
-def test_invalid_request_id_replaced(bare, sent):
-    made = bare().test_client().get("/", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+def test_invalid_request_id_replaced(make_bare_app, sent):
+    made = make_bare_app().test_client().get("/", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
 
     assert made != sent
     assert len(made) == 16
 
 
-def test_each_request_has_its_own_id(bare):
-    client = bare().test_client()
+def test_each_request_has_its_own_id(make_bare_app):
+    client = make_bare_app().test_client()
 
     assert len({client.get("/").headers["X-Request-ID"] for _ in range(20)}) == 20
 
 
-def test_request_id_only_within_request(bare):
-    app = bare()
+def test_request_id_only_within_request(make_bare_app):
+    app = make_bare_app()
     app.add_url_rule("/ids", view_func=lambda: f"{request_id()} {request_id()}")
     response = app.test_client().get("/ids")
 
@@ -54,8 +54,8 @@ def test_request_id_only_within_request(bare):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_request_id_in_log_lines(bare, style, capsys):
-    app = bare(LOG_FORMAT=style)
+def test_request_id_in_log_lines(make_bare_app, style, capsys):
+    app = make_bare_app(LOG_FORMAT=style)
     app.add_url_rule("/log", view_func=lambda: logging.getLogger("shop").warning("sold out") or "")
     app.test_client().get("/log", headers={"X-Request-ID": "request-0001"})
     logging.getLogger("shop").warning("closed")
@@ -70,11 +70,11 @@ def test_request_id_in_log_lines(bare, style, capsys):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_log_time_in_utc(bare, style, capsys, monkeypatch):
+def test_log_time_in_utc(make_bare_app, style, capsys, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        bare(LOG_FORMAT=style)
+        make_bare_app(LOG_FORMAT=style)
         before = datetime.now(UTC)
         logging.getLogger("shop").warning("sold out")
     finally:
@@ -164,8 +164,8 @@ def test_long_lines_redacted_quickly():
         {"text": "line\nbreak \u2028 \x00 \ud800"},
     ],
 )
-def test_json_line_valid_for_anything(bare, extra, capsys):
-    bare(LOG_FORMAT="json")
+def test_json_line_valid_for_anything(make_bare_app, extra, capsys):
+    make_bare_app(LOG_FORMAT="json")
     logging.getLogger("shop").error('say "%s" password="a hunter2"', "hello\n", extra=extra)
 
     (line,) = capsys.readouterr().err.splitlines()
@@ -173,8 +173,8 @@ def test_json_line_valid_for_anything(bare, extra, capsys):
     assert "hunter2" not in line
 
 
-def test_json_exception_line_without_secrets(bare, capsys):
-    bare(LOG_FORMAT="json")
+def test_json_exception_line_without_secrets(make_bare_app, capsys):
+    make_bare_app(LOG_FORMAT="json")
     try:
         raise ValueError("postgresql://site:hunter2@db/site")
     except ValueError:
@@ -191,8 +191,8 @@ FORGED = "2026-01-01 00:00:00,000 ERROR   [-] shop: robbed"
 @pytest.mark.parametrize(
     "end", ["\n", "\r", "\x0b", "\x85", "\u2028", "\x1b[2K\x1b[1G", "\x1b]0;", "\x9b", "\x00", "\u202e"]
 )
-def test_text_log_escapes_line_breaks(bare, end, capsys):
-    bare(LOG_FORMAT="text")
+def test_text_log_escapes_line_breaks(make_bare_app, end, capsys):
+    make_bare_app(LOG_FORMAT="text")
     logging.getLogger("shop").error("Exception on %s [GET]", f"/boom{end}{FORGED}")
 
     written = capsys.readouterr().err
@@ -200,8 +200,8 @@ def test_text_log_escapes_line_breaks(bare, end, capsys):
     assert written[:-1].isprintable()
 
 
-def test_text_log_indents_tracebacks(bare, capsys):
-    app = bare(LOG_FORMAT="text")
+def test_text_log_indents_tracebacks(make_bare_app, capsys):
+    app = make_bare_app(LOG_FORMAT="text")
 
     @app.get("/boom/<rest>")
     def boom(rest):
@@ -216,16 +216,16 @@ def test_text_log_indents_tracebacks(bare, capsys):
     assert all(line.startswith("  ") and line.isprintable() for line in others)
 
 
-def test_secret_before_control_character_redacted(bare, capsys):
-    bare(LOG_FORMAT="text")
+def test_secret_before_control_character_redacted(make_bare_app, capsys):
+    make_bare_app(LOG_FORMAT="text")
     logging.getLogger("shop").error("password=hun\x01ter2")
 
     assert "ter2" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_colours_are_not_logged(bare, style, capsys):
-    bare(LOG_FORMAT=style)
+def test_colours_are_not_logged(make_bare_app, style, capsys):
+    make_bare_app(LOG_FORMAT=style)
     logging.getLogger("werkzeug").warning('"\x1b[31m\x1b[1mGET /nothing\x1b[0m" 404')
 
     (line,) = capsys.readouterr().err.splitlines()
@@ -233,8 +233,8 @@ def test_colours_are_not_logged(bare, style, capsys):
     assert message == '"GET /nothing" 404'
 
 
-def test_lower_level_not_logged(bare, capsys):
-    bare(LOG_LEVEL="ERROR")
+def test_lower_level_not_logged(make_bare_app, capsys):
+    make_bare_app(LOG_LEVEL="ERROR")
     logging.getLogger("shop").warning("nearly")
 
     assert capsys.readouterr().err == ""

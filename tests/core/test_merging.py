@@ -26,7 +26,7 @@ def sender() -> Callable[[], Any]:
 
 
 @pytest.fixture
-def shop(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with a disc and a memo, on each engine."""
     app = make_app(new_database(engine_name), [discs.__name__])
     with app.app_context():
@@ -57,120 +57,120 @@ def stored(client: FlaskClient, model: type[Any] = discs.Disc) -> Any:
         return item
 
 
-def test_untouched_fields_stay_as_saved(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, EDIT)
-    assert forms.submit(shop, EDIT, notes="Saved first").status_code == 303
-    answer = shop.post(EDIT, data={**hers, "stock": "7"})
+def test_untouched_fields_stay_as_saved(client: FlaskClient) -> None:
+    hers = forms.open_form(client, EDIT)
+    assert forms.submit(client, EDIT, notes="Saved first").status_code == 303
+    answer = client.post(EDIT, data={**hers, "stock": "7"})
     assert answer.status_code == 303
-    disc = stored(shop)
+    disc = stored(client)
     assert (disc.notes, disc.stock, disc.version) == ("Saved first", 7, 3)
-    assert "Another person had changed Notes since you opened the form" in shown(shop.get(answer.location).text)
+    assert "Another person had changed Notes since you opened the form" in shown(client.get(answer.location).text)
 
 
-def test_same_change_is_no_conflict(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, name="Same", price="2.5")
-    assert shop.post(EDIT, data={**hers, "name": "Same", "price": "2.50", "stock": "6"}).status_code == 303
-    assert (stored(shop).name, stored(shop).stock) == ("Same", 6)
+def test_same_change_is_no_conflict(client: FlaskClient) -> None:
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, name="Same", price="2.5")
+    assert client.post(EDIT, data={**hers, "name": "Same", "price": "2.50", "stock": "6"}).status_code == 303
+    assert (stored(client).name, stored(client).stock) == ("Same", 6)
 
 
 @pytest.mark.parametrize(("use", "expected"), [("now", "Theirs"), ("mine", "Mine")])
-def test_conflict_is_decided_for_each_field(shop: FlaskClient, use: str, expected: str) -> None:
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, name="Theirs", box="2", price="9")
-    answer = shop.post(EDIT, data={**hers, "name": "Mine", "notes": "Mine"})
+def test_conflict_is_decided_for_each_field(client: FlaskClient, use: str, expected: str) -> None:
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, name="Theirs", box="2", price="9")
+    answer = client.post(EDIT, data={**hers, "name": "Mine", "notes": "Mine"})
     assert answer.status_code == 409
     assert asked(answer.text) == ["name"]
     assert "Name Theirs Mine" in shown(answer.text)
-    assert stored(shop).name == "Theirs"
+    assert stored(client).name == "Theirs"
     fields = forms.read(answer.text)
     assert (fields["box"], fields["price"], fields["notes"]) == ("2", "9.00", "Mine")
-    assert shop.post(EDIT, data={**fields, "name__use": use}).status_code == 303
-    disc = stored(shop)
+    assert client.post(EDIT, data={**fields, "name__use": use}).status_code == 303
+    disc = stored(client)
     assert (disc.name, disc.box_id, disc.price, disc.notes) == (expected, 2, 9, "Mine")
 
 
-def test_unanswered_conflict_is_asked_again(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, name="Theirs", stock="1")
-    answer = shop.post(EDIT, data={**hers, "name": "Mine", "stock": "2"})
+def test_unanswered_conflict_is_asked_again(client: FlaskClient) -> None:
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, name="Theirs", stock="1")
+    answer = client.post(EDIT, data={**hers, "name": "Mine", "stock": "2"})
     assert asked(answer.text) == ["name", "stock"]
-    answer = shop.post(EDIT, data={**forms.read(answer.text), "name__use": "mine", "stock__use": "maybe"})
+    answer = client.post(EDIT, data={**forms.read(answer.text), "name__use": "mine", "stock__use": "maybe"})
     assert answer.status_code == 409
     assert "Choose one of the two." in answer.text
     # The summary leads to the question without an answer, and to no other.
     assert re.findall(r'<a href="#([\w-]+-use-now)">', answer.text) == ["stock-use-now"]
-    assert stored(shop).name == "Theirs"
+    assert stored(client).name == "Theirs"
 
 
-def test_stale_conflict_page_asks_again(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, name="Second")
-    answer = shop.post(EDIT, data={**hers, "name": "Mine"})
+def test_stale_conflict_page_asks_again(client: FlaskClient) -> None:
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, name="Second")
+    answer = client.post(EDIT, data={**hers, "name": "Mine"})
     fields = {**forms.read(answer.text), "name__use": "mine"}
-    forms.submit(shop, EDIT, stock="8")
+    forms.submit(client, EDIT, stock="8")
     # Nothing that both have changed is new.
-    assert shop.post(EDIT, data=fields).status_code == 303
-    assert (stored(shop).name, stored(shop).stock) == ("Mine", 8)
-    fields = {**forms.open_form(shop, EDIT), "name": "Mine again"}
-    forms.submit(shop, EDIT, name="Third")
-    page = shop.post(EDIT, data=fields).text
-    forms.submit(shop, EDIT, name="Fourth")
-    answer = shop.post(EDIT, data={**forms.read(page), "name__use": "mine"})
+    assert client.post(EDIT, data=fields).status_code == 303
+    assert (stored(client).name, stored(client).stock) == ("Mine", 8)
+    fields = {**forms.open_form(client, EDIT), "name": "Mine again"}
+    forms.submit(client, EDIT, name="Third")
+    page = client.post(EDIT, data=fields).text
+    forms.submit(client, EDIT, name="Fourth")
+    answer = client.post(EDIT, data={**forms.read(page), "name__use": "mine"})
     assert answer.status_code == 409
     assert "Name Fourth Mine again" in shown(answer.text)
 
 
-def test_links_of_both_are_kept(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, tracks=["2"])
-    assert shop.post(EDIT, data={**hers, "tracks": ["1", "2", "3"]}).status_code == 303
-    assert sorted(track.id for track in stored(shop).tracks) == [2, 3]
+def test_links_of_both_are_kept(client: FlaskClient) -> None:
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, tracks=["2"])
+    assert client.post(EDIT, data={**hers, "tracks": ["1", "2", "3"]}).status_code == 303
+    assert sorted(track.id for track in stored(client).tracks) == [2, 3]
 
 
-def test_untouched_gone_choice_is_kept(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, box="2")
-    with shop.application.app_context():
+def test_untouched_gone_choice_is_kept(client: FlaskClient) -> None:
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, box="2")
+    with client.application.app_context():
         db.session.delete(db.session.get_one(discs.Box, 1))
         db.session.commit()
-    assert shop.post(EDIT, data={**hers, "stock": "6"}).status_code == 303
-    assert (stored(shop).box_id, stored(shop).stock) == (2, 6)
+    assert client.post(EDIT, data={**hers, "stock": "6"}).status_code == 303
+    assert (stored(client).box_id, stored(client).stock) == (2, 6)
 
 
-def test_form_without_origin_asks_all(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, name="Theirs", notes="Theirs")
+def test_form_without_origin_asks_all(client: FlaskClient) -> None:
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, name="Theirs", notes="Theirs")
     for origin in (None, "", "[1]", "{", "[" * 100_000, '{"name": 5}'):
         sent = {**hers, "form__origin": origin} if origin is not None else dict(hers)
         sent = {name: value for name, value in sent.items() if origin is not None or name != "form__origin"}
-        answer = shop.post(EDIT, data={**sent, "stock": "6"})
+        answer = client.post(EDIT, data={**sent, "stock": "6"})
         assert answer.status_code == 409
         assert asked(answer.text) == ["name", "stock", "notes"]
 
 
-def test_row_without_a_version_is_merged(shop: FlaskClient) -> None:
-    hers = forms.open_form(shop, MEMO)
-    forms.submit(shop, MEMO, title="Theirs")
-    assert shop.post(MEMO, data={**hers, "body": "Mine"}).status_code == 303
-    memo = stored(shop, discs.Memo)
+def test_row_without_a_version_is_merged(client: FlaskClient) -> None:
+    hers = forms.open_form(client, MEMO)
+    forms.submit(client, MEMO, title="Theirs")
+    assert client.post(MEMO, data={**hers, "body": "Mine"}).status_code == 303
+    memo = stored(client, discs.Memo)
     assert (memo.title, memo.body) == ("Theirs", "Mine")
-    answer = shop.post(MEMO, data={**hers, "title": "Mine", "body": "Body"})
+    answer = client.post(MEMO, data={**hers, "title": "Mine", "body": "Body"})
     assert answer.status_code == 409
     assert "Title Theirs Mine" in shown(answer.text)
 
 
-def test_conflict_search_decides_nothing(shop: FlaskClient) -> None:
-    with shop.application.app_context():
+def test_conflict_search_decides_nothing(client: FlaskClient) -> None:
+    with client.application.app_context():
         db.session.add_all([discs.Genre(id=key, name=f"Genre {key:03}") for key in range(1, 61)])
         db.session.commit()
-    hers = forms.open_form(shop, EDIT)
-    forms.submit(shop, EDIT, name="Theirs")
-    page = shop.post(EDIT, data={**hers, "name": "Mine"}).text
-    answer = shop.post(EDIT, data={**forms.read(page), "genre__search": "007", "genre__find": "1"})
+    hers = forms.open_form(client, EDIT)
+    forms.submit(client, EDIT, name="Theirs")
+    page = client.post(EDIT, data={**hers, "name": "Mine"}).text
+    answer = client.post(EDIT, data={**forms.read(page), "genre__search": "007", "genre__find": "1"})
     assert answer.status_code == 409
     assert ">Genre 007</option>" in answer.text
     assert asked(answer.text) == ["name"]
     sent = {**forms.read(answer.text), "genre": "7", "name__use": "mine"}
-    assert shop.post(EDIT, data=sent).status_code == 303
-    assert (stored(shop).name, stored(shop).genre_id) == ("Mine", 7)
+    assert client.post(EDIT, data=sent).status_code == 303
+    assert (stored(client).name, stored(client).genre_id) == ("Mine", 7)

@@ -603,13 +603,13 @@ def reading(url: URL, table: str, seconds: float | None = None) -> Iterator[None
 
 
 @pytest.fixture
-def hasty(monkeypatch):
+def short_lock_timeout(monkeypatch):
     monkeypatch.setattr(locks, "LOCK_SECONDS", 1)
     monkeypatch.setattr(locks, "PAUSES", (0.3, 0.3))
 
 
 @pytest.fixture
-def blocked(project, new_database):
+def make_blocked_database(project, new_database):
     """Return a database of this engine that has one revision and needs another, of two statements."""
 
     def make(engine_name: str) -> URL:
@@ -625,8 +625,8 @@ def blocked(project, new_database):
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_upgrade_retries_while_table_read(blocked, engine_name, hasty, caplog):
-    url = blocked(engine_name)
+def test_upgrade_retries_while_table_read(make_blocked_database, engine_name, short_lock_timeout, caplog):
+    url = make_blocked_database(engine_name)
     with reading(url, "thing", 1.8):
         migrations.upgrade(url, installed_apps=[])
     assert "A table is locked by others; trying again" in caplog.text
@@ -636,8 +636,8 @@ def test_upgrade_retries_while_table_read(blocked, engine_name, hasty, caplog):
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_upgrade_gives_up_on_reader(blocked, engine_name, hasty):
-    url = blocked(engine_name)
+def test_upgrade_gives_up_on_reader(make_blocked_database, engine_name, short_lock_timeout):
+    url = make_blocked_database(engine_name)
     with reading(url, "thing"), pytest.raises(CommandError, match="not to be had in 3 attempts"):
         migrations.upgrade(url, installed_apps=[])
     with connected(url) as connection:
@@ -648,7 +648,7 @@ def test_upgrade_gives_up_on_reader(blocked, engine_name, hasty):
 
 
 @pytest.fixture
-def forked(project):
+def forked_project(project):
     """A history as it is after two branches of the code were merged."""
     project.revision("one", "pass")
     for revision in ("left", "right"):
@@ -668,34 +668,34 @@ def forked(project):
         ("revision", "--autogenerate", "-m", "more"),
     ],
 )
-def test_several_heads_name_the_cure(forked, new_database, arguments):
+def test_several_heads_name_the_cure(forked_project, new_database, arguments):
     url = new_database("sqlite")
-    status, output = forked.run(url, *arguments)
+    status, output = forked_project.run(url, *arguments)
     assert status != 0
     assert "The history has several heads, left and right: more than one revision follows the same one." in output
     assert "Join them: alembic merge heads; then run this command again." in output
-    assert len(forked.written()) == 3
+    assert len(forked_project.written()) == 3
 
 
-def test_cure_of_several_heads_works(forked, new_database, engine_name):
+def test_cure_of_several_heads_works(forked_project, new_database, engine_name):
     url = new_database(engine_name)
     with pytest.raises(CommandError, match="Join them: alembic merge heads; then run"):
         migrations.upgrade(url, installed_apps=[])
     # It needs no database.
-    status, output = forked.run(unreachable("postgresql"), "merge", "heads")
+    status, output = forked_project.run(unreachable("postgresql"), "merge", "heads")
     assert status == 0, output
     for arguments in (("upgrade", "head"), ("revision", "-m", "by hand"), ("upgrade", "head")):
-        status, output = forked.run(url, *arguments)
+        status, output = forked_project.run(url, *arguments)
         assert status == 0, output
     assert tables(url) == {"left", "right"}
     migrations.downgrade(url, "base", installed_apps=[])
     assert tables(url) == set()
 
 
-def test_branch_is_continued_by_its_name(forked, new_database):
-    status, output = forked.run(new_database("sqlite"), "revision", "-m", "more", "--head", "left")
+def test_branch_is_continued_by_its_name(forked_project, new_database):
+    status, output = forked_project.run(new_database("sqlite"), "revision", "-m", "more", "--head", "left")
     assert status == 0, output
-    status, output = forked.run(new_database("sqlite"), "upgrade", "heads")
+    status, output = forked_project.run(new_database("sqlite"), "upgrade", "heads")
     assert status == 0, output
 
 

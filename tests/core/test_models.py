@@ -27,7 +27,7 @@ on_each_engine = settings(
 
 
 @pytest.fixture
-def add(shop: Flask) -> Callable[..., Thing]:
+def add_thing(app: Flask) -> Callable[..., Thing]:
     def add(**values: object) -> Thing:
         if db.session.get(Maker, 1) is None:
             db.session.add(Maker(id=1, name="Acme"))
@@ -36,33 +36,33 @@ def add(shop: Flask) -> Callable[..., Thing]:
         db.session.commit()
         return item
 
-    with shop.app_context():
+    with app.app_context():
         yield add
         db.session.rollback()
 
 
-def test_moment_round_trips_in_utc(add: Callable[..., Thing]) -> None:
+def test_moment_round_trips_in_utc(add_thing: Callable[..., Thing]) -> None:
     madrid = timezone(timedelta(hours=2))
-    item = add(moment=datetime(2026, 7, 1, 0, 30, 15, 123456, madrid))
+    item = add_thing(moment=datetime(2026, 7, 1, 0, 30, 15, 123456, madrid))
     assert item.moment == datetime(2026, 6, 30, 22, 30, 15, 123456, UTC)
     assert item.moment.utcoffset() == timedelta(0)
 
 
-def test_moments_compare_across_zones(add: Callable[..., Thing]) -> None:
-    add(moment=datetime(2026, 7, 1, 12, tzinfo=UTC))
+def test_moments_compare_across_zones(add_thing: Callable[..., Thing]) -> None:
+    add_thing(moment=datetime(2026, 7, 1, 12, tzinfo=UTC))
     west = datetime(2026, 7, 1, 4, tzinfo=timezone(-timedelta(hours=8)))
     assert db.session.scalars(sa.select(Thing.name).where(Thing.moment == west)).all() == ["pen"]
 
 
-def test_moment_without_zone_is_refused(add: Callable[..., Thing]) -> None:
+def test_moment_without_zone_is_refused(add_thing: Callable[..., Thing]) -> None:
     with pytest.raises(StatementError, match="has no zone"):
-        add(moment=datetime(2026, 1, 1))
+        add_thing(moment=datetime(2026, 1, 1))
 
 
 @on_each_engine
 @given(amount=st.decimals("-99999999.99", "99999999.99", places=2))
-def test_money_comes_back_exactly(add: Callable[..., Thing], amount: Decimal) -> None:
-    item = add(price=amount)
+def test_money_comes_back_exactly(add_thing: Callable[..., Thing], amount: Decimal) -> None:
+    item = add_thing(price=amount)
     db.session.refresh(item)
     assert item.price == amount
     assert item.price.as_tuple().exponent == -2
@@ -75,9 +75,9 @@ def test_too_fine_money_refused() -> None:
         Money(16, 2)
 
 
-def test_times_are_kept_by_the_application(add: Callable[..., Thing]) -> None:
+def test_times_are_kept_by_the_application(add_thing: Callable[..., Thing]) -> None:
     before = datetime.now(UTC)
-    item = add()
+    item = add_thing()
     created = item.created_at
     assert before <= created <= datetime.now(UTC)
     item.name = "pencil"
@@ -86,16 +86,16 @@ def test_times_are_kept_by_the_application(add: Callable[..., Thing]) -> None:
     assert item.updated_at > created
 
 
-def test_version_counts_changes(add: Callable[..., Thing]) -> None:
-    item = add()
+def test_version_counts_changes(add_thing: Callable[..., Thing]) -> None:
+    item = add_thing()
     assert item.version == 1
     item.name = "pencil"
     db.session.commit()
     assert item.version == 2
 
 
-def test_older_version_change_is_stale(add: Callable[..., Thing]) -> None:
-    item = add()
+def test_older_version_change_is_stale(add_thing: Callable[..., Thing]) -> None:
+    item = add_thing()
     db.session.refresh(item)
     set_committed_value(item, "version", 7)
     item.name = "pencil"

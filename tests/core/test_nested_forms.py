@@ -95,7 +95,7 @@ NEW = "/invoices/new"
 
 
 @pytest.fixture
-def bills(
+def client(
     make_app: Callable[..., Flask], write_module: Callable[..., str], new_database: Callable[[str], URL]
 ) -> FlaskClient:
     """Return a client of a site of invoices."""
@@ -124,27 +124,27 @@ def stored(client: FlaskClient) -> tuple[Any, ...]:
         return row.customer, row.street, row.words, [(line.text, line.quantity) for line in row.lines]
 
 
-def test_nested_fields_reach_the_verb(bills: FlaskClient) -> None:
-    answer = bills.post(NEW, data=filled(bills))
+def test_nested_fields_reach_the_verb(client: FlaskClient) -> None:
+    answer = client.post(NEW, data=filled(client))
     assert answer.status_code == 303, answer.text
-    assert stored(bills) == ("Ada", "Elm", "a ", [("Pen", 3)])
+    assert stored(client) == ("Ada", "Elm", "a ", [("Pen", 3)])
 
 
-def test_added_entries_are_taken(bills: FlaskClient) -> None:
-    token = filled(bills)["lines-0-csrf_token"]
+def test_added_entries_are_taken(client: FlaskClient) -> None:
+    token = filled(client)["lines-0-csrf_token"]
     second = {"lines-7-text": "Ink", "lines-7-quantity": "1", "lines-7-csrf_token": token, "words-5": "b"}
-    assert bills.post(NEW, data=filled(bills, **second)).status_code == 303
-    assert stored(bills) == ("Ada", "Elm", "a  b", [("Pen", 3), ("Ink", 1)])
+    assert client.post(NEW, data=filled(client, **second)).status_code == 303
+    assert stored(client) == ("Ada", "Elm", "a  b", [("Pen", 3), ("Ink", 1)])
 
 
-def test_nested_errors_stand_at_their_place(bills: FlaskClient) -> None:
-    answer = bills.post(NEW, data=filled(bills, **{"lines-0-quantity": "0", "address-street": ""}))
+def test_nested_errors_stand_at_their_place(client: FlaskClient) -> None:
+    answer = client.post(NEW, data=filled(client, **{"lines-0-quantity": "0", "address-street": ""}))
     assert answer.status_code == 422
     assert re.findall(r'class="field-errors" id="([^"]*)-error"', answer.text) == ["lines-0-quantity", "address-street"]
 
 
-def test_nested_errors_stand_at_fields(bills: FlaskClient) -> None:
-    answer = bills.post(NEW, data=filled(bills, **{"lines-0-text": "bad"}))
+def test_nested_errors_stand_at_fields(client: FlaskClient) -> None:
+    answer = client.post(NEW, data=filled(client, **{"lines-0-text": "bad"}))
     assert answer.status_code == 422
     assert 'id="lines-0-text-error"' in answer.text
     assert 'id="address-street-error"' in answer.text
@@ -155,22 +155,22 @@ def test_nested_errors_stand_at_fields(bills: FlaskClient) -> None:
     "name",
     ["lines-0-price", "lines-x-text", "lines-0", "lines", "address-city", "address", "words-0-text", "lines--1-text"],
 )
-def test_unknown_nested_name_is_refused(bills: FlaskClient, name: str) -> None:
-    answer = bills.post(NEW, data=filled(bills, **{name: "1"}))
+def test_unknown_nested_name_is_refused(client: FlaskClient, name: str) -> None:
+    answer = client.post(NEW, data=filled(client, **{name: "1"}))
     assert answer.status_code == 400
     assert f"The form has no field {name}." in answer.text
 
 
-def test_nested_field_sent_twice_is_refused(bills: FlaskClient) -> None:
-    answer = bills.post(NEW, data=filled(bills, **{"lines-0-text": ["Pen", "Ink"]}))
+def test_nested_field_sent_twice_is_refused(client: FlaskClient) -> None:
+    answer = client.post(NEW, data=filled(client, **{"lines-0-text": ["Pen", "Ink"]}))
     assert answer.status_code == 400
     assert "lines-0-text more than once" in answer.text
 
 
-def test_nested_form_is_edited(bills: FlaskClient) -> None:
-    bills.post(NEW, data=filled(bills))
-    fields = forms.open_form(bills, "/invoices/1/edit")
+def test_nested_form_is_edited(client: FlaskClient) -> None:
+    client.post(NEW, data=filled(client))
+    fields = forms.open_form(client, "/invoices/1/edit")
     assert fields["lines-0-text"] == "Pen"
     changes = {"lines-0-quantity": "4", "address-street": "Oak"}
-    assert bills.post("/invoices/1/edit", data={**fields, **changes}).status_code == 303
-    assert stored(bills)[3] == [("Pen", 4)]
+    assert client.post("/invoices/1/edit", data={**fields, **changes}).status_code == 303
+    assert stored(client)[3] == [("Pen", 4)]

@@ -19,7 +19,7 @@ BOTTLES = "/cellar/data/bottles"
 
 
 @pytest.fixture
-def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
     app = make_app(new_database(engine_name), [cellar.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -27,8 +27,8 @@ def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL
 
 
 @pytest.fixture
-def client(cellar_app: Flask) -> FlaskClient:
-    return cellar_app.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def nulls(app: Flask) -> int:
@@ -36,18 +36,18 @@ def nulls(app: Flask) -> int:
         return db.session.scalar(sa.text("SELECT count(*) FROM cellar_bottle WHERE data IS NULL")) or 0
 
 
-def test_new_row_without_json_is_null(cellar_app: Flask, client: FlaskClient) -> None:
+def test_new_row_without_json_is_null(app: Flask, client: FlaskClient) -> None:
     creation = {"method": "create", "data": {"data": None}}
     assert client.post(BOTTLES, json={"data": None}).json["data"] is None
     assert client.post(BOTTLES, json={}).status_code == 201
     assert client.post(f"{BOTTLES}:bulk", json={"operations": [creation]}).json["results"][0]["status"] == 201
     assert submit(client, "/cellar/bottles/new", data="").status_code == 303
     assert submit(client, "/cellar/bottles/new", data="null").status_code == 303
-    assert nulls(cellar_app) == 5
+    assert nulls(app) == 5
 
 
 @pytest.mark.parametrize("change", ["put", "put null", "patch", "bulk", "form"])
-def test_json_taken_away_is_null(cellar_app: Flask, client: FlaskClient, change: str) -> None:
+def test_json_taken_away_is_null(app: Flask, client: FlaskClient, change: str) -> None:
     url = client.post(BOTTLES, json={"data": {"a": None}}).headers["Location"]
     seen: dict[str, Any] = {"headers": {"If-Match": "*"}}
     if change == "put":
@@ -63,18 +63,18 @@ def test_json_taken_away_is_null(cellar_app: Flask, client: FlaskClient, change:
         answer = submit(client, "/cellar/bottles/1/edit", data="")
     assert answer.status_code in (200, 303), answer.text
     assert client.get(url).json["data"] is None
-    assert nulls(cellar_app) == 1
+    assert nulls(app) == 1
 
 
-def test_null_within_json_is_kept(cellar_app: Flask, client: FlaskClient) -> None:
+def test_null_within_json_is_kept(app: Flask, client: FlaskClient) -> None:
     url = client.post(BOTTLES, json={"data": {"a": None}}).headers["Location"]
     assert client.get(url).json["data"] == {"a": None}
     assert submit(client, "/cellar/bottles/1/edit", data="[null]").status_code == 303
     assert client.get(url).json["data"] == [None]
-    with cellar_app.app_context():
+    with app.app_context():
         db.session.add(Bottle(data=sa.JSON.NULL))
         db.session.commit()
-    assert nulls(cellar_app) == 0
+    assert nulls(app) == 0
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

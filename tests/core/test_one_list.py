@@ -137,7 +137,7 @@ PARCELS = "/post/api/parcels"
 
 
 @pytest.fixture(params=RULES)
-def post(
+def client(
     request: pytest.FixtureRequest,
     make_app: Callable[..., Flask],
     write_module: Callable[..., str],
@@ -165,40 +165,40 @@ def call(client: FlaskClient, method: str, **params: Any) -> Any:
 
 
 @pytest.mark.parametrize("question", ["", "?limit=5", "?fields=name", "?count=true", "?name=Gone&count=true"])
-def test_rest_list(post: FlaskClient, question: str) -> None:
-    answer = post.get(PARCELS + question).json
+def test_rest_list(client: FlaskClient, question: str) -> None:
+    answer = client.get(PARCELS + question).json
 
     assert [item["name"] for item in answer["items"]] == ([] if "Gone" in question else ["Found"])
 
 
-def test_rest_list_does_not_count_others(post: FlaskClient) -> None:
-    assert post.get(f"{PARCELS}?count=true").json["total"] == 1
+def test_rest_list_does_not_count_others(client: FlaskClient) -> None:
+    assert client.get(f"{PARCELS}?count=true").json["total"] == 1
 
 
-def test_rest_item(post: FlaskClient) -> None:
-    assert post.get(f"{PARCELS}/1").json["name"] == "Found"
-    assert post.get(f"{PARCELS}/2").status_code == 404
-    assert post.get(f"{PARCELS}/2?fields=name").status_code == 404
+def test_rest_item(client: FlaskClient) -> None:
+    assert client.get(f"{PARCELS}/1").json["name"] == "Found"
+    assert client.get(f"{PARCELS}/2").status_code == 404
+    assert client.get(f"{PARCELS}/2?fields=name").status_code == 404
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_rest_write(post: FlaskClient, method: str) -> None:
+def test_rest_write(client: FlaskClient, method: str) -> None:
     body = None if method == "DELETE" else {"name": "x", "is_lost": True}
 
-    assert post.open(f"{PARCELS}/2", method=method, json=body, headers={"If-Match": '"1"'}).status_code == 404
+    assert client.open(f"{PARCELS}/2", method=method, json=body, headers={"If-Match": '"1"'}).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["update", "delete"])
-def test_bulk(post: FlaskClient, method: str) -> None:
+def test_bulk(client: FlaskClient, method: str) -> None:
     data = {"data": {"name": "x"}} if method == "update" else {}
     operations = [{"method": method, "key": key, "version": 1, **data} for key in (1, 2)]
-    results = post.post(f"{PARCELS}:bulk", json={"operations": operations}).json["results"]
+    results = client.post(f"{PARCELS}:bulk", json={"operations": operations}).json["results"]
 
     assert [one["status"] for one in results] == [200 if method == "update" else 204, 404]
 
 
-def test_list_page(post: FlaskClient) -> None:
-    text = post.get("/post/parcels").text
+def test_list_page(client: FlaskClient) -> None:
+    text = client.get("/post/parcels").text
 
     assert "Found" in text
     assert "Gone" not in text
@@ -206,35 +206,35 @@ def test_list_page(post: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("page", ["", "/edit", "/delete"])
-def test_page_of_row(post: FlaskClient, page: str) -> None:
-    assert post.get(f"/post/parcels/1{page}").status_code == 200
-    assert post.get(f"/post/parcels/2{page}").status_code == 404
+def test_page_of_row(client: FlaskClient, page: str) -> None:
+    assert client.get(f"/post/parcels/1{page}").status_code == 200
+    assert client.get(f"/post/parcels/2{page}").status_code == 404
 
 
 @pytest.mark.parametrize("page", ["/edit", "/delete"])
-def test_form_of_row(post: FlaskClient, page: str) -> None:
-    fields = forms.open_form(post, f"/post/parcels/1{page}")
+def test_form_of_row(client: FlaskClient, page: str) -> None:
+    fields = forms.open_form(client, f"/post/parcels/1{page}")
 
-    assert post.post(f"/post/parcels/2{page}", data=fields).status_code == 404
-
-
-def test_rpc(post: FlaskClient) -> None:
-    assert call(post, "names")["result"] == ["Found"]
-    assert call(post, "name", id=1)["result"] == "Found"
-    assert "error" in call(post, "name", id=2)
+    assert client.post(f"/post/parcels/2{page}", data=fields).status_code == 404
 
 
-def test_history_of_row(post: FlaskClient) -> None:
-    assert post.get("/history/rows/post_parcel/1").status_code == 200
-    assert post.get("/history/rows/post_parcel/2").status_code == 404
-    assert post.get("/history/changes/2").status_code == 404
-    assert post.get("/history/changes/2/undo").status_code == 404
-    assert "Gone" not in post.get("/history/changes").text
+def test_rpc(client: FlaskClient) -> None:
+    assert call(client, "names")["result"] == ["Found"]
+    assert call(client, "name", id=1)["result"] == "Found"
+    assert "error" in call(client, "name", id=2)
 
 
-def test_face_strategy_keeps_rule(post: FlaskClient) -> None:
-    with post.application.app_context():
-        verbs: Crud = post.application.view_functions["post.parcel_list"].__wrapped__.__self__.verbs
+def test_history_of_row(client: FlaskClient) -> None:
+    assert client.get("/history/rows/post_parcel/1").status_code == 200
+    assert client.get("/history/rows/post_parcel/2").status_code == 404
+    assert client.get("/history/changes/2").status_code == 404
+    assert client.get("/history/changes/2/undo").status_code == 404
+    assert "Gone" not in client.get("/history/changes").text
+
+
+def test_face_strategy_keeps_rule(client: FlaskClient) -> None:
+    with client.application.app_context():
+        verbs: Crud = client.application.view_functions["post.parcel_list"].__wrapped__.__self__.verbs
         query = verbs.listing.parse({})
         with pytest.raises(TypeError, match="Parcels"):
             verbs.list_by(object(), query)  # type: ignore[arg-type]

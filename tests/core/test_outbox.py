@@ -16,8 +16,8 @@ from tests.core.shelf import Maker
 
 
 @pytest.fixture
-def done(shop: Flask) -> Iterator[list[str]]:
-    with shop.app_context():
+def done_jobs(app: Flask) -> Iterator[list[str]]:
+    with app.app_context():
         yield []
 
 
@@ -26,76 +26,76 @@ def write(name: str) -> None:
     db.session.flush()
 
 
-def test_action_waits_for_commit(done: list[str]) -> None:
+def test_action_waits_for_commit(done_jobs: list[str]) -> None:
     write("a")
-    after_commit(lambda: done.append("sent"))
-    assert done == []
+    after_commit(lambda: done_jobs.append("sent"))
+    assert done_jobs == []
 
     db.session.commit()
     db.session.commit()
 
-    assert done == ["sent"]
+    assert done_jobs == ["sent"]
 
 
-def test_action_without_transaction_runs_now(done: list[str]) -> None:
-    after_commit(lambda: done.append("sent"))
+def test_action_without_transaction_runs_now(done_jobs: list[str]) -> None:
+    after_commit(lambda: done_jobs.append("sent"))
 
-    assert done == ["sent"]
+    assert done_jobs == ["sent"]
 
 
-def test_rollback_drops_actions(done: list[str]) -> None:
+def test_rollback_drops_actions(done_jobs: list[str]) -> None:
     write("a")
-    after_commit(lambda: done.append("sent"))
+    after_commit(lambda: done_jobs.append("sent"))
     db.session.rollback()
     db.session.commit()
 
-    assert done == []
+    assert done_jobs == []
 
 
-def test_savepoint_drops_only_its_own(done: list[str]) -> None:
+def test_savepoint_drops_only_its_own(done_jobs: list[str]) -> None:
     write("a")
-    after_commit(lambda: done.append("outer"))
+    after_commit(lambda: done_jobs.append("outer"))
     with db.session.begin_nested():
-        after_commit(lambda: done.append("released"))
-    assert done == []
+        after_commit(lambda: done_jobs.append("released"))
+    assert done_jobs == []
     undone = db.session.begin_nested()
-    after_commit(lambda: done.append("undone"))
+    after_commit(lambda: done_jobs.append("undone"))
     undone.rollback()
     db.session.commit()
 
-    assert done == ["outer", "released"]
+    assert done_jobs == ["outer", "released"]
 
 
 def test_failed_commit_drops_actions(
-    shop: Flask, done: list[str], caplog: pytest.LogCaptureFixture, engine_name: str
+    app: Flask, done_jobs: list[str], caplog: pytest.LogCaptureFixture, engine_name: str
 ) -> None:
     write("a")
-    after_commit(lambda: done.append("sent"))
+    after_commit(lambda: done_jobs.append("sent"))
     security_log.record("role.changed")
-    with failing_commits(shop), pytest.raises(OperationalError):
+    with failing_commits(app), pytest.raises(OperationalError):
         db.session.commit()
     db.session.rollback()
 
-    assert done == []
+    assert done_jobs == []
     assert "role.changed" not in caplog.text
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Maker)) == 0
 
 
-def test_failing_action_stops_no_other(done: list[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_action_stops_no_other(done_jobs: list[str], caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         raise RuntimeError("no mail today")
 
     write("a")
     after_commit(fail)
-    after_commit(lambda: done.append("sent"))
+    after_commit(lambda: done_jobs.append("sent"))
     db.session.commit()
 
-    assert done == ["sent"]
+    assert done_jobs == ["sent"]
     assert "no mail today" in caplog.text
 
 
 def test_refusal_is_logged_at_once(
-    done: list[str], caplog: pytest.LogCaptureFixture, make_app: Callable[..., Flask]
+    done_jobs: list[str], caplog: pytest.LogCaptureFixture, make_app: Callable[..., Flask]
 ) -> None:
     write("a")
     security_log.record("access.denied", security_log.DENIED)

@@ -65,7 +65,7 @@ PAGES = """
 
 
 @pytest.fixture
-def open_jobs(
+def make_job_client(
     make_app: Callable[..., Flask], write_module: Callable[..., str], new_database: Callable[[str], URL]
 ) -> Callable[..., FlaskClient]:
     """Return a client of a site with one job: ``open_jobs('allow = ("list",)')``."""
@@ -94,8 +94,8 @@ ALLOWED = [("list",), ("list", "get"), ("create",), ("update",), ("delete",), ("
 
 
 @pytest.mark.parametrize("allow", ALLOWED)
-def test_only_allowed_verbs_have_page(open_jobs: Callable[..., FlaskClient], allow: tuple[str, ...]) -> None:
-    client = open_jobs(f"allow = {allow!r}")
+def test_only_allowed_verbs_have_page(make_job_client: Callable[..., FlaskClient], allow: tuple[str, ...]) -> None:
+    client = make_job_client(f"allow = {allow!r}")
     for verb, path in VERBS.items():
         # Where rows have pages, "new" is the key of none.
         assert client.get(path).status_code == (200 if verb in allow else 404)
@@ -118,16 +118,16 @@ def test_only_allowed_verbs_have_page(open_jobs: Callable[..., FlaskClient], all
     ],
 )
 def test_action_redirects_to_existing_page(
-    open_jobs: Callable[..., FlaskClient], allow: str, path: str, target: str
+    make_job_client: Callable[..., FlaskClient], allow: str, path: str, target: str
 ) -> None:
-    client = open_jobs(f"allow = {allow.split()!r}")
+    client = make_job_client(f"allow = {allow.split()!r}")
     changes = {} if "delete" in allow else {"title": "Sweep"}
     answer = forms.submit(client, path, **changes)
     assert (answer.status_code, answer.location) == (303, target)
 
 
-def test_names_come_from_the_model(open_jobs: Callable[..., FlaskClient]) -> None:
-    client = open_jobs()
+def test_names_come_from_the_model(make_job_client: Callable[..., FlaskClient]) -> None:
+    client = make_job_client()
     page = client.get("/jobs").text
     assert "<h1>Odd jobs</h1>" in page
     assert "New odd job" in shown(page)
@@ -137,22 +137,22 @@ def test_names_come_from_the_model(open_jobs: Callable[..., FlaskClient]) -> Non
     assert "Created odd job “Sweep”." in client.get(answer.location).text
 
 
-def test_names_and_details_can_be_set(open_jobs: Callable[..., FlaskClient]) -> None:
-    client = open_jobs('plural = "Chores"; details = ("hours",)')
+def test_names_and_details_can_be_set(make_job_client: Callable[..., FlaskClient]) -> None:
+    client = make_job_client('plural = "Chores"; details = ("hours",)')
     assert "<h1>Chores</h1>" in client.get("/jobs").text
     facts = re.findall(r"<dt>(.*?)</dt>", client.get("/jobs/1").text)
     assert facts == ["Hours"]
 
 
-def test_details_without_form_are_columns(open_jobs: Callable[..., FlaskClient]) -> None:
-    client = open_jobs('allow = ("list", "get")\n        del form')
+def test_details_without_form_are_columns(make_job_client: Callable[..., FlaskClient]) -> None:
+    client = make_job_client('allow = ("list", "get")\n        del form')
     answer = client.get("/jobs/1")
     assert answer.status_code == 200
     assert "What Paint Hours" in shown(answer.text)
 
 
-def test_unversioned_model_editable(open_jobs: Callable[..., FlaskClient]) -> None:
-    client = open_jobs()
+def test_unversioned_model_editable(make_job_client: Callable[..., FlaskClient]) -> None:
+    client = make_job_client()
     assert forms.submit(client, "/jobs/1/edit", hours="3").status_code == 303
     assert "3" in re.findall(r"<dd>(.*?)</dd>", client.get("/jobs/1").text)
     assert forms.submit(client, "/jobs/1/delete").status_code == 303
@@ -164,25 +164,25 @@ TEMPLATES = {"list": "/jobs", "detail": "/jobs/1", "form": "/jobs/new", "delete"
 
 @pytest.mark.parametrize(("template", "path"), TEMPLATES.items())
 def test_module_replaces_a_template(
-    open_jobs: Callable[..., FlaskClient], tmp_path: Any, template: str, path: str
+    make_job_client: Callable[..., FlaskClient], tmp_path: Any, template: str, path: str
 ) -> None:
     folder = tmp_path / "jobs" / "templates" / "jobs"
     folder.mkdir(parents=True)
     block = '{% extends "crud/' + template + '.html" %}{% block lead %}Our own words.{% endblock %}'
     (folder / f"odd_job_{template}.html").write_text(block)
-    client = open_jobs()
+    client = make_job_client()
     assert "Our own words." in client.get(path).text
     assert "Our own words." not in client.get("/jobs/1/edit" if template != "form" else "/jobs").text
 
 
-def test_head_says_what_get_would(open_jobs: Callable[..., FlaskClient]) -> None:
-    client = open_jobs()
+def test_head_says_what_get_would(make_job_client: Callable[..., FlaskClient]) -> None:
+    client = make_job_client()
     for path in [*VERBS.values(), "/jobs?page=x", "/jobs/99"]:
         assert client.head(path).status_code == client.get(path).status_code
 
 
-def test_json_form_refused(open_jobs: Callable[..., FlaskClient]) -> None:
-    client = open_jobs()
+def test_json_form_refused(make_job_client: Callable[..., FlaskClient]) -> None:
+    client = make_job_client()
     token = forms.open_form(client, "/jobs/new")["csrf_token"]
     for body in ({"title": 5}, ["title"], {"title": "Sweep"}, "title"):
         answer = client.post("/jobs/new", json=body, headers={"X-CSRFToken": token})
@@ -200,14 +200,14 @@ ROW: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_row_of_every_type_is_shown(desk_client: FlaskClient) -> None:
-    text = shown(desk_client.get("/desk/sheets/1").text)
+def test_row_of_every_type_is_shown(client: FlaskClient) -> None:
+    text = shown(client.get("/desk/sheets/1").text)
     for expected in (
         "<Title>", "-1", str(2**62), "0.0000000001", "-0.50", "1e-07", "Exact", "No", "Yes", "2026-02-28", "07:05",
         "2026-02-28 23:59 UTC", "2026-02-28 07:05", "Letter home", '{"<a>": [1]}', str(uuid.UUID(int=7)), "Drawer A",
     ):  # fmt: skip
         assert expected in text
-    assert "<Title>" in shown(desk_client.get("/desk/sheets").text)
+    assert "<Title>" in shown(client.get("/desk/sheets").text)
 
 
 #: Parameter of a filter: what finds the row, what finds none, what is no value.
@@ -230,24 +230,24 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("parameter", FILTERS)
-def test_filter_types_have_controls(desk_client: FlaskClient, parameter: str) -> None:
+def test_filter_types_have_controls(client: FlaskClient, parameter: str) -> None:
     found, none, wrong = FILTERS[parameter]
-    answer = desk_client.get("/desk/sheets", query_string={parameter: found})
+    answer = client.get("/desk/sheets", query_string={parameter: found})
     assert answer.status_code == 200
     assert "1 sheet" in shown(answer.text)
     control = re.search(rf'<(?:input|select)[^>]*name="{re.escape(parameter)}"[^>]*>', answer.text)
     assert control is not None
     # The control of a moment has no zone: it is labelled as UTC.
     assert f'value="{html.escape(found.removesuffix("Z"))}"' in answer.text[control.start() :].partition("</div>")[0]
-    assert "No sheet matches." in shown(desk_client.get("/desk/sheets", query_string={parameter: none}).text)
+    assert "No sheet matches." in shown(client.get("/desk/sheets", query_string={parameter: none}).text)
     if wrong is not None:
-        answer = desk_client.get("/desk/sheets", query_string={parameter: wrong})
+        answer = client.get("/desk/sheets", query_string={parameter: wrong})
         assert answer.status_code == 400
         assert f'aria-describedby="filter-{parameter}-error"' in answer.text
 
 
-def test_list_errors_name_controls(desk_client: FlaskClient) -> None:
-    answer = desk_client.get("/desk/sheets?price__ne=dear&colour=red&page=x")
+def test_list_errors_name_controls(client: FlaskClient) -> None:
+    answer = client.get("/desk/sheets?price__ne=dear&colour=red&page=x")
     alert = re.search(r'role="alert">(.*?)</ul>', answer.text, re.DOTALL)
     assert alert is not None
     assert 'href="#filter-price__ne">' in alert[1]
@@ -258,14 +258,14 @@ def test_list_errors_name_controls(desk_client: FlaskClient) -> None:
     assert "string" not in said
 
 
-def test_page_beyond_the_last_names_it(desk_client: FlaskClient) -> None:
-    answer = desk_client.get("/desk/sheets?page=9")
+def test_page_beyond_the_last_names_it(client: FlaskClient) -> None:
+    answer = client.get("/desk/sheets?page=9")
     assert answer.status_code == 404
     assert "Page: The last page is 1." in shown(answer.text)
 
 
 @pytest.fixture
-def desk_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
+def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
     """Return a client of the desk with one sheet that has a value of every type."""
     app = make_app(new_database("sqlite"), [desk.__name__])
     with app.app_context():
@@ -281,7 +281,7 @@ def desk_client(make_app: Callable[..., Flask], new_database: Callable[[str], UR
 
 
 @pytest.fixture
-def sheets(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
+def postgresql_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
     """Return a client of the desk on PostgreSQL, with one sheet."""
     app = make_app(new_database("postgresql"), [desk.__name__])
     with app.app_context():
@@ -302,27 +302,27 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
     monkeypatch.setattr(desk.Sheets, "check", check)
 
 
-def test_concurrent_edit_is_conflict(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = forms.open_form(sheets, "/desk/sheets/1/edit")
+def test_concurrent_edit_is_conflict(postgresql_client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = forms.open_form(postgresql_client, "/desk/sheets/1/edit")
     _meanwhile(monkeypatch, "UPDATE desk_sheet SET title = 'Theirs', version = version + 1")
-    answer = sheets.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"})
+    answer = postgresql_client.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"})
     assert answer.status_code == 409
     assert "Head Theirs Ours" in shown(answer.text)
     chosen = {**forms.read(answer.text), "title__use": "mine"}
-    assert sheets.post("/desk/sheets/1/edit", data=chosen).status_code == 303
+    assert postgresql_client.post("/desk/sheets/1/edit", data=chosen).status_code == 303
 
 
-def test_concurrent_delete_is_not_found(sheets: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = forms.open_form(sheets, "/desk/sheets/1/edit")
+def test_concurrent_delete_is_not_found(postgresql_client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = forms.open_form(postgresql_client, "/desk/sheets/1/edit")
     _meanwhile(monkeypatch, "DELETE FROM desk_sheet")
-    assert sheets.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"}).status_code == 404
+    assert postgresql_client.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"}).status_code == 404
 
 
 # --- in development -----------------------------------------------------------------------------
 
 
 @pytest.fixture
-def behind(
+def make_outdated_client(
     make_app: Callable[..., Flask],
     write_module: Callable[..., str],
     write_revision: Callable[[str], None],
@@ -337,8 +337,8 @@ def behind(
     return lambda engine_name, **config: make_app(new_database(engine_name), modules, **config).test_client()
 
 
-def test_database_behind_button_works(behind: Callable[..., FlaskClient], engine_name: str) -> None:
-    client = behind(engine_name, APP_ENV="development")
+def test_database_behind_button_works(make_outdated_client: Callable[..., FlaskClient], engine_name: str) -> None:
+    client = make_outdated_client(engine_name, APP_ENV="development")
     prefix = {"SCRIPT_NAME": "/shop"}
     answer = client.get("/jobs", environ_overrides=prefix)
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
@@ -352,16 +352,16 @@ def test_database_behind_button_works(behind: Callable[..., FlaskClient], engine
     assert "The database is at head." in answer.text
 
 
-def test_database_behind_problem_for_programs(behind: Callable[..., FlaskClient]) -> None:
-    answer = behind("sqlite", APP_ENV="development").get("/jobs", headers={"Accept": "application/json"})
+def test_database_behind_problem_for_programs(make_outdated_client: Callable[..., FlaskClient]) -> None:
+    answer = make_outdated_client("sqlite", APP_ENV="development").get("/jobs", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert answer.json["detail"] == "1 revision is not run: one. alembic upgrade head"
 
 
 def test_database_behind_is_an_upgrade_elsewhere(
-    behind: Callable[..., FlaskClient], engine_name: str, caplog: pytest.LogCaptureFixture
+    make_outdated_client: Callable[..., FlaskClient], engine_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = behind(engine_name)
+    client = make_outdated_client(engine_name)
     answer = client.get("/jobs")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert "The site is being upgraded." in answer.text

@@ -30,7 +30,7 @@ SPOOFS = {
 
 
 @pytest.fixture
-def make_guest(make_app: Callable[..., Flask]) -> Callable[[int], FlaskClient]:
+def make_client(make_app: Callable[..., Flask]) -> Callable[[int], FlaskClient]:
     return lambda hops: make_app(None, [window.__name__], PROXY_HOPS=hops).test_client()
 
 
@@ -48,9 +48,9 @@ def make_guest(make_app: Callable[..., Flask]) -> Callable[[int], FlaskClient]:
     ],
 )
 def test_configured_hops_trusted(
-    make_guest: Callable[[int], FlaskClient], hops: int, sent: dict[str, str], caller: str, scheme: str
+    make_client: Callable[[int], FlaskClient], hops: int, sent: dict[str, str], caller: str, scheme: str
 ) -> None:
-    answer = make_guest(hops).get("/window/echo", headers=sent)
+    answer = make_client(hops).get("/window/echo", headers=sent)
     assert answer.json == {
         "caller": caller, "url": f"{scheme}://localhost/window/echo", "root": "", "secure": scheme == "https"
     }  # fmt: skip
@@ -58,8 +58,8 @@ def test_configured_hops_trusted(
 
 @pytest.mark.parametrize("hops", [0, 1, 2])
 @pytest.mark.parametrize("name", SPOOFS)
-def test_other_proxy_headers_ignored(make_guest: Callable[[int], FlaskClient], hops: int, name: str) -> None:
-    guest = make_guest(hops)
+def test_other_proxy_headers_ignored(make_client: Callable[[int], FlaskClient], hops: int, name: str) -> None:
+    guest = make_client(hops)
     plain = guest.get("/window/echo")
     assert guest.get("/window/echo", headers={name: SPOOFS[name]}).json == plain.json
     assert guest.get("/window/echo", headers={name: f"{SPOOFS[name]}, {SPOOFS[name]}"}).json == plain.json
@@ -94,9 +94,9 @@ def test_unknown_proxy_not_trusted(
 
 
 @pytest.mark.parametrize("scheme", ["javascript", "http, javascript", "", "HTTPS", "wss"])
-def test_unknown_scheme_ignored(make_guest: Callable[[int], FlaskClient], scheme: str) -> None:
+def test_unknown_scheme_ignored(make_client: Callable[[int], FlaskClient], scheme: str) -> None:
     sent = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": scheme}
-    found = make_guest(1).get("/window/echo", headers=sent).json
+    found = make_client(1).get("/window/echo", headers=sent).json
     assert (found["caller"], found["url"]) == ("192.0.2.1", "http://localhost/window/echo")
 
 
@@ -114,9 +114,9 @@ def test_unknown_proxy_logged_once(make_app: Callable[..., Flask], caplog: pytes
 
 
 @pytest.fixture(scope="module")
-def front(start_front: Callable[..., Front]) -> Front:
+def nginx(start_nginx: Callable[..., Front]) -> Front:
     """Serve the module of the tests as a site is served, with one proxy in front."""
-    return start_front(
+    return start_nginx(
         f"core.factory:create_app(installed_apps=['app.deploy', {window.__name__!r}])", DATABASE_URL="sqlite://"
     )
 
@@ -127,10 +127,10 @@ def echo(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def test_proxy_passes_address_and_scheme(front: Front) -> None:
+def test_proxy_passes_address_and_scheme(nginx: Front) -> None:
     # A port that is not the scheme's own would stand in TRUSTED_HOSTS.
     url = "https://localhost/window/echo"
-    assert echo(front.ask("/window/echo")) == {"caller": "127.0.0.1", "url": url, "root": "", "secure": True}
+    assert echo(nginx.ask("/window/echo")) == {"caller": "127.0.0.1", "url": url, "root": "", "secure": True}
 
 
 @pytest.mark.parametrize(
@@ -147,33 +147,33 @@ def test_proxy_passes_address_and_scheme(front: Front) -> None:
         {"X_FORWARDED_FOR": "192.0.2.66"},
     ],
 )
-def test_visitor_cannot_speak_for_the_proxy(front: Front, sent: dict[str, str]) -> None:
-    assert echo(front.ask("/window/echo", sent)) == echo(front.ask("/window/echo"))
+def test_visitor_cannot_speak_for_the_proxy(nginx: Front, sent: dict[str, str]) -> None:
+    assert echo(nginx.ask("/window/echo", sent)) == echo(nginx.ask("/window/echo"))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:443"])
-def test_foreign_host_refused_behind_proxy(front: Front, host: str) -> None:
-    answer = front.ask("/window/echo", {"Host": host})
+def test_foreign_host_refused_behind_proxy(nginx: Front, host: str) -> None:
+    answer = nginx.ask("/window/echo", {"Host": host})
     assert (answer.status, "evil.example/" in answer.text) == (400, False)
 
 
 @pytest.mark.parametrize("path", ["/window/page", "/nowhere", "/static/site.css", "/window/broken"])
-def test_no_answer_names_what_serves_it(front: Front, path: str) -> None:
-    answer = front.ask(path)
+def test_no_answer_names_what_serves_it(nginx: Front, path: str) -> None:
+    answer = nginx.ask(path)
     assert answer.headers["server"] == "nginx"
     said = json.dumps(answer.headers).lower() + answer.text.lower()
     assert not [word for word in ("gunicorn", "werkzeug", "flask", "python", "1.22", "x-powered-by") if word in said]
 
 
-def test_server_alone_names_no_version(front: Front) -> None:
-    assert front.ask_upstream("/window/page").headers["server"] == "gunicorn"
+def test_server_alone_names_no_version(nginx: Front) -> None:
+    assert nginx.ask_upstream("/window/page").headers["server"] == "gunicorn"
 
 
-def test_https_redirect_and_hsts(front: Front) -> None:
-    answer = front.ask_by_http("/window/page?a=b")
-    assert (answer.status, answer.headers["location"]) == (308, f"https://localhost:{front.https}/window/page?a=b")
-    assert front.ask("/window/page").headers["strict-transport-security"] == "max-age=31536000"
-    assert "strict-transport-security" not in front.ask_upstream("/window/page").headers
+def test_https_redirect_and_hsts(nginx: Front) -> None:
+    answer = nginx.ask_by_http("/window/page?a=b")
+    assert (answer.status, answer.headers["location"]) == (308, f"https://localhost:{nginx.https}/window/page?a=b")
+    assert nginx.ask("/window/page").headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in nginx.ask_upstream("/window/page").headers
 
 
 @pytest.mark.parametrize(
@@ -188,15 +188,15 @@ def test_https_redirect_and_hsts(front: Front) -> None:
     ],
     ids=["line", "long line", "longer line", "header", "cookie", "headers"],
 )
-def test_headers_have_limits(front: Front, path: str, sent: dict[str, str], by_nginx: int, by_gunicorn: int) -> None:
-    assert front.ask(path, sent).status == by_nginx
-    assert front.ask_upstream(path, sent).status == by_gunicorn
+def test_headers_have_limits(nginx: Front, path: str, sent: dict[str, str], by_nginx: int, by_gunicorn: int) -> None:
+    assert nginx.ask(path, sent).status == by_nginx
+    assert nginx.ask_upstream(path, sent).status == by_gunicorn
 
 
-def test_body_limited_behind_proxy(front: Front) -> None:
+def test_body_limited_behind_proxy(nginx: Front) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert front.ask("/window/fields", headers, "POST", b"a=b").status == 200
-    answer = front.ask("/window/fields", headers, "POST", b"a" * 1_100_000)
+    assert nginx.ask("/window/fields", headers, "POST", b"a=b").status == 200
+    answer = nginx.ask("/window/fields", headers, "POST", b"a" * 1_100_000)
     assert (answer.status, answer.headers["x-frame-options"]) == (413, "DENY")
     # What exceeds nginx's own never reaches the application.
-    assert front.ask("/window/fields", headers, "POST", b"a" * 4_300_000).status == 413
+    assert nginx.ask("/window/fields", headers, "POST", b"a" * 4_300_000).status == 413

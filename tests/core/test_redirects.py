@@ -111,7 +111,7 @@ def test_accepted_target_stays_on_site(page: Page) -> None:
 
 
 @pytest.fixture
-def guest(make_app: Callable[..., Flask]) -> FlaskClient:
+def client(make_app: Callable[..., Flask]) -> FlaskClient:
     """Return a client of a site that answers to any host."""
     app = make_app(None, [window.__name__], TRUSTED_HOSTS=None)
     app.add_url_rule("/old/", "old", redirect_to="/window/page")
@@ -131,15 +131,15 @@ def guest(make_app: Callable[..., Flask]) -> FlaskClient:
         ("/old/", "", "/window/page"),
     ],
 )
-def test_router_stays_on_host(guest: FlaskClient, host: str, path: str, root: str, expected: str | None) -> None:
-    answer = guest.get(path, headers={"Host": host}, environ_overrides={"SCRIPT_NAME": root})
+def test_router_stays_on_host(client: FlaskClient, host: str, path: str, root: str, expected: str | None) -> None:
+    answer = client.get(path, headers={"Host": host}, environ_overrides={"SCRIPT_NAME": root})
     place = answer.headers.get("Location")
     assert place == expected or (expected is None and (place is None or is_own_path(place)))
     assert "evil.example" not in answer.text.replace("/evil.example/", "")
 
 
-def test_rule_to_other_site_allowed(guest: FlaskClient) -> None:
-    assert guest.get("/moved/").headers["Location"] == "https://elsewhere.example/"
+def test_rule_to_other_site_allowed(client: FlaskClient) -> None:
+    assert client.get("/moved/").headers["Location"] == "https://elsewhere.example/"
 
 
 # --- a slash too many ---------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def things(name: str = "") -> str:
 
 
 @pytest.fixture
-def buyer(make_app: Callable[..., Flask]) -> FlaskClient:
+def module_client(make_app: Callable[..., Flask]) -> FlaskClient:
     """Return a client of a site that answers to any host."""
     return make_app(None, [__name__], TRUSTED_HOSTS=None).test_client()
 
@@ -180,9 +180,11 @@ def buyer(make_app: Callable[..., Flask]) -> FlaskClient:
         ("/shop/things/%C3%BC/", "/shop/things/%C3%BC"),
     ],
 )
-def test_page_redirects_without_the_slash(buyer: FlaskClient, path: str, expected: str, method: str, root: str) -> None:
+def test_page_redirects_without_the_slash(
+    module_client: FlaskClient, path: str, expected: str, method: str, root: str
+) -> None:
     headers = {"Host": "evil.example"}
-    answer = buyer.open(path, method=method, headers=headers, environ_overrides={"SCRIPT_NAME": root})
+    answer = module_client.open(path, method=method, headers=headers, environ_overrides={"SCRIPT_NAME": root})
 
     assert (answer.status_code, answer.headers["Location"]) == (308, root + expected)
     assert "evil" not in answer.text
@@ -192,20 +194,20 @@ def test_page_redirects_without_the_slash(buyer: FlaskClient, path: str, expecte
     ("path", "expected"),
     [("//shop/things/", "/shop/things"), ("//evil.example/", None), ("//", None), ("/\\evil.example/", None)],
 )
-def test_two_slashes_name_no_host(buyer: FlaskClient, path: str, expected: str | None) -> None:
-    assert buyer.get("/", environ_overrides={"PATH_INFO": path}).headers.get("Location") == expected
+def test_two_slashes_name_no_host(module_client: FlaskClient, path: str, expected: str | None) -> None:
+    assert module_client.get("/", environ_overrides={"PATH_INFO": path}).headers.get("Location") == expected
 
 
 @pytest.mark.parametrize("path", ["/shop/nothing/", "/", "/shop/", "/shop/things/a/b/"])
-def test_unknown_address_stays_unknown(buyer: FlaskClient, path: str) -> None:
-    answer = buyer.get(path)
+def test_unknown_address_stays_unknown(module_client: FlaskClient, path: str) -> None:
+    answer = module_client.get(path)
 
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "leave out the slash" not in answer.text
 
 
-def test_form_is_not_redirected(buyer: FlaskClient) -> None:
-    answer = buyer.post("/shop/orders/", data={"a": "b"})
+def test_form_is_not_redirected(module_client: FlaskClient) -> None:
+    answer = module_client.post("/shop/orders/", data={"a": "b"})
 
     assert answer.status_code == 404
     assert "There is nothing at /shop/orders/, but at /shop/orders: leave out the slash at the end." in answer.text
@@ -215,16 +217,16 @@ def test_form_is_not_redirected(buyer: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/store/things"), ("POST", "/store/things"), ("GET", "/store/things/a")]
 )
-def test_api_names_the_address(buyer: FlaskClient, method: str, path: str, root: str) -> None:
-    answer = buyer.open(f"{path}/", method=method, environ_overrides={"SCRIPT_NAME": root})
+def test_api_names_the_address(module_client: FlaskClient, method: str, path: str, root: str) -> None:
+    answer = module_client.open(f"{path}/", method=method, environ_overrides={"SCRIPT_NAME": root})
 
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     known = f"There is nothing at {root}{path}/, but at {root}{path}: leave out the slash at the end."
     assert answer.json["detail"] == known
 
 
-def test_api_redirects_without_a_page(buyer: FlaskClient) -> None:
-    answer = buyer.get("/store/folder?a=b")
+def test_api_redirects_without_a_page(module_client: FlaskClient) -> None:
+    answer = module_client.get("/store/folder?a=b")
 
     assert (answer.status_code, answer.headers["Location"], answer.data) == (308, "/store/folder/?a=b", b"")
     assert "Content-Type" not in answer.headers

@@ -60,34 +60,34 @@ def faults(answer: TestResponse) -> set[str]:
 # --- the methods --------------------------------------------------------------------------------
 
 
-def test_created_item_at_location(buyer: FlaskClient) -> None:
-    answer = create(buyer, price="2.00", color="RED", moment="2026-01-31T13:00:00+01:00", data={"a": [1, None]})
-    found = buyer.get(answer.headers["Location"])
+def test_created_item_at_location(client: FlaskClient) -> None:
+    answer = create(client, price="2.00", color="RED", moment="2026-01-31T13:00:00+01:00", data={"a": [1, None]})
+    found = client.get(answer.headers["Location"])
     assert found.json == answer.json
     assert found.headers["ETag"] == answer.headers["ETag"] == '"1"'
     assert found.json | {"price": "2.00", "color": "RED", "moment": "2026-01-31T12:00:00+00:00"} == found.json
     assert (found.json["live"], found.json["data"], found.json["day"]) == (False, {"a": [1, None]}, None)
 
 
-def test_created_item_shown_as_stored(buyer: FlaskClient) -> None:
+def test_created_item_shown_as_stored(client: FlaskClient) -> None:
     values = {"price": "2", "weight": 3, "clock": "12:30", "uid": "12345678-1234-5678-1234-56781234567A", "code": "å"}
     values |= {"local": "2026-01-31T12:30", "day": "2026-01-31", "big": -(2**63), "size": "L"}
-    answer = create(buyer, **values)
-    assert buyer.get(answer.headers["Location"]).data == answer.data
+    answer = create(client, **values)
+    assert client.get(answer.headers["Location"]).data == answer.data
 
 
-def test_location_works_for_any_key(passer: FlaskClient) -> None:
+def test_location_works_for_any_key(sqlite_client: FlaskClient) -> None:
     for code in ("a b", "ü", "a?b", "a#b", "100%", "%41", "a;b&c=d"):
-        answer = passer.post("/shelf/tags", json={"code": code})
+        answer = sqlite_client.post("/shelf/tags", json={"code": code})
         assert answer.status_code == 201
-        found = passer.get(answer.headers["Location"])
+        found = sqlite_client.get(answer.headers["Location"])
         assert found.status_code == 200, answer.headers["Location"]
         assert found.json["code"] == code
 
 
-def test_put_resets_omitted_fields(buyer: FlaskClient) -> None:
-    made = create(buyer, rank=3, price="9.00", live=True, notes="x", color="RED")
-    answer = buyer.put(made.headers["Location"], json={**PEN, "name": "pencil"}, headers={"If-Match": '"1"'})
+def test_put_resets_omitted_fields(client: FlaskClient) -> None:
+    made = create(client, rank=3, price="9.00", live=True, notes="x", color="RED")
+    answer = client.put(made.headers["Location"], json={**PEN, "name": "pencil"}, headers={"If-Match": '"1"'})
     assert answer.status_code == 200
     kept = {name: made.json[name] for name in ("id", "created_at")}
     expected = {
@@ -103,31 +103,31 @@ def test_put_resets_omitted_fields(buyer: FlaskClient) -> None:
     assert answer.headers["ETag"] == '"2"'
 
 
-def test_put_wants_the_required_fields(passer: FlaskClient) -> None:
-    made = create(passer)
-    assert faults(passer.put(made.headers["Location"], json={"rank": 1}, headers={"If-Match": '"1"'})) == {
+def test_put_wants_the_required_fields(sqlite_client: FlaskClient) -> None:
+    made = create(sqlite_client)
+    assert faults(sqlite_client.put(made.headers["Location"], json={"rank": 1}, headers={"If-Match": '"1"'})) == {
         "name",
         "maker_id",
     }
 
 
-def test_natural_key_immutable(buyer: FlaskClient) -> None:
-    place = buyer.post("/shelf/tags", json={"code": "a", "title": "A"}).headers["Location"]
-    answer = buyer.patch(place, json={"code": "b"})
+def test_natural_key_immutable(client: FlaskClient) -> None:
+    place = client.post("/shelf/tags", json={"code": "a", "title": "A"}).headers["Location"]
+    answer = client.patch(place, json={"code": "b"})
     assert (answer.status_code, faults(answer)) == (422, {"code"})
-    assert buyer.patch(place, json={"code": "a", "title": "B"}).json == {"code": "a", "title": "B"}
+    assert client.patch(place, json={"code": "a", "title": "B"}).json == {"code": "a", "title": "B"}
 
 
-def test_patch_changes_what_it_names(buyer: FlaskClient) -> None:
-    made = create(buyer, rank=3, price="9.00")
-    answer = buyer.patch(made.headers["Location"], json={"rank": None}, headers={"If-Match": made.headers["ETag"]})
+def test_patch_changes_what_it_names(client: FlaskClient) -> None:
+    made = create(client, rank=3, price="9.00")
+    answer = client.patch(made.headers["Location"], json={"rank": None}, headers={"If-Match": made.headers["ETag"]})
     changed = {name for name in made.json if made.json[name] != answer.json[name]}
     assert changed == {"rank", "version", "updated_at"}
 
 
-def test_empty_patch_changes_nothing(passer: FlaskClient) -> None:
-    made = create(passer)
-    answer = passer.patch(made.headers["Location"], json={}, headers={"If-Match": '"1"'})
+def test_empty_patch_changes_nothing(sqlite_client: FlaskClient) -> None:
+    made = create(sqlite_client)
+    answer = sqlite_client.patch(made.headers["Location"], json={}, headers={"If-Match": '"1"'})
     assert answer.json == made.json
 
 
@@ -153,89 +153,89 @@ def test_empty_patch_changes_nothing(passer: FlaskClient) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["application/json", "application/merge-patch+json"])
-def test_patch_merges_json_column(passer: FlaskClient, kind: str, before: Any, patch: Any, after: Any) -> None:
-    url = create(passer, data=before).headers["Location"]
+def test_patch_merges_json_column(sqlite_client: FlaskClient, kind: str, before: Any, patch: Any, after: Any) -> None:
+    url = create(sqlite_client, data=before).headers["Location"]
     body = json.dumps({"data": patch})
-    answer = passer.patch(url, data=body, content_type=kind, headers={"If-Match": '"1"'})
+    answer = sqlite_client.patch(url, data=body, content_type=kind, headers={"If-Match": '"1"'})
     assert (answer.status_code, answer.json["data"]) == (200, after)
-    assert passer.get(url).data == answer.data
+    assert sqlite_client.get(url).data == answer.data
 
 
-def test_merged_json_stored_alike(buyer: FlaskClient) -> None:
-    url = create(buyer, data={"a": 1, "b": {"c": 2}}).headers["Location"]
-    answer = buyer.patch(url, json={"data": {"b": {"d": 3}, "a": None}}, headers={"If-Match": '"1"'})
-    assert buyer.get(url).json["data"] == answer.json["data"] == {"b": {"c": 2, "d": 3}}
+def test_merged_json_stored_alike(client: FlaskClient) -> None:
+    url = create(client, data={"a": 1, "b": {"c": 2}}).headers["Location"]
+    answer = client.patch(url, json={"data": {"b": {"d": 3}, "a": None}}, headers={"If-Match": '"1"'})
+    assert client.get(url).json["data"] == answer.json["data"] == {"b": {"c": 2, "d": 3}}
 
 
-def test_put_replaces_json_with_nulls(passer: FlaskClient) -> None:
-    url = create(passer, data={"a": 1}).headers["Location"]
-    answer = passer.put(url, json={**PEN, "data": {"b": None}}, headers={"If-Match": '"1"'})
+def test_put_replaces_json_with_nulls(sqlite_client: FlaskClient) -> None:
+    url = create(sqlite_client, data={"a": 1}).headers["Location"]
+    answer = sqlite_client.put(url, json={**PEN, "data": {"b": None}}, headers={"If-Match": '"1"'})
     assert answer.json["data"] == {"b": None}
 
 
-def test_merge_patch_is_understood(passer: FlaskClient) -> None:
-    url = create(passer).headers["Location"]
-    answer = passer.patch(
+def test_merge_patch_is_understood(sqlite_client: FlaskClient) -> None:
+    url = create(sqlite_client).headers["Location"]
+    answer = sqlite_client.patch(
         url, data='{"rank": 1}', content_type="application/merge-patch+json", headers={"If-Match": "*"}
     )
     assert answer.json["rank"] == 1
 
 
-def test_deleted_item_is_gone(buyer: FlaskClient) -> None:
-    url = create(buyer).headers["Location"]
-    answer = buyer.delete(url, headers={"If-Match": '"1"'})
+def test_deleted_item_is_gone(client: FlaskClient) -> None:
+    url = create(client).headers["Location"]
+    answer = client.delete(url, headers={"If-Match": '"1"'})
     assert (answer.status_code, answer.data) == (204, b"")
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        problem(buyer.open(url, method=method, json=PEN, headers={"If-Match": '"1"'}), 404)
+        problem(client.open(url, method=method, json=PEN, headers={"If-Match": '"1"'}), 404)
 
 
-def test_referenced_item_is_in_use(buyer: FlaskClient) -> None:
-    create(buyer)
-    assert problem(buyer.delete("/shelf/makers/1"), 409)["type"] == "/problems/in-use"
+def test_referenced_item_is_in_use(client: FlaskClient) -> None:
+    create(client)
+    assert problem(client.delete("/shelf/makers/1"), 409)["type"] == "/problems/in-use"
 
 
-def test_head_is_get_without_the_body(passer: FlaskClient) -> None:
-    url = create(passer).headers["Location"]
+def test_head_is_get_without_the_body(sqlite_client: FlaskClient) -> None:
+    url = create(sqlite_client).headers["Location"]
     places = (url, f"{url}?include=maker", THINGS, f"{THINGS}?limit=1&fields=id", f"{THINGS}?x=1", f"{THINGS}/999")
     for place in places:
-        get, head = passer.get(place), passer.head(place)
+        get, head = sqlite_client.get(place), sqlite_client.head(place)
         assert (head.status_code, head.data) == (get.status_code, b"")
         assert _stable(head) == _stable(get)
-    tag = passer.head(url).headers["ETag"]
-    assert passer.head(url, headers={"If-None-Match": tag}).status_code == 304
+    tag = sqlite_client.head(url).headers["ETag"]
+    assert sqlite_client.head(url, headers={"If-None-Match": tag}).status_code == 304
 
 
 def _stable(answer: TestResponse) -> dict[str, str]:
     return {name: value for name, value in answer.headers if name != "X-Request-ID"}
 
 
-def test_options_lists_methods_and_patches(passer: FlaskClient) -> None:
-    answer = passer.options(THINGS)
+def test_options_lists_methods_and_patches(sqlite_client: FlaskClient) -> None:
+    answer = sqlite_client.options(THINGS)
     assert (answer.status_code, answer.data) == (200, b"")
     assert answer.allow == {"GET", "HEAD", "OPTIONS", "POST"}
     assert "Accept-Patch" not in answer.headers
-    answer = passer.options(f"{THINGS}/1")
+    answer = sqlite_client.options(f"{THINGS}/1")
     assert answer.allow == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
     assert answer.headers["Accept-Patch"] == "application/json, application/merge-patch+json"
-    answer = passer.options("/shelf/shown/1")
+    answer = sqlite_client.options("/shelf/shown/1")
     assert answer.allow == {"GET", "HEAD", "OPTIONS"}
     assert "Accept-Patch" not in answer.headers
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("query", ["fields=id", "include=maker", "x=1", "x", "x=1&x=2"])
-def test_method_without_parameters_refuses_them(passer: FlaskClient, method: str, query: str) -> None:
-    url = create(passer).headers["Location"]
+def test_method_without_parameters_refuses_them(sqlite_client: FlaskClient, method: str, query: str) -> None:
+    url = create(sqlite_client).headers["Location"]
     place = THINGS if method == "POST" else url
-    answer = passer.open(f"{place}?{query}", method=method, json=PEN, headers={"If-Match": "*"})
+    answer = sqlite_client.open(f"{place}?{query}", method=method, json=PEN, headers={"If-Match": "*"})
     (error,) = problem(answer, 400)["errors"]
     assert error["parameter"] == query.partition("=")[0]
-    assert passer.get(url).headers["ETag"] == '"1"'
-    assert len(passer.get(THINGS).json["items"]) == 1
+    assert sqlite_client.get(url).headers["ETag"] == '"1"'
+    assert len(sqlite_client.get(THINGS).json["items"]) == 1
 
 
 def test_api_versions_coexist(
-    write_module: Callable[..., str], make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+    write_module: Callable[..., str], make_app: Callable[..., Flask], database_url: Callable[[str], URL]
 ) -> None:
     name = write_module(
         "press",
@@ -273,7 +273,7 @@ def test_api_versions_coexist(
             Firms.register(Api(v2), "/makers")
         """,
     )
-    app = make_app(shelf_url("sqlite"), [name])
+    app = make_app(database_url("sqlite"), [name])
     client = app.test_client()
     place = client.post("/press/v2/makers", json={"firm": "Acme"}).headers["Location"]
     number = place.rpartition("/")[2]
@@ -297,32 +297,32 @@ def test_api_versions_coexist(
         ("BREW", "/shelf/things", {"GET", "HEAD", "OPTIONS", "POST"}),
     ],
 )
-def test_method_that_is_not_allowed(passer: FlaskClient, method: str, url: str, allowed: set[str]) -> None:
-    answer = passer.open(url, method=method, json=PEN)
+def test_method_that_is_not_allowed(sqlite_client: FlaskClient, method: str, url: str, allowed: set[str]) -> None:
+    answer = sqlite_client.open(url, method=method, json=PEN)
     problem(answer, 405)
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
-def test_item_without_verbs_has_no_address(passer: FlaskClient) -> None:
-    problem(passer.get("/shelf/new/1"), 404)
+def test_item_without_verbs_has_no_address(sqlite_client: FlaskClient) -> None:
+    problem(sqlite_client.get("/shelf/new/1"), 404)
 
 
 # --- conditions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tag", ['"1"', 'W/"1"', "*", '"7", "1"', '"7",W/"1"'])
-def test_current_item_not_modified(passer: FlaskClient, tag: str) -> None:
-    url = create(passer).headers["Location"]
-    answer = passer.get(url, headers={"If-None-Match": tag})
+def test_current_item_not_modified(sqlite_client: FlaskClient, tag: str) -> None:
+    url = create(sqlite_client).headers["Location"]
+    answer = sqlite_client.get(url, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.data) == (304, b"")
     assert answer.headers["ETag"] == '"1"'
 
 
 @pytest.mark.parametrize("tag", ['"2"', "1", '"', '"1', '""', '"11"'])
-def test_outdated_item_sent(passer: FlaskClient, tag: str) -> None:
-    url = create(passer).headers["Location"]
+def test_outdated_item_sent(sqlite_client: FlaskClient, tag: str) -> None:
+    url = create(sqlite_client).headers["Location"]
     expected = 304 if tag == "1" else 200
-    assert passer.get(url, headers={"If-None-Match": tag}).status_code == expected
+    assert sqlite_client.get(url, headers={"If-None-Match": tag}).status_code == expected
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
@@ -340,36 +340,38 @@ def test_outdated_item_sent(passer: FlaskClient, tag: str) -> None:
     ],
 )
 def test_change_without_the_right_condition(
-    passer: FlaskClient, method: str, headers: dict[str, str], status: int
+    sqlite_client: FlaskClient, method: str, headers: dict[str, str], status: int
 ) -> None:
-    made = create(passer)
+    made = create(sqlite_client)
     url = made.headers["Location"]
-    problem(passer.open(url, method=method, json={**PEN, "name": "pencil"}, headers=headers), status)
-    assert passer.get(url).json == made.json
+    problem(sqlite_client.open(url, method=method, json={**PEN, "name": "pencil"}, headers=headers), status)
+    assert sqlite_client.get(url).json == made.json
 
 
 @pytest.mark.parametrize("tag", ['"1"', "*", '"7", "1"', '"7","1","8"'])
-def test_change_with_the_right_condition(passer: FlaskClient, tag: str) -> None:
-    url = create(passer).headers["Location"]
-    assert passer.patch(url, json={"rank": 1}, headers={"If-Match": tag}).status_code == 200
+def test_change_with_the_right_condition(sqlite_client: FlaskClient, tag: str) -> None:
+    url = create(sqlite_client).headers["Location"]
+    assert sqlite_client.patch(url, json={"rank": 1}, headers={"If-Match": tag}).status_code == 200
 
 
-def test_unversioned_item_needs_no_condition(passer: FlaskClient) -> None:
-    url = passer.post("/shelf/tags", json={"code": "a"}).headers["Location"]
-    answer = passer.patch(url, json={"title": "A"})
+def test_unversioned_item_needs_no_condition(sqlite_client: FlaskClient) -> None:
+    url = sqlite_client.post("/shelf/tags", json={"code": "a"}).headers["Location"]
+    answer = sqlite_client.patch(url, json={"title": "A"})
     assert (answer.status_code, answer.json) == (200, {"code": "a", "title": "A"})
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_of_changes_at_once_one_wins(shop: Flask, buyer: FlaskClient, method: str) -> None:
-    url = create(buyer, rank=0).headers["Location"]
+def test_of_changes_at_once_one_wins(app: Flask, client: FlaskClient, method: str) -> None:
+    url = create(client, rank=0).headers["Location"]
     gate = threading.Barrier(6)
     statuses: list[int] = []
 
     def change(number: int) -> None:
-        client = shop.test_client()
+        new_client = app.test_client()
         gate.wait()
-        statuses.append(client.open(url, method=method, json={"rank": number}, headers={"If-Match": '"1"'}).status_code)
+        statuses.append(
+            new_client.open(url, method=method, json={"rank": number}, headers={"If-Match": '"1"'}).status_code
+        )
 
     threads = [threading.Thread(target=change, args=(number,)) for number in range(1, 7)]
     for thread in threads:
@@ -380,17 +382,17 @@ def test_of_changes_at_once_one_wins(shop: Flask, buyer: FlaskClient, method: st
     assert sorted(statuses)[0] == (200 if method == "PATCH" else 204)
     assert set(sorted(statuses)[1:]) <= lost
     if method == "PATCH":
-        assert buyer.get(url).json["version"] == 2
+        assert client.get(url).json["version"] == 2
 
 
-def test_concurrent_unique_values_one_stored(shop: Flask, buyer: FlaskClient) -> None:
+def test_concurrent_unique_values_one_stored(app: Flask, client: FlaskClient) -> None:
     gate = threading.Barrier(5)
     statuses: list[int] = []
 
     def add() -> None:
-        client = shop.test_client()
+        new_client = app.test_client()
         gate.wait()
-        statuses.append(client.post(THINGS, json={**PEN, "code": "once"}).status_code)
+        statuses.append(new_client.post(THINGS, json={**PEN, "code": "once"}).status_code)
 
     threads = [threading.Thread(target=add) for _ in range(5)]
     for thread in threads:
@@ -398,22 +400,22 @@ def test_concurrent_unique_values_one_stored(shop: Flask, buyer: FlaskClient) ->
     for thread in threads:
         thread.join()
     assert sorted(statuses) == [201, 422, 422, 422, 422]
-    assert len(buyer.get(THINGS).json["items"]) == 1
+    assert len(client.get(THINGS).json["items"]) == 1
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_lost_race_fails_precondition(
-    kiosk: Flask, passer: FlaskClient, method: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_app: Flask, sqlite_client: FlaskClient, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another request commits between the check of If-Match and the statement."""
-    url = create(passer).headers["Location"]
+    url = create(sqlite_client).headers["Location"]
 
     def precondition(self: ModelResource, item: Thing) -> int:
         sa.orm.attributes.set_committed_value(item, "version", 0)
         return 0
 
     monkeypatch.setattr(ModelResource, "precondition", precondition)
-    answer = passer.open(url, method=method, json={**PEN, "name": "x"}, headers={"If-Match": '"0"'})
+    answer = sqlite_client.open(url, method=method, json={**PEN, "name": "x"}, headers={"If-Match": '"0"'})
     assert problem(answer, 412)["type"] == "/problems/precondition-failed"
 
 
@@ -421,16 +423,16 @@ def test_lost_race_fails_precondition(
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml, text/*;q=0.5", "application/json;q=0"])
-def test_caller_who_cannot_read_json(passer: FlaskClient, accept: str) -> None:
+def test_caller_who_cannot_read_json(sqlite_client: FlaskClient, accept: str) -> None:
     for method, url in (("GET", THINGS), ("GET", f"{THINGS}/1"), ("POST", THINGS), ("PUT", f"{THINGS}/1")):
-        problem(passer.open(url, method=method, json=PEN, headers={"Accept": accept}), 406)
+        problem(sqlite_client.open(url, method=method, json=PEN, headers={"Accept": accept}), 406)
 
 
 @pytest.mark.parametrize(
     "accept", ["", "*/*", "application/*", "text/html, application/json;q=0.1", "application/json"]
 )
-def test_caller_who_can_read_json(passer: FlaskClient, accept: str) -> None:
-    answer = passer.get(THINGS, headers={"Accept": accept})
+def test_caller_who_can_read_json(sqlite_client: FlaskClient, accept: str) -> None:
+    answer = sqlite_client.get(THINGS, headers={"Accept": accept})
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
 
 
@@ -440,12 +442,12 @@ def test_caller_who_can_read_json(passer: FlaskClient, accept: str) -> None:
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
 )
-def test_body_of_another_kind(passer: FlaskClient, kind: str) -> None:
-    answer = passer.post(THINGS, data=json.dumps(PEN), content_type=kind)
+def test_body_of_another_kind(sqlite_client: FlaskClient, kind: str) -> None:
+    answer = sqlite_client.post(THINGS, data=json.dumps(PEN), content_type=kind)
     assert problem(answer, 415)["type"] == "/problems/unsupported-media-type"
     assert answer.headers["Accept"] == "application/json"
     for method, name in (("PUT", "Accept"), ("PATCH", "Accept-Patch")):
-        answer = passer.open(f"{THINGS}/1", method=method, data=json.dumps(PEN), content_type=kind)
+        answer = sqlite_client.open(f"{THINGS}/1", method=method, data=json.dumps(PEN), content_type=kind)
         problem(answer, 415)
         assert answer.headers[name].startswith("application/json")
 
@@ -480,19 +482,19 @@ def test_body_of_another_kind(passer: FlaskClient, kind: str) -> None:
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_body_that_is_no_json(passer: FlaskClient, body: bytes) -> None:
-    assert problem(send(passer, body), 400)["type"] == "/problems/bad-request"
+def test_body_that_is_no_json(sqlite_client: FlaskClient, body: bytes) -> None:
+    assert problem(send(sqlite_client, body), 400)["type"] == "/problems/bad-request"
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "1", "null", "true", '[{"name": "pen"}]'])
-def test_body_that_is_no_object(passer: FlaskClient, body: str) -> None:
-    assert problem(send(passer, body), 422)["errors"] == [
+def test_body_that_is_no_object(sqlite_client: FlaskClient, body: str) -> None:
+    assert problem(send(sqlite_client, body), 422)["errors"] == [
         {"field": "", "message": "The body must be a JSON object.", "pointer": "#"}
     ]
 
 
-def test_body_that_is_too_large(passer: FlaskClient) -> None:
-    document = problem(send(passer, json.dumps({**PEN, "notes": "x" * 10_000_000})), 413)
+def test_body_that_is_too_large(sqlite_client: FlaskClient) -> None:
+    document = problem(send(sqlite_client, json.dumps({**PEN, "notes": "x" * 10_000_000})), 413)
     assert document["type"] == "/problems/too-large"
 
 
@@ -580,10 +582,10 @@ def test_body_that_is_too_large(passer: FlaskClient) -> None:
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_value_that_is_refused(passer: FlaskClient, field: str, value: Any) -> None:
-    answer = send(passer, json.dumps({**PEN, field: value}))
+def test_value_that_is_refused(sqlite_client: FlaskClient, field: str, value: Any) -> None:
+    answer = send(sqlite_client, json.dumps({**PEN, field: value}))
     assert faults(answer) == {field}
-    assert passer.get(THINGS).json["items"] == []
+    assert sqlite_client.get(THINGS).json["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -616,25 +618,25 @@ def test_value_that_is_refused(passer: FlaskClient, field: str, value: Any) -> N
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_edge_values_stored_alike(buyer: FlaskClient, field: str, value: Any) -> None:
-    made = create(buyer, **{field: value})
-    found = buyer.get(made.headers["Location"])
+def test_edge_values_stored_alike(client: FlaskClient, field: str, value: Any) -> None:
+    made = create(client, **{field: value})
+    found = client.get(made.headers["Location"])
     assert found.data == made.data
     assert float(found.json[field]) == float(value) if field == "price" else found.json[field] is not None
 
 
-def test_deepest_json_stored_alike(buyer: FlaskClient) -> None:
+def test_deepest_json_stored_alike(client: FlaskClient) -> None:
     value: Any = 1
     for level in range(DEEPEST):
         value = {"a": value} if level % 2 else [value]
-    made = create(buyer, data=value)
-    assert buyer.get(made.headers["Location"]).json["data"] == value
+    made = create(client, data=value)
+    assert client.get(made.headers["Location"]).json["data"] == value
 
 
 @pytest.mark.parametrize("depth", [DEEPEST + 2, 260, 800])
-def test_too_deep_json_refused(passer: FlaskClient, depth: int) -> None:
+def test_too_deep_json_refused(sqlite_client: FlaskClient, depth: int) -> None:
     body = json.dumps({**PEN, "data": 0})[:-2] + "[" * depth + "]" * depth + "}"
-    assert faults(send(passer, body)) == {"data"}
+    assert faults(send(sqlite_client, body)) == {"data"}
 
 
 @pytest.mark.parametrize(
@@ -648,19 +650,19 @@ def test_too_deep_json_refused(passer: FlaskClient, depth: int) -> None:
         ("0", "#/0"),
     ],
 )
-def test_pointer_names_fault(passer: FlaskClient, name: str, expected: str) -> None:
-    (error,) = problem(passer.post(THINGS, json={**PEN, name: 1}), 422)["errors"]
+def test_pointer_names_fault(sqlite_client: FlaskClient, name: str, expected: str) -> None:
+    (error,) = problem(sqlite_client.post(THINGS, json={**PEN, name: 1}), 422)["errors"]
     assert error == {"field": name, "message": "Unknown field.", "pointer": expected}
 
 
-def test_all_faults_reported_together(passer: FlaskClient) -> None:
+def test_all_faults_reported_together(sqlite_client: FlaskClient) -> None:
     body = {"name": 5, "maker_id": "x", "rank": "1", "colour": 1, "id": 1}
-    assert faults(send(passer, json.dumps(body))) == set(body)
+    assert faults(send(sqlite_client, json.dumps(body))) == set(body)
 
 
-def test_unique_value_that_exists_is_named(buyer: FlaskClient) -> None:
-    create(buyer, code="a1")
-    assert faults(buyer.post(THINGS, json={**PEN, "code": "a1"})) == {"code"}
+def test_unique_value_that_exists_is_named(client: FlaskClient) -> None:
+    create(client, code="a1")
+    assert faults(client.post(THINGS, json={**PEN, "code": "a1"})) == {"code"}
 
 
 # --- ids ----------------------------------------------------------------------------------------
@@ -684,21 +686,21 @@ def test_unique_value_that_exists_is_named(buyer: FlaskClient) -> None:
         "1;x=1",
     ],
 )
-def test_id_of_no_item(buyer: FlaskClient, key: str) -> None:
+def test_id_of_no_item(client: FlaskClient, key: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):
-        document = problem(buyer.open(f"{THINGS}/{key}", method=method, json={}, headers={"If-Match": '"1"'}), 404)
+        document = problem(client.open(f"{THINGS}/{key}", method=method, json={}, headers={"If-Match": '"1"'}), 404)
         assert document["type"] == "/problems/not-found"
 
 
 @pytest.mark.parametrize("key", ["1\0", "\xff", "\0", "1\xc0\x80", "\xed\xa0\x80"])
-def test_id_that_is_no_text(passer: FlaskClient, key: str) -> None:
+def test_id_that_is_no_text(sqlite_client: FlaskClient, key: str) -> None:
     """The client of the tests would replace what is no UTF-8; a server does not."""
-    problem(passer.get(THINGS, environ_overrides={"PATH_INFO": f"{THINGS}/{key}"}), 400)
+    problem(sqlite_client.get(THINGS, environ_overrides={"PATH_INFO": f"{THINGS}/{key}"}), 400)
 
 
 @pytest.mark.parametrize("path", [f"{THINGS}/1/2", f"{THINGS}/", "/shelf/nothing", f"{THINGS}/../../shelf/x"])
-def test_address_of_nothing(passer: FlaskClient, path: str) -> None:
-    problem(passer.get(path), 404)
+def test_address_of_nothing(sqlite_client: FlaskClient, path: str) -> None:
+    problem(sqlite_client.get(path), 404)
 
 
 # --- rows or entities ---------------------------------------------------------------------------
@@ -723,27 +725,27 @@ def test_custom_verbs_bypass_fast_rows(verbs: type[Crud], serves: bool) -> None:
     assert isinstance(make_reader(verbs(), ThingSchema()), RowReader) is serves
 
 
-def test_written_verbs_are_served(kiosk: Flask, passer: FlaskClient) -> None:
+def test_written_verbs_are_served(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
     class Resource(ModelResource):
         verbs = LoudThings()
         schema = ThingSchema
 
     bp = Blueprint("loud", __name__, url_prefix="/loud")
     Resource.register(Api(bp), "/things")
-    kiosk.register_blueprint(bp)
-    number = create(passer).json["id"]
-    assert passer.get(f"/loud/things/{number}").json["name"] == "PEN"
-    assert [item["name"] for item in passer.get("/loud/things").json["items"]] == ["pen"]
+    sqlite_app.register_blueprint(bp)
+    number = create(sqlite_client).json["id"]
+    assert sqlite_client.get(f"/loud/things/{number}").json["name"] == "PEN"
+    assert [item["name"] for item in sqlite_client.get("/loud/things").json["items"]] == ["pen"]
 
 
-def test_statements_are_shown_to_who_listens(kiosk: Flask, passer: FlaskClient) -> None:
-    create(passer)
-    plain = passer.get(THINGS).data
+def test_statements_are_shown_to_who_listens(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
+    create(sqlite_client)
+    plain = sqlite_client.get(THINGS).data
     seen: list[str] = []
-    with kiosk.app_context():
+    with sqlite_app.app_context():
         listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: E731
         sa.event.listen(db.engine, "before_cursor_execute", listener)
-        assert passer.get(THINGS).data == plain
+        assert sqlite_client.get(THINGS).data == plain
         sa.event.remove(db.engine, "before_cursor_execute", listener)
     assert [statement.split()[0] for statement in seen] == ["BEGIN", "SELECT"]
 
@@ -752,40 +754,40 @@ def test_statements_are_shown_to_who_listens(kiosk: Flask, passer: FlaskClient) 
 
 
 @pytest.fixture
-def stocked(shop: Flask, buyer: FlaskClient) -> FlaskClient:
-    with shop.app_context():
+def stocked_client(app: Flask, client: FlaskClient) -> FlaskClient:
+    with app.app_context():
         db.session.add_all([Label(id=1, name="new"), Label(id=2, name="old"), Maker(id=2, name="Bolt")])
         db.session.add_all([Tag(code="a"), Tag(code="b"), Spot(aisle="N", level=1)])
         db.session.commit()
-    return buyer
+    return client
 
 
-def test_related_rows_as_keys(stocked: FlaskClient) -> None:
-    answer = stocked.post("/shelf/boxes", json={"name": "x", "maker_id": 1, "labels": [2, 1], "tags": ["b"]})
+def test_related_rows_as_keys(stocked_client: FlaskClient) -> None:
+    answer = stocked_client.post("/shelf/boxes", json={"name": "x", "maker_id": 1, "labels": [2, 1], "tags": ["b"]})
     assert answer.status_code == 201, answer.text
     expected = {"maker_id": 1, "maker": 1, "labels": [1, 2], "tags": ["b"], "spot": None, "boxes": []}
     assert answer.json | expected == answer.json
     place = answer.headers["Location"]
-    assert stocked.get(place).data == answer.data
-    answer = stocked.patch(place, json={"labels": [2], "maker_id": 2}, headers={"If-Match": '"1"'})
+    assert stocked_client.get(place).data == answer.data
+    answer = stocked_client.patch(place, json={"labels": [2], "maker_id": 2}, headers={"If-Match": '"1"'})
     assert answer.json | {"labels": [2], "tags": ["b"], "maker": 2, "version": 2} == answer.json
-    assert stocked.get(place).data == answer.data
-    answer = stocked.put(place, json={"name": "x", "maker_id": 2}, headers={"If-Match": '"2"'})
+    assert stocked_client.get(place).data == answer.data
+    answer = stocked_client.put(place, json={"name": "x", "maker_id": 2}, headers={"If-Match": '"2"'})
     assert answer.json | {"labels": [], "tags": [], "version": 3} == answer.json
-    assert stocked.delete(place, headers={"If-Match": '"3"'}).status_code == 204
+    assert stocked_client.delete(place, headers={"If-Match": '"3"'}).status_code == 204
 
 
-def test_related_row_instead_of_foreign_key(stocked: FlaskClient) -> None:
+def test_related_row_instead_of_foreign_key(stocked_client: FlaskClient) -> None:
     body = {"name": "x", "maker": 1, "spot": {"aisle": "N", "level": 1}}
-    answer = stocked.post("/shelf/crates", json=body)
+    answer = stocked_client.post("/shelf/crates", json=body)
     assert answer.status_code == 201, answer.text
     assert answer.json | body == answer.json
     place = answer.headers["Location"]
-    inner = stocked.post("/shelf/crates", json={"name": "y", "maker": 2, "inside": answer.json["id"]})
-    assert stocked.get(place).json["boxes"] == [inner.json["id"]]
-    answer = stocked.put(place, json={"name": "x", "maker": 2}, headers={"If-Match": '"1"'})
+    inner = stocked_client.post("/shelf/crates", json={"name": "y", "maker": 2, "inside": answer.json["id"]})
+    assert stocked_client.get(place).json["boxes"] == [inner.json["id"]]
+    answer = stocked_client.put(place, json={"name": "x", "maker": 2}, headers={"If-Match": '"1"'})
     assert answer.json | {"maker": 2, "spot": None} == answer.json
-    assert faults(stocked.put(place, json={"name": "x"}, headers={"If-Match": '"2"'})) == {"maker"}
+    assert faults(stocked_client.put(place, json={"name": "x"}, headers={"If-Match": '"2"'})) == {"maker"}
 
 
 @pytest.mark.parametrize(
@@ -798,13 +800,13 @@ def test_related_row_instead_of_foreign_key(stocked: FlaskClient) -> None:
         ("spot", {"aisle": "N", "level": 2}, "There is no spot N, 2."),
     ],
 )
-def test_missing_related_row_named(stocked: FlaskClient, field: str, value: Any, message: str) -> None:
-    answer = stocked.post("/shelf/crates", json={"name": "x", "maker": 1, field: value})
+def test_missing_related_row_named(stocked_client: FlaskClient, field: str, value: Any, message: str) -> None:
+    answer = stocked_client.post("/shelf/crates", json={"name": "x", "maker": 1, field: value})
     assert problem(answer, 422)["errors"] == [{"field": field, "message": message, "pointer": f"#/{field}"}]
 
 
-def test_related_rows_one_query_each(shop: Flask, stocked: FlaskClient) -> None:
-    with shop.app_context():
+def test_related_rows_one_query_each(app: Flask, stocked_client: FlaskClient) -> None:
+    with app.app_context():
         labels, tag = list(db.session.scalars(sa.select(Label))), db.session.get(Tag, "a")
         outer = Box(name="outer", maker_id=2)
         inner = [Box(name=f"{i}", maker_id=1 + i % 2, inside=outer, labels=labels, tags={tag}) for i in range(9)]
@@ -813,10 +815,10 @@ def test_related_rows_one_query_each(shop: Flask, stocked: FlaskClient) -> None:
         number = outer.id
     for url, queries in (("/shelf/boxes", 7), (f"/shelf/boxes/{number}", 6)):
         seen: list[str] = []
-        with shop.app_context():
+        with app.app_context():
             listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: B023, E731
             sa.event.listen(db.engine, "before_cursor_execute", listener)
-            answer = stocked.get(url)
+            answer = stocked_client.get(url)
             sa.event.remove(db.engine, "before_cursor_execute", listener)
         selects = [statement for statement in seen if statement.startswith("SELECT")]
         assert (answer.status_code, len(selects) <= queries) == (200, True), "\n".join(selects)

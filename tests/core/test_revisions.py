@@ -61,7 +61,7 @@ MAKE = "op.create_table('attic_box', sa.Column('id', sa.Integer, primary_key=Tru
 
 
 @pytest.fixture
-def attic(
+def app(
     make_app: Callable[..., Flask],
     write_module: Callable[..., str],
     write_revision: Callable[[str], None],
@@ -96,9 +96,9 @@ def test_distance_is_what_alembic_says(new_database: Callable[[str], URL], make_
             assert bool(inventory.lacking(app)) != distance.is_none
 
 
-def test_grown_history_read_again(attic: Flask, tmp_path: Path) -> None:
-    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
-    with attic.app_context():
+def test_grown_history_read_again(app: Flask, tmp_path: Path) -> None:
+    migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
+    with app.app_context():
         assert revisions.measure().is_none
         text = (tmp_path / "alembic" / "versions" / "one.py").read_text()
         later = text.replace('"one"', '"two"').replace("None", '("one",)')
@@ -106,14 +106,14 @@ def test_grown_history_read_again(attic: Flask, tmp_path: Path) -> None:
         assert revisions.measure() == revisions.Distance(("two",), ("one",), ("two",))
 
 
-def test_contracting_revision_held_back(attic: Flask, tmp_path: Path) -> None:
+def test_contracting_revision_held_back(app: Flask, tmp_path: Path) -> None:
     versions = tmp_path / "alembic" / "versions"
     text = (versions / "one.py").read_text().replace("None", '("one",)')
     (versions / "two.py").write_text(text.replace('"one"', '"two"', 1) + "\ncontracts = True\n")
-    with attic.app_context():
+    with app.app_context():
         # An empty database has served no code.
         assert revisions.measure().waiting == ("one", "two")
-        migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"], "one")
+        migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"], "one")
         distance = revisions.measure()
         assert (distance.is_none, distance.held, distance.hint) == (True, ("two",), "flask prepare --contract")
         assert str(distance) == "Held back until no earlier code runs any more: two."
@@ -121,21 +121,21 @@ def test_contracting_revision_held_back(attic: Flask, tmp_path: Path) -> None:
             assert migrations.distance(connection).held == ("two",)
 
 
-def test_several_heads_name_the_cure(attic: Flask, tmp_path: Path, make_app: Callable[..., Flask]) -> None:
-    url = attic.config["SQLALCHEMY_DATABASE_URI"]
+def test_several_heads_name_the_cure(app: Flask, tmp_path: Path, make_app: Callable[..., Flask]) -> None:
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
     versions = tmp_path / "alembic" / "versions"
     migrations.upgrade(url)
     for name in ("two", "three"):
         (versions / f"{name}.py").write_text(f'revision = "{name}"\ndown_revision = "one"\n\ndef upgrade(): pass\n')
-    with attic.app_context():
+    with app.app_context():
         distance = revisions.measure()
         assert (distance.is_forked, distance.is_none, distance.is_behind) == (True, False, False)
         assert distance.hint == "alembic merge heads; then alembic upgrade head"
         assert "several heads, three and two" in str(distance)
-    result = attic.test_cli_runner().invoke(args=["prepare"])
+    result = app.test_cli_runner().invoke(args=["prepare"])
     assert result.exit_code != 0
     assert "Join them: alembic merge heads" in result.output
-    execute(attic, "ALTER TABLE attic_box DROP COLUMN label")
+    execute(app, "ALTER TABLE attic_box DROP COLUMN label")
     answer = make_app(url, ["attic", "app.development"], APP_ENV="development").test_client().get("/attic")
     assert answer.status_code == 503
     assert "<pre>alembic merge heads\nalembic upgrade head</pre>" in answer.text
@@ -147,66 +147,66 @@ def test_hint_runs_nothing_held_back() -> None:
 
 
 @pytest.mark.parametrize("path", ["entities", "cursors"])
-def test_read_before_migration_is_upgrade(attic: Flask, path: str) -> None:
-    answer = attic.test_client().get(f"/attic/api/{path}")
+def test_read_before_migration_is_upgrade(app: Flask, path: str) -> None:
+    answer = app.test_client().get(f"/attic/api/{path}")
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert (answer.json["type"], answer.json["detail"]) == ("/problems/unavailable", "The site is being upgraded.")
     assert answer.headers["Retry-After"] == "10"
 
 
-def test_write_before_migration_is_upgrade(attic: Flask) -> None:
-    client = attic.test_client()
+def test_write_before_migration_is_upgrade(app: Flask) -> None:
+    client = app.test_client()
     assert client.post("/attic/api/entities").status_code == 503
-    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+    migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
     assert client.post("/attic/api/entities").status_code == 200
 
 
-def test_newer_database_is_upgrade(attic: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
-    execute(attic, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
-    client = attic.test_client()
+def test_newer_database_is_upgrade(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
+    execute(app, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
+    client = app.test_client()
     assert [client.get("/attic/api/cursors").status_code, client.post("/attic/api/entities").status_code] == [503, 503]
     assert "The database is at revision newer" in caplog.text
     assert "alembic downgrade one" in caplog.text
 
 
-def test_newer_database_is_explained_in_development(attic: Flask, make_app: Callable[..., Flask]) -> None:
-    url = attic.config["SQLALCHEMY_DATABASE_URI"]
+def test_newer_database_is_explained_in_development(app: Flask, make_app: Callable[..., Flask]) -> None:
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
     migrations.upgrade(url)
-    execute(attic, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
+    execute(app, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
     answer = make_app(url, ["attic", "app.development"], APP_ENV="development").test_client().get("/attic")
     assert answer.status_code == 503
     assert "<pre>alembic downgrade one</pre>" in answer.text
 
 
-def test_misspelt_statement_stays_a_fault(attic: Flask) -> None:
-    client = attic.test_client()
-    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+def test_misspelt_statement_stays_a_fault(app: Flask) -> None:
+    client = app.test_client()
+    migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
     assert client.get("/attic/api/misspelt").status_code == 500
     # Also where the database is elsewhere, and has all that the models need.
-    execute(attic, "UPDATE alembic_version SET version_num = 'newer'")
+    execute(app, "UPDATE alembic_version SET version_num = 'newer'")
     assert client.get("/attic/api/misspelt").status_code == 500
     assert client.get("/attic/api/entities").status_code == 200
 
 
-def test_missing_tables_listed_by_module(attic: Flask) -> None:
-    with attic.app_context():
-        assert inventory.lacking(attic) == {"attic": ["attic_box"]}
-    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
-    with attic.app_context():
-        assert inventory.lacking(attic) == inventory.demanding(attic) == {}
-    execute(attic, "ALTER TABLE attic_box DROP COLUMN label", "ALTER TABLE attic_box ADD note VARCHAR(9) DEFAULT 'x'")
-    with attic.app_context():
-        assert (inventory.lacking(attic), inventory.demanding(attic)) == ({"attic": ["attic_box.label"]}, {})
+def test_missing_tables_listed_by_module(app: Flask) -> None:
+    with app.app_context():
+        assert inventory.lacking(app) == {"attic": ["attic_box"]}
+    migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
+    with app.app_context():
+        assert inventory.lacking(app) == inventory.demanding(app) == {}
+    execute(app, "ALTER TABLE attic_box DROP COLUMN label", "ALTER TABLE attic_box ADD note VARCHAR(9) DEFAULT 'x'")
+    with app.app_context():
+        assert (inventory.lacking(app), inventory.demanding(app)) == ({"attic": ["attic_box.label"]}, {})
 
 
-def test_generated_column_is_not_missing(attic: Flask, engine_name: str) -> None:
-    migrations.upgrade(attic.config["SQLALCHEMY_DATABASE_URI"])
+def test_generated_column_is_not_missing(app: Flask, engine_name: str) -> None:
+    migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
     kind = "VIRTUAL NOT NULL" if engine_name == "sqlite" else "STORED"
     add = f"ALTER TABLE attic_box ADD %s VARCHAR(9) GENERATED ALWAYS AS ('x') {kind}"
-    execute(attic, "ALTER TABLE attic_box DROP COLUMN label", add % "label", add % "unknown")
-    with attic.app_context():
-        assert inventory.lacking(attic) == inventory.demanding(attic) == {}
+    execute(app, "ALTER TABLE attic_box DROP COLUMN label", add % "label", add % "unknown")
+    with app.app_context():
+        assert inventory.lacking(app) == inventory.demanding(app) == {}
 
 
 def test_unmigrated_table_is_not_missing(
@@ -231,7 +231,7 @@ def test_unmigrated_table_is_not_missing(
         assert inventory.demanding(app) == {}
 
 
-def test_newer_required_column_known(attic: Flask, engine_name: str) -> None:
-    execute(attic, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, label VARCHAR(80), owner VARCHAR(9) NOT NULL)")
-    with attic.app_context():
-        assert inventory.demanding(attic) == {"attic": ["attic_box.owner"]}
+def test_newer_required_column_known(app: Flask, engine_name: str) -> None:
+    execute(app, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, label VARCHAR(80), owner VARCHAR(9) NOT NULL)")
+    with app.app_context():
+        assert inventory.demanding(app) == {"attic": ["attic_box.owner"]}

@@ -69,7 +69,9 @@ def reader_of(model_: type[Any], **options: Any) -> RowReader | EntityReader:
 
 
 @pytest.fixture
-def zoo(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Iterator[Flask]:
+def animals_app(
+    make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
+) -> Iterator[Flask]:
     app = make_app(new_database(engine_name), [])
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -90,7 +92,7 @@ def names(reader: RowReader | EntityReader, **args: str) -> list[str]:
     return [item.name for item in expected.items]
 
 
-def test_shared_table_rows_separated(zoo: Flask) -> None:
+def test_shared_table_rows_separated(animals_app: Flask) -> None:
     dogs = reader_of(Dog, search=("name",), order=("name",))
     assert names(dogs) == ["Ida", "Rex"]
     assert names(dogs, q="e") == ["Rex"]
@@ -101,7 +103,7 @@ def test_shared_table_rows_separated(zoo: Flask) -> None:
         dogs.one(cat)
 
 
-def test_two_table_rows_joined(zoo: Flask) -> None:
+def test_two_table_rows_joined(animals_app: Flask) -> None:
     birds = reader_of(Bird, order=("name",), filters={"wings": ("eq",)})
     assert names(birds) == ["Kea"]
     assert names(birds, wings="2") == ["Kea"]
@@ -110,7 +112,7 @@ def test_two_table_rows_joined(zoo: Flask) -> None:
     assert shown["wings"] == 2
 
 
-def test_attribute_and_column_names_differ(zoo: Flask) -> None:
+def test_attribute_and_column_names_differ(animals_app: Flask) -> None:
     old = reader_of(Old, sorts=("title",), filters={"title": ("eq",)})
     assert isinstance(old, RowReader)
     assert old.one("7")[0] == {"number": 7, "title": "x", "note": None}
@@ -121,8 +123,8 @@ def test_attribute_and_column_names_differ(zoo: Flask) -> None:
 
 
 @pytest.fixture
-def reader(shop: Flask) -> Iterator[RowReader]:
-    with shop.app_context():
+def reader(app: Flask) -> Iterator[RowReader]:
+    with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.flush()
         db.session.add_all([Thing(name=f"n{number}", maker_id=1, rank=number) for number in range(3)])
@@ -170,11 +172,11 @@ def test_connection_returned_unchanged(reader: RowReader) -> None:
         )
 
 
-def test_threads_read_at_once(shop: Flask, reader: RowReader) -> None:
+def test_threads_read_at_once(app: Flask, reader: RowReader) -> None:
     results: list[int] = []
 
     def read() -> None:
-        with shop.app_context():
+        with app.app_context():
             for limit in ("1", "2", "3"):
                 results.append(len(reader.page(things.listing.parse({"limit": limit})).items))
 
@@ -187,11 +189,11 @@ def test_threads_read_at_once(shop: Flask, reader: RowReader) -> None:
 
 
 def test_reader_serves_applications_on_different_engines(
-    make_app: Callable[..., Flask], shelf_url: Callable[[str], URL]
+    make_app: Callable[..., Flask], database_url: Callable[[str], URL]
 ) -> None:
     reader = make_reader(things, ThingSchema())
     for number, engine_name in enumerate(("sqlite", "postgresql", "mariadb", "sqlite")):
-        app = make_app(shelf_url(engine_name), [])
+        app = make_app(database_url(engine_name), [])
         with app.app_context():
             if number < 3:
                 db.session.add(Maker(id=1, name="Acme"))
@@ -202,7 +204,7 @@ def test_reader_serves_applications_on_different_engines(
             assert (item["name"], item["price"], item["live"]) == (engine_name, "2.00", True)
 
 
-def test_put_defaults_by_attribute_name(zoo: Flask) -> None:
+def test_put_defaults_by_attribute_name(animals_app: Flask) -> None:
     """The names of the columns are others."""
     schema = type("Schema", (ModelSchema,), {"Meta": type("Meta", (), {"model": Old})})()
     assert add_defaults(schema, Old, {"title": "x"}) == {"title": "x", "note": None}

@@ -21,7 +21,7 @@ BOTTLES = "/cellar/data/bottles"
 
 
 @pytest.fixture
-def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
     app = make_app(new_database(engine_name), [cellar.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -29,8 +29,8 @@ def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL
 
 
 @pytest.fixture
-def client(cellar_app: Flask) -> FlaskClient:
-    return cellar_app.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def add(app: Flask, **values: Any) -> None:
@@ -50,9 +50,9 @@ RULES = [
 
 @pytest.mark.parametrize(("sent", "field", "message"), RULES)
 def test_api_names_the_broken_rule(
-    cellar_app: Flask, client: FlaskClient, sent: dict[str, Any], field: str, message: str
+    app: Flask, client: FlaskClient, sent: dict[str, Any], field: str, message: str
 ) -> None:
-    add(cellar_app, code="A", shelf=1, slot=1)
+    add(app, code="A", shelf=1, slot=1)
     answer = client.post(BOTTLES, json=sent)
     assert answer.status_code == 422
     errors = {error.get("field", ""): error["message"] for error in answer.json["errors"]}
@@ -66,9 +66,9 @@ def test_api_names_the_broken_rule(
 
 @pytest.mark.parametrize(("sent", "field", "message"), RULES)
 def test_form_shows_the_broken_rule(
-    cellar_app: Flask, client: FlaskClient, sent: dict[str, Any], field: str, message: str
+    app: Flask, client: FlaskClient, sent: dict[str, Any], field: str, message: str
 ) -> None:
-    add(cellar_app, code="A", shelf=1, slot=1)
+    add(app, code="A", shelf=1, slot=1)
     answer = submit(client, "/cellar/bottles/new", **sent)
     assert answer.status_code == 422
     assert message in answer.text
@@ -92,12 +92,12 @@ def test_columns_of_index_text(parts: list[str], expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"], indirect=True)
-def test_unique_expression_names_column(cellar_app: Flask, client: FlaskClient) -> None:
-    with cellar_app.app_context():
+def test_unique_expression_names_column(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
         index = sa.Index("uq_cellar_bottle_lower", sa.func.lower(sa.text("code")), unique=True)
         index._set_parent(Bottle.__table__)
         index.create(db.engine)
-    add(cellar_app, code="ab")
+    add(app, code="ab")
     try:
         answer = client.post(BOTTLES, json={"code": "AB"})
     finally:
@@ -106,8 +106,8 @@ def test_unique_expression_names_column(cellar_app: Flask, client: FlaskClient) 
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
-def test_exclusion_has_its_words(cellar_app: Flask, client: FlaskClient) -> None:
-    add(cellar_app, shelf=7, begins=1, ends=5)
+def test_exclusion_has_its_words(app: Flask, client: FlaskClient) -> None:
+    add(app, shelf=7, begins=1, ends=5)
     answer = client.post(BOTTLES, json={"shelf": 7, "begins": 4, "ends": 6})
     assert answer.status_code == 422
     assert [error["message"] for error in answer.json["errors"]] == ["These years are taken."]
@@ -123,11 +123,11 @@ def fall_behind(app: Flask) -> None:
         db.session.commit()
 
 
-def test_taken_number_blames_no_field(cellar_app: Flask, client: FlaskClient, caplog: Any) -> None:
-    fall_behind(cellar_app)
+def test_taken_number_blames_no_field(app: Flask, client: FlaskClient, caplog: Any) -> None:
+    fall_behind(app)
     with caplog.at_level(logging.ERROR):
         answer = client.post(BOTTLES, json={})
-    if cellar_app.config["SQLALCHEMY_DATABASE_URI"].get_backend_name() != "postgresql":
+    if app.config["SQLALCHEMY_DATABASE_URI"].get_backend_name() != "postgresql":
         assert answer.status_code == 201
         return
     assert answer.status_code == 503
@@ -138,23 +138,23 @@ def test_taken_number_blames_no_field(cellar_app: Flask, client: FlaskClient, ca
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
-def test_taken_number_in_bulk_and_form(cellar_app: Flask, client: FlaskClient) -> None:
-    fall_behind(cellar_app)
+def test_taken_number_in_bulk_and_form(app: Flask, client: FlaskClient) -> None:
+    fall_behind(app)
     answer = client.post(f"{BOTTLES}:bulk", json={"operations": [{"method": "create", "data": {}}]})
     assert [result["status"] for result in answer.json["results"]] == [503]
     assert submit(client, "/cellar/bottles/new").status_code == 503
 
 
-def test_taken_number_is_invalid(cellar_app: Flask, client: FlaskClient) -> None:
-    fall_behind(cellar_app)
+def test_taken_number_is_invalid(app: Flask, client: FlaskClient) -> None:
+    fall_behind(app)
     answer = client.post(BOTTLES, json={"id": 2})
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json["errors"]] == ["id"]
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
-def test_used_up_numbers_blame_no_field(cellar_app: Flask, client: FlaskClient, caplog: Any) -> None:
-    with cellar_app.app_context():
+def test_used_up_numbers_blame_no_field(app: Flask, client: FlaskClient, caplog: Any) -> None:
+    with app.app_context():
         db.session.execute(sa.text("SELECT setval('public.cellar_bottle_id_seq', 2147483647)"))
         db.session.commit()
     answer = client.post(BOTTLES, json={})

@@ -120,8 +120,8 @@ def test_read_only_columns() -> None:
 
 
 @pytest.fixture
-def stocked(shop: Flask) -> Iterator[None]:
-    with shop.app_context():
+def stored_rows(app: Flask) -> Iterator[None]:
+    with app.app_context():
         db.session.add_all([Label(id=1, name="new"), Label(id=2, name="old"), Maker(id=1, name="Acme")])
         db.session.add_all([Tag(code="a"), Tag(code="b"), Spot(aisle="N", level=1), Spot(aisle="N", level=2)])
         db.session.commit()
@@ -202,7 +202,7 @@ def test_columns_come_before_relationships() -> None:
     assert list(BoxSchema().fields)[-6:] == ["maker", "spot", "inside", "boxes", "labels", "tags"]
 
 
-def test_keys_become_rows(stocked: None) -> None:
+def test_keys_become_rows(stored_rows: None) -> None:
     body = {"name": "x", "maker": 1, "labels": [2, 1], "tags": ["b"], "spot": {"level": 2, "aisle": "N"}}
     loaded = CrateSchema().load(body)
     assert loaded == {
@@ -216,7 +216,7 @@ def test_keys_become_rows(stocked: None) -> None:
     assert not db.session.new
 
 
-def test_keys_looked_up_in_one_query(stocked: None) -> None:
+def test_keys_looked_up_in_one_query(stored_rows: None) -> None:
     seen: list[str] = []
     listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: E731
     sa.event.listen(db.engine, "before_cursor_execute", listener)
@@ -225,7 +225,7 @@ def test_keys_looked_up_in_one_query(stocked: None) -> None:
     assert len([statement for statement in seen if statement.startswith("SELECT")]) == 1
 
 
-def test_missing_rows_named(stocked: None) -> None:
+def test_missing_rows_named(stored_rows: None) -> None:
     assert refused({"labels": [1, 999, 5]}) == {"labels": ["There is no label 999.", "There is no label 5."]}
     assert refused({"maker": 999}) == {"maker": ["There is no maker 999."]}
     # MariaDB finds the tag "a" by this.
@@ -264,7 +264,7 @@ def test_missing_rows_named(stocked: None) -> None:
     ],
     ids=lambda values: repr(values)[:40],
 )
-def test_invalid_key_refused_at_field(stocked: None, values: dict[str, Any]) -> None:
+def test_invalid_key_refused_at_field(stored_rows: None, values: dict[str, Any]) -> None:
     messages = refused(values)
     assert set(messages) == set(values)
     assert all(isinstance(text, str) for texts in messages.values() for text in texts)

@@ -20,7 +20,7 @@ ADA = Identity(key="7f0c2a5e", name="Ada", via="session")
 
 
 @pytest.fixture
-def lines(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
+def read_lines(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
     """Return what a function writes: ``lines("json", write)``."""
     app = make_app()
 
@@ -35,22 +35,24 @@ def lines(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]) ->
     return read
 
 
-def test_line_has_event_user_place(lines):
+def test_line_has_event_user_place(read_lines):
     def write() -> None:
         with acting_as(ADA):
             security_log.record("access.denied", security_log.DENIED, permission="shop.order.edit")
 
-    (line,) = lines("text", write)
+    (line,) = read_lines("text", write)
 
     assert "WARNING" in line
     assert "andamio.security: event=access.denied outcome=denied who=7f0c2a5e via=session address=192.0.2.1" in line
     assert line.endswith("permission=shop.order.edit")
 
 
-def test_json_fields_include_request_id(lines):
+def test_json_fields_include_request_id(read_lines):
     headers = {"X-Request-ID": "0123456789abcdef"}
 
-    (line,) = lines("json", lambda: security_log.record("sign-in.failed", "failure", by="password"), headers=headers)
+    (line,) = read_lines(
+        "json", lambda: security_log.record("sign-in.failed", "failure", by="password"), headers=headers
+    )
 
     seen = json.loads(line)
     assert seen["event"] == "sign-in.failed"
@@ -62,15 +64,15 @@ def test_json_fields_include_request_id(lines):
     assert seen["level"] == "WARNING"
 
 
-def test_subject_precedes_current_identity(lines):
+def test_subject_precedes_current_identity(read_lines):
     def write() -> None:
         with acting_as(ADA):
             security_log.record("role.changed", who="other")
 
-    assert json.loads(lines("json", write)[0])["who"] == "other"
+    assert json.loads(read_lines("json", write)[0])["who"] == "other"
 
 
-def test_record_loads_no_identity(lines, make_app):
+def test_record_loads_no_identity(read_lines, make_app):
     app = make_app()
     platform_of(app).identity_loader = lambda: pytest.fail("asked who it is")
     with app.test_request_context("/"):
@@ -92,29 +94,31 @@ FORGED = 'x"\r\n2026-01-01 INFO andamio.security: event=sign-in.succeeded who=ev
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_value_adds_no_line(lines, style):
-    (line,) = lines(style, lambda: security_log.record("role.changed", role=FORGED))
+def test_value_adds_no_line(read_lines, style):
+    (line,) = read_lines(style, lambda: security_log.record("role.changed", role=FORGED))
 
     assert "\r" not in line
 
 
-def test_value_adds_no_field(lines):
-    (line,) = lines("text", lambda: security_log.record("role.changed", role=FORGED))
+def test_value_adds_no_field(read_lines):
+    (line,) = read_lines("text", lambda: security_log.record("role.changed", role=FORGED))
 
     fields = re.findall(r'(?<= )([a-z]+)=("[^"]*"|[^ "]+)', line)
     assert [name for name, _ in fields] == ["event", "outcome", "address", "role"]
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_no_event_reads_like_a_secret(lines, style):
+def test_no_event_reads_like_a_secret(read_lines, style):
     """Redact in every line what looks like a secret; the names of events must not."""
     for event in security_log.EVENTS:
-        (line,) = lines(style, lambda event=event: security_log.record(event, by="password", reason="password reset"))
+        (line,) = read_lines(
+            style, lambda event=event: security_log.record(event, by="password", reason="password reset")
+        )
         assert "[filtered]" not in line
 
 
-def test_secret_value_redacted(lines):
-    (line,) = lines("json", lambda: security_log.record("sign-in.failed", reason="token=0123456789abcdef"))
+def test_secret_value_redacted(read_lines):
+    (line,) = read_lines("json", lambda: security_log.record("sign-in.failed", reason="token=0123456789abcdef"))
 
     assert "0123456789abcdef" not in line
 

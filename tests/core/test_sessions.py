@@ -134,7 +134,7 @@ HTTPS = "https://site.example"
 
 
 @pytest.fixture
-def site_app(make_app: Callable[..., Flask]) -> Flask:
+def app(make_app: Callable[..., Flask]) -> Flask:
     """Return an application of this module, set as in production."""
     make_app()  # restores the logging after the test
     environ = {
@@ -165,8 +165,8 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(site_app: Flask) -> Visitor:
-    return Visitor(site_app.test_client())
+def client(app: Flask) -> Visitor:
+    return Visitor(app.test_client())
 
 
 def refused(answer: TestResponse) -> str:
@@ -180,95 +180,95 @@ def refused(answer: TestResponse) -> str:
 # --- with the cookie ----------------------------------------------------------------------------
 
 
-def test_repeated_answer_stays_with_its_session(site_app, visitor):
-    with site_app.app_context():
+def test_repeated_answer_stays_with_its_session(app, client):
+    with app.app_context():
         idempotency_keys.create(db.engine)
-    other = Visitor(site_app.test_client())
-    mine = visitor.ask("/shop/once", token=visitor.token, Idempotency_Key="order-1").json
+    other = Visitor(app.test_client())
+    mine = client.ask("/shop/once", token=client.token, Idempotency_Key="order-1").json
 
-    assert visitor.ask("/shop/once", token=visitor.token, Idempotency_Key="order-1").json == mine
+    assert client.ask("/shop/once", token=client.token, Idempotency_Key="order-1").json == mine
     assert other.ask("/shop/once", token=other.token, Idempotency_Key="order-1").json != mine
-    refused(visitor.ask("/shop/once", Idempotency_Key="order-1"))
-    visitor.client.delete_cookie("__Host-session", domain="site.example")
-    assert visitor.ask("/shop/once", Idempotency_Key="order-1").json["name"] is None
+    refused(client.ask("/shop/once", Idempotency_Key="order-1"))
+    client.client.delete_cookie("__Host-session", domain="site.example")
+    assert client.ask("/shop/once", Idempotency_Key="order-1").json["name"] is None
 
 
 @pytest.mark.parametrize("method", [*METHODS[1:], "BREW"])
 @pytest.mark.parametrize("path", ["/shop/name"])
-def test_cookie_alone_changes_nothing(visitor, method, path):
-    assert refused(visitor.ask(path, method))
+def test_cookie_alone_changes_nothing(client, method, path):
+    assert refused(client.ask(path, method))
 
 
-def test_refusal_says_the_cure(visitor):
-    detail = refused(visitor.ask("/shop/name"))
+def test_refusal_says_the_cure(client):
+    detail = refused(client.ask("/shop/name"))
 
     assert "The CSRF token is missing." in detail
     assert "X-CSRFToken" in detail
 
 
 @pytest.mark.parametrize("how", USES)
-def test_session_use_needs_token(visitor, how):
-    refused(visitor.ask(f"/shop/use/{how}"))
-    assert visitor.ask(f"/shop/use/{how}", token=visitor.token).status_code == 200
+def test_session_use_needs_token(client, how):
+    refused(client.ask(f"/shop/use/{how}"))
+    assert client.ask(f"/shop/use/{how}", token=client.token).status_code == 200
 
 
-def test_plain_resources_keep_it_too(visitor):
-    refused(visitor.ask("/plain/name"))
-    assert visitor.ask("/plain/name", token=visitor.token).json == {"name": "Ada"}
+def test_plain_resources_keep_it_too(client):
+    refused(client.ask("/plain/name"))
+    assert client.ask("/plain/name", token=client.token).json == {"name": "Ada"}
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
-def test_header_token_opens_session(visitor, method):
-    assert visitor.ask("/shop/name", method, visitor.token).json == {"name": "Ada"}
+def test_header_token_opens_session(client, method):
+    assert client.ask("/shop/name", method, client.token).json == {"name": "Ada"}
 
 
 @pytest.mark.parametrize("token", ["", "x", "é", "\x85", "." * 9000])
-def test_wrong_token_is_refused(visitor, token):
-    assert refused(visitor.ask("/shop/name", token=token))
+def test_wrong_token_is_refused(client, token):
+    assert refused(client.ask("/shop/name", token=token))
 
 
-def test_token_of_another_visitor_is_refused(visitor, site_app):
-    assert refused(visitor.ask("/shop/name", token=Visitor(site_app.test_client()).token))
+def test_token_of_another_visitor_is_refused(client, app):
+    assert refused(client.ask("/shop/name", token=Visitor(app.test_client()).token))
 
 
-def test_token_from_another_site_is_refused(visitor):
-    headers = {"X_CSRFToken": visitor.token, "Referer": "https://evil.example/"}
-    assert refused(visitor.ask("/shop/name", **headers))
+def test_token_from_another_site_is_refused(client):
+    headers = {"X_CSRFToken": client.token, "Referer": "https://evil.example/"}
+    assert refused(client.ask("/shop/name", **headers))
 
 
-def test_write_with_token_kept(visitor):
-    written = visitor.ask("/shop/kept", token=visitor.token)
+def test_write_with_token_kept(client):
+    written = client.ask("/shop/kept", token=client.token)
 
     assert written.status_code == 200
     assert "Secure" in written.headers["Set-Cookie"]
     assert "HttpOnly" in written.headers["Set-Cookie"]
     assert "Cookie" in written.headers["Vary"]
-    assert visitor.name() == "Ada"
+    assert client.name() == "Ada"
 
 
-def test_sign_out_with_token(visitor):
-    assert visitor.ask("/shop/left", token=visitor.token).status_code == 200
-    assert visitor.name() is None
+def test_sign_out_with_token(client):
+    assert client.ask("/shop/left", token=client.token).status_code == 200
+    assert client.name() is None
 
 
-def test_read_with_token_sets_no_cookie(visitor):
-    answer = visitor.ask("/shop/name", token=visitor.token)
+def test_read_with_token_sets_no_cookie(client):
+    answer = client.ask("/shop/name", token=client.token)
 
     assert "Set-Cookie" not in answer.headers
     assert "Cookie" in answer.headers["Vary"]
 
 
-def test_view_after_refusal_refused_again(visitor):
-    refused(visitor.ask("/shop/stubborn"))
-    assert visitor.name() == "Ada"
+def test_view_after_refusal_refused_again(client):
+    refused(client.ask("/shop/stubborn"))
+    assert client.name() == "Ada"
 
 
-def test_refused_session_is_empty(visitor):
-    assert visitor.ask("/shop/beneath").json == {"name": None}
+def test_refused_session_is_empty(client):
+    assert client.ask("/shop/beneath").json == {"name": None}
 
 
-def test_request_without_session_needs_no_token(visitor):
-    answer = visitor.ask("/shop/collected")
+def test_request_without_session_needs_no_token(client):
+    answer = client.ask("/shop/collected")
 
     assert answer.json == {"body": "x"}
     assert "Set-Cookie" not in answer.headers
@@ -276,50 +276,50 @@ def test_request_without_session_needs_no_token(visitor):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_reading_needs_no_token(visitor, method):
-    assert visitor.ask("/shop/name", method).status_code == 200
-    assert visitor.name() == "Ada"
+def test_reading_needs_no_token(client, method):
+    assert client.ask("/shop/name", method).status_code == 200
+    assert client.name() == "Ada"
 
 
-def test_pages_keep_their_own_check(visitor):
-    assert visitor.client.post("/pages/name", base_url=HTTPS).status_code == 400
-    assert visitor.ask("/pages/name", token=visitor.token).text == "Ada"
+def test_pages_keep_their_own_check(client):
+    assert client.client.post("/pages/name", base_url=HTTPS).status_code == 400
+    assert client.ask("/pages/name", token=client.token).text == "Ada"
 
 
 @pytest.mark.parametrize(("path", "times"), [("/pages/without", 0), ("/pages/with", 1)])
-def test_cookie_read_on_session_use(visitor, monkeypatch, path, times):
+def test_cookie_read_on_session_use(client, monkeypatch, path, times):
     read = []
     make = SessionInterface.get_signing_serializer
     monkeypatch.setattr(SessionInterface, "get_signing_serializer", lambda *given: read.append(1) or make(*given))
 
-    answer = visitor.client.get(path, base_url=HTTPS)
+    answer = client.client.get(path, base_url=HTTPS)
 
     assert answer.status_code == 200
     assert len(read) == times
     assert "Set-Cookie" not in answer.headers
 
 
-def test_test_client_uses_session(visitor):
-    with visitor.client.session_transaction(base_url=HTTPS) as found:
+def test_test_client_uses_session(client):
+    with client.client.session_transaction(base_url=HTTPS) as found:
         assert found["name"] == "Ada"
         found["name"] = "Eve"
 
-    assert visitor.name() == "Eve"
+    assert client.name() == "Eve"
 
 
 # --- without it ---------------------------------------------------------------------------------
 
 
-def test_no_cookie_needs_no_token(site_app):
-    client = site_app.test_client()
+def test_no_cookie_needs_no_token(app):
+    client = app.test_client()
 
     assert client.post("/shop/name", base_url=HTTPS).json == {"name": None}
     assert "Set-Cookie" in client.post("/shop/kept", base_url=HTTPS).headers
 
 
 @pytest.mark.parametrize("value", ["", "forged", "eyJuYW1lIjoiQWRhIn0.aaaaaa.bbbbbb", "\x85", "é"])
-def test_foreign_cookie_ignored(site_app, value):
-    answer = site_app.test_client().post("/shop/name", base_url=HTTPS, headers={"Cookie": f"session={value}"})
+def test_foreign_cookie_ignored(app, value):
+    answer = app.test_client().post("/shop/name", base_url=HTTPS, headers={"Cookie": f"session={value}"})
 
     if value in ("\x85", "é"):
         assert answer.status_code in (200, 400)
@@ -329,15 +329,15 @@ def test_foreign_cookie_ignored(site_app, value):
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("value", ["Bearer abc", "Basic eDp5", "", "x"])
-def test_cookie_ignored_with_authorization(visitor, method, value):
-    answer = visitor.ask("/shop/name", method, Authorization=value)
+def test_cookie_ignored_with_authorization(client, method, value):
+    answer = client.ask("/shop/name", method, Authorization=value)
 
     assert answer.json == {"name": None}
     assert "Set-Cookie" not in answer.headers
 
 
-def test_with_authorization_pages_keep_their_session(visitor):
-    assert visitor.ask("/pages/name", token=visitor.token, Authorization="Basic eDp5").text == "Ada"
+def test_with_authorization_pages_keep_their_session(client):
+    assert client.ask("/pages/name", token=client.token, Authorization="Basic eDp5").text == "Ada"
 
 
 def test_check_disabled_for_tests(make_app):
@@ -355,8 +355,8 @@ def cookie_of(app: Flask, base_url: str) -> str:
     return cookie
 
 
-def test_session_cookie_is_the_hosts_own(site_app):
-    name, *attributes = cookie_of(site_app, HTTPS).split("; ")
+def test_session_cookie_is_the_hosts_own(app):
+    name, *attributes = cookie_of(app, HTTPS).split("; ")
 
     assert name.startswith("__Host-session=")
     assert set(attributes) == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
@@ -369,21 +369,21 @@ def test_http_cookie_has_plain_name(make_app):
     assert set(attributes) == {"HttpOnly", "Path=/", "SameSite=Lax"}
 
 
-def test_plain_cookie_ignored_over_https(site_app):
-    visitor = site_app.test_client()
+def test_plain_cookie_ignored_over_https(app):
+    visitor = app.test_client()
     visitor.get("/pages/sign-in", base_url=HTTPS)
     stolen = visitor.get_cookie("__Host-session", domain="site.example").value
-    other = site_app.test_client()
+    other = app.test_client()
     # Another host of the domain may plant this one, and not the other.
     other.set_cookie("session", stolen, domain="site.example")
 
     assert other.get("/shop/name", base_url=HTTPS).json == {"name": None}
 
 
-def test_hook_after_refusal_gets_empty_session(site_app):
+def test_hook_after_refusal_gets_empty_session(app):
     seen = []
-    site_app.after_request(lambda response: seen.append(dict(session)) or response)
-    visitor = Visitor(site_app.test_client())
+    app.after_request(lambda response: seen.append(dict(session)) or response)
+    visitor = Visitor(app.test_client())
     seen.clear()
 
     refused(visitor.ask("/shop/name"))

@@ -109,5 +109,5 @@ def test_start_and_doctor_name_table(
     assert finding.message.startswith(f"{label}_note in ")
 
 
-def test_platform_has_no_stray(site: Flask) -> None:
-    assert list(strays.find_strays(modules.installed(site))) == []
+def test_platform_has_no_stray(sqlite_app: Flask) -> None:
+    assert list(strays.find_strays(modules.installed(sqlite_app))) == []

@@ -22,7 +22,7 @@ TEXTS = (*LETTERS, None)
 
 
 @pytest.fixture
-def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
     app = make_app(new_database(engine_name), [cellar.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -32,8 +32,8 @@ def cellar_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL
 
 
 @pytest.fixture
-def client(cellar_app: Flask) -> FlaskClient:
-    return cellar_app.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def found(client: FlaskClient, **asked: str) -> list[Any]:
@@ -107,8 +107,8 @@ def test_cursor_passes_other_spellings(client: FlaskClient, column: str) -> None
     assert seen == [*sorted(LETTERS), None]
 
 
-def test_choice_compares_by_its_name(cellar_app: Flask, client: FlaskClient) -> None:
-    with cellar_app.app_context():
+def test_choice_compares_by_its_name(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
         db.session.execute(sa.delete(Wine))
         db.session.add_all(Wine(name=sort.name, sort=sort) for sort in Sort)
         db.session.commit()
@@ -117,8 +117,8 @@ def test_choice_compares_by_its_name(cellar_app: Flask, client: FlaskClient) -> 
     assert found(client, sort__lt="WHITE") == ["RED"]
 
 
-def test_key_names_one_spelling(cellar_app: Flask, client: FlaskClient) -> None:
-    with cellar_app.app_context():
+def test_key_names_one_spelling(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
         db.session.add(Grape(code="Merlot"))
         db.session.commit()
     assert client.get("/cellar/data/grapes/Merlot").status_code == 200
@@ -135,8 +135,8 @@ def test_key_names_one_spelling(cellar_app: Flask, client: FlaskClient) -> None:
         ({"label": "madrid"}, "ix_cellar_wine_label"),
     ],
 )
-def test_condition_is_served_by_an_index(cellar_app: Flask, question: dict[str, str], index: str) -> None:
-    with cellar_app.app_context():
+def test_condition_is_served_by_an_index(app: Flask, question: dict[str, str], index: str) -> None:
+    with app.app_context():
         db.session.add_all(Wine(name=f"wine {number:04}", label=f"wine {number:04}") for number in range(2000))
         db.session.commit()
         analyze = {"postgresql": "ANALYZE cellar_wine", "mysql": "ANALYZE TABLE cellar_wine", "sqlite": "ANALYZE"}

@@ -15,8 +15,8 @@ from tests.core.shelf import Maker
 
 
 @pytest.fixture(autouse=True)
-def context(shop: Flask) -> Iterator[None]:
-    with shop.app_context():
+def context(app: Flask) -> Iterator[None]:
+    with app.app_context():
         yield
 
 
@@ -25,8 +25,8 @@ def add(name: str) -> None:
     db.session.flush()
 
 
-def stored(shop: Flask) -> list[str]:
-    with shop.app_context():
+def stored(app: Flask) -> list[str]:
+    with app.app_context():
         return [*db.session.scalars(sa.select(Maker.name).order_by(Maker.name))]
 
 
@@ -43,21 +43,21 @@ def fail_outside() -> None:
         raise OSError("no")
 
 
-def test_block_commits(shop: Flask) -> None:
+def test_block_commits(app: Flask) -> None:
     with transaction():
         add("a")
 
-    assert stored(shop) == ["a"]
+    assert stored(app) == ["a"]
 
 
-def test_error_rolls_back(shop: Flask) -> None:
+def test_error_rolls_back(app: Flask) -> None:
     with pytest.raises(OSError, match="no"):
         fail()
 
     assert db.session.scalar(sa.select(sa.func.count(Maker.id))) == 0
 
 
-def test_inner_block_joins_outer(shop: Flask) -> None:
+def test_inner_block_joins_outer(app: Flask) -> None:
     sent: list[str] = []
     with transaction():
         with transaction():
@@ -66,30 +66,30 @@ def test_inner_block_joins_outer(shop: Flask) -> None:
         assert sent == []
         add("b")
 
-    assert (sent, stored(shop)) == (["a"], ["a", "b"])
+    assert (sent, stored(app)) == (["a"], ["a", "b"])
 
 
-def test_outer_error_undoes_inner_block(shop: Flask) -> None:
+def test_outer_error_undoes_inner_block(app: Flask) -> None:
     with pytest.raises(OSError, match="no"):
         fail_outside()
 
-    assert stored(shop) == []
+    assert stored(app) == []
 
 
-def test_failed_block_leaves_next_one_alone(shop: Flask) -> None:
+def test_failed_block_leaves_next_one_alone(app: Flask) -> None:
     with pytest.raises(OSError, match="no"):
         fail()
     with transaction():
         add("b")
 
-    assert stored(shop) == ["b"]
+    assert stored(app) == ["b"]
 
 
-def test_failed_commit_raises_at_end(shop: Flask) -> None:
-    with failing_commits(shop), pytest.raises(OperationalError), transaction():
+def test_failed_commit_raises_at_end(app: Flask) -> None:
+    with failing_commits(app), pytest.raises(OperationalError), transaction():
         add("a")
 
-    assert stored(shop) == []
+    assert stored(app) == []
 
 
 def test_block_without_session_makes_none() -> None:

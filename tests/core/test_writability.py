@@ -56,7 +56,7 @@ Make = Callable[..., Flask]
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def uncached_health(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "FRESH_SECONDS", 0.0)
 
 
@@ -200,7 +200,7 @@ def test_writer_at_work_leaves_it_ready(make_notes: Make, tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def admin(new_database: Any) -> Callable[..., None]:
+def execute(new_database: Any) -> Callable[..., None]:
     def execute(url: URL, *statements: str) -> None:
         engine = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -210,30 +210,30 @@ def admin(new_database: Any) -> Callable[..., None]:
     return execute
 
 
-def test_postgresql_that_was_read_only_recovers(make_notes: Make, new_database: Any, admin: Any) -> None:
+def test_postgresql_that_was_read_only_recovers(make_notes: Make, new_database: Any, execute: Any) -> None:
     url = new_database("postgresql")
-    admin(url, "CREATE TABLE notes_note (number INTEGER)")
+    execute(url, "CREATE TABLE notes_note (number INTEGER)")
     app = make_notes(url)
     client = app.test_client()
     setting = f"ALTER DATABASE {url.database} SET default_transaction_read_only"
     write_again = ("SET default_transaction_read_only = off", f"ALTER DATABASE {url.database} RESET ALL")
 
-    admin(url, f"{setting} = on")
+    execute(url, f"{setting} = on")
     with app.app_context():
         db.engine.dispose()
     assert writes(client) == [503, 503]
     assert client.get("/notes").json == {"count": 0}
     # Connections keep what they began with.
-    admin(url, *write_again)
+    execute(url, *write_again)
     found = [writes(client) for _ in range(2)]
 
     assert found[-1] == [201, 201]
     assert sum(status == 503 for one in found for status in one) <= 1
 
 
-def test_read_only_postgresql_is_named(make_notes: Make, new_database: Any, admin: Any) -> None:
+def test_read_only_postgresql_is_named(make_notes: Make, new_database: Any, execute: Any) -> None:
     url = new_database("postgresql")
-    admin(
+    execute(
         url,
         "CREATE TABLE notes_note (number INTEGER)",
         "CREATE TABLE core_idempotency_key (id VARCHAR(64), status SMALLINT)",
@@ -242,7 +242,7 @@ def test_read_only_postgresql_is_named(make_notes: Make, new_database: Any, admi
     client = make_notes(url).test_client()
     status, check = readiness(client)
     assert (status, check["result"], check["hint"]) == (503, "fail", "Let the database be written.")
-    admin(url, "SET default_transaction_read_only = off", f"ALTER DATABASE {url.database} RESET ALL")
+    execute(url, "SET default_transaction_read_only = off", f"ALTER DATABASE {url.database} RESET ALL")
     # Each check has a connection of its own, and those that began read-only are given up one after the other.
     found = [readiness(client)[1]["result"] for _ in range(4)]
     assert found[-1] == "pass"
@@ -256,11 +256,11 @@ def test_read_only_postgresql_is_named(make_notes: Make, new_database: Any, admi
         (1836, "Running in read-only mode"),
     ],
 )
-def test_read_only_mariadb_gets_503(make_notes: Make, new_database: Any, admin: Any, number: int, words: str) -> None:
+def test_read_only_mariadb_gets_503(make_notes: Make, new_database: Any, execute: Any, number: int, words: str) -> None:
     url = new_database("mariadb")
-    admin(url, "CREATE TABLE notes_note (number INTEGER)")
+    execute(url, "CREATE TABLE notes_note (number INTEGER)")
     refusal = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = '{words}'"
-    admin(url, f"CREATE TRIGGER notes_refuse BEFORE INSERT ON notes_note FOR EACH ROW {refusal}")
+    execute(url, f"CREATE TRIGGER notes_refuse BEFORE INSERT ON notes_note FOR EACH ROW {refusal}")
     app = make_notes(url)
     client = app.test_client()
     with app.app_context():
@@ -269,13 +269,13 @@ def test_read_only_mariadb_gets_503(make_notes: Make, new_database: Any, admin: 
     with app.app_context():
         (after,) = cursors.read("SELECT connection_id() AS number")
     assert before != after
-    admin(url, "DROP TRIGGER notes_refuse")
+    execute(url, "DROP TRIGGER notes_refuse")
     assert writes(client) == [201, 201]
 
 
-def test_read_only_mariadb_session_is_replaced(make_notes: Make, new_database: Any, admin: Any) -> None:
+def test_read_only_mariadb_session_is_replaced(make_notes: Make, new_database: Any, execute: Any) -> None:
     url = new_database("mariadb")
-    admin(url, "CREATE TABLE notes_note (number INTEGER)")
+    execute(url, "CREATE TABLE notes_note (number INTEGER)")
     app = make_notes(url)
     client = app.test_client()
     with app.app_context(), closing(db.engine.raw_connection()) as connection:

@@ -25,11 +25,11 @@ from tests.fronts import make_certificate
 UNITS = "server/etc/systemd/system"
 
 
-def program(name: str, missing: Callable[[object, str], None], package: str = "") -> str:
+def program(name: str, require_program: Callable[[object, str], None], package: str = "") -> str:
     """Find a program, of this venv or of the system."""
     places = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
     found = shutil.which(name, path=":".join(places))
-    missing(found, f"{name} is missing: apt install {package or name}")
+    require_program(found, f"{name} is missing: apt install {package or name}")
     return str(found)
 
 
@@ -40,7 +40,7 @@ def run(*command: str | Path, **options: object) -> "subprocess.CompletedProcess
 
 
 @pytest.fixture
-def missing(request: pytest.FixtureRequest) -> Callable[[object, str], None]:
+def require_program(request: pytest.FixtureRequest) -> Callable[[object, str], None]:
     """Skip where a program is missing; in CI fail."""
     found: Callable[[object, str], None] = request.config.pluginmanager.get_plugin(
         str(config.ROOT / "tests" / "conftest.py")
@@ -69,24 +69,24 @@ def both_sites(rendered: Path, render: Callable[..., Result], tmp_path: Path) ->
     return tmp_path / "nginx.conf"
 
 
-def test_nginx_serves_two_sites(both_sites: Path, missing: Callable[[object, str], None]) -> None:
-    tried = run(program("nginx", missing), "-t", "-c", both_sites, "-p", both_sites.parent, "-e", "stderr")
+def test_nginx_serves_two_sites(both_sites: Path, require_program: Callable[[object, str], None]) -> None:
+    tried = run(program("nginx", require_program), "-t", "-c", both_sites, "-p", both_sites.parent, "-e", "stderr")
 
     assert tried.returncode == 0, tried.stdout
     assert "warn" not in tried.stdout
 
 
-def test_gixy_finds_nothing(both_sites: Path, missing: Callable[[object, str], None]) -> None:
-    looked = run(program("gixy", missing), both_sites)
+def test_gixy_finds_nothing(both_sites: Path, require_program: Callable[[object, str], None]) -> None:
+    looked = run(program("gixy", require_program), both_sites)
 
     assert (looked.returncode, "No issues found" in looked.stdout) == (0, True), looked.stdout
 
 
-def test_gixy_would_find_something(both_sites: Path, missing: Callable[[object, str], None]) -> None:
+def test_gixy_would_find_something(both_sites: Path, require_program: Callable[[object, str], None]) -> None:
     path = both_sites.parent / "sites" / "andamio"
     path.write_text(path.read_text().replace("Host $host", "Host $http_host"))
 
-    assert "host_spoofing" in run(program("gixy", missing), both_sites).stdout
+    assert "host_spoofing" in run(program("gixy", require_program), both_sites).stdout
 
 
 def test_watched_blueprint_files_left_alone(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def machine(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def analyze(missing: Callable[[object, str], None]) -> str:
-    return program("systemd-analyze", missing, "systemd")
+def analyze(require_program: Callable[[object, str], None]) -> str:
+    return program("systemd-analyze", require_program, "systemd")
 
 
 def test_systemd_takes_the_units(machine: Path, analyze: str) -> None:
@@ -145,7 +145,7 @@ def test_exposure_is_small(machine: Path, analyze: str, unit: str) -> None:
 
 
 def test_application_serves_on_unit_socket(
-    rendered: Path, missing: Callable[[object, str], None], tmp_path: Path
+    rendered: Path, require_program: Callable[[object, str], None], tmp_path: Path
 ) -> None:
     """The line of the unit, with a socket as systemd holds it, notifies when it is ready, reloads and ends."""
     unit = (rendered / UNITS / "andamio.service").read_text()
@@ -158,7 +158,7 @@ def test_application_serves_on_unit_socket(
     address = str(tmp_path / "gunicorn.sock")
     environ = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests-0123456789-abcdefghij", "DATABASE_URL": "sqlite://"}
     environ |= {"NOTIFY_SOCKET": f"{tmp_path}/notify", "PATH": "/usr/bin:/bin", "WEB_CONCURRENCY": "1"}
-    holder = [program("systemd-socket-activate", missing, "systemd"), f"--listen={address}"]
+    holder = [program("systemd-socket-activate", require_program, "systemd"), f"--listen={address}"]
     holder += [f"--setenv={name}={value}" for name, value in environ.items()]
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen(
@@ -218,23 +218,29 @@ def test_command_has_service_environment(rendered: Path, tmp_path: Path) -> None
 # --- the rest -----------------------------------------------------------------------------------
 
 
-def test_logrotate_takes_its_file(rendered: Path, missing: Callable[[object, str], None], tmp_path: Path) -> None:
+def test_logrotate_takes_its_file(
+    rendered: Path, require_program: Callable[[object, str], None], tmp_path: Path
+) -> None:
     tried = run(
-        program("logrotate", missing), "-d", "-s", tmp_path / "state", rendered / "server/etc/logrotate.d/andamio"
+        program("logrotate", require_program),
+        "-d",
+        "-s",
+        tmp_path / "state",
+        rendered / "server/etc/logrotate.d/andamio",
     )
 
     assert (tried.returncode, "error:" in tried.stdout) == (0, False), tried.stdout
     assert "/var/log/andamio/*.log" in tried.stdout
 
 
-def test_hadolint_finds_nothing(rendered: Path, missing: Callable[[object, str], None]) -> None:
-    looked = run(program("hadolint", missing), rendered / "project/Dockerfile")
+def test_hadolint_finds_nothing(rendered: Path, require_program: Callable[[object, str], None]) -> None:
+    looked = run(program("hadolint", require_program), rendered / "project/Dockerfile")
 
     assert (looked.returncode, looked.stdout) == (0, "")
 
 
-def test_compose_takes_its_file(rendered: Path, missing: Callable[[object, str], None]) -> None:
-    read = run(program("docker-compose", missing), "config", cwd=rendered / "project")
+def test_compose_takes_its_file(rendered: Path, require_program: Callable[[object, str], None]) -> None:
+    read = run(program("docker-compose", require_program), "config", cwd=rendered / "project")
 
     assert read.returncode == 0, read.stdout
     password = re.findall(r"POSTGRES_PASSWORD: (\S+)", read.stdout)

@@ -39,15 +39,15 @@ def broken():
 
 
 @pytest.fixture
-def forgotten(
+def unmigrated_app(
     make_app: Callable[..., Flask], write_module: Callable[..., str], platform: Callable[[str], URL], engine_name: str
 ) -> Flask:
     name = write_module("forgotten", init=INIT, models=MODELS)
     return make_app(platform(engine_name), [name, "app.development"], APP_ENV="development")
 
 
-def test_forgotten_revision_is_explained(forgotten: Flask) -> None:
-    answer = forgotten.test_client().get("/forgotten")
+def test_forgotten_revision_is_explained(unmigrated_app: Flask) -> None:
+    answer = unmigrated_app.test_client().get("/forgotten")
     assert answer.status_code == 500
     assert "The database is behind" in answer.text
     assert "alembic revision --autogenerate" in answer.text
@@ -63,6 +63,6 @@ def test_program_gets_problem_in_debug(make_app: Callable[..., Flask], write_mod
 
 
 @pytest.mark.parametrize("back", ["//example.org/", "/\\example.org", "https://example.org/", "", "example"])
-def test_way_back_stays_on_this_site(site: Flask, back: str) -> None:
-    with site.test_request_context("/", method="POST", data={"back": back}):
+def test_way_back_stays_on_this_site(sqlite_app: Flask, back: str) -> None:
+    with sqlite_app.test_request_context("/", method="POST", data={"back": back}):
         assert behind.upgrade().location == "/"

@@ -39,7 +39,7 @@ WELL = {
 
 
 @pytest.fixture
-def make(make_app: Make, platform: Callable[[str], URL]) -> Make:
+def make_production_app(make_app: Make, platform: Callable[[str], URL]) -> Make:
     """Make an application in production: ``make(HTTPS="false")`` with these variables of the environment."""
 
     def production(_url: URL | None = None, **environ: str) -> Flask:
@@ -74,8 +74,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("identity", "environ", "message"), CASES)
-def test_variable_that_is_wrong_is_found(make: Make, identity: str, environ: dict[str, str], message: str) -> None:
-    (finding,) = found(make(**environ), identity)
+def test_variable_that_is_wrong_is_found(
+    make_production_app: Make, identity: str, environ: dict[str, str], message: str
+) -> None:
+    (finding,) = found(make_production_app(**environ), identity)
 
     assert message in finding.message
     assert finding.hint
@@ -89,37 +91,37 @@ QUIET += ["core.csp", "core.headers", "core.secret-published", "core.python-old"
 
 
 @pytest.mark.parametrize("identity", QUIET)
-def test_healthy_production_has_no_finding(make: Make, identity: str) -> None:
-    assert found(make(), identity) == []
+def test_healthy_production_has_no_finding(make_production_app: Make, identity: str) -> None:
+    assert found(make_production_app(), identity) == []
 
 
-def test_counters_apart_are_found(make: Make, start_redis: Callable[..., Any]) -> None:
-    assert "each process counts for itself" in found(make(), "core.counters-apart")[0].message
+def test_counters_apart_are_found(make_production_app: Make, start_redis: Callable[..., Any]) -> None:
+    assert "each process counts for itself" in found(make_production_app(), "core.counters-apart")[0].message
     url = str(start_redis().url)
-    assert found(make(REDIS_URL=url), "core.counters-apart") == []
-    assert found(make(REDIS_URL=url), "core.redis-away") == []
-    assert found(make(REDIS_URL=url), "core.redis-open") == []
+    assert found(make_production_app(REDIS_URL=url), "core.counters-apart") == []
+    assert found(make_production_app(REDIS_URL=url), "core.redis-away") == []
+    assert found(make_production_app(REDIS_URL=url), "core.redis-open") == []
 
 
-def test_subdomains_on_https_pass(make: Make) -> None:
-    assert found(make(HSTS_SUBDOMAINS="true"), "core.hsts-subdomains") == []
+def test_subdomains_on_https_pass(make_production_app: Make) -> None:
+    assert found(make_production_app(HSTS_SUBDOMAINS="true"), "core.hsts-subdomains") == []
 
 
-def test_redis_secret_not_shown(make: Make) -> None:
-    (finding,) = found(make(REDIS_URL="redis://:hush-hush@127.0.0.1:1/0"), "core.redis-away")
+def test_redis_secret_not_shown(make_production_app: Make) -> None:
+    (finding,) = found(make_production_app(REDIS_URL="redis://:hush-hush@127.0.0.1:1/0"), "core.redis-away")
 
     assert "hush" not in str(finding)
 
 
-def test_other_environment_found(make: Make) -> None:
-    (finding,) = found(make(), "core.environment", named="development")
+def test_other_environment_found(make_production_app: Make) -> None:
+    (finding,) = found(make_production_app(), "core.environment", named="development")
 
     assert finding.message.startswith("APP_ENV is development")
 
 
-def test_configuration_faults_listed_singly(make: Make) -> None:
+def test_configuration_faults_listed_singly(make_production_app: Make) -> None:
     fault = ConfigError(["SECRET_KEY is missing: set it", "PORT is 'x': write a number", "it is broken"])
-    first, second, third = found(make(), "core.cannot-start", fault=fault)
+    first, second, third = found(make_production_app(), "core.cannot-start", fault=fault)
 
     assert (first.message, first.hint, first.where) == (
         "SECRET_KEY is missing.",
@@ -130,8 +132,8 @@ def test_configuration_faults_listed_singly(make: Make) -> None:
     assert third.hint == "Correct it in .env or in the environment."
 
 
-def test_debugger_is_found(make: Make) -> None:
-    app = make()
+def test_debugger_is_found(make_production_app: Make) -> None:
+    app = make_production_app()
     app.debug = True
 
     assert "the debugger" in found(app, "core.debug")[0].message
@@ -146,8 +148,8 @@ def test_debugger_is_found(make: Make) -> None:
         ("REMEMBER_COOKIE_SECURE", False),
     ],
 )
-def test_cookie_without_its_flag_is_found(make: Make, name: str, value: object) -> None:
-    app = make()
+def test_cookie_without_its_flag_is_found(make_production_app: Make, name: str, value: object) -> None:
+    app = make_production_app()
     app.config[name] = value
     (finding,) = found(app, "core.cookie-flags")
 
@@ -162,29 +164,29 @@ def test_cookie_without_its_flag_is_found(make: Make, name: str, value: object) 
         ("SESSION_COOKIE_PATH", "/shop"),
     ],
 )
-def test_cookie_settable_by_neighbour_found(make: Make, name: str, value: str) -> None:
-    app = make()
+def test_cookie_settable_by_neighbour_found(make_production_app: Make, name: str, value: str) -> None:
+    app = make_production_app()
     app.config[name] = value
 
     assert "a neighbour" in found(app, "core.cookie-host")[0].message
 
 
-def test_echo_of_statements_is_found(make: Make) -> None:
-    app = make()
+def test_echo_of_statements_is_found(make_production_app: Make) -> None:
+    app = make_production_app()
     app.config["SQLALCHEMY_ECHO"] = True
 
     assert "SQLALCHEMY_ECHO" in found(app, "core.log-secrets")[0].message
 
 
-def test_body_of_any_size_is_found(make: Make) -> None:
-    app = make()
+def test_body_of_any_size_is_found(make_production_app: Make) -> None:
+    app = make_production_app()
     app.config["MAX_CONTENT_LENGTH"] = None
 
     assert "any size" in found(app, "core.body-large")[0].message
 
 
-def test_endpoint_without_a_policy_is_found(make: Make) -> None:
-    app = make()
+def test_endpoint_without_a_policy_is_found(make_production_app: Make) -> None:
+    app = make_production_app()
     assert found(app, "core.policy-missing") == []
     app.add_url_rule("/corner", "corner", lambda: "")
     (finding,) = found(app, "core.policy-missing")
@@ -211,8 +213,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", [".env", "instance/secret_key"])
 @pytest.mark.parametrize("mode", [0o644, 0o642])
-def test_world_readable_secrets_found(make: Make, folder: Path, name: str, mode: int) -> None:
-    app = make()
+def test_world_readable_secrets_found(make_production_app: Make, folder: Path, name: str, mode: int) -> None:
+    app = make_production_app()
     assert found(app, "core.secret-readable", root=folder) == []
     (folder / name).chmod(mode)
     (finding,) = found(app, "core.secret-readable", root=folder)
@@ -220,8 +222,8 @@ def test_world_readable_secrets_found(make: Make, folder: Path, name: str, mode:
     assert (finding.where, finding.hint) == (name, f"chmod o-rwx {name}")
 
 
-def test_secret_in_project_files_found(make: Make, folder: Path) -> None:
-    app = make()
+def test_secret_in_project_files_found(make_production_app: Make, folder: Path) -> None:
+    app = make_production_app()
     (finding,) = found(app, "core.secret-published", root=folder)
     assert finding.where == "config.py"
     assert SECRET not in str(finding)
@@ -229,17 +231,17 @@ def test_secret_in_project_files_found(make: Make, folder: Path) -> None:
     assert found(app, "core.secret-published", root=folder) == []
 
 
-def test_earlier_secret_in_files_found(make: Make, folder: Path) -> None:
+def test_earlier_secret_in_files_found(make_production_app: Make, folder: Path) -> None:
     earlier = os.urandom(30).hex()
-    app = make(SECRET_KEY_FALLBACKS=earlier)
+    app = make_production_app(SECRET_KEY_FALLBACKS=earlier)
     (folder / "config.py").write_text(f"SECRET_KEY = {earlier!r}")
 
     assert len(found(app, "core.secret-published", root=folder)) == 1
 
 
-def test_world_writable_code_found(make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_world_writable_code_found(make_production_app: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.os, "geteuid", lambda: 0)
-    app = make()
+    app = make_production_app()
     assert found(app, "core.code-writable", root=folder) == []
     (folder / "core").chmod(0o777)
     (finding,) = found(app, "core.code-writable", root=folder)
@@ -247,9 +249,9 @@ def test_world_writable_code_found(make: Make, folder: Path, monkeypatch: pytest
     assert finding.message.startswith("core can be written by everybody")
 
 
-def test_self_writable_code_found(make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_self_writable_code_found(make_production_app: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Asked of the system by stubs: the tests may run as root, who may write anywhere.
-    app = make()
+    app = make_production_app()
     monkeypatch.setattr(files.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(files.os, "access", lambda path, mode: Path(path).name == "app")
     assert found(app, "core.code-writable", root=folder)[0].message.startswith("app can be written by this user")
@@ -258,14 +260,14 @@ def test_self_writable_code_found(make: Make, folder: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(("user", "count"), [(0, 1), (1000, 0)])
-def test_root_is_found(make: Make, monkeypatch: pytest.MonkeyPatch, user: int, count: int) -> None:
+def test_root_is_found(make_production_app: Make, monkeypatch: pytest.MonkeyPatch, user: int, count: int) -> None:
     monkeypatch.setattr(files.os, "geteuid", lambda: user)
 
-    assert len(found(make(), "core.root")) == count
+    assert len(found(make_production_app(), "core.root")) == count
 
 
-def test_history_of_the_code_is_found(make: Make, folder: Path) -> None:
-    app = make()
+def test_history_of_the_code_is_found(make_production_app: Make, folder: Path) -> None:
+    app = make_production_app()
     assert found(app, "core.source-control", root=folder) == []
     (folder / ".git").mkdir()
     assert len(found(app, "core.source-control", root=folder)) == 1
@@ -274,18 +276,18 @@ def test_history_of_the_code_is_found(make: Make, folder: Path) -> None:
 # --- what it runs on ----------------------------------------------------------------------------
 
 
-def test_old_python_is_found(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_python_is_found(make_production_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     version = sys.version_info[:2]
     monkeypatch.setitem(programs.PYTHON_ENDS, version, date(2020, 1, 31))
-    (finding,) = found(make(), "core.python-old")
+    (finding,) = found(make_production_app(), "core.python-old")
 
     assert finding.message == f"Python {version[0]}.{version[1]} is not repaired since January 2020."
 
 
-def test_packages_that_differ_are_found(make: Make, tmp_path: Path) -> None:
+def test_packages_that_differ_are_found(make_production_app: Make, tmp_path: Path) -> None:
     text = 'flask==0.1 \\\n    --hash=sha256:0\nnothing-of-this-name==1.0\ncolorama==9 ; sys_platform == "win32" \\\n'
     (tmp_path / "requirements.txt").write_text(text)
-    (finding,) = found(make(), "core.packages-differ", root=tmp_path)
+    (finding,) = found(make_production_app(), "core.packages-differ", root=tmp_path)
 
     assert "flask 3." in finding.message
     assert "for 0.1" in finding.message
@@ -325,15 +327,15 @@ def answering(app: Flask, name: str, value: str | None) -> Flask:
         ("default-src https:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'", ["default-src"]),
     ],
 )
-def test_policy_that_is_loose_is_found(make: Make, policy: str | None, words: list[str]) -> None:
-    app = answering(make(), "Content-Security-Policy", policy)
+def test_policy_that_is_loose_is_found(make_production_app: Make, policy: str | None, words: list[str]) -> None:
+    app = answering(make_production_app(), "Content-Security-Policy", policy)
 
     assert [finding.where for finding in found(app, "core.csp")] == words
 
 
 @pytest.mark.parametrize("header", [None, "max-age=0", "max-age=86400; includeSubDomains"])
-def test_missing_hsts_is_found(make: Make, header: str | None) -> None:
-    assert len(found(answering(make(), "Strict-Transport-Security", header), "core.hsts")) == 1
+def test_missing_hsts_is_found(make_production_app: Make, header: str | None) -> None:
+    assert len(found(answering(make_production_app(), "Strict-Transport-Security", header), "core.hsts")) == 1
 
 
 @pytest.mark.parametrize(
@@ -345,8 +347,8 @@ def test_missing_hsts_is_found(make: Make, header: str | None) -> None:
         ("Server", "Werkzeug/3.1"),
     ],
 )
-def test_header_that_is_wrong_is_found(make: Make, name: str, value: str | None) -> None:
-    app = answering(make(), name, value)
+def test_header_that_is_wrong_is_found(make_production_app: Make, name: str, value: str | None) -> None:
+    app = answering(make_production_app(), name, value)
 
     assert [finding.where for finding in found(app, "core.headers")] == [name]
 
@@ -356,8 +358,8 @@ def test_header_that_is_wrong_is_found(make: Make, name: str, value: str | None)
 AWAY = URL.create("postgresql+psycopg", "site", "hush-hush", host="127.0.0.1", port=1, database="test_shop")
 
 
-def test_database_that_is_away_is_found(make: Make) -> None:
-    (finding,) = found(make(AWAY), "core.database-away")
+def test_database_that_is_away_is_found(make_production_app: Make) -> None:
+    (finding,) = found(make_production_app(AWAY), "core.database-away")
 
     assert "does not answer: connection failed" in finding.message
     assert "hush" not in str(finding)
@@ -374,10 +376,12 @@ def test_database_that_is_away_is_found(make: Make) -> None:
         ("site", "hush-hush", "db.example.org", 0),
     ],
 )
-def test_password_that_is_guessed_is_found(make: Make, user: str, password: str | None, host: str, count: int) -> None:
+def test_password_that_is_guessed_is_found(
+    make_production_app: Make, user: str, password: str | None, host: str, count: int
+) -> None:
     url = URL.create("postgresql+psycopg", user, password, host, 5432, "test_shop")
 
-    assert len(found(make(url), "core.database-password")) == count
+    assert len(found(make_production_app(url), "core.database-password")) == count
 
 
 NEEDS_SERVER = ("postgresql", "mariadb")
@@ -389,8 +393,10 @@ def server(request: pytest.FixtureRequest, new_database: Callable[[str], URL]) -
     return new_database(request.param)
 
 
-def test_database_that_answers_has_no_finding(make: Make, engine_name: str, platform: Callable[[str], URL]) -> None:
-    app = make(platform(engine_name))
+def test_database_that_answers_has_no_finding(
+    make_production_app: Make, engine_name: str, platform: Callable[[str], URL]
+) -> None:
+    app = make_production_app(platform(engine_name))
     names = ("database-away", "database-encoding", "database-clear", "database-password", "clock", "revision")
     quiet = [f"core.{name}" for name in names]
 
@@ -398,8 +404,8 @@ def test_database_that_answers_has_no_finding(make: Make, engine_name: str, plat
     assert len(found(app, "core.database-sqlite")) == (engine_name == "sqlite")
 
 
-def test_superuser_found(make: Make, server: URL) -> None:
-    assert "administers the server" in found(make(server), "core.database-user")[0].message
+def test_superuser_found(make_production_app: Make, server: URL) -> None:
+    assert "administers the server" in found(make_production_app(server), "core.database-user")[0].message
 
 
 _MAKE_USER = {
@@ -409,14 +415,14 @@ _MAKE_USER = {
 _DROP_USER = {"postgresql": "DROP ROLE {name}", "mysql": "DROP USER {name}@'%'"}
 
 
-def test_user_of_one_database_passes(make: Make, server: URL) -> None:
+def test_user_of_one_database_passes(make_production_app: Make, server: URL) -> None:
     name = f"{server.database}_user"
     backend = server.get_backend_name()
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         for statement in _MAKE_USER[backend]:
             connection.execute(sa.text(statement.format(name=name, database=server.database)))
-        app = make(server.set(username=name, password="hush-hush"))
+        app = make_production_app(server.set(username=name, password="hush-hush"))
         assert found(app, "core.database-user") == []
         with app.app_context():
             db.engine.dispose()
@@ -424,18 +430,20 @@ def test_user_of_one_database_passes(make: Make, server: URL) -> None:
     engine.dispose()
 
 
-def test_connection_in_the_clear_is_found(make: Make, server: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_in_the_clear_is_found(
+    make_production_app: Make, server: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The servers of the tests are on this machine, where it does not matter: the list of its names is emptied."""
     monkeypatch.setattr(databases, "LOOPBACK", ())
     monkeypatch.setattr(databases, "_scalar", lambda question: False)
 
-    assert "is not encrypted" in found(make(server), "core.database-clear")[0].message
+    assert "is not encrypted" in found(make_production_app(server), "core.database-clear")[0].message
     monkeypatch.setattr(databases, "_scalar", lambda question: True)
-    assert found(make(server), "core.database-clear") == []
+    assert found(make_production_app(server), "core.database-clear") == []
 
 
-def test_old_database_is_found(make: Make, server: URL, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = make(server)
+def test_old_database_is_found(make_production_app: Make, server: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_production_app(server)
     with app.app_context(), db.engine.connect() as connection:
         known = databases.read_version(str(connection.scalar(sa.text("SELECT version()"))))
     monkeypatch.setattr(databases, "DATABASE_ENDS", {known: date(2020, 1, 31)})
@@ -456,7 +464,7 @@ def test_version_of_a_server_is_read(text: str, version: tuple[str, str]) -> Non
     assert databases.read_version(text) == version
 
 
-def test_encoding_that_lacks_letters_is_found(make: Make, server: URL) -> None:
+def test_encoding_that_lacks_letters_is_found(make_production_app: Make, server: URL) -> None:
     statements = {
         "postgresql": f"CREATE DATABASE {server.database}_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
         " TEMPLATE template0",
@@ -465,7 +473,7 @@ def test_encoding_that_lacks_letters_is_found(make: Make, server: URL) -> None:
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(statements[server.get_backend_name()]))
-        app = make(server.set(database=f"{server.database}_latin"))
+        app = make_production_app(server.set(database=f"{server.database}_latin"))
         assert "latin1" in found(app, "core.database-encoding")[0].message.lower()
         with app.app_context():
             db.engine.dispose()
@@ -473,21 +481,23 @@ def test_encoding_that_lacks_letters_is_found(make: Make, server: URL) -> None:
     engine.dispose()
 
 
-def test_clock_that_is_wrong_is_found(make: Make, server: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_that_is_wrong_is_found(make_production_app: Make, server: URL, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(databases, "_scalar", lambda question: 1_000_000)
 
-    assert "seconds away" in found(make(server), "core.clock")[0].message
+    assert "seconds away" in found(make_production_app(server), "core.clock")[0].message
 
 
-def test_pending_revision_found(make: Make, engine_name: str, new_database: Callable[[str], URL]) -> None:
-    (finding,) = found(make(new_database(engine_name)), "core.revision")
+def test_pending_revision_found(
+    make_production_app: Make, engine_name: str, new_database: Callable[[str], URL]
+) -> None:
+    (finding,) = found(make_production_app(new_database(engine_name)), "core.revision")
 
     assert re.search(r"(is|are) not run: ", finding.message)
     assert finding.hint == "alembic upgrade head"
 
 
-def test_unknown_revision_found(make: Make, platform: Callable[[str], URL]) -> None:
-    app = make()
+def test_unknown_revision_found(make_production_app: Make, platform: Callable[[str], URL]) -> None:
+    app = make_production_app()
     with app.app_context(), db.engine.begin() as connection:
         (before,) = connection.scalars(sa.text("SELECT version_num FROM alembic_version"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'gone'"))
@@ -500,13 +510,13 @@ def test_unknown_revision_found(make: Make, platform: Callable[[str], URL]) -> N
 
 
 def test_several_heads_are_found(
-    make: Make, new_database: Callable[[str], URL], write_revision: Callable[[str], None], tmp_path: Path
+    make_production_app: Make, new_database: Callable[[str], URL], write_revision: Callable[[str], None], tmp_path: Path
 ) -> None:
     write_revision("pass")
     for name in ("two", "three"):
         text = f'revision = "{name}"\ndown_revision = "one"\n\ndef upgrade(): pass\n'
         (tmp_path / "alembic" / "versions" / f"{name}.py").write_text(text)
-    app = make(new_database("sqlite"))
+    app = make_production_app(new_database("sqlite"))
     (finding,) = found(app, "core.revision")
     assert "several heads, three and two" in finding.message
     assert finding.hint == "alembic merge heads; then alembic upgrade head"
@@ -514,11 +524,11 @@ def test_several_heads_are_found(
 
 
 def test_table_that_differs_is_found(
-    make: Make, engine_name: str, new_database: Callable[[str], URL], capsys: pytest.CaptureFixture[str]
+    make_production_app: Make, engine_name: str, new_database: Callable[[str], URL], capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = new_database(engine_name)
     migrations.upgrade(url)
-    app = make(url)
+    app = make_production_app(url)
     assert found(app, "core.tables-differ") == []
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE core_idempotency_key"))

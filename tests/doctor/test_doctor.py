@@ -43,7 +43,7 @@ def light(deployment):
 
 
 @pytest.fixture
-def corner(write_module: Write, make_app: Make) -> Make:
+def make_checked_app(write_module: Write, make_app: Make) -> Make:
     """Make an application with the module ``corner``, which has these checks, and nothing else wrong."""
 
     def make(checks: str, **config: object) -> Flask:
@@ -66,8 +66,8 @@ def ids(output: str) -> list[str]:
 # --- the command --------------------------------------------------------------------------------
 
 
-def test_finding_has_level_place_and_hint(corner: Make) -> None:
-    code, output = run(corner(CHECKS))
+def test_finding_has_level_place_and_hint(make_checked_app: Make) -> None:
+    code, output = run(make_checked_app(CHECKS))
 
     assert "warning  corner.dusty  (the corner)\n  There is dust.\n  Hint: Sweep.\n" in output
     assert output.endswith("checks for testing: 1 warning.\n")
@@ -83,25 +83,25 @@ def test_finding_has_level_place_and_hint(corner: Make) -> None:
         ("ERROR", ["--fail-level", "error"], 1),
     ],
 )
-def test_level_that_fails_is_chosen(corner: Make, level: str, words: list[str], code: int) -> None:
-    assert run(corner(CHECKS.replace("WARNING", level)), *words)[0] == code
+def test_level_that_fails_is_chosen(make_checked_app: Make, level: str, words: list[str], code: int) -> None:
+    assert run(make_checked_app(CHECKS.replace("WARNING", level)), *words)[0] == code
 
 
-def test_platform_in_tests_has_nothing_wrong(corner: Make) -> None:
-    code, output = run(corner(""))
+def test_platform_in_tests_has_nothing_wrong(make_checked_app: Make) -> None:
+    code, output = run(make_checked_app(""))
 
     assert output.endswith("checks for testing: all is well.\n")
     assert code == 0
 
 
-def test_gravest_finding_stands_first(corner: Make) -> None:
+def test_gravest_finding_stands_first(make_checked_app: Make) -> None:
     more = CHECKS.replace("dusty", "wet").replace("dark", "dim").replace("WARNING", "ERROR").replace("def ", "def no_")
 
-    assert ids(run(corner(CHECKS + more), "--json")[1]) == ["corner.wet", "corner.dusty"]
+    assert ids(run(make_checked_app(CHECKS + more), "--json")[1]) == ["corner.wet", "corner.dusty"]
 
 
-def test_answer_for_programs_is_an_object(corner: Make) -> None:
-    answer = json.loads(run(corner(CHECKS), "--json")[1])
+def test_answer_for_programs_is_an_object(make_checked_app: Make) -> None:
+    answer = json.loads(run(make_checked_app(CHECKS), "--json")[1])
 
     assert answer["findings"][-1] == {
         "id": "corner.dusty",
@@ -115,8 +115,8 @@ def test_answer_for_programs_is_an_object(corner: Make) -> None:
     assert "corner.dark" not in answer["checks"]
 
 
-def test_colours_are_for_terminals_only(corner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    runner = corner(CHECKS).test_cli_runner()
+def test_colours_are_for_terminals_only(make_checked_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = make_checked_app(CHECKS).test_cli_runner()
 
     assert "\x1b[" not in runner.invoke(args=["doctor"]).output
     assert "\x1b[33mwarning" in runner.invoke(args=["doctor"], color=True).output
@@ -124,14 +124,14 @@ def test_colours_are_for_terminals_only(corner: Make, monkeypatch: pytest.Monkey
     assert "\x1b[" not in runner.invoke(args=["doctor"], color=True).output
 
 
-def test_checks_are_listed_without_being_made(corner: Make) -> None:
-    code, output = run(corner(CHECKS), "--list")
+def test_checks_are_listed_without_being_made(make_checked_app: Make) -> None:
+    code, output = run(make_checked_app(CHECKS), "--list")
 
     assert code == 0
     lines = output.splitlines()
     assert "warning  corner.dusty               The corner is swept." in lines
     assert "error    corner.dark                There is light. (production)" in lines
-    listed = json.loads(run(corner(CHECKS), "--list", "--json")[1])
+    listed = json.loads(run(make_checked_app(CHECKS), "--list", "--json")[1])
     assert {"id": "corner.dark", "level": "error", "production": True, "rule": "There is light."} in listed
     assert len(listed) == len(lines)
 
@@ -152,23 +152,25 @@ def test_servers_import_no_commands(tmp_path: Path) -> None:
 # --- production ---------------------------------------------------------------------------------
 
 
-def test_production_checks_in_production_only(corner: Make) -> None:
-    assert "corner.dark" in ids(run(corner(CHECKS, APP_ENV="production"), "--json")[1])
+def test_production_checks_in_production_only(make_checked_app: Make) -> None:
+    assert "corner.dark" in ids(run(make_checked_app(CHECKS, APP_ENV="production"), "--json")[1])
 
 
-def test_deployment_examined_as_production(corner: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_deployment_examined_as_production(
+    make_checked_app: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/site.db")
     monkeypatch.setenv("SECRET_KEY", "6y0Rk4kBq1nV8wZt3sXeLdUaHgJmPfC" + os.urandom(8).hex())
-    found = ids(run(corner(CHECKS), "--production", "--json")[1])
+    found = ids(run(make_checked_app(CHECKS), "--production", "--json")[1])
 
     assert {"core.environment", "core.hosts-any", "core.database-sqlite"} <= set(found)
     # What production sets by itself is not complained of.
     assert not {"core.https", "core.cookie-flags", "core.log-text"} & set(found)
 
 
-def test_deployment_refused_by_production_reported(corner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deployment_refused_by_production_reported(make_checked_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "short")
-    code, output = run(corner(CHECKS), "--production")
+    code, output = run(make_checked_app(CHECKS), "--production")
 
     assert "error    core.cannot-start  (SECRET_KEY)" in output
     assert "more can be made once that is cured." in output
@@ -178,9 +180,9 @@ def test_deployment_refused_by_production_reported(corner: Make, monkeypatch: py
 # --- what is broken -----------------------------------------------------------------------------
 
 
-def test_failing_check_is_finding(corner: Make) -> None:
+def test_failing_check_is_finding(make_checked_app: Make) -> None:
     failing = CHECKS.replace('yield Finding("There is dust."', 'yield 1 / 0, ("There is dust."')
-    answer = json.loads(run(corner(failing, APP_ENV="production"), "--json")[1])
+    answer = json.loads(run(make_checked_app(failing, APP_ENV="production"), "--json")[1])
     found = {one["id"]: one for one in answer["findings"]}
 
     assert found["core.check-broken"]["message"] == "The check 'corner.dusty' failed."
@@ -188,8 +190,8 @@ def test_failing_check_is_finding(corner: Make) -> None:
     assert "corner.dark" in found
 
 
-def test_unreadable_checks_are_finding(corner: Make) -> None:
-    code, output = run(corner("import nothing_of_this_name"))
+def test_unreadable_checks_are_finding(make_checked_app: Make) -> None:
+    code, output = run(make_checked_app("import nothing_of_this_name"))
 
     assert "The checks of 'corner' cannot be read." in output
     assert "nothing_of_this_name" in output

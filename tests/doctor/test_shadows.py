@@ -121,8 +121,8 @@ def test_hidden_template_is_named(write_module: Write, make_app: Make, tmp_path:
     assert any("'index.html'" in text and names[1] in text and "one/templates" in text for text in found)
 
 
-def test_platform_hides_nothing(site: Flask) -> None:
-    assert shadows.find_shadows(site) == []
+def test_platform_hides_nothing(sqlite_app: Flask) -> None:
+    assert shadows.find_shadows(sqlite_app) == []
 
 
 @pytest.mark.parametrize("label", ["access", "prepare", "run", "shell"])

@@ -23,7 +23,7 @@ def make_event() -> MakeEvent:
 
 
 @pytest.fixture
-def send(client: FlaskClient, make_event: MakeEvent) -> Callable[..., dict[str, Any]]:
+def send_event(client: FlaskClient, make_event: MakeEvent) -> Callable[..., dict[str, Any]]:
     """Send an event to the application of ``client``, and return it."""
 
     def one(**values: Any) -> dict[str, Any]:

@@ -46,13 +46,13 @@ def test_event_returned_as_sent(app: Flask, client: FlaskClient, make_event: Mak
     assert timedelta(0) <= datetime.now(UTC) - received < timedelta(seconds=60)
 
 
-def test_moment_is_kept_in_utc(client: FlaskClient, send: Send) -> None:
-    send(occurred_at="2026-01-31T12:00:00+02:00")
+def test_moment_is_kept_in_utc(client: FlaskClient, send_event: Send) -> None:
+    send_event(occurred_at="2026-01-31T12:00:00+02:00")
     assert client.get("/events").json["items"][0]["occurred_at"] == "2026-01-31T10:00:00+00:00"
 
 
-def test_event_without_moment_uses_arrival(client: FlaskClient, send: Send) -> None:
-    send()
+def test_event_without_moment_uses_arrival(client: FlaskClient, send_event: Send) -> None:
+    send_event()
     (item,) = client.get("/events").json["items"]
     assert item["occurred_at"] == item["received_at"]
     assert (item["visitor"], item["value"]) == (None, None)
@@ -64,8 +64,8 @@ def test_beacon_sends_json_as_plain_text(client: FlaskClient, make_event: MakeEv
     assert answer.json == {"received": 2, "stored": 2}
 
 
-def test_repeated_event_stored_once(client: FlaskClient, send: Send, make_event: MakeEvent) -> None:
-    known = send(subject="/first")
+def test_repeated_event_stored_once(client: FlaskClient, send_event: Send, make_event: MakeEvent) -> None:
+    known = send_event(subject="/first")
     again = {**known, "subject": "/second"}
     twice = make_event()
     answer = client.post("/events", json=[again, twice, twice, make_event()])
@@ -75,8 +75,8 @@ def test_repeated_event_stored_once(client: FlaskClient, send: Send, make_event:
     assert stored["subject"] == "/first"
 
 
-def test_id_equal_in_any_spelling(client: FlaskClient, send: Send, make_event: MakeEvent) -> None:
-    known = send()
+def test_id_equal_in_any_spelling(client: FlaskClient, send_event: Send, make_event: MakeEvent) -> None:
+    known = send_event()
     assert client.post("/events", json=make_event(id=known["id"].upper())).json["stored"] == 0
 
 
@@ -148,34 +148,36 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_wrong_value_refused_by_name(visitor: FlaskClient, make_event: MakeEvent, name: str, value: object) -> None:
+def test_wrong_value_refused_by_name(
+    sqlite_client: FlaskClient, make_event: MakeEvent, name: str, value: object
+) -> None:
     # The client's own JSON refuses some of them.
     text = json.dumps(make_event(**{name: value}))
-    answer = visitor.post("/events", data=text, content_type="application/json")
+    answer = sqlite_client.post("/events", data=text, content_type="application/json")
     assert (answer.status_code, answer.json["type"]) == (422, "/problems/invalid")
     assert [error["pointer"] for error in answer.json["errors"]] == [f"#/{name}"]
-    assert ids(visitor) == []
+    assert ids(sqlite_client) == []
 
 
 @pytest.mark.parametrize("name", ["id", "kind", "name", "subject"])
-def test_field_that_is_missing_is_named(visitor: FlaskClient, make_event: MakeEvent, name: str) -> None:
+def test_field_that_is_missing_is_named(sqlite_client: FlaskClient, make_event: MakeEvent, name: str) -> None:
     event = make_event()
     del event[name]
-    answer = visitor.post("/events", json=event)
+    answer = sqlite_client.post("/events", json=event)
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, f"#/{name}")
 
 
-def test_clock_may_run_a_little_ahead(client: FlaskClient, send: Send) -> None:
+def test_clock_may_run_a_little_ahead(client: FlaskClient, send_event: Send) -> None:
     ahead = (datetime.now(UTC) + timedelta(minutes=4)).isoformat()
-    send(occurred_at=ahead)
+    send_event(occurred_at=ahead)
     assert client.get("/events").json["items"][0]["occurred_at"] == ahead
 
 
 @pytest.mark.parametrize(
     "moment", ["1999-12-31T23:59:59Z", "1000-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"]
 )
-def test_event_with_wrong_clock_uses_arrival(client: FlaskClient, send: Send, moment: str) -> None:
-    send(occurred_at=moment)
+def test_event_with_wrong_clock_uses_arrival(client: FlaskClient, send_event: Send, moment: str) -> None:
+    send_event(occurred_at=moment)
     (item,) = client.get("/events").json["items"]
     assert item["occurred_at"] == item["received_at"]
 
@@ -204,23 +206,23 @@ BODIES = [
 
 
 @pytest.mark.parametrize(("body", "media", "status"), BODIES)
-def test_invalid_body_refused(visitor: FlaskClient, body: bytes, media: str, status: int) -> None:
-    answer = visitor.post("/events", data=body, content_type=media)
+def test_invalid_body_refused(sqlite_client: FlaskClient, body: bytes, media: str, status: int) -> None:
+    answer = sqlite_client.post("/events", data=body, content_type=media)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
 
 
-def test_large_body_refused(visitor: FlaskClient) -> None:
-    answer = visitor.post("/events", data=b" " * (1024 * 1024 + 1), content_type="text/plain")
+def test_large_body_refused(sqlite_client: FlaskClient) -> None:
+    answer = sqlite_client.post("/events", data=b" " * (1024 * 1024 + 1), content_type="text/plain")
     assert (answer.status_code, answer.json["type"]) == (413, "/problems/too-large")
 
 
-def test_documented_example_can_be_sent(visitor: FlaskClient) -> None:
-    assert visitor.post("/events", json=EXAMPLE).json["stored"] == 1
+def test_documented_example_can_be_sent(sqlite_client: FlaskClient) -> None:
+    assert sqlite_client.post("/events", json=EXAMPLE).json["stored"] == 1
 
 
-def test_beacon_with_cookies_needs_no_token(visitor: FlaskClient, make_event: MakeEvent) -> None:
-    visitor.set_cookie("session", "whatever")
-    answer = visitor.post("/events", data=json.dumps(make_event()), content_type="text/plain")
+def test_beacon_with_cookies_needs_no_token(sqlite_client: FlaskClient, make_event: MakeEvent) -> None:
+    sqlite_client.set_cookie("session", "whatever")
+    answer = sqlite_client.post("/events", data=json.dumps(make_event()), content_type="text/plain")
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
 
@@ -228,9 +230,9 @@ def test_beacon_with_cookies_needs_no_token(visitor: FlaskClient, make_event: Ma
 # --- the list -----------------------------------------------------------------------------------
 
 
-def test_list_goes_newest_first_and_back(client: FlaskClient, send: Send) -> None:
+def test_list_goes_newest_first_and_back(client: FlaskClient, send_event: Send) -> None:
     # Several in the same moment: the id decides.
-    sent = [send(occurred_at=f"2026-01-0{1 + number // 3}T00:00:00Z") for number in range(8)]
+    sent = [send_event(occurred_at=f"2026-01-0{1 + number // 3}T00:00:00Z") for number in range(8)]
     order = [event["id"] for event in sorted(sent, key=lambda e: (e["occurred_at"], e["id"]), reverse=True)]
     assert ids(client) == order
     url, pages = "/events?limit=3", []
@@ -247,16 +249,16 @@ def test_list_goes_newest_first_and_back(client: FlaskClient, send: Send) -> Non
     assert set(first.json["links"]) == {"next"}
 
 
-def test_list_of_all_has_no_links(client: FlaskClient, send: Send) -> None:
-    send()
+def test_list_of_all_has_no_links(client: FlaskClient, send_event: Send) -> None:
+    send_event()
     answer = client.get("/events?limit=1")
     assert answer.json["links"] == {}
     assert "Link" not in answer.headers
 
 
-def test_list_is_filtered(client: FlaskClient, send: Send) -> None:
-    old = send(occurred_at="2026-01-01T00:00:00Z", name="click")["id"]
-    new = send(occurred_at="2026-01-02T00:00:00Z", kind="product")["id"]
+def test_list_is_filtered(client: FlaskClient, send_event: Send) -> None:
+    old = send_event(occurred_at="2026-01-01T00:00:00Z", name="click")["id"]
+    new = send_event(occurred_at="2026-01-02T00:00:00Z", kind="product")["id"]
     assert ids(client, "kind=page") == [old]
     assert ids(client, "name=view") == [new]
     assert ids(client, "kind=page&name=view") == []
@@ -265,9 +267,9 @@ def test_list_is_filtered(client: FlaskClient, send: Send) -> None:
     assert ids(client, "to=2026-01-02T00:00:00.000001Z&from=2026-01-01T00:00:00Z") == [new, old]
 
 
-def test_links_keep_the_filters(client: FlaskClient, send: Send) -> None:
+def test_links_keep_the_filters(client: FlaskClient, send_event: Send) -> None:
     for name in ("click", "view", "click", "view"):
-        send(name=name)
+        send_event(name=name)
     answer = client.get("/events?name=click&limit=1")
     following = client.get(answer.json["links"]["next"])
     assert [event["name"] for event in (*answer.json["items"], *following.json["items"])] == ["click", "click"]
@@ -294,15 +296,15 @@ def test_links_keep_the_filters(client: FlaskClient, send: Send) -> None:
         "since=2026-01-01T00:00:00Z",
     ],
 )
-def test_question_that_is_not_understood(visitor: FlaskClient, query: str) -> None:
-    answer = visitor.get(f"/events?{query}")
+def test_question_that_is_not_understood(sqlite_client: FlaskClient, query: str) -> None:
+    answer = sqlite_client.get(f"/events?{query}")
     assert (answer.status_code, answer.json["type"]) == (400, "/problems/bad-query")
     assert answer.json["errors"][0]["parameter"] == query.partition("=")[0]
 
 
-def test_cursor_past_end_empty(visitor: FlaskClient) -> None:
+def test_cursor_past_end_empty(sqlite_client: FlaskClient) -> None:
     for side in ("after", "before"):
-        body = visitor.get(f"/events?cursor={side}.1.{uuid.uuid4()}").json
+        body = sqlite_client.get(f"/events?cursor={side}.1.{uuid.uuid4()}").json
         assert body == {"items": [], "links": {}}
 
 
@@ -331,27 +333,27 @@ def test_page_is_read_off_an_index(app: Flask, filters: str) -> None:
 # --- the contract of the house ------------------------------------------------------------------
 
 
-def test_methods_that_are_not_served(visitor: FlaskClient) -> None:
+def test_methods_that_are_not_served(sqlite_client: FlaskClient) -> None:
     for method in ("PUT", "PATCH", "DELETE"):
-        answer = visitor.open("/events", method=method)
+        answer = sqlite_client.open("/events", method=method)
         assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
         assert set(answer.allow) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
-def test_caller_who_reads_no_json(visitor: FlaskClient, make_event: MakeEvent) -> None:
+def test_caller_who_reads_no_json(sqlite_client: FlaskClient, make_event: MakeEvent) -> None:
     headers = {"Accept": "text/html"}
-    assert visitor.get("/events", headers=headers).status_code == 406
-    assert visitor.post("/events", json=make_event(), headers=headers).status_code == 406
-    assert ids(visitor) == []
+    assert sqlite_client.get("/events", headers=headers).status_code == 406
+    assert sqlite_client.post("/events", json=make_event(), headers=headers).status_code == 406
+    assert ids(sqlite_client) == []
 
 
-def test_session_is_not_touched(visitor: FlaskClient, make_event: MakeEvent) -> None:
-    for answer in (visitor.get("/events"), visitor.post("/events", json=make_event())):
+def test_session_is_not_touched(sqlite_client: FlaskClient, make_event: MakeEvent) -> None:
+    for answer in (sqlite_client.get("/events"), sqlite_client.post("/events", json=make_event())):
         assert "Set-Cookie" not in answer.headers
         assert "Cookie" not in answer.headers.get("Vary", "")
 
 
-def test_limit_counts_each_event(visitor: FlaskClient, make_event: MakeEvent) -> None:
-    answer = visitor.post("/events", json=[make_event(), make_event()])
+def test_limit_counts_each_event(sqlite_client: FlaskClient, make_event: MakeEvent) -> None:
+    answer = sqlite_client.post("/events", json=[make_event(), make_event()])
     assert (answer.headers["X-RateLimit-Limit"], answer.headers["X-RateLimit-Remaining"]) == ("1000", "998")
-    assert "X-RateLimit-Limit" not in visitor.get("/events").headers
+    assert "X-RateLimit-Limit" not in sqlite_client.get("/events").headers

@@ -16,7 +16,7 @@ SERVERS = pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 
 
 @pytest.fixture
-def proxied(
+def proxied_app(
     make_app: Callable[..., Flask], platform: Callable[[str], URL], engine_name: str
 ) -> Iterator[tuple[Flask, Proxy]]:
     url = platform(engine_name)
@@ -26,8 +26,8 @@ def proxied(
 
 
 @SERVERS
-def test_database_away_recovers(proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
-    app, proxy = proxied
+def test_database_away_recovers(proxied_app: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
+    app, proxy = proxied_app
     client = app.test_client()
     event = make_event()
     assert client.post("/events", json=event).json["stored"] == 1
@@ -43,8 +43,8 @@ def test_database_away_recovers(proxied: tuple[Flask, Proxy], make_event: Callab
 
 
 @SERVERS
-def test_lost_connection_replaced_unseen(proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
-    app, proxy = proxied
+def test_lost_connection_replaced_unseen(proxied_app: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
+    app, proxy = proxied_app
     client = app.test_client()
     for number in range(1, 4):
         assert client.post("/events", json=make_event()).json["stored"] == 1
@@ -56,8 +56,8 @@ def test_lost_connection_replaced_unseen(proxied: tuple[Flask, Proxy], make_even
 
 
 @SERVERS
-def test_short_outage_waited_for(proxied: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
-    app, proxy = proxied
+def test_short_outage_waited_for(proxied_app: tuple[Flask, Proxy], make_event: Callable[..., Any]) -> None:
+    app, proxy = proxied_app
     client = app.test_client()
     client.get("/events")
     proxy.cut()

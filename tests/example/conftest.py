@@ -102,19 +102,19 @@ class Shop:
 
 
 @pytest.fixture
-def shop(app: Flask) -> Shop:
+def catalogue(app: Flask) -> Shop:
     """Return the catalogue of ``app``, on each engine."""
     return Shop(app)
 
 
 @pytest.fixture
-def stand(site: Flask) -> Shop:
+def sqlite_catalogue(sqlite_app: Flask) -> Shop:
     """Return the catalogue of ``site``, on SQLite."""
-    return Shop(site)
+    return Shop(sqlite_app)
 
 
 @pytest.fixture
-def shop_of() -> Callable[[Flask], Shop]:
+def make_catalogue() -> Callable[[Flask], Shop]:
     """Return the catalogue of an application that the test makes."""
     return Shop
 

@@ -10,32 +10,32 @@ from tests.people import ask_with_roles
 
 
 @pytest.fixture
-def ask(app: Flask) -> Ask:
+def request_as(app: Flask) -> Ask:
     """Ask as a user with a role."""
     return ask_with_roles(app)
 
 
-def test_shelves_are_for_staff(ask: Ask) -> None:
-    assert ask("", "GET", "/example/categories").status_code == 200
-    assert ask("", "GET", "/example/categories/new").status_code == 303
-    assert ask("member", "GET", "/example/categories/new").status_code == 403
-    assert ask("staff", "GET", "/example/categories/new").status_code == 200
+def test_shelves_are_for_staff(request_as: Ask) -> None:
+    assert request_as("", "GET", "/example/categories").status_code == 200
+    assert request_as("", "GET", "/example/categories/new").status_code == 303
+    assert request_as("member", "GET", "/example/categories/new").status_code == 403
+    assert request_as("staff", "GET", "/example/categories/new").status_code == 200
 
 
-def test_page_offers_what_one_may_do(ask: Ask) -> None:
-    assert "/example/products/new" not in ask("", "GET", "/example/products").text
-    assert "/example/products/new" in ask("member", "GET", "/example/products").text
+def test_page_offers_what_one_may_do(request_as: Ask) -> None:
+    assert "/example/products/new" not in request_as("", "GET", "/example/products").text
+    assert "/example/products/new" in request_as("member", "GET", "/example/products").text
 
 
-def test_stock_is_moved_by_staff(ask: Ask) -> None:
+def test_stock_is_moved_by_staff(request_as: Ask) -> None:
     call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": {"sku": "X", "quantity": 1}, "id": 1}
-    codes = {who: ask(who, "POST", "/rpc", json=call).json["error"]["code"] for who in ("", "member", "staff")}
+    codes = {who: request_as(who, "POST", "/rpc", json=call).json["error"]["code"] for who in ("", "member", "staff")}
     # Anonymous, not allowed, and no such product.
     assert codes == {"": -32006, "member": -32007, "staff": -32001}
 
 
-def test_token_scope_covers_own_products(site: Flask) -> None:
-    with site.app_context():
+def test_token_scope_covers_own_products(sqlite_app: Flask) -> None:
+    with sqlite_app.app_context():
         offered = scopes.offered(Identity("ada", "Ada"))
     words = {scope.name: scope.words for group in offered for scope in group.scopes}
     # Anybody may edit products who has some.

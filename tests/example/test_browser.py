@@ -22,22 +22,22 @@ AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 
 @pytest.fixture
-def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
+def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
     """Return the address of a site with the demo catalogue."""
-    with site.app_context():
+    with sqlite_app.app_context():
         demo.load()
-    return live_server(site)
+    return live_server(sqlite_app)
 
 
 @pytest.fixture
-def plain(browser: Browser) -> Iterator[Page]:
+def page_without_scripts(browser: Browser) -> Iterator[Page]:
     """Return a page that runs no JavaScript."""
     context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
     yield context.new_page()
     context.close()
 
 
-@pytest.fixture(params=["page", "plain"])
+@pytest.fixture(params=["page", "page_without_scripts"])
 def any_page(request: pytest.FixtureRequest) -> Page:
     """Return a page with JavaScript, and one without."""
     found: Page = request.getfixturevalue(request.param)
@@ -53,15 +53,15 @@ def rows(page: Page) -> list[str]:
 # --- the way through ----------------------------------------------------------------------------
 
 
-def test_whole_way_through_the_catalogue(any_page: Page, base: str, stand: Any) -> None:
+def test_whole_way_through_the_catalogue(any_page: Page, base_url: str, sqlite_catalogue: Any) -> None:
     page = any_page
-    page.goto(base)
+    page.goto(base_url)
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Products").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Products")
     _search_filter_sort(page)
     _create_with_an_error(page)
-    _edit_and_meet_another_editor(page, stand)
-    _delete(page, stand)
+    _edit_and_meet_another_editor(page, sqlite_catalogue)
+    _delete(page, sqlite_catalogue)
 
 
 def _search_filter_sort(page: Page) -> None:
@@ -112,11 +112,11 @@ def _create_with_an_error(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Test hammer")
 
 
-def _edit_and_meet_another_editor(page: Page, stand: Any) -> None:
+def _edit_and_meet_another_editor(page: Page, sqlite_catalogue: Any) -> None:
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("Saved")
-    stored = stand.only(Product, sku="TEST-1")
+    stored = sqlite_catalogue.only(Product, sku="TEST-1")
     # Saved untouched, with all the browser makes of its values.
     assert (stored["version"], stored["notes"]) == (1, "first line\nsecond line")
     page.get_by_role("link", name="Edit").click()
@@ -136,7 +136,7 @@ def _edit_and_meet_another_editor(page: Page, stand: Any) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("My hammer")
 
 
-def _delete(page: Page, stand: Any) -> None:
+def _delete(page: Page, sqlite_catalogue: Any) -> None:
     page.get_by_role("link", name="Delete").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete My hammer?")
     page.get_by_role("button", name="Delete").click()
@@ -146,8 +146,8 @@ def _delete(page: Page, stand: Any) -> None:
     expect(page.get_by_text("No product matches.")).to_be_visible()
 
 
-def test_create_by_keyboard_alone(page: Page, base: str, stand: Any) -> None:
-    page.goto(f"{base}{LIST}/new")
+def test_create_by_keyboard_alone(page: Page, base_url: str, sqlite_catalogue: Any) -> None:
+    page.goto(f"{base_url}{LIST}/new")
     keys = page.keyboard
     keys.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -171,14 +171,14 @@ def test_create_by_keyboard_alone(page: Page, base: str, stand: Any) -> None:
     keys.press("Space")
     keys.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")
-    stored = stand.only(Product, sku="KEY-1")
+    stored = sqlite_catalogue.only(Product, sku="KEY-1")
     assert (stored["price"], stored["featured"]) == (5, True)
 
 
-def test_enter_in_search_keeps_focus(page: Page, base: str, stand: Any) -> None:
+def test_enter_in_search_keeps_focus(page: Page, base_url: str, sqlite_catalogue: Any) -> None:
     for number in range(51):
-        stand.category(name=f"Shelf {number:02}")
-    page.goto(f"{base}{LIST}/new")
+        sqlite_catalogue.category(name=f"Shelf {number:02}")
+    page.goto(f"{base_url}{LIST}/new")
     _tab_to(page, "category__search")
     page.keyboard.type("shelf 4")
     page.keyboard.press("Enter")
@@ -194,9 +194,9 @@ def _tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"Tab does not lead to {name}")
 
 
-def test_theme_remembered_across_pages(page: Page, base: str) -> None:
+def test_theme_remembered_across_pages(page: Page, base_url: str) -> None:
     page.emulate_media(color_scheme="light")
-    page.goto(base)
+    page.goto(base_url)
     light = _background(page)
     button = page.get_by_role("button", name="Theme")
     button.click()
@@ -204,7 +204,7 @@ def test_theme_remembered_across_pages(page: Page, base: str) -> None:
     expect(button).to_have_accessible_name("Theme: dark")
     dark = _background(page)
     assert dark != light
-    page.goto(f"{base}{LIST}")
+    page.goto(f"{base_url}{LIST}")
     assert _background(page) == dark
     button.click()
     page.reload()
@@ -228,21 +228,21 @@ def _visit(path: str) -> Callable[[Page, str], None]:
     return go
 
 
-def _first(page: Page, base: str, name: str) -> None:
-    page.goto(f"{base}{LIST}")
+def _first(page: Page, base_url: str, name: str) -> None:
+    page.goto(f"{base_url}{LIST}")
     page.locator("tbody th a").first.click()
     if name:
         page.get_by_role("link", name=name).click()
 
 
-def _form_with_errors(page: Page, base: str) -> None:
-    page.goto(f"{base}{LIST}/new")
+def _form_with_errors(page: Page, base_url: str) -> None:
+    page.goto(f"{base_url}{LIST}/new")
     page.get_by_role("button", name="Create").click()
     page.locator(".error-summary").wait_for()
 
 
-def _conflict(page: Page, base: str) -> None:
-    _first(page, base, "Edit")
+def _conflict(page: Page, base_url: str) -> None:
+    _first(page, base_url, "Edit")
     # As if the form had been made from another row.
     for name, value in (("version", "999"), ("name", "999"), ("form__origin", "")):
         page.evaluate(f"document.querySelector('[name={name}]').value = '{value}'")
@@ -250,15 +250,15 @@ def _conflict(page: Page, base: str) -> None:
     page.get_by_role("heading", name="Both of you changed").wait_for()
 
 
-def _without_token(page: Page, base: str) -> None:
-    page.goto(f"{base}{LIST}/new")
+def _without_token(page: Page, base_url: str) -> None:
+    page.goto(f"{base_url}{LIST}/new")
     page.evaluate("document.querySelector('main [name=csrf_token]').value = ''")
     page.get_by_role("button", name="Create").click()
     page.get_by_text("Error 400").wait_for()
 
 
-def _refused_delete(page: Page, base: str) -> None:
-    page.goto(f"{base}/example/categories")
+def _refused_delete(page: Page, base_url: str) -> None:
+    page.goto(f"{base_url}/example/categories")
     page.locator("tbody th a").first.click()
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Delete").click()
@@ -285,8 +285,8 @@ STATES: dict[str, Callable[[Page, str], None]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_page_accessible_on_every_screen(page: Page, base: str, state: str) -> None:
-    STATES[state](page, base)
+def test_page_accessible_on_every_screen(page: Page, base_url: str, state: str) -> None:
+    STATES[state](page, base_url)
     expect(page.locator("h1")).to_have_count(1)
     page.wait_for_load_state()
     # The policy forbids pages to load scripts of others, not the debugger.
@@ -300,10 +300,10 @@ def test_page_accessible_on_every_screen(page: Page, base: str, state: str) -> N
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"wider than {width} px"
 
 
-def test_long_words_do_not_widen_page(page: Page, site: Flask, stand: Any, live_server: Any) -> None:
-    category, tag = stand.category(name="C" * 80, description="d" * 400), stand.tag(name="T" * 40)
-    key = stand.product(name="W" * 120, sku="S" * 20, category=category, tags=[tag], notes="n" * 400)
-    base = live_server(site)
+def test_long_words_do_not_widen_page(page: Page, sqlite_app: Flask, sqlite_catalogue: Any, live_server: Any) -> None:
+    category, tag = sqlite_catalogue.category(name="C" * 80, description="d" * 400), sqlite_catalogue.tag(name="T" * 40)
+    key = sqlite_catalogue.product(name="W" * 120, sku="S" * 20, category=category, tags=[tag], notes="n" * 400)
+    base = live_server(sqlite_app)
     page.set_viewport_size({"width": 360, "height": 800})
     row = f"{LIST}/{key}"
     for path in ("/", LIST, row, f"{row}/edit", f"{row}/delete", f"/example/categories/{category}", "/" + "x" * 300):

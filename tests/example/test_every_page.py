@@ -98,17 +98,17 @@ def look(page: Page) -> None:
 
 @pytest.mark.parametrize("role", ["administrator", "member"])
 def test_every_page_public_without_dead_links(
-    site: Flask, page: Page, live_server: Callable[[Flask], str], role: str
+    sqlite_app: Flask, page: Page, live_server: Callable[[Flask], str], role: str
 ) -> None:
-    made = fill(site, role)
-    base = live_server(site)
+    made = fill(sqlite_app, role)
+    base = live_server(sqlite_app)
     page.goto(f"{base}/accounts/sign-in")
     page.get_by_label("Email address").fill("ada@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
     refused, seen, links = set(), set(), set()
-    for endpoint, address in addresses(site, made).items():
+    for endpoint, address in addresses(sqlite_app, made).items():
         answer = page.goto(base + address)
         assert answer is not None
         assert answer.status in (200, 403), address

@@ -52,14 +52,14 @@ def shown(answer: TestResponse) -> str:
 # --- create -------------------------------------------------------------------------------------
 
 
-def test_create_stores_input_and_flashes(client: FlaskClient, shop: Any) -> None:
-    category, tag = shop.category(), shop.tag()
+def test_create_stores_input_and_flashes(client: FlaskClient, catalogue: Any) -> None:
+    category, tag = catalogue.category(), catalogue.tag()
     answer = forms.submit(
         client, NEW, name="Jörg’s <b>hammer</b> 🔨", sku="HA-1", category=category, tags=[tag], status="DISCONTINUED",
         price="12.30", stock="7", available_from="2026-02-28", featured="y", notes="one\r\n two ",
     )  # fmt: skip
     assert answer.status_code == 303
-    stored = shop.only(Product, sku="HA-1")
+    stored = catalogue.only(Product, sku="HA-1")
     assert urlsplit(answer.location).path == f"/example/products/{stored['id']}"
     assert abs((stored.pop("created_at") - stored.pop("updated_at")).total_seconds()) < 1
     assert stored == {
@@ -73,20 +73,20 @@ def test_create_stores_input_and_flashes(client: FlaskClient, shop: Any) -> None
     assert "Created product" not in client.get(answer.location).text
 
 
-def test_create_empty_fields_take_defaults(client: FlaskClient, shop: Any) -> None:
-    category = shop.category()
+def test_create_empty_fields_take_defaults(client: FlaskClient, catalogue: Any) -> None:
+    category = catalogue.category()
     answer = forms.submit(client, NEW, name="Bare", sku="B-1", category=category, price="0", stock="")
     assert answer.status_code == 303
-    stored = shop.only(Product, sku="B-1")
+    stored = catalogue.only(Product, sku="B-1")
     expected = {"status": Status.DRAFT, "stock": 0, "price": 0, "available_from": None, "notes": None, "tags": []}
     assert {name: stored[name] for name in expected} == expected
     assert stored["featured"] is False
 
 
 @pytest.mark.parametrize("price", ["0", "0.01", "99999999.99", " 5 ", "+5.00"])
-def test_create_takes_every_price_that_fits(client: FlaskClient, shop: Any, price: str) -> None:
-    assert forms.submit(client, NEW, name="P", sku="P-1", category=shop.category(), price=price).status_code == 303
-    assert shop.only(Product, sku="P-1")["price"] == Decimal(price.strip())
+def test_create_takes_every_price_that_fits(client: FlaskClient, catalogue: Any, price: str) -> None:
+    assert forms.submit(client, NEW, name="P", sku="P-1", category=catalogue.category(), price=price).status_code == 303
+    assert catalogue.only(Product, sku="P-1")["price"] == Decimal(price.strip())
 
 
 #: Field, what is entered, and what is said beside it.
@@ -124,10 +124,18 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("field", "value", "message"), REFUSED, ids=[f"{f}={str(v)[:20]!r}" for f, v, _ in REFUSED])
-def test_create_refuses_invalid_values(visitor: FlaskClient, stand: Any, field: str, value: Any, message: str) -> None:
-    good = {"name": "Kept name", "sku": "K-1", "category": stand.category(), "price": "2", "notes": "Kept notes"}
-    before = stand.content()
-    answer = forms.submit(visitor, NEW, **{**good, field: value})
+def test_create_refuses_invalid_values(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, field: str, value: Any, message: str
+) -> None:
+    good = {
+        "name": "Kept name",
+        "sku": "K-1",
+        "category": sqlite_catalogue.category(),
+        "price": "2",
+        "notes": "Kept notes",
+    }
+    before = sqlite_catalogue.content()
+    answer = forms.submit(sqlite_client, NEW, **{**good, field: value})
     assert answer.status_code == 422
     (line,) = summary(answer)
     assert line[0].removesuffix("-0") == field
@@ -135,24 +143,24 @@ def test_create_refuses_invalid_values(visitor: FlaskClient, stand: Any, field: 
     assert f'id="{field}-error"' in answer.text
     assert "<title>Error: New product" in answer.text
     assert "Kept n" in answer.text
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
-def test_refused_form_keeps_what_was_entered(visitor: FlaskClient, stand: Any) -> None:
-    category, tag = stand.category(), stand.tag()
+def test_refused_form_keeps_what_was_entered(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
+    category, tag = sqlite_catalogue.category(), sqlite_catalogue.tag()
     entered = {
         "name": 'A "quoted" <name>', "sku": "", "category": str(category), "tags": str(tag), "status": "ON_SALE",
         "price": "-1,5", "stock": "many", "available_from": "2026-02-31", "featured": "y", "notes": "</textarea>\r\n x",
     }  # fmt: skip
-    answer = forms.submit(visitor, NEW, **entered)
+    answer = forms.submit(sqlite_client, NEW, **entered)
     assert answer.status_code == 422
     kept = forms.read(answer.text)
     assert {name: kept[name] for name in entered} == entered
     assert [field for field, _ in summary(answer)] == ["sku", "price", "stock", "available_from"]
 
 
-def test_refused_form_links_errors_to_controls(visitor: FlaskClient, stand: Any) -> None:
-    answer = forms.submit(visitor, NEW, name="", category=stand.category(), price="1", sku="S")
+def test_refused_form_links_errors_to_controls(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
+    answer = forms.submit(sqlite_client, NEW, name="", category=sqlite_catalogue.category(), price="1", sku="S")
     control = re.search(r'<input[^>]*id="name"[^>]*>', answer.text)
     assert control is not None
     assert 'aria-invalid="true"' in control[0]
@@ -160,34 +168,34 @@ def test_refused_form_links_errors_to_controls(visitor: FlaskClient, stand: Any)
     assert 'role="alert"' in answer.text
 
 
-def test_duplicate_create_refused_at_field(client: FlaskClient, shop: Any) -> None:
-    key = shop.product(sku="TWICE")
-    category = shop.read(Product, key)["category_id"]
-    before = shop.content()
+def test_duplicate_create_refused_at_field(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.product(sku="TWICE")
+    category = catalogue.read(Product, key)["category_id"]
+    before = catalogue.content()
     answer = forms.submit(client, NEW, name="Other", sku="TWICE", category=category, price="1")
     assert (answer.status_code, summary(answer)) == (422, [("sku", "SKU: Another product has this already.")])
     assert forms.read(answer.text)["name"] == "Other"
-    assert shop.content() == before
+    assert catalogue.content() == before
 
 
-def test_duplicate_edit_refused_at_field(client: FlaskClient, shop: Any) -> None:
-    shop.category(name="Taken")
-    key = shop.category(name="Free")
-    before = shop.content()
+def test_duplicate_edit_refused_at_field(client: FlaskClient, catalogue: Any) -> None:
+    catalogue.category(name="Taken")
+    key = catalogue.category(name="Free")
+    before = catalogue.content()
     answer = forms.submit(client, f"/example/categories/{key}/edit", name="Taken")
     assert (answer.status_code, summary(answer)) == (422, [("name", "Name: Another category has this already.")])
     assert "Edit Free" in answer.text
-    assert shop.content() == before
+    assert catalogue.content() == before
 
 
-def test_category_deleted_meanwhile_refused(client: FlaskClient, shop: Any) -> None:
+def test_category_deleted_meanwhile_refused(client: FlaskClient, catalogue: Any) -> None:
     fields = forms.open_form(client, NEW)
     answer = client.post(NEW, data={**fields, "name": "P", "sku": "S", "price": "1", "category": "1"})
     assert answer.status_code == 422
 
 
 @pytest.fixture
-def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def commit_between(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let another session commit between our read of the row and our write: ``meanwhile("DELETE …")``."""
 
     def arrange(*statements: str) -> None:
@@ -207,13 +215,13 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.mark.parametrize("gone", ["category", "tag"])
 @pytest.mark.parametrize("new", [True, False])
 def test_chosen_row_deleted_meanwhile_refused(
-    client: FlaskClient, shop: Any, meanwhile: Callable[..., None], gone: str, new: bool
+    client: FlaskClient, catalogue: Any, commit_between: Callable[..., None], gone: str, new: bool
 ) -> None:
-    kept, url = shop.category(), NEW if new else edit(shop.product())
-    chosen = {"category": shop.category(), "tag": shop.tag()}
+    kept, url = catalogue.category(), NEW if new else edit(catalogue.product())
+    chosen = {"category": catalogue.category(), "tag": catalogue.tag()}
     fields = forms.open_form(client, url)
     fields |= {"name": "P", "sku": "S", "price": "1", "category": chosen["category"], "tags": [chosen["tag"]]}
-    meanwhile(f"DELETE FROM example_{gone} WHERE id = {chosen[gone]}")
+    commit_between(f"DELETE FROM example_{gone} WHERE id = {chosen[gone]}")
     answer = client.post(url, data=fields)
     assert answer.status_code == 422
     again = forms.read(answer.text)
@@ -222,10 +230,12 @@ def test_chosen_row_deleted_meanwhile_refused(
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_edit_conflict_with_deleted_tag_shown(client: FlaskClient, shop: Any, meanwhile: Callable[..., None]) -> None:
-    key, tag, category = shop.product(), shop.tag(), shop.category()
+def test_edit_conflict_with_deleted_tag_shown(
+    client: FlaskClient, catalogue: Any, commit_between: Callable[..., None]
+) -> None:
+    key, tag, category = catalogue.product(), catalogue.tag(), catalogue.category()
     hers = forms.open_form(client, edit(key))
-    meanwhile(
+    commit_between(
         "UPDATE example_product SET name = 'By the first', version = version + 1",
         f"DELETE FROM example_tag WHERE id = {tag}",
         f"DELETE FROM example_category WHERE id = {category}",
@@ -243,33 +253,37 @@ STRAY = ["id", "created_at", "updated_at", "category_id", "colour", "name\0", "t
 
 
 @pytest.mark.parametrize("name", STRAY)
-def test_unknown_names_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
-    key = stand.product()
-    before = stand.content()
-    answer = forms.submit(visitor, edit(key), name="Changed", **{name: "7"})
+def test_unknown_names_refused(sqlite_client: FlaskClient, sqlite_catalogue: Any, name: str) -> None:
+    key = sqlite_catalogue.product()
+    before = sqlite_catalogue.content()
+    answer = forms.submit(sqlite_client, edit(key), name="Changed", **{name: "7"})
     assert answer.status_code == 400
     assert html.escape(name.rstrip("\0")) in answer.text
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
-def test_unknown_names_list_shortened(visitor: FlaskClient, stand: Any) -> None:
-    key = stand.product()
-    answer = forms.submit(visitor, edit(key), **{f"stray{number:03}": "7" for number in range(100)})
+def test_unknown_names_list_shortened(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
+    key = sqlite_catalogue.product()
+    answer = forms.submit(sqlite_client, edit(key), **{f"stray{number:03}": "7" for number in range(100)})
     assert answer.status_code == 400
     assert "stray018, stray019 and 80 more." in answer.text
     assert "stray020" not in answer.text
 
 
 @pytest.mark.parametrize("rest", ["", '; filename="a.txt"'])
-def test_part_without_a_name_is_refused(visitor: FlaskClient, stand: Any, rest: str) -> None:
-    key = stand.tag()
-    before = stand.content()
-    parts = {f'; name="{name}"': value for name, value in forms.open_form(visitor, f"/example/tags/{key}/edit").items()}
+def test_part_without_a_name_is_refused(sqlite_client: FlaskClient, sqlite_catalogue: Any, rest: str) -> None:
+    key = sqlite_catalogue.tag()
+    before = sqlite_catalogue.content()
+    parts = {
+        f'; name="{name}"': value for name, value in forms.open_form(sqlite_client, f"/example/tags/{key}/edit").items()
+    }
     line = "--limit\r\nContent-Disposition: form-data%s\r\n\r\n%s\r\n"
     body = "".join(line % part for part in {**parts, rest: "1"}.items()) + "--limit--\r\n"
-    answer = visitor.post(f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit")
+    answer = sqlite_client.post(
+        f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit"
+    )
     assert answer.status_code == 400
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
 #: Two kilobytes of text at most, and once a hundred megabytes of zeros.
@@ -278,34 +292,38 @@ HUGE = ["NaN", "sNaN", "Infinity", "-Infinity", "1E400000000", "-1E400000000", "
 
 @pytest.mark.parametrize("price", HUGE)
 @pytest.mark.parametrize("stale", [True, False])
-def test_invalid_number_message_short(visitor: FlaskClient, stand: Any, price: str, stale: bool) -> None:
-    key = stand.product()
-    hers = forms.open_form(visitor, edit(key))
+def test_invalid_number_message_short(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, price: str, stale: bool
+) -> None:
+    key = sqlite_catalogue.product()
+    hers = forms.open_form(sqlite_client, edit(key))
     if stale:
-        forms.submit(visitor, edit(key), name="By the first")
-    answer = visitor.post(edit(key), data={**hers, "price": price})
+        forms.submit(sqlite_client, edit(key), name="By the first")
+    answer = sqlite_client.post(edit(key), data={**hers, "price": price})
     assert answer.status_code == 422
     assert "Not a valid decimal value." in answer.text
     assert len(answer.data) < 50_000
 
 
 @pytest.mark.parametrize("version", [None, "", "abc", "-1", "1.0", "9" * 30, "１", "1\0"])
-def test_edit_without_readable_version_refused(visitor: FlaskClient, stand: Any, version: str | None) -> None:
-    key = stand.product()
-    before = stand.content()
-    assert forms.submit(visitor, edit(key), name="Changed", version=version).status_code == 400
-    assert forms.submit(visitor, delete(key), version=version).status_code == 400
-    assert stand.content() == before
+def test_edit_without_readable_version_refused(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, version: str | None
+) -> None:
+    key = sqlite_catalogue.product()
+    before = sqlite_catalogue.content()
+    assert forms.submit(sqlite_client, edit(key), name="Changed", version=version).status_code == 400
+    assert forms.submit(sqlite_client, delete(key), version=version).status_code == 400
+    assert sqlite_catalogue.content() == before
 
 
 @pytest.mark.parametrize("encoding", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_nul_refused_in_either_encoding(visitor: FlaskClient, stand: Any, encoding: str) -> None:
-    key = stand.product()
-    before = stand.content()
-    fields = forms.open_form(visitor, edit(key))
-    answer = visitor.post(edit(key), data={**fields, "name": "a\0b"}, content_type=encoding)
+def test_nul_refused_in_either_encoding(sqlite_client: FlaskClient, sqlite_catalogue: Any, encoding: str) -> None:
+    key = sqlite_catalogue.product()
+    before = sqlite_catalogue.content()
+    fields = forms.open_form(sqlite_client, edit(key))
+    answer = sqlite_client.post(edit(key), data={**fields, "name": "a\0b"}, content_type=encoding)
     assert answer.status_code == 422
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
 #: Bytes that are no UTF-8: cut short, a lone surrogate, Latin-1.
@@ -314,63 +332,73 @@ BROKEN = [b"\xff", b"a\xc3", b"\xed\xa0\x80", b"\xe9t\xe9"]
 
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("escaped", [True, False])
-def test_urlencoded_invalid_utf8_refused(visitor: FlaskClient, stand: Any, broken: bytes, escaped: bool) -> None:
-    key = stand.tag()
-    before = stand.content()
-    fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
+def test_urlencoded_invalid_utf8_refused(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, broken: bytes, escaped: bool
+) -> None:
+    key = sqlite_catalogue.tag()
+    before = sqlite_catalogue.content()
+    fields = forms.open_form(sqlite_client, f"/example/tags/{key}/edit")
     sent = b"".join(b"%%%02x" % byte for byte in broken) if escaped else broken
     body = f"csrf_token={fields['csrf_token']}&version={fields['version']}&name=".encode() + sent
-    answer = visitor.post(f"/example/tags/{key}/edit", data=body, content_type="application/x-www-form-urlencoded")
+    answer = sqlite_client.post(
+        f"/example/tags/{key}/edit", data=body, content_type="application/x-www-form-urlencoded"
+    )
     assert answer.status_code == 400
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_multipart_invalid_utf8_refused(visitor: FlaskClient, stand: Any, broken: bytes) -> None:
-    key = stand.tag()
-    before = stand.content()
-    fields = forms.open_form(visitor, f"/example/tags/{key}/edit")
+def test_multipart_invalid_utf8_refused(sqlite_client: FlaskClient, sqlite_catalogue: Any, broken: bytes) -> None:
+    key = sqlite_catalogue.tag()
+    before = sqlite_catalogue.content()
+    fields = forms.open_form(sqlite_client, f"/example/tags/{key}/edit")
     parts = {**{name: str(value).encode() for name, value in fields.items()}, "name": broken}
     line = b'--limit\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
     body = b"".join(line % (name.encode(), value) for name, value in parts.items()) + b"--limit--\r\n"
-    answer = visitor.post(f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit")
+    answer = sqlite_client.post(
+        f"/example/tags/{key}/edit", data=body, content_type="multipart/form-data; boundary=limit"
+    )
     assert answer.status_code == 400
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
 FILES = ["name", "price", "stock", "category", "tags", "available_from", "notes", "new", "version"]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file_instead_of_text_refused(visitor: FlaskClient, stand: Any, name: str) -> None:
-    key = stand.product()
-    before = stand.content()
-    answer = forms.submit(visitor, edit(key), **{name: (io.BytesIO(b"1"), "one.txt")})
+def test_file_instead_of_text_refused(sqlite_client: FlaskClient, sqlite_catalogue: Any, name: str) -> None:
+    key = sqlite_catalogue.product()
+    before = sqlite_catalogue.content()
+    answer = forms.submit(sqlite_client, edit(key), **{name: (io.BytesIO(b"1"), "one.txt")})
     assert answer.status_code == 400
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
-def test_large_body_refused_with_page(visitor: FlaskClient, site: Flask, stand: Any) -> None:
-    fields = forms.open_form(visitor, NEW)
-    answer = visitor.post(NEW, data={**fields, "notes": "x" * site.config["MAX_CONTENT_LENGTH"]})
+def test_large_body_refused_with_page(sqlite_client: FlaskClient, sqlite_app: Flask, sqlite_catalogue: Any) -> None:
+    fields = forms.open_form(sqlite_client, NEW)
+    answer = sqlite_client.post(NEW, data={**fields, "notes": "x" * sqlite_app.config["MAX_CONTENT_LENGTH"]})
     assert answer.status_code == 413
     assert "Error 413" in shown(answer)
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "\0", "é"])
-def test_missing_form_token_refused_with_page(visitor: FlaskClient, stand: Any, token: str | None) -> None:
-    key = stand.product()
-    before = stand.content()
+def test_missing_form_token_refused_with_page(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, token: str | None
+) -> None:
+    key = sqlite_catalogue.product()
+    before = sqlite_catalogue.content()
     for url in (NEW, edit(key), delete(key)):
-        answer = forms.submit(visitor, url, csrf_token=token)
+        answer = forms.submit(sqlite_client, url, csrf_token=token)
         assert (answer.status_code, answer.mimetype) == (400, "text/html")
         assert "The form cannot be trusted" in shown(answer)
-    assert stand.content() == before
+    assert sqlite_catalogue.content() == before
 
 
-def test_token_of_another_visitor_is_refused(visitor: FlaskClient, site: Flask, stand: Any) -> None:
-    token = forms.open_form(site.test_client(), NEW)["csrf_token"]
-    assert forms.submit(visitor, NEW, csrf_token=token).status_code == 400
+def test_token_of_another_visitor_is_refused(
+    sqlite_client: FlaskClient, sqlite_app: Flask, sqlite_catalogue: Any
+) -> None:
+    token = forms.open_form(sqlite_app.test_client(), NEW)["csrf_token"]
+    assert forms.submit(sqlite_client, NEW, csrf_token=token).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -384,11 +412,13 @@ def test_token_of_another_visitor_is_refused(visitor: FlaskClient, site: Flask, 
         (b"", "application/x-www-form-urlencoded"),
     ],
 )
-def test_non_form_body_refused(visitor: FlaskClient, stand: Any, body: bytes, content_type: str) -> None:
-    before = stand.content()
-    visitor.get(NEW)
-    assert visitor.post(NEW, data=body, content_type=content_type).status_code == 400
-    assert stand.content() == before
+def test_non_form_body_refused(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, body: bytes, content_type: str
+) -> None:
+    before = sqlite_catalogue.content()
+    sqlite_client.get(NEW)
+    assert sqlite_client.post(NEW, data=body, content_type=content_type).status_code == 400
+    assert sqlite_catalogue.content() == before
 
 
 # --- edit ---------------------------------------------------------------------------------------
@@ -406,26 +436,26 @@ UNTOUCHED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("values", UNTOUCHED)
-def test_edit_of_nothing_changes_nothing(client: FlaskClient, shop: Any, values: dict[str, Any]) -> None:
+def test_edit_of_nothing_changes_nothing(client: FlaskClient, catalogue: Any, values: dict[str, Any]) -> None:
     # Names whose order differs between Python and the databases.
-    tags = [shop.tag(name=name) for name in ("b", "A", "Ö", "a1")]
-    key = shop.product(tags=tags, **values)
-    before = shop.content()
+    tags = [catalogue.tag(name=name) for name in ("b", "A", "Ö", "a1")]
+    key = catalogue.product(tags=tags, **values)
+    before = catalogue.content()
     assert forms.submit(client, edit(key)).status_code == 303
-    assert shop.content() == before
+    assert catalogue.content() == before
 
 
-def test_edit_stores_changes_and_version(client: FlaskClient, shop: Any) -> None:
-    old, new = shop.tag(), shop.tag()
-    key = shop.product(tags=[old], featured=True, notes="old")
-    before = shop.read(Product, key)
-    other = shop.category()
+def test_edit_stores_changes_and_version(client: FlaskClient, catalogue: Any) -> None:
+    old, new = catalogue.tag(), catalogue.tag()
+    key = catalogue.product(tags=[old], featured=True, notes="old")
+    before = catalogue.read(Product, key)
+    other = catalogue.category()
     answer = forms.submit(
         client, edit(key), name="New", sku="NEW", category=other, tags=[new], status="DRAFT", price="1.5", stock="0",
         available_from="", featured=None, notes="",
     )  # fmt: skip
     assert answer.status_code == 303
-    stored = shop.read(Product, key)
+    stored = catalogue.read(Product, key)
     assert stored.pop("updated_at") > before["updated_at"]
     assert stored == {
         "id": key, "name": "New", "sku": "NEW", "category_id": other, "tags": [new], "status": Status.DRAFT,
@@ -434,19 +464,19 @@ def test_edit_stores_changes_and_version(client: FlaskClient, shop: Any) -> None
     }  # fmt: skip
 
 
-def test_edit_emptying_required_field_refused(client: FlaskClient, shop: Any) -> None:
-    key = shop.product(stock=5)
-    before = shop.content()
+def test_edit_emptying_required_field_refused(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.product(stock=5)
+    before = catalogue.content()
     answer = forms.submit(client, edit(key), stock="")
     assert (answer.status_code, [field for field, _ in summary(answer)]) == (422, ["stock"])
-    assert shop.content() == before
+    assert catalogue.content() == before
 
 
-def test_edit_of_tags_increments_version(client: FlaskClient, shop: Any) -> None:
-    tag, key = shop.tag(), shop.product()
-    before = shop.read(Product, key)
+def test_edit_of_tags_increments_version(client: FlaskClient, catalogue: Any) -> None:
+    tag, key = catalogue.tag(), catalogue.product()
+    before = catalogue.read(Product, key)
     assert forms.submit(client, edit(key), tags=[tag]).status_code == 303
-    stored = shop.read(Product, key)
+    stored = catalogue.read(Product, key)
     assert (stored["tags"], stored["version"]) == ([tag], before["version"] + 1)
     assert stored["updated_at"] > before["updated_at"]
 
@@ -454,8 +484,8 @@ def test_edit_of_tags_increments_version(client: FlaskClient, shop: Any) -> None
 # --- two editors --------------------------------------------------------------------------------
 
 
-def test_second_editor_sees_conflict_and_saves(client: FlaskClient, shop: Any) -> None:
-    key = shop.product(name="At first", price=Decimal("1.00"), stock=1)
+def test_second_editor_sees_conflict_and_saves(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.product(name="At first", price=Decimal("1.00"), stock=1)
     hers = forms.open_form(client, edit(key))
     assert forms.submit(client, edit(key), name="By the first", stock="11").status_code == 303
     answer = client.post(edit(key), data={**hers, "name": "By the second", "price": "2.00"})
@@ -468,13 +498,13 @@ def test_second_editor_sees_conflict_and_saves(client: FlaskClient, shop: Any) -
     assert (again["name"], again["price"], again["stock"]) == ("By the second", "2.00", "11")
     assert client.post(edit(key), data=again).status_code == 409
     assert client.post(edit(key), data={**again, "name__use": "mine"}).status_code == 303
-    stored = shop.read(Product, key)
+    stored = catalogue.read(Product, key)
     assert (stored["name"], stored["price"], stored["stock"]) == ("By the second", 2, 11)
     assert stored["version"] == 3
 
 
-def test_second_editor_can_drop_hers(client: FlaskClient, shop: Any) -> None:
-    key = shop.product(name="At first")
+def test_second_editor_can_drop_hers(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.product(name="At first")
     hers = forms.open_form(client, edit(key))
     forms.submit(client, edit(key), name="By the first")
     answer = client.post(edit(key), data={**hers, "name": "By the second"})
@@ -482,17 +512,17 @@ def test_second_editor_can_drop_hers(client: FlaskClient, shop: Any) -> None:
     assert forms.open_form(client, edit(key))["name"] == "By the first"
 
 
-def test_tags_of_two_editors_are_joined(client: FlaskClient, shop: Any) -> None:
-    one, two, three = shop.tag(name="One"), shop.tag(name="Two"), shop.tag(name="Three")
-    key = shop.product(tags=[three])
+def test_tags_of_two_editors_are_joined(client: FlaskClient, catalogue: Any) -> None:
+    one, two, three = catalogue.tag(name="One"), catalogue.tag(name="Two"), catalogue.tag(name="Three")
+    key = catalogue.product(tags=[three])
     hers = forms.open_form(client, edit(key))
     forms.submit(client, edit(key), tags=[one, three])
     assert client.post(edit(key), data={**hers, "tags": [two]}).status_code == 303
-    assert sorted(shop.read(Product, key)["tags"]) == [one, two]
+    assert sorted(catalogue.read(Product, key)["tags"]) == [one, two]
 
 
-def test_invalid_form_keeps_first_save(client: FlaskClient, shop: Any) -> None:
-    key = shop.product()
+def test_invalid_form_keeps_first_save(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.product()
     hers = forms.open_form(client, edit(key))
     forms.submit(client, edit(key), name="By the first")
     answer = client.post(edit(key), data={**hers, "price": "free"})
@@ -500,12 +530,12 @@ def test_invalid_form_keeps_first_save(client: FlaskClient, shop: Any) -> None:
     assert [field for field, _ in summary(answer)] == ["price"]
     again = {**forms.read(answer.text), "price": "3"}
     assert client.post(edit(key), data=again).status_code == 303
-    stored = shop.read(Product, key)
+    stored = catalogue.read(Product, key)
     assert (stored["name"], stored["price"]) == ("By the first", 3)
 
 
-def test_edit_of_deleted_row_not_found(client: FlaskClient, shop: Any) -> None:
-    key = shop.product()
+def test_edit_of_deleted_row_not_found(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.product()
     hers = forms.open_form(client, edit(key))
     assert forms.submit(client, delete(key)).status_code == 303
     assert client.post(edit(key), data=hers).status_code == 404
@@ -525,19 +555,19 @@ def _at_once(app: Flask, url: str, changes: list[dict[str, Any]]) -> list[int]:
         return sorted(pool.map(send, clients, filled))
 
 
-def test_concurrent_edits_one_wins(app: Flask, shop: Any) -> None:
-    one, two = shop.tag(), shop.tag()
-    key = shop.product()
+def test_concurrent_edits_one_wins(app: Flask, catalogue: Any) -> None:
+    one, two = catalogue.tag(), catalogue.tag()
+    key = catalogue.product()
     for number in range(3):
         changes = [{"name": f"First {number}", "tags": [one]}, {"name": f"Second {number}", "tags": [two]}]
         assert _at_once(app, edit(key), changes) == [303, 409]
-        stored = shop.read(Product, key)
+        stored = catalogue.read(Product, key)
         assert (stored["version"], stored["name"][:5]) in [(number + 2, "First"), (number + 2, "Secon")]
         assert stored["tags"] == [one if stored["name"].startswith("First") else two]
 
 
-def test_concurrent_duplicates_one_created(app: Flask, shop: Any) -> None:
-    category = shop.category()
+def test_concurrent_duplicates_one_created(app: Flask, catalogue: Any) -> None:
+    category = catalogue.category()
     for number in range(3):
         row = {"name": "Twin", "sku": f"TWIN-{number}", "category": category, "price": "1"}
         assert _at_once(app, NEW, [row, row]) == [303, 422]
@@ -546,30 +576,30 @@ def test_concurrent_duplicates_one_created(app: Flask, shop: Any) -> None:
 # --- delete -------------------------------------------------------------------------------------
 
 
-def test_delete_confirms_and_removes_links(client: FlaskClient, shop: Any, app: Flask) -> None:
-    tag = shop.tag()
-    key = shop.product(name="Going", tags=[tag])
-    before = shop.content()
+def test_delete_confirms_and_removes_links(client: FlaskClient, catalogue: Any, app: Flask) -> None:
+    tag = catalogue.tag()
+    key = catalogue.product(name="Going", tags=[tag])
+    before = catalogue.content()
     assert "Delete Going?" in shown(client.get(delete(key)))
-    assert shop.content() == before
+    assert catalogue.content() == before
     answer = forms.submit(client, delete(key))
     assert (answer.status_code, urlsplit(answer.location).path) == (303, "/example/products")
     assert "Deleted product “Going”." in client.get(answer.location).text
-    assert shop.read(Product, key) is None
-    assert shop.read(Tag, tag) is not None
+    assert catalogue.read(Product, key) is None
+    assert catalogue.read(Tag, tag) is not None
     with app.app_context():
         assert db.session.scalar(sa.text("SELECT count(*) FROM example_product_tag")) == 0
 
 
-def test_delete_of_tag_keeps_products(client: FlaskClient, shop: Any) -> None:
-    tag = shop.tag()
-    key = shop.product(tags=[tag])
+def test_delete_of_tag_keeps_products(client: FlaskClient, catalogue: Any) -> None:
+    tag = catalogue.tag()
+    key = catalogue.product(tags=[tag])
     assert forms.submit(client, f"/example/tags/{tag}/delete").status_code == 303
-    assert shop.read(Product, key)["tags"] == []
+    assert catalogue.read(Product, key)["tags"] == []
 
 
-def test_delete_of_older_version_refused(client: FlaskClient, shop: Any) -> None:
-    key = shop.product(name="At first")
+def test_delete_of_older_version_refused(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.product(name="At first")
     seen = forms.open_form(client, delete(key))
     forms.submit(client, edit(key), name="Changed")
     answer = client.post(delete(key), data=seen)
@@ -579,25 +609,25 @@ def test_delete_of_older_version_refused(client: FlaskClient, shop: Any) -> None
     assert client.post(delete(key), data=forms.read(answer.text)).status_code == 303
 
 
-def test_delete_of_used_category_refused(client: FlaskClient, shop: Any) -> None:
-    key = shop.category(name="Full")
-    shop.product(category=key)
-    before = shop.content()
+def test_delete_of_used_category_refused(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.category(name="Full")
+    catalogue.product(category=key)
+    before = catalogue.content()
     answer = forms.submit(client, f"/example/categories/{key}/delete")
     assert answer.status_code == 409
     assert "Other rows point to this category: delete or change them first." in shown(answer)
     assert "Delete Full?" in shown(answer)
-    assert shop.content() == before
+    assert catalogue.content() == before
 
 
-def test_delete_of_an_empty_category(client: FlaskClient, shop: Any) -> None:
-    key = shop.category()
+def test_delete_of_an_empty_category(client: FlaskClient, catalogue: Any) -> None:
+    key = catalogue.category()
     assert forms.submit(client, f"/example/categories/{key}/delete").status_code == 303
-    assert shop.read(Category, key) is None
+    assert catalogue.read(Category, key) is None
 
 
-def test_times_are_kept_to_the_microsecond(client: FlaskClient, shop: Any) -> None:
+def test_times_are_kept_to_the_microsecond(client: FlaskClient, catalogue: Any) -> None:
     moment = datetime(2026, 2, 28, 23, 59, 59, 123456, UTC)
-    key = shop.category(created_at=moment)
+    key = catalogue.category(created_at=moment)
     assert forms.submit(client, f"/example/categories/{key}/edit", description="New").status_code == 303
-    assert shop.read(Category, key)["created_at"] == moment
+    assert catalogue.read(Category, key)["created_at"] == moment

@@ -18,53 +18,53 @@ def changes(app: Flask) -> list[tuple[str, str, str]]:
         return [(one.model, one.verb, one.actor_name) for one in found]
 
 
-def test_product_links_to_history(shop: Shop, client: FlaskClient) -> None:
-    shop.app.config["WTF_CSRF_ENABLED"] = False
-    key = shop.product(name="Hammer", tags=[shop.tag(name="New")])
+def test_product_links_to_history(catalogue: Shop, client: FlaskClient) -> None:
+    catalogue.app.config["WTF_CSRF_ENABLED"] = False
+    key = catalogue.product(name="Hammer", tags=[catalogue.tag(name="New")])
     page = client.get(f"/example/products/{key}").text
     assert f'href="/history/rows/example_product/{key}"' in page
     client.post(f"/example/products/{key}/delete", data={"version": "1"})
-    assert shop.read(Product, key) is None
-    (last,) = changes(shop.app)[-1:]
+    assert catalogue.read(Product, key) is None
+    (last,) = changes(catalogue.app)[-1:]
     assert last == ("example_product", "delete", "Olga")
-    number = _last(shop.app)
+    number = _last(catalogue.app)
     assert client.post(f"/history/changes/{number}/undo").headers["Location"] == f"/example/products/{key}"
-    row = shop.read(Product, key)
+    row = catalogue.read(Product, key)
     assert row is not None
     assert (row["name"], len(row["tags"]), row["version"]) == ("Hammer", 1, 2)
 
 
-def test_stock_movement_recorded_for_product(shop: Shop, client: FlaskClient) -> None:
-    shop.product(sku="HA-1", stock=3)
+def test_stock_movement_recorded_for_product(catalogue: Shop, client: FlaskClient) -> None:
+    catalogue.product(sku="HA-1", stock=3)
     call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", 4, "DELIVERY"], "id": 1}
     assert client.post("/rpc", json=call).json["result"]["stock"] == 7
-    with shop.app.app_context():
-        change = db.session.get_one(Change, _last(shop.app))
+    with catalogue.app.app_context():
+        change = db.session.get_one(Change, _last(catalogue.app))
         assert (change.before, change.after, change.actor_name) == ({"stock": 3}, {"stock": 7}, "Olga")
-    assert not [one for one in changes(shop.app) if one[0] == "example_stock_movement"]
+    assert not [one for one in changes(catalogue.app) if one[0] == "example_stock_movement"]
 
 
-def test_delivery_is_not_undone_alone(shop: Shop, client: FlaskClient) -> None:
-    shop.app.config["WTF_CSRF_ENABLED"] = False
-    key = shop.product(sku="HA-1", stock=3)
+def test_delivery_is_not_undone_alone(catalogue: Shop, client: FlaskClient) -> None:
+    catalogue.app.config["WTF_CSRF_ENABLED"] = False
+    key = catalogue.product(sku="HA-1", stock=3)
     call = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", 4, "DELIVERY"], "id": 1}
     client.post("/rpc", json=call)
-    path = f"/history/changes/{_last(shop.app)}/undo"
+    path = f"/history/changes/{_last(catalogue.app)}/undo"
     assert "part of something else" in client.get(path).text
     assert client.post(path, data={"version": "2"}).status_code == 409
-    row = shop.read(Product, key)
+    row = catalogue.read(Product, key)
     assert row is not None
     assert row["stock"] == 7
 
 
-def test_typed_stock_is_set_back(shop: Shop, client: FlaskClient) -> None:
-    shop.app.config["WTF_CSRF_ENABLED"] = False
-    key = shop.product(sku="HA-1", stock=3)
-    with shop.app.app_context():
+def test_typed_stock_is_set_back(catalogue: Shop, client: FlaskClient) -> None:
+    catalogue.app.config["WTF_CSRF_ENABLED"] = False
+    key = catalogue.product(sku="HA-1", stock=3)
+    with catalogue.app.app_context():
         products.update(products.get(key), {"stock": 9})
         db.session.commit()
-    assert client.post(f"/history/changes/{_last(shop.app)}/undo", data={"version": "2"}).status_code == 303
-    row = shop.read(Product, key)
+    assert client.post(f"/history/changes/{_last(catalogue.app)}/undo", data={"version": "2"}).status_code == 303
+    row = catalogue.read(Product, key)
     assert row is not None
     assert row["stock"] == 3
 

@@ -40,23 +40,45 @@ def links(answer: TestResponse) -> list[str]:
 
 
 @pytest.fixture
-def shelf(shop: Any) -> Any:
+def stored_products(catalogue: Any) -> Any:
     """Return a catalogue of six products that differ in what lists are asked about."""
-    shop.tools, shop.garden = shop.category(name="Tools"), shop.category(name="Garden")
-    shop.sale, shop.gift = shop.tag(name="Sale"), shop.tag(name="Gift idea")
+    catalogue.tools, catalogue.garden = catalogue.category(name="Tools"), catalogue.category(name="Garden")
+    catalogue.sale, catalogue.gift = catalogue.tag(name="Sale"), catalogue.tag(name="Gift idea")
     rows = (
-        ("Axe", "T-1", shop.tools, [shop.sale], Status.ON_SALE, "30.00", 5, date(2026, 1, 1), True, None),
-        ("Bucket", "G-1", shop.garden, [], Status.ON_SALE, "8.50", 0, date(2026, 3, 1), False, "fifty % off_"),
-        ("Chisel", "T-2", shop.tools, [shop.gift, shop.sale], Status.DRAFT, "8.50", 12, None, False, None),
-        ("Drill", "T-3", shop.tools, [shop.gift], Status.DISCONTINUED, "120.00", 0, date(2026, 2, 1), False, None),
-        ("Edger", "G-2", shop.garden, [shop.gift], Status.DRAFT, "0.00", 7, None, True, "Sharp."),
-        ("Fork", "G-3", shop.garden, [], Status.ON_SALE, "15.99", 3, date(2025, 12, 31), False, None),
+        ("Axe", "T-1", catalogue.tools, [catalogue.sale], Status.ON_SALE, "30.00", 5, date(2026, 1, 1), True, None),
+        ("Bucket", "G-1", catalogue.garden, [], Status.ON_SALE, "8.50", 0, date(2026, 3, 1), False, "fifty % off_"),
+        (
+            "Chisel",
+            "T-2",
+            catalogue.tools,
+            [catalogue.gift, catalogue.sale],
+            Status.DRAFT,
+            "8.50",
+            12,
+            None,
+            False,
+            None,
+        ),
+        (
+            "Drill",
+            "T-3",
+            catalogue.tools,
+            [catalogue.gift],
+            Status.DISCONTINUED,
+            "120.00",
+            0,
+            date(2026, 2, 1),
+            False,
+            None,
+        ),
+        ("Edger", "G-2", catalogue.garden, [catalogue.gift], Status.DRAFT, "0.00", 7, None, True, "Sharp."),
+        ("Fork", "G-3", catalogue.garden, [], Status.ON_SALE, "15.99", 3, date(2025, 12, 31), False, None),
     )
     fields = ("name", "sku", "category", "tags", "status", "price", "stock", "available_from", "featured", "notes")
     for row in rows:
         values = dict(zip(fields, row, strict=True))
-        shop.product(**{**values, "price": Decimal(values["price"])})
-    return shop
+        catalogue.product(**{**values, "price": Decimal(values["price"])})
+    return catalogue
 
 
 # --- lists --------------------------------------------------------------------------------------
@@ -93,8 +115,10 @@ def shelf(shop: Any) -> Any:
         ("tags.id=999999", ""),
     ],
 )
-def test_list_finds_what_was_asked(client: FlaskClient, shelf: Any, query: str, expected: str) -> None:
-    asked = query.format(tools=shelf.tools, garden=shelf.garden, sale=shelf.sale, gift=shelf.gift)
+def test_list_finds_what_was_asked(client: FlaskClient, stored_products: Any, query: str, expected: str) -> None:
+    asked = query.format(
+        tools=stored_products.tools, garden=stored_products.garden, sale=stored_products.sale, gift=stored_products.gift
+    )
     assert "".join(name[0] for name in names(client.get(f"{LIST}?{asked}"))) == expected
 
 
@@ -119,12 +143,12 @@ def test_list_finds_what_was_asked(client: FlaskClient, shelf: Any, query: str, 
         ("price,-stock", "ECBFAD"),
     ],
 )
-def test_list_is_sorted_both_ways(client: FlaskClient, shelf: Any, sort: str, expected: str) -> None:
+def test_list_is_sorted_both_ways(client: FlaskClient, stored_products: Any, sort: str, expected: str) -> None:
     assert "".join(name[0] for name in names(client.get(f"{LIST}?sort={sort}"))) == expected
 
 
 @pytest.mark.parametrize("heading", ["Name", "SKU", "Category", "Price", "In stock"])
-def test_heading_sorts_up_and_then_down(client: FlaskClient, shelf: Any, heading: str) -> None:
+def test_heading_sorts_up_and_then_down(client: FlaskClient, stored_products: Any, heading: str) -> None:
     def follow(answer: TestResponse) -> TestResponse:
         cells = re.findall(r'<th scope="col"[^>]*>.*?</th>', answer.text, re.DOTALL)
         (cell,) = (cell for cell in cells if re.search(rf">\s*{heading}\b", cell))
@@ -140,9 +164,9 @@ def test_heading_sorts_up_and_then_down(client: FlaskClient, shelf: Any, heading
     assert parse_qs(urlsplit(down.request.full_path).query)["q"] == ["e"]
 
 
-def test_list_query_count_independent_of_rows(visitor: FlaskClient, stand: Any) -> None:
+def test_list_query_count_independent_of_rows(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
     def statements() -> int:
-        with stand.app.app_context():
+        with sqlite_catalogue.app.app_context():
             engine = db.engine
         seen: list[str] = []
 
@@ -150,21 +174,21 @@ def test_list_query_count_independent_of_rows(visitor: FlaskClient, stand: Any) 
             seen.append(statement)
 
         event.listen(engine, "before_cursor_execute", note)
-        assert visitor.get(LIST).status_code == 200
+        assert sqlite_client.get(LIST).status_code == 200
         event.remove(engine, "before_cursor_execute", note)
         return sum(statement.startswith("SELECT") for statement in seen)
 
-    tags = [stand.tag(), stand.tag()]
-    stand.product(tags=tags)
+    tags = [sqlite_catalogue.tag(), sqlite_catalogue.tag()]
+    sqlite_catalogue.product(tags=tags)
     few = statements()
     for _ in range(15):
-        stand.product(tags=tags)
+        sqlite_catalogue.product(tags=tags)
     assert statements() == few
 
 
-def test_list_marks_default_order(visitor: FlaskClient, stand: Any) -> None:
-    stand.product()
-    assert visitor.get(LIST).text.count('aria-sort="ascending"') == 1
+def test_list_marks_default_order(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
+    sqlite_catalogue.product()
+    assert sqlite_client.get(LIST).text.count('aria-sort="ascending"') == 1
 
 
 def test_list_pages_partition_rows(client: FlaskClient, app: Flask) -> None:
@@ -182,44 +206,46 @@ def test_list_pages_partition_rows(client: FlaskClient, app: Flask) -> None:
     assert (len(seen), len(set(seen)), visits) == (200, 200, 10)
 
 
-def test_list_pages_keep_query(visitor: FlaskClient, stand: Any) -> None:
-    category = stand.category()
+def test_list_pages_keep_query(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
+    category = sqlite_catalogue.category()
     for _ in range(45):
-        stand.product(category=category)
-    answer = visitor.get(f"{LIST}?q=product&page=2&sort=-name")
-    assert names(answer) == sorted(names(visitor.get(f"{LIST}?limit=100&sort=-name")), reverse=True)[20:40]
+        sqlite_catalogue.product(category=category)
+    answer = sqlite_client.get(f"{LIST}?q=product&page=2&sort=-name")
+    assert names(answer) == sorted(names(sqlite_client.get(f"{LIST}?limit=100&sort=-name")), reverse=True)[20:40]
     assert "45 products" in shown(answer)
     pages = [url for url in links(answer) if "page=" in url]
     assert {parse_qs(urlsplit(url).query)["page"][0] for url in pages} == {"1", "2", "3"}
     assert all("q=product" in url and "sort=-name" in url for url in pages)
     assert 'rel="prev"' in answer.text
-    assert 'rel="next"' not in visitor.get(f"{LIST}?page=3").text
-    assert visitor.get(f"{LIST}?page=4").status_code == 404
+    assert 'rel="next"' not in sqlite_client.get(f"{LIST}?page=3").text
+    assert sqlite_client.get(f"{LIST}?page=4").status_code == 404
 
 
-def test_last_reachable_page_has_no_next(visitor: FlaskClient, stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    category = stand.category()
+def test_last_reachable_page_has_no_next(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    category = sqlite_catalogue.category()
     for _ in range(8):
-        stand.product(category=category)
+        sqlite_catalogue.product(category=category)
     monkeypatch.setattr(settings, "MAX_OFFSET", 4)
     monkeypatch.setattr(settings, "MAX_COUNT", 4)
-    answer = visitor.get(f"{LIST}?limit=2&page=3")
+    answer = sqlite_client.get(f"{LIST}?limit=2&page=3")
     assert "over 4 products" in shown(answer)
     assert 'rel="next"' not in answer.text
-    assert all(visitor.get(url).status_code == 200 for url in links(answer) if "page=" in url)
+    assert all(sqlite_client.get(url).status_code == 200 for url in links(answer) if "page=" in url)
 
 
-def test_cursor_links_lead_to_pages(visitor: FlaskClient, stand: Any) -> None:
-    category = stand.category()
+def test_cursor_links_lead_to_pages(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
+    category = sqlite_catalogue.category()
     for _ in range(25):
-        stand.product(category=category)
-    with stand.app.app_context():
+        sqlite_catalogue.product(category=category)
+    with sqlite_catalogue.app.app_context():
         cursor = products.list(products.listing.parse({"limit": "2"})).next
-    answer = visitor.get(f"{LIST}?cursor={cursor}")
+    answer = sqlite_client.get(f"{LIST}?cursor={cursor}")
     assert len(names(answer)) == 20
     inner = [url for url in links(answer) if url.startswith(f"{LIST}?")]
     assert inner
-    assert [visitor.get(url).status_code for url in inner] == [200] * len(inner)
+    assert [sqlite_client.get(url).status_code for url in inner] == [200] * len(inner)
 
 
 def test_empty_list_offers_create(client: FlaskClient) -> None:
@@ -228,9 +254,9 @@ def test_empty_list_offers_create(client: FlaskClient) -> None:
     assert "Create the first" in text
 
 
-def test_empty_answer_offers_the_whole_list(visitor: FlaskClient, stand: Any) -> None:
-    stand.product()
-    answer = visitor.get(f"{LIST}?q=nothing&price__lte=3")
+def test_empty_answer_offers_the_whole_list(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
+    sqlite_catalogue.product()
+    answer = sqlite_client.get(f"{LIST}?q=nothing&price__lte=3")
     assert "No product matches." in shown(answer)
     assert LIST in links(answer)
     assert 'value="nothing"' in answer.text
@@ -274,8 +300,10 @@ def test_empty_answer_offers_the_whole_list(visitor: FlaskClient, stand: Any) ->
         ("colour=red&price__gte=cheap&page=0", ["colour", "price__gte", "page"]),
     ],
 )
-def test_list_keeps_refused_query(visitor: FlaskClient, stand: Any, query: str, named: list[str]) -> None:
-    answer = visitor.get(f"{LIST}?{query}{'&q=kept' if not query.startswith('q=') else '&price__gte=7'}")
+def test_list_keeps_refused_query(
+    sqlite_client: FlaskClient, sqlite_catalogue: Any, query: str, named: list[str]
+) -> None:
+    answer = sqlite_client.get(f"{LIST}?{query}{'&q=kept' if not query.startswith('q=') else '&price__gte=7'}")
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
     places = re.findall(r"<li>((?:<a [^>]*>)?[^<]+(?:</a>)?): \S", answer.text)
     assert sorted(_parameter(place) for place in places) == sorted(named)
@@ -290,31 +318,31 @@ def _parameter(place: str) -> str:
     return led[1] if led else known.get(place) or html.unescape(place).partition("“")[2].partition("”")[0]
 
 
-def test_list_escapes_query(visitor: FlaskClient) -> None:
-    answer = visitor.get(f"{LIST}?q=%22%3E%3Cscript%3E&%3Cscript%3E=1")
+def test_list_escapes_query(sqlite_client: FlaskClient) -> None:
+    answer = sqlite_client.get(f"{LIST}?q=%22%3E%3Cscript%3E&%3Cscript%3E=1")
     assert "<script>" not in answer.text.split("</head>")[1]
 
 
 @pytest.mark.parametrize("query", ["q=%00", "q=%ff", "q=%ed%a0%80", "%c3=1", "page=%EF%BC%91"])
-def test_list_refuses_text_that_is_none(visitor: FlaskClient, query: str) -> None:
-    answer = visitor.get(f"{LIST}?{query}")
+def test_list_refuses_text_that_is_none(sqlite_client: FlaskClient, query: str) -> None:
+    answer = sqlite_client.get(f"{LIST}?{query}")
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
 
 
 @pytest.mark.parametrize(("noun", "count"), [("categories", 9), ("tags", 9)])
-def test_other_lists_search_and_sort(visitor: FlaskClient, stand: Any, noun: str, count: int) -> None:
-    make = stand.category if noun == "categories" else stand.tag
+def test_other_lists_search_and_sort(sqlite_client: FlaskClient, sqlite_catalogue: Any, noun: str, count: int) -> None:
+    make = sqlite_catalogue.category if noun == "categories" else sqlite_catalogue.tag
     for number in range(count):
         make(name=f"Name {number}")
-    assert names(visitor.get(f"/example/{noun}?q=NAME&sort=-name")) == [f"Name {n}" for n in range(count)][::-1]
+    assert names(sqlite_client.get(f"/example/{noun}?q=NAME&sort=-name")) == [f"Name {n}" for n in range(count)][::-1]
 
 
 # --- one row ------------------------------------------------------------------------------------
 
 
-def test_detail_shows_every_value_for_people(client: FlaskClient, shop: Any) -> None:
-    category, tag = shop.category(name="Tools & more"), shop.tag(name="<Sale>")
-    key = shop.product(
+def test_detail_shows_every_value_for_people(client: FlaskClient, catalogue: Any) -> None:
+    category, tag = catalogue.category(name="Tools & more"), catalogue.tag(name="<Sale>")
+    key = catalogue.product(
         name="Axe", category=category, tags=[tag], status=Status.DISCONTINUED, price=Decimal("1234.50"), featured=True,
         available_from=date(2026, 1, 31), notes="<b>bold</b>",
     )  # fmt: skip
@@ -327,17 +355,17 @@ def test_detail_shows_every_value_for_people(client: FlaskClient, shop: Any) -> 
     assert {f"/example/categories/{category}", f"/example/tags/{tag}", f"{LIST}/{key}/edit"} <= {*links(answer)}
 
 
-def test_category_detail_shows_first_products(client: FlaskClient, shop: Any) -> None:
-    key, other = shop.category(name="Full"), shop.category(name="Other")
-    made = [shop.product(name=f"Item {number:02}", category=key) for number in range(12)]
-    shop.product(name="Stranger", category=other)
+def test_category_detail_shows_first_products(client: FlaskClient, catalogue: Any) -> None:
+    key, other = catalogue.category(name="Full"), catalogue.category(name="Other")
+    made = [catalogue.product(name=f"Item {number:02}", category=key) for number in range(12)]
+    catalogue.product(name="Stranger", category=other)
     answer = client.get(f"/example/categories/{key}")
     text = shown(answer)
     assert [f"{LIST}/{number}" for number in made[:10]] == [url for url in links(answer) if url.startswith(f"{LIST}/")]
     assert f"{LIST}?category_id={key}" in links(answer)
     assert "All products of Full" in text
     assert "Stranger" not in text
-    assert "None yet." in shown(client.get(f"/example/categories/{shop.category()}"))
+    assert "None yet." in shown(client.get(f"/example/categories/{catalogue.category()}"))
 
 
 KEYS = ["abc", "-1", "0", *(str(2**bits) for bits in (31, 63, 70)), "9" * 5000, "1.0", "1e0", "１", "%20", "1;--", "é"]
@@ -352,29 +380,29 @@ def test_unknown_key_not_found(client: FlaskClient, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["1\0", "\xff", "\xed\xa0\x80", "\xc3"])
-def test_malformed_key_refused(visitor: FlaskClient, key: str) -> None:
+def test_malformed_key_refused(sqlite_client: FlaskClient, key: str) -> None:
     # As a server hands the bytes over; the client would escape them once more.
-    answer = visitor.get(LIST, environ_overrides={"PATH_INFO": f"{LIST}/{key}"})
+    answer = sqlite_client.get(LIST, environ_overrides={"PATH_INFO": f"{LIST}/{key}"})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
 
 
-def test_index_leads_to_the_products(visitor: FlaskClient) -> None:
-    answer = visitor.get("/example/")
+def test_index_leads_to_the_products(sqlite_client: FlaskClient) -> None:
+    answer = sqlite_client.get("/example/")
     assert (answer.status_code, answer.location) == (302, LIST)
 
 
-def test_list_cuts_long_texts(visitor: FlaskClient, stand: Any) -> None:
+def test_list_cuts_long_texts(sqlite_client: FlaskClient, sqlite_catalogue: Any) -> None:
     for number in range(10):
-        stand.category(name=f"Category {number}", description="x" * 60_000)
-    answer = visitor.get("/example/categories")
+        sqlite_catalogue.category(name=f"Category {number}", description="x" * 60_000)
+    answer = sqlite_client.get("/example/categories")
     assert len(names(answer)) == 10
     assert len(answer.data) < 60_000
 
 
-def test_list_reads_no_hidden_long_text(client: FlaskClient, shop: Any) -> None:
-    shop.product(notes="x" * 60_000)
+def test_list_reads_no_hidden_long_text(client: FlaskClient, catalogue: Any) -> None:
+    catalogue.product(notes="x" * 60_000)
     statements: list[str] = []
-    with shop.app.app_context():
+    with catalogue.app.app_context():
         event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     assert client.get(LIST).status_code == 200
     assert not [one for one in statements if "notes" in one]
@@ -384,22 +412,22 @@ def test_list_reads_no_hidden_long_text(client: FlaskClient, shop: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
-def test_pages_answer_other_safe_methods(visitor: FlaskClient, stand: Any, method: str) -> None:
-    key = stand.product()
+def test_pages_answer_other_safe_methods(sqlite_client: FlaskClient, sqlite_catalogue: Any, method: str) -> None:
+    key = sqlite_catalogue.product()
     for url in (LIST, f"{LIST}/new", f"{LIST}/{key}", f"{LIST}/{key}/edit", f"{LIST}/{key}/delete"):
-        answer = visitor.open(url, method=method)
+        answer = sqlite_client.open(url, method=method)
         assert (answer.status_code, answer.data) == (200, b"")
         assert ("Allow" in answer.headers) == (method == "OPTIONS")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_pages_refuse_other_methods(visitor: FlaskClient, stand: Any, method: str) -> None:
-    key = stand.product()
-    token = re.findall(r'name="csrf_token"[^>]*value="([^"]*)"', visitor.get(f"{LIST}/new").text)[0]
-    answer = visitor.open(f"{LIST}/{key}", method=method, data={"csrf_token": token})
+def test_pages_refuse_other_methods(sqlite_client: FlaskClient, sqlite_catalogue: Any, method: str) -> None:
+    key = sqlite_catalogue.product()
+    token = re.findall(r'name="csrf_token"[^>]*value="([^"]*)"', sqlite_client.get(f"{LIST}/new").text)[0]
+    answer = sqlite_client.open(f"{LIST}/{key}", method=method, data={"csrf_token": token})
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
-    assert stand.read(Product, key) is not None
+    assert sqlite_catalogue.read(Product, key) is not None
 
 
 def test_demo_is_loaded_once_and_shown(client: FlaskClient, app: Flask) -> None:

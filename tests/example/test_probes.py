@@ -76,22 +76,22 @@ def test_probe_that_runs_would_be_found(page: str) -> None:
 
 
 @pytest.fixture
-def fill(stand: Any) -> None:
+def stored_probes(sqlite_catalogue: Any) -> None:
     """Fill the catalogue with probes, in every text that it has."""
     for number, probe in enumerate(PROBES):
-        category = stand.category(name=probe, description=probe)
-        tag = stand.tag(name=probe[:40])
-        stand.product(name=probe, sku=f"{number}{probe}"[:20], category=category, tags=[tag], notes=probe)
+        category = sqlite_catalogue.category(name=probe, description=probe)
+        tag = sqlite_catalogue.tag(name=probe[:40])
+        sqlite_catalogue.product(name=probe, sku=f"{number}{probe}"[:20], category=category, tags=[tag], notes=probe)
 
 
-@pytest.mark.usefixtures("fill")
-def test_stored_markup_shown_as_text(visitor: FlaskClient) -> None:
+@pytest.mark.usefixtures("stored_probes")
+def test_stored_markup_shown_as_text(sqlite_client: FlaskClient) -> None:
     waiting = {"/", "/example/products", "/example/categories", "/example/tags", "/example/products/new"}
     seen: dict[str, str] = {}
     while waiting and len(seen) < 200:
         url = min(waiting)
         waiting.discard(url)
-        answer = visitor.get(url)
+        answer = sqlite_client.get(url)
         seen[url] = answer.text
         if answer.mimetype == "text/html":
             found = dissect(answer.text)
@@ -109,10 +109,10 @@ _TEXT = st.lists(st.sampled_from([*PROBES, *"<>\"'&`=/", "x", "\u2028"]), max_si
 @given(
     path=st.sampled_from(["/example/products", "/example/tags", "/nowhere", "/example/products/new"]), data=st.data()
 )
-def test_requested_markup_shown_as_text(visitor: FlaskClient, path: str, data: Any) -> None:
+def test_requested_markup_shown_as_text(sqlite_client: FlaskClient, path: str, data: Any) -> None:
     names = st.one_of(st.sampled_from(["q", "sort", "page", "cursor", "price__gte", "status", "next"]), _TEXT)
     query = data.draw(st.dictionaries(names, _TEXT, max_size=4))
-    dissect(visitor.get(path, query_string=query).text)
-    dissect(visitor.get(f"{path}/{data.draw(_TEXT)}").text)
+    dissect(sqlite_client.get(path, query_string=query).text)
+    dissect(sqlite_client.get(f"{path}/{data.draw(_TEXT)}").text)
     form = data.draw(st.dictionaries(st.sampled_from(["name", "sku", "notes", "price", "version"]), _TEXT, max_size=4))
-    dissect(visitor.post("/example/products/new", data=form).text)
+    dissect(sqlite_client.post("/example/products/new", data=form).text)

@@ -28,21 +28,21 @@ def call(client: FlaskClient) -> Call:
     return ask
 
 
-def test_stock_moves(call: Call, shop: Any) -> None:
-    key = shop.product(sku="HA-1", stock=3)
-    version = shop.read(Product, key)["version"]
+def test_stock_moves(call: Call, catalogue: Any) -> None:
+    key = catalogue.product(sku="HA-1", stock=3)
+    version = catalogue.read(Product, key)["version"]
     moved = call("move_stock", sku="HA-1", quantity=-2, reason="SALE")["result"]
     assert (moved["quantity"], moved["reason"], moved["stock"]) == (-2, "SALE", 1)
     assert datetime.fromisoformat(moved["moved_at"]).tzinfo
     assert call("stock", sku="HA-1")["result"] == 1
-    stored = shop.read(Product, key)
+    stored = catalogue.read(Product, key)
     # An open form of the product conflicts with it.
     assert (stored["stock"], stored["version"]) == (1, version + 1)
 
 
-def test_movements_are_listed_newest_first(call: Call, shop: Any) -> None:
-    shop.product(sku="HA-1", stock=0)
-    shop.product(sku="HA-2", stock=9)
+def test_movements_are_listed_newest_first(call: Call, catalogue: Any) -> None:
+    catalogue.product(sku="HA-1", stock=0)
+    catalogue.product(sku="HA-2", stock=9)
     call("move_stock", sku="HA-2", quantity=1)
     for quantity in (5, -1, -2):
         call("move_stock", sku="HA-1", quantity=quantity)
@@ -67,25 +67,25 @@ def test_movements_are_listed_newest_first(call: Call, shop: Any) -> None:
     ],
 )
 def test_wrong_movement_changes_nothing(
-    call: Call, shop: Any, params: dict[str, Any], code: int, fields: list[str] | None
+    call: Call, catalogue: Any, params: dict[str, Any], code: int, fields: list[str] | None
 ) -> None:
-    shop.product(sku="HA-1", stock=3)
-    before = shop.content()
+    catalogue.product(sku="HA-1", stock=3)
+    before = catalogue.content()
     error = call("move_stock", **params)["error"]
     assert error["code"] == code
     assert fields is None or [one["field"] for one in error["data"]["errors"]] == fields
-    assert shop.content() == before
+    assert catalogue.content() == before
 
 
-def test_stock_stays_within_its_column(call: Call, shop: Any) -> None:
-    key = shop.product(sku="HA-1", stock=2**31 - 2)
+def test_stock_stays_within_its_column(call: Call, catalogue: Any) -> None:
+    key = catalogue.product(sku="HA-1", stock=2**31 - 2)
     assert call("move_stock", sku="HA-1", quantity=1)["result"]["stock"] == 2**31 - 1
     assert call("move_stock", sku="HA-1", quantity=1)["error"]["code"] == -32002
-    assert shop.read(Product, key)["stock"] == 2**31 - 1
+    assert catalogue.read(Product, key)["stock"] == 2**31 - 1
 
 
-def test_concurrent_withdrawals_never_exceed_stock(app: Flask, shop: Any) -> None:
-    key = shop.product(sku="HA-1", stock=10)
+def test_concurrent_withdrawals_never_exceed_stock(app: Flask, catalogue: Any) -> None:
+    key = catalogue.product(sku="HA-1", stock=10)
     request = {"jsonrpc": "2.0", "method": "example.move_stock", "params": ["HA-1", -1, "SALE"], "id": 1}
 
     def sell(_: int) -> Any:
@@ -96,11 +96,11 @@ def test_concurrent_withdrawals_never_exceed_stock(app: Flask, shop: Any) -> Non
     codes = [answer["error"]["code"] for answer in answers if "error" in answer]
     assert codes == [-32002] * 14
     assert sorted(answer["result"]["stock"] for answer in answers if "result" in answer) == [*range(10)]
-    assert shop.read(Product, key)["stock"] == 0
+    assert catalogue.read(Product, key)["stock"] == 0
 
 
-def test_product_page_has_its_last_movements(call: Call, shop: Any, client: FlaskClient) -> None:
-    key = shop.product(sku="HA-1", stock=3)
+def test_product_page_has_its_last_movements(call: Call, catalogue: Any, client: FlaskClient) -> None:
+    key = catalogue.product(sku="HA-1", stock=3)
     assert "None yet." in client.get(f"/example/products/{key}").text
     call("move_stock", sku="HA-1", quantity=-2, reason="LOSS")
     page = client.get(f"/example/products/{key}").text
@@ -108,9 +108,9 @@ def test_product_page_has_its_last_movements(call: Call, shop: Any, client: Flas
     assert "Loss" in page
 
 
-def test_moved_product_not_deleted(app: Flask, call: Call, shop: Any) -> None:
-    key = shop.product(sku="HA-1", stock=3)
+def test_moved_product_not_deleted(app: Flask, call: Call, catalogue: Any) -> None:
+    key = catalogue.product(sku="HA-1", stock=3)
     call("move_stock", sku="HA-1", quantity=1)
     with app.app_context(), pytest.raises(InUse):
         products.delete(products.get(key))
-    assert shop.only(StockMovement, quantity=1)["product_id"] == key
+    assert catalogue.only(StockMovement, quantity=1)["product_id"] == key

@@ -32,7 +32,7 @@ PATIENCE = 6.0
 
 
 @pytest.fixture
-def proxied(
+def make_proxied_app(
     make_app: Callable[..., Flask], platform: Callable[[str], URL]
 ) -> Iterator[Callable[[str], tuple[Flask, Proxy]]]:
     """Put a proxy before the platform's database."""
@@ -49,7 +49,7 @@ def proxied(
 
 
 @pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def uncached_health(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every answer be made again."""
     monkeypatch.setattr("app.health.examination.FRESH_SECONDS", 0.0)
 
@@ -82,8 +82,8 @@ def test_site_that_is_well_is_ready(client: FlaskClient) -> None:
     assert {"health.database", "health.schema", "health.disk", "accounts.session_store"} <= checks(answer).keys()
 
 
-def test_browser_gets_a_page(visitor: FlaskClient) -> None:
-    answer = visitor.get(READY, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+def test_browser_gets_a_page(sqlite_client: FlaskClient) -> None:
+    answer = sqlite_client.get(READY, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
     assert "The site is ready" in answer.text
     assert "The database answers." in answer.text
@@ -91,11 +91,11 @@ def test_browser_gets_a_page(visitor: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/live", READY])
-def test_only_reading_is_served(visitor: FlaskClient, path: str) -> None:
-    head = visitor.head(path)
+def test_only_reading_is_served(sqlite_client: FlaskClient, path: str) -> None:
+    head = sqlite_client.head(path)
     assert (head.status_code, head.data) == (200, b"")
-    assert visitor.put(path).status_code == 405
-    assert visitor.get(f"{path}/x").status_code == 404
+    assert sqlite_client.put(path).status_code == 405
+    assert sqlite_client.get(f"{path}/x").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/health/live", READY])
@@ -128,10 +128,10 @@ def test_frequent_requests_share_examination(make_app: Callable[..., Flask]) -> 
 # --- a database that is away --------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("uncached_health")
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_database_that_is_away(proxied: Any, engine_name: str, caplog: pytest.LogCaptureFixture) -> None:
-    app, proxy = proxied(engine_name)
+def test_database_that_is_away(make_proxied_app: Any, engine_name: str, caplog: pytest.LogCaptureFixture) -> None:
+    app, proxy = make_proxied_app(engine_name)
     client = app.test_client()
     # The browser of a signed-in user: the identity cannot be looked up either.
     client.set_cookie("session", "something")
@@ -150,10 +150,10 @@ def test_database_that_is_away(proxied: Any, engine_name: str, caplog: pytest.Lo
     assert "health.database is well again." in caplog.text
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("uncached_health")
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
-def test_database_that_is_frozen(proxied: Any, engine_name: str) -> None:
-    app, proxy = proxied(engine_name)
+def test_database_that_is_frozen(make_proxied_app: Any, engine_name: str) -> None:
+    app, proxy = make_proxied_app(engine_name)
     client = app.test_client()
     assert client.get(READY).status_code == 200
     threads = threading.active_count()
@@ -174,7 +174,7 @@ def test_database_that_is_frozen(proxied: Any, engine_name: str) -> None:
 
 
 @pytest.fixture
-def empty(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def empty_app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
     """The platform on a database without a table."""
     return make_app(new_database(engine_name))
 
@@ -184,9 +184,9 @@ def execute(app: Flask, statement: str) -> None:
         connection.execute(sa.text(statement))
 
 
-@pytest.mark.usefixtures("fresh")
-def test_database_without_tables_gets_the_command(empty: Flask) -> None:
-    client = empty.test_client()
+@pytest.mark.usefixtures("uncached_health")
+def test_database_without_tables_gets_the_command(empty_app: Flask) -> None:
+    client = empty_app.test_client()
     answer = client.get(READY)
     schema = refused(answer, "health.schema")["health.schema"]
     assert schema["hint"] == "alembic upgrade head"
@@ -196,11 +196,11 @@ def test_database_without_tables_gets_the_command(empty: Flask) -> None:
     assert "accounts_user" not in answer.text
     page = client.get(READY, headers={"Accept": "text/html"})
     assert '<pre class="my-2">alembic upgrade head</pre>' in page.text
-    migrations.upgrade(empty.config["SQLALCHEMY_DATABASE_URI"])
+    migrations.upgrade(empty_app.config["SQLALCHEMY_DATABASE_URI"])
     assert client.get(READY).status_code == 200
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("uncached_health")
 def test_database_of_newer_code_is_refused(
     make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
 ) -> None:
@@ -220,9 +220,9 @@ def test_database_of_newer_code_is_refused(
     assert schema["modules"] == {"app.accounts": "fail"}
 
 
-def test_table_without_revision_reported(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_without_revision_reported(sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.data.inventory.lacking", lambda app: {"app.shop": ["shop_order"]})
-    schema = checks(site.test_client().get(READY))["health.schema"]
+    schema = checks(sqlite_app.test_client().get(READY))["health.schema"]
     assert schema == {"name": "health.schema", "result": "warn"}
 
 
@@ -251,19 +251,19 @@ def test_development_shows_details_and_button(
 # --- disk and Redis -----------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("uncached_health")
 @pytest.mark.parametrize(("free", "result"), [(10**10, "pass"), (10**8, "warn"), (10**6, "fail")])
 def test_disk_that_is_full(
-    site: Flask, monkeypatch: pytest.MonkeyPatch, free: int, result: str, tmp_path: Path
+    sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch, free: int, result: str, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
-    answer = site.test_client().get(READY)
+    answer = sqlite_app.test_client().get(READY)
     assert checks(answer)["health.disk"]["result"] == result
     assert answer.status_code == (503 if result == "fail" else 200)
     assert str(free) not in answer.text.replace(",", "")
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("uncached_health")
 def test_redis_away_reported_site_ready(make_app: Callable[..., Flask], start_redis: Callable[..., Any]) -> None:
     server = start_redis()
     url = server.url.render_as_string()
@@ -313,7 +313,7 @@ HEALTH = '''
 
 
 @pytest.fixture
-def depot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+def write_health_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
     """Write a module with this ``health.py``."""
 
     def write(health: str) -> list[str]:
@@ -329,8 +329,10 @@ def depot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
     return write
 
 
-def test_functions_of_a_module_are_checks(make_app: Callable[..., Flask], depot: Callable[[str], list[str]]) -> None:
-    answer = make_app(None, depot(HEALTH)).test_client().get(READY)
+def test_functions_of_a_module_are_checks(
+    make_app: Callable[..., Flask], write_health_module: Callable[[str], list[str]]
+) -> None:
+    answer = make_app(None, write_health_module(HEALTH)).test_client().get(READY)
     found = refused(answer, "depot_module.needed", "depot_module.slow")
     results = {name.partition(".")[2]: check["result"] for name, check in found.items() if "depot" in name}
     assert results == {"well": "pass", "warned": "warn", "optional": "warn", "needed": "fail", "slow": "fail"}
@@ -339,26 +341,28 @@ def test_functions_of_a_module_are_checks(make_app: Callable[..., Flask], depot:
     sys.modules["depot_module.health"].ended.set()
 
 
-def test_checks_fit_load_balancer_timeout(site: Flask) -> None:
-    assert max(check.terms.seconds for check in site.extensions["health"].checks) < PATIENCE
+def test_checks_fit_load_balancer_timeout(sqlite_app: Flask) -> None:
+    assert max(check.terms.seconds for check in sqlite_app.extensions["health"].checks) < PATIENCE
 
 
 def test_check_with_parameters_fails_at_start(
-    make_app: Callable[..., Flask], depot: Callable[[str], list[str]]
+    make_app: Callable[..., Flask], write_health_module: Callable[[str], list[str]]
 ) -> None:
     with pytest.raises(ModuleError, match=r"depot_module\.health\.weigh takes parameters"):
-        make_app(None, depot("    def weigh(scale):\n        pass\n"))
+        make_app(None, write_health_module("    def weigh(scale):\n        pass\n"))
 
 
-def test_command_prints_details(make_app: Callable[..., Flask], depot: Callable[[str], list[str]]) -> None:
-    ran = make_app(None, depot(HEALTH)).test_cli_runner().invoke(args=["health", "check"])
+def test_command_prints_details(
+    make_app: Callable[..., Flask], write_health_module: Callable[[str], list[str]]
+) -> None:
+    ran = make_app(None, write_health_module(HEALTH)).test_cli_runner().invoke(args=["health", "check"])
     assert ran.exit_code == 1
     assert "fail  depot_module.needed      KeyError: 's3cret'" in ran.output
     assert "The scales at 10.0.0.7 are off.\n      Hint: Switch the scales on." in ran.output
     assert "pass  depot_module.well        All is well." in ran.output
 
 
-def test_command_reports_healthy_site(site: Flask) -> None:
-    ran = site.test_cli_runner().invoke(args=["health", "check", "--json"])
+def test_command_reports_healthy_site(sqlite_app: Flask) -> None:
+    ran = sqlite_app.test_cli_runner().invoke(args=["health", "check", "--json"])
     assert ran.exit_code == 0
     assert '"ready": true' in ran.output

@@ -94,7 +94,7 @@ TABLES = (Change.__table__, idempotency_keys, *ledger.Base.metadata.sorted_table
 
 
 @pytest.fixture(scope="session")
-def ledger_urls(databases: Any) -> Iterator[dict[str, URL]]:
+def database_urls(databases: Any) -> Iterator[dict[str, URL]]:
     """Keep the database of the ledger, one an engine."""
     urls: dict[str, URL] = {}
     yield urls
@@ -104,21 +104,21 @@ def ledger_urls(databases: Any) -> Iterator[dict[str, URL]]:
 
 @pytest.fixture
 def make_office(
-    make_app: Callable[..., Flask], ledger_urls: dict[str, URL], databases: Any
+    make_app: Callable[..., Flask], database_urls: dict[str, URL], databases: Any
 ) -> Iterator[Callable[..., Office]]:
     """Make offices: ``make_office("postgresql")``; their databases are emptied after the test."""
     used = set()
 
     def make(engine_name: str, modules: Sequence[str] = ("app.history", ledger.__name__, bank.__name__)) -> Office:
-        if engine_name not in ledger_urls:
-            ledger_urls[engine_name] = databases.make(engine_name)
-            _execute(ledger_urls[engine_name], lambda connection: [table.create(connection) for table in TABLES])
+        if engine_name not in database_urls:
+            database_urls[engine_name] = databases.make(engine_name)
+            _execute(database_urls[engine_name], lambda connection: [table.create(connection) for table in TABLES])
         used.add(engine_name)
-        return Office(make_app(ledger_urls[engine_name], [*modules]))
+        return Office(make_app(database_urls[engine_name], [*modules]))
 
     yield make
     for engine_name in used:
-        _execute(ledger_urls[engine_name], _empty)
+        _execute(database_urls[engine_name], _empty)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def office(make_office: Callable[..., Office], engine_name: str) -> Office:
 
 
 @pytest.fixture
-def desk(make_office: Callable[..., Office]) -> Office:
+def sqlite_office(make_office: Callable[..., Office]) -> Office:
     """Return an office on SQLite, where the engine does not matter."""
     return make_office("sqlite")
 
@@ -148,7 +148,7 @@ def _empty(connection: sa.Connection) -> None:
 
 
 @pytest.fixture
-def in_threads() -> Callable[..., list[Any]]:
+def run_in_threads() -> Callable[..., list[Any]]:
     """Run functions at the same time, and return what they give."""
 
     def run(*works: Callable[[], Any]) -> list[Any]:

@@ -92,10 +92,10 @@ def test_row_kept_in_part_stays_gone(office: Office) -> None:
     assert office.read(key, Account) is None
 
 
-def test_setting_bounds_a_change(desk: Office) -> None:
-    desk.app.config["HISTORY_CHANGE_BYTES"] = 1024
-    key = desk.add(title="Rent", body="ü" * 200, data={"a": "x" * 500})
-    change = desk.last()
+def test_setting_bounds_a_change(sqlite_office: Office) -> None:
+    sqlite_office.app.config["HISTORY_CHANGE_BYTES"] = 1024
+    key = sqlite_office.add(title="Rent", body="ü" * 200, data={"a": "x" * 500})
+    change = sqlite_office.last()
     assert change.after is not None
     assert (change.cut, change.after["title"]) == (["body"], "Rent")
     assert len(dump_bytes(change.after)) < 1300
@@ -129,20 +129,23 @@ def test_long_value_is_shown_in_parts(office: Office) -> None:
 @pytest.mark.parametrize(
     "path", ["after/score", "after/verdict", "after/nothing", "after/name?part=2", "before/name", "sideways/name"]
 )
-def test_unreadable_value_has_no_page(desk: Office, path: str) -> None:
-    key = desk.add(Account, who=MIA, name="Savings")
-    desk.write(lambda: set_by_staff(key, score="risky", verdict="fine"))
-    changes = desk.changes()
+def test_unreadable_value_has_no_page(sqlite_office: Office, path: str) -> None:
+    key = sqlite_office.add(Account, who=MIA, name="Savings")
+    sqlite_office.write(lambda: set_by_staff(key, score="risky", verdict="fine"))
+    changes = sqlite_office.changes()
     number = changes[0].id if "name" in path else changes[1].id
-    assert desk.client(MIA).get(f"/history/changes/{number}/{path}").status_code == 404
+    assert sqlite_office.client(MIA).get(f"/history/changes/{number}/{path}").status_code == 404
     if "verdict" in path:
-        assert "fine" in desk.client(AUD).get(f"/history/changes/{number}/{path}").text
+        assert "fine" in sqlite_office.client(AUD).get(f"/history/changes/{number}/{path}").text
 
 
 @pytest.mark.parametrize("query", ["part=0", "part=x", "part=-1", "part=9999999", "colour=red"])
-def test_part_that_is_none_is_refused(desk: Office, query: str) -> None:
-    desk.add(Account, who=MIA, name="Savings")
-    assert desk.client(MIA).get(f"/history/changes/{desk.last().id}/after/name?{query}").status_code == 400
+def test_part_that_is_none_is_refused(sqlite_office: Office, query: str) -> None:
+    sqlite_office.add(Account, who=MIA, name="Savings")
+    assert (
+        sqlite_office.client(MIA).get(f"/history/changes/{sqlite_office.last().id}/after/name?{query}").status_code
+        == 400
+    )
 
 
 def test_many_links_are_not_all_named(office: Office) -> None:
@@ -174,18 +177,18 @@ def test_names_read_no_long_columns(office: Office) -> None:
     assert held < 6_000_000
 
 
-def test_page_of_many_values_is_bounded(desk: Office) -> None:
+def test_page_of_many_values_is_bounded(sqlite_office: Office) -> None:
     for number in range(20):
-        desk.add(title=str(number), data={"a": "y" * 5000}, body="x" * 5000)
-    page = desk.client(RUT).get("/history/changes").data
+        sqlite_office.add(title=str(number), data={"a": "y" * 5000}, body="x" * 5000)
+    page = sqlite_office.client(RUT).get("/history/changes").data
     assert len(page) < 150_000
 
 
-def test_length_needs_no_extra_statement(desk: Office) -> None:
+def test_length_needs_no_extra_statement(sqlite_office: Office) -> None:
     for number in range(5):
-        desk.add(title=str(number))
+        sqlite_office.add(title=str(number))
     statements: list[str] = []
-    with desk.app.app_context():
+    with sqlite_office.app.app_context():
         sa.event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    desk.client(RUT).get("/history/changes")
+    sqlite_office.client(RUT).get("/history/changes")
     assert len(statements) <= 4

@@ -21,7 +21,7 @@ VIOLATIONS = "axe.run().then(found => found.violations.map(one => [one.id, one.n
 
 
 @pytest.fixture
-def plain(browser: Browser) -> Iterator[Page]:
+def page_without_scripts(browser: Browser) -> Iterator[Page]:
     """Return a page that runs no JavaScript."""
     context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
     yield context.new_page()
@@ -29,41 +29,41 @@ def plain(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def key(desk: Office) -> int:
+def entry_id(sqlite_office: Office) -> int:
     """Let there be an entry with a history, of which a part was changed again; Eva sits at the desk."""
-    group = desk.add(Group, name="House")
-    key = desk.add(title="Rent", amount=Decimal(5), pin="1234")
-    desk.change(key, title="Lease", amount=Decimal(6), group_id=group)
-    desk.change(key, title="Hire", pin="5678")
-    desk.delete(desk.add(title="Mistake"))
-    desk.who = EVA
+    group = sqlite_office.add(Group, name="House")
+    key = sqlite_office.add(title="Rent", amount=Decimal(5), pin="1234")
+    sqlite_office.change(key, title="Lease", amount=Decimal(6), group_id=group)
+    sqlite_office.change(key, title="Hire", pin="5678")
+    sqlite_office.delete(sqlite_office.add(title="Mistake"))
+    sqlite_office.who = EVA
     return key
 
 
 def test_browser_follows_row_to_history(
-    plain: Page, desk: Office, key: int, live_server: Callable[[Flask], str]
+    page_without_scripts: Page, sqlite_office: Office, entry_id: int, live_server: Callable[[Flask], str]
 ) -> None:
-    plain.goto(f"{live_server(desk.app)}/ledger/entries/{key}")
-    plain.get_by_role("link", name="History", exact=True).last.click()
-    expect(plain.get_by_role("heading", level=1)).to_have_text("History of Hire")
-    plain.get_by_role("link", name="Undo").first.click()
-    expect(plain.get_by_role("table")).to_contain_text("Lease")
-    plain.get_by_role("button", name="Set it back").click()
-    expect(plain.get_by_role("status")).to_have_text("The change was taken back.")
-    expect(plain.get_by_role("heading", level=1)).to_have_text("Lease")
+    page_without_scripts.goto(f"{live_server(sqlite_office.app)}/ledger/entries/{entry_id}")
+    page_without_scripts.get_by_role("link", name="History", exact=True).last.click()
+    expect(page_without_scripts.get_by_role("heading", level=1)).to_have_text("History of Hire")
+    page_without_scripts.get_by_role("link", name="Undo").first.click()
+    expect(page_without_scripts.get_by_role("table")).to_contain_text("Lease")
+    page_without_scripts.get_by_role("button", name="Set it back").click()
+    expect(page_without_scripts.get_by_role("status")).to_have_text("The change was taken back.")
+    expect(page_without_scripts.get_by_role("heading", level=1)).to_have_text("Lease")
 
 
 @pytest.mark.parametrize("name", ["all", "none", "wrong", "row", "new", "partly", "update", "gone", "one", "value"])
 def test_pages_are_for_everybody(
-    page: Page, desk: Office, key: int, live_server: Callable[[Flask], str], name: str
+    page: Page, sqlite_office: Office, entry_id: int, live_server: Callable[[Flask], str], name: str
 ) -> None:
     paths = {"all": "/history/changes", "none": "/history/changes?day=2020-01-31", "wrong": "/history/changes?day=x"}
-    paths |= {"row": f"/history/rows/ledger_entry/{key}"}
-    one = f"/history/changes/{desk.changes()[2].id}"
+    paths |= {"row": f"/history/rows/ledger_entry/{entry_id}"}
+    one = f"/history/changes/{sqlite_office.changes()[2].id}"
     paths |= {"one": one, "value": f"{one}/after/title"}
     for kind, number in {"new": 1, "partly": 2, "update": 3, "gone": 5}.items():
-        paths[kind] = f"/history/changes/{desk.changes()[number].id}/undo"
-    page.goto(f"{live_server(desk.app)}{paths[name]}")
+        paths[kind] = f"/history/changes/{sqlite_office.changes()[number].id}/undo"
+    page.goto(f"{live_server(sqlite_office.app)}{paths[name]}")
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme in ("light", "dark"):

@@ -99,10 +99,10 @@ def test_update_records_what_has_changed_only(office: Office) -> None:
     assert change.after == {"amount": "7.25", "kind": "EXPENSE"}
 
 
-def test_unchanged_update_not_recorded(desk: Office) -> None:
-    key = desk.add(title="Rent")
-    desk.change(key, title="Rent")
-    assert len(desk.changes()) == 1
+def test_unchanged_update_not_recorded(sqlite_office: Office) -> None:
+    key = sqlite_office.add(title="Rent")
+    sqlite_office.change(key, title="Rent")
+    assert len(sqlite_office.changes()) == 1
 
 
 def test_links_are_recorded(office: Office) -> None:
@@ -145,12 +145,12 @@ def test_secret_change_recorded_without_value(office: Office) -> None:
     assert "hunter" not in str(seen)
 
 
-def test_unrecorded_column_left_out(desk: Office) -> None:
-    key = desk.add(title="Rent")
-    desk.change(key, reads=5)
-    assert len(desk.changes()) == 1
-    assert desk.changes()[0].after is not None
-    assert "reads" not in desk.changes()[0].after
+def test_unrecorded_column_left_out(sqlite_office: Office) -> None:
+    key = sqlite_office.add(title="Rent")
+    sqlite_office.change(key, reads=5)
+    assert len(sqlite_office.changes()) == 1
+    assert sqlite_office.changes()[0].after is not None
+    assert "reads" not in sqlite_office.changes()[0].after
 
 
 def test_unloaded_value_recorded(office: Office) -> None:
@@ -213,21 +213,25 @@ def test_failed_flush_leaves_nothing(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("model", "values"), [(ledger.Draft, {"text": "x"}), (ledger.Stamp, {"text": "x"})])
-def test_model_without_a_history_has_none(desk: Office, model: type[Any], values: dict[str, Any]) -> None:
-    desk.write(lambda: db.session.add(model(**values)))
-    assert not desk.changes()
+def test_model_without_a_history_has_none(sqlite_office: Office, model: type[Any], values: dict[str, Any]) -> None:
+    sqlite_office.write(lambda: db.session.add(model(**values)))
+    assert not sqlite_office.changes()
 
 
-def test_anonymous_change_has_no_actor(desk: Office) -> None:
-    desk.add(Label, who=ANONYMOUS, name="red")
-    assert (desk.last().actor_key, desk.last().actor_name) == (None, "")
+def test_anonymous_change_has_no_actor(sqlite_office: Office) -> None:
+    sqlite_office.add(Label, who=ANONYMOUS, name="red")
+    assert (sqlite_office.last().actor_key, sqlite_office.last().actor_name) == (None, "")
 
 
-def test_command_is_recorded_as_one(desk: Office) -> None:
-    with desk.app.app_context():
+def test_command_is_recorded_as_one(sqlite_office: Office) -> None:
+    with sqlite_office.app.app_context():
         ledger.labels.create({"name": "red"})
         db.session.commit()
-    assert (desk.last().actor_key, desk.last().via, desk.last().request_id) == (None, "command", None)
+    assert (sqlite_office.last().actor_key, sqlite_office.last().via, sqlite_office.last().request_id) == (
+        None,
+        "command",
+        None,
+    )
 
 
 def test_statement_says_what_it_has_done(office: Office) -> None:
@@ -242,9 +246,9 @@ def test_statement_says_what_it_has_done(office: Office) -> None:
     assert (change.verb, change.row_key, change.before, change.after) == ("update", str(key), {"big": 1}, {"big": 5})
 
 
-def test_unrecorded_model_statement_not_recorded(desk: Office) -> None:
-    desk.write(lambda: row_written.send(ledger.Draft, key=1, before=None, after={"text": "x"}))
-    assert not desk.changes()
+def test_unrecorded_model_statement_not_recorded(sqlite_office: Office) -> None:
+    sqlite_office.write(lambda: row_written.send(ledger.Draft, key=1, before=None, after={"text": "x"}))
+    assert not sqlite_office.changes()
 
 
 def test_application_without_the_module_records_nothing(make_office: Callable[..., Office]) -> None:
@@ -254,12 +258,12 @@ def test_application_without_the_module_records_nothing(make_office: Callable[..
     assert not office.changes()
 
 
-def test_reading_costs_no_statement(desk: Office) -> None:
-    key = desk.add(title="Rent")
+def test_reading_costs_no_statement(sqlite_office: Office) -> None:
+    key = sqlite_office.add(title="Rent")
     statements: list[str] = []
-    with desk.app.app_context():
+    with sqlite_office.app.app_context():
         sa.event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    client = desk.client()
+    client = sqlite_office.client()
     assert client.get(f"/ledger/entries/{key}").status_code == 200
     assert not [one for one in statements if "history_change" in one]
 

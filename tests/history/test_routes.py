@@ -38,8 +38,8 @@ def titles(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (ANA, 403), (RUT, 200)])
-def test_all_changes_need_permission(desk: Office, who: Identity, status: int) -> None:
-    client = desk.client(who)
+def test_all_changes_need_permission(sqlite_office: Office, who: Identity, status: int) -> None:
+    client = sqlite_office.client(who)
     assert client.get(ALL).status_code == status
     assert client.get("/history/api/v1/changes").status_code == status
     assert ("/history/changes" in client.get("/ledger/entries").text) == (status == 200)
@@ -47,26 +47,26 @@ def test_all_changes_need_permission(desk: Office, who: Identity, status: int) -
 
 @pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (BEN, 403), (ANA, 200), (EVA, 200), (RUT, 200)])
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_row_history_for_owner_and_editors(desk: Office, who: Identity, status: int, is_gone: bool) -> None:
-    key = desk.add(title="Rent", who=ANA)
+def test_row_history_for_owner_and_editors(sqlite_office: Office, who: Identity, status: int, is_gone: bool) -> None:
+    key = sqlite_office.add(title="Rent", who=ANA)
     if is_gone:
-        desk.delete(key)
-    assert desk.client(who).get(row(key)).status_code == status
+        sqlite_office.delete(key)
+    assert sqlite_office.client(who).get(row(key)).status_code == status
     if not is_gone:
-        assert (row(key) in desk.client(who).get(f"/ledger/entries/{key}").text) == (status == 200)
+        assert (row(key) in sqlite_office.client(who).get(f"/ledger/entries/{key}").text) == (status == 200)
 
 
-def test_public_row_hides_its_editors(desk: Office) -> None:
-    key = desk.add(Label, name="red")
-    assert desk.client().get(row(key, "ledger_label")).status_code == 401
-    assert desk.client(ANA).get(row(key, "ledger_label")).status_code == 403
-    assert desk.client(RUT).get(row(key, "ledger_label")).status_code == 200
+def test_public_row_hides_its_editors(sqlite_office: Office) -> None:
+    key = sqlite_office.add(Label, name="red")
+    assert sqlite_office.client().get(row(key, "ledger_label")).status_code == 401
+    assert sqlite_office.client(ANA).get(row(key, "ledger_label")).status_code == 403
+    assert sqlite_office.client(RUT).get(row(key, "ledger_label")).status_code == 200
 
 
 @pytest.mark.parametrize("path", [row(9), row(9, "ledger_draft"), row(9, "gone"), "/history/changes/9/undo"])
 @pytest.mark.parametrize("who", [RUT, ANA])
-def test_what_never_was_has_no_history(desk: Office, who: Identity, path: str) -> None:
-    assert desk.client(who).get(path).status_code == 404
+def test_what_never_was_has_no_history(sqlite_office: Office, who: Identity, path: str) -> None:
+    assert sqlite_office.client(who).get(path).status_code == 404
 
 
 @pytest.mark.parametrize("key", ["2147483648", "9" * 30, "-" + "9" * 30, "1.5", "٣"])
@@ -100,10 +100,10 @@ def test_deleted_row_named_by_last_value(office: Office) -> None:
     assert "History of Rent" in office.client(RUT).get(row(key)).text
 
 
-def test_markup_in_a_value_is_text(desk: Office) -> None:
-    key = desk.add(title="<b onclick=x>")
-    desk.change(key, title="<i>")
-    page = desk.client(RUT).get(row(key)).text
+def test_markup_in_a_value_is_text(sqlite_office: Office) -> None:
+    key = sqlite_office.add(title="<b onclick=x>")
+    sqlite_office.change(key, title="<i>")
+    page = sqlite_office.client(RUT).get(row(key)).text
     assert "&lt;b onclick=x&gt;" in page
     assert "<b onclick" not in page
 
@@ -122,8 +122,8 @@ def test_changes_filtered_by_row_user_time(office: Office) -> None:
 
 
 @pytest.mark.parametrize("query", ["day=tomorrow", "day=9999-12-31", "cursor=x", "colour=red", "model=a&model=b"])
-def test_invalid_filter_keeps_form(desk: Office, query: str) -> None:
-    answer = desk.client(RUT).get(f"{ALL}?{query}")
+def test_invalid_filter_keeps_form(sqlite_office: Office, query: str) -> None:
+    answer = sqlite_office.client(RUT).get(f"{ALL}?{query}")
     assert answer.status_code == 400
     assert "cannot be shown like this" in answer.text
 
@@ -143,11 +143,14 @@ def test_pages_follow_one_another(office: Office) -> None:
         assert titles(client.get(newer.replace("&amp;", "&")).text) == titles(first)
 
 
-def test_changes_page_statement_count_bounded(desk: Office) -> None:
-    keys = [desk.add(title=str(number), group_id=desk.add(Group, name=f"Group {number}")) for number in range(8)]
-    client = desk.client(RUT)
+def test_changes_page_statement_count_bounded(sqlite_office: Office) -> None:
+    keys = [
+        sqlite_office.add(title=str(number), group_id=sqlite_office.add(Group, name=f"Group {number}"))
+        for number in range(8)
+    ]
+    client = sqlite_office.client(RUT)
     statements: list[str] = []
-    with desk.app.app_context():
+    with sqlite_office.app.app_context():
         sa.event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     assert len(titles(client.get(ALL).text)) == len(keys) * 2
     assert len(statements) <= 5  # BEGIN, the changes, what was taken back, entries, groups
@@ -192,11 +195,16 @@ def test_undo_asks_and_then_does_it(office: Office) -> None:
     assert shown.count(">Undo<") == 2
 
 
-def test_undo_without_csrf_token_refused(desk: Office) -> None:
-    key = desk.add(title="Rent")
-    desk.change(key, title="Lease")
-    assert desk.client(EVA).post(f"/history/changes/{desk.last().id}/undo", data={"version": 2}).status_code == 400
-    stored = desk.read(key)
+def test_undo_without_csrf_token_refused(sqlite_office: Office) -> None:
+    key = sqlite_office.add(title="Rent")
+    sqlite_office.change(key, title="Lease")
+    assert (
+        sqlite_office.client(EVA)
+        .post(f"/history/changes/{sqlite_office.last().id}/undo", data={"version": 2})
+        .status_code
+        == 400
+    )
+    stored = sqlite_office.read(key)
     assert stored is not None
     assert stored["title"] == "Lease"
 
@@ -247,43 +255,43 @@ def test_deleted_row_restored_and_shown(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("who", "status"), [(ANONYMOUS, 401), (BEN, 403), (RUT, 403)])
-def test_undo_needs_write_permission(desk: Office, who: Identity, status: int) -> None:
-    desk.app.config["WTF_CSRF_ENABLED"] = False
-    key = desk.add(title="Rent", who=ANA)
-    desk.change(key, title="Lease", who=ANA)
-    path = f"/history/changes/{desk.last().id}/undo"
-    client = desk.client(who)
+def test_undo_needs_write_permission(sqlite_office: Office, who: Identity, status: int) -> None:
+    sqlite_office.app.config["WTF_CSRF_ENABLED"] = False
+    key = sqlite_office.add(title="Rent", who=ANA)
+    sqlite_office.change(key, title="Lease", who=ANA)
+    path = f"/history/changes/{sqlite_office.last().id}/undo"
+    client = sqlite_office.client(who)
     assert client.get(path).status_code == status
     assert client.post(path, data={"version": "2"}).status_code == status
     assert ">Undo<" not in client.get(row(key)).text
-    stored = desk.read(key)
+    stored = sqlite_office.read(key)
     assert stored is not None
     assert stored["title"] == "Lease"
 
 
-def test_undo_of_creation_names_consequences(desk: Office) -> None:
-    group = desk.add(Group, name="House")
-    created = desk.last()
-    desk.add(title="Rent", group_id=group)
-    page = desk.client(EVA).get(f"/history/changes/{created.id}/undo").text
+def test_undo_of_creation_names_consequences(sqlite_office: Office) -> None:
+    group = sqlite_office.add(Group, name="House")
+    created = sqlite_office.last()
+    sqlite_office.add(title="Rent", group_id=group)
+    page = sqlite_office.client(EVA).get(f"/history/changes/{created.id}/undo").text
     assert "It cannot be deleted as long as these point to it" in page
     assert "1 entry" in page
 
 
-def test_change_of_removed_model_shown(desk: Office) -> None:
-    desk.write(
+def test_change_of_removed_model_shown(sqlite_office: Office) -> None:
+    sqlite_office.write(
         lambda: db.session.add(Change(model="gone_thing", row_key="1", verb="update", before={"a": 1}, after={"a": 2}))
     )
-    page = desk.client(RUT).get(ALL).text
+    page = sqlite_office.client(RUT).get(ALL).text
     assert "gone_thing" in page
-    assert desk.client(RUT).get(row(1, "gone_thing")).status_code == 404
+    assert sqlite_office.client(RUT).get(row(1, "gone_thing")).status_code == 404
 
 
-def test_removed_column_left_alone(desk: Office) -> None:
-    key = desk.add(title="Rent")
+def test_removed_column_left_alone(sqlite_office: Office) -> None:
+    key = sqlite_office.add(title="Rent")
     values = {"model": Entry.__tablename__, "row_key": str(key), "verb": "update"}
-    desk.write(lambda: db.session.add(Change(**values, before={"gone": 1}, after={"gone": 2})))
-    page = desk.client(EVA).get(f"/history/changes/{desk.last().id}/undo")
+    sqlite_office.write(lambda: db.session.add(Change(**values, before={"gone": 1}, after={"gone": 2})))
+    page = sqlite_office.client(EVA).get(f"/history/changes/{sqlite_office.last().id}/undo")
     assert page.status_code == 200
     assert "nothing to set back" in page.text
 
@@ -308,5 +316,5 @@ def test_prune_deletes_what_is_older(office: Office, monkeypatch: pytest.MonkeyP
     assert [one.after["name"] for one in office.changes()] == ["3", "4"]
 
 
-def test_prune_asks_for_days(desk: Office) -> None:
-    assert desk.app.test_cli_runner().invoke(args=["history", "prune"]).exit_code == 2
+def test_prune_asks_for_days(sqlite_office: Office) -> None:
+    assert sqlite_office.app.test_cli_runner().invoke(args=["history", "prune"]).exit_code == 2

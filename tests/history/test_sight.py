@@ -114,11 +114,11 @@ def test_change_of_hidden_columns_shown(office: Office) -> None:
     assert "What has changed is not for you to read" in page
 
 
-def test_history_needs_read_permission(desk: Office) -> None:
-    key = desk.add(Vault, who=TOM, name="Gold")
+def test_history_needs_read_permission(sqlite_office: Office) -> None:
+    key = sqlite_office.add(Vault, who=TOM, name="Gold")
     editor = Identity("ed-key", "Ed", frozenset({"bank.account.edit"}), via="session")
     for who in (editor, MIA):
-        there, never = (desk.client(who).get(f"/history/rows/bank_vault/{one}") for one in (key, key + 1))
+        there, never = (sqlite_office.client(who).get(f"/history/rows/bank_vault/{one}") for one in (key, key + 1))
         assert (there.status_code, never.status_code) == (404, 404)
-        assert desk.client(who).get(f"/history/changes/{desk.last().id}/undo").status_code == 404
-    assert desk.client(TOM).get(f"/history/rows/bank_vault/{key}").status_code == 200
+        assert sqlite_office.client(who).get(f"/history/changes/{sqlite_office.last().id}/undo").status_code == 404
+    assert sqlite_office.client(TOM).get(f"/history/rows/bank_vault/{key}").status_code == 200

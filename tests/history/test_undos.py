@@ -195,11 +195,11 @@ def test_update_undo_waits_for_row(office: Office) -> None:
         undo(office, office.changes()[1])
 
 
-def test_only_secrets_have_changed(desk: Office) -> None:
-    key = desk.add(title="Rent")
-    desk.change(key, pin="hunter2")
+def test_only_secrets_have_changed(sqlite_office: Office) -> None:
+    key = sqlite_office.add(title="Rent")
+    sqlite_office.change(key, pin="hunter2")
     with pytest.raises(undos.Refused, match="kept"):
-        undo(desk, desk.last())
+        undo(sqlite_office, sqlite_office.last())
 
 
 def test_unseen_version_refused(office: Office) -> None:
@@ -237,7 +237,7 @@ def test_nothing_remembers_an_undo_that_failed(office: Office) -> None:
     assert office.last().undoes_id is None
 
 
-def test_two_undos_at_once_are_one(office: Office, in_threads: Callable[..., list[Any]]) -> None:
+def test_two_undos_at_once_are_one(office: Office, run_in_threads: Callable[..., list[Any]]) -> None:
     key = office.add(Group, name="House")
     office.change(key, Group, name="Garden")
     change = office.last()
@@ -249,5 +249,5 @@ def test_two_undos_at_once_are_one(office: Office, in_threads: Callable[..., lis
             return "refused"
         return "done"
 
-    assert sorted(in_threads(work, work)) == ["done", "refused"]
+    assert sorted(run_in_threads(work, work)) == ["done", "refused"]
     assert [one.undoes_id for one in office.changes()].count(change.id) == 1

@@ -120,13 +120,13 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
 
 @pytest.fixture
-def numbers(make_app: Callable[..., Flask], new_database: Any, write_module: Call, engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Any, write_module: Call, engine_name: str) -> Flask:
     """Return an application with the methods, on each engine."""
     return _with_table(make_app(new_database(engine_name), ["app.jsonrpc", write_module("numbers", METHODS)]))
 
 
 @pytest.fixture
-def site(make_app: Callable[..., Flask], new_database: Any, write_module: Call) -> Flask:
+def sqlite_app(make_app: Callable[..., Flask], new_database: Any, write_module: Call) -> Flask:
     """Return an application with the methods, on SQLite."""
     return _with_table(make_app(new_database("sqlite"), ["app.jsonrpc", write_module("numbers", METHODS)]))
 
@@ -139,9 +139,9 @@ def _with_table(app: Flask) -> Flask:
 
 
 @pytest.fixture
-def call(site: Flask) -> Call:
+def call(sqlite_app: Flask) -> Call:
     """Call a method of ``site`` and give its response object."""
-    client = site.test_client()
+    client = sqlite_app.test_client()
 
     def ask(method: str, *args: Any, **kwargs: Any) -> Any:
         return client.post("/rpc", json={"jsonrpc": "2.0", "method": method, "params": kwargs or [*args], "id": 1}).json

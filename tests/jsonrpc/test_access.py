@@ -45,7 +45,7 @@ PEOPLE = {
 
 
 @pytest.fixture
-def safe(make_app: Callable[..., Flask], new_database: Any, write_module: Callable[..., str]) -> Flask:
+def app(make_app: Callable[..., Flask], new_database: Any, write_module: Callable[..., str]) -> Flask:
     """Return an application with these methods; the header ``X-Who`` says who calls."""
     app = make_app(new_database("sqlite"), ["app.jsonrpc", write_module("safe", METHODS)])
     set_identity_loader(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
@@ -53,9 +53,9 @@ def safe(make_app: Callable[..., Flask], new_database: Any, write_module: Callab
 
 
 @pytest.fixture
-def call_as(safe: Flask) -> Callable[..., Any]:
+def call_as(app: Flask) -> Callable[..., Any]:
     """Call a method as a user: ``call_as("ann", "safe.open_door", 1)``."""
-    client = safe.test_client()
+    client = app.test_client()
 
     def call(who: str, method: str, *params: Any) -> Any:
         body = {"jsonrpc": "2.0", "method": method, "params": [*params], "id": 1}
@@ -81,10 +81,10 @@ def test_token_must_cover_the_method(call_as: Callable[..., Any]) -> None:
     assert (error["code"], error["data"]["detail"]) == (-32007, "This takes the permission safe.door.open.")
 
 
-def test_batch_is_asked_call_by_call(safe: Flask) -> None:
+def test_batch_is_asked_call_by_call(app: Flask) -> None:
     names = ("safe.colour", "safe.open_door")
     batch = [{"jsonrpc": "2.0", "method": name, "id": name, "params": []} for name in names]
-    answers = safe.test_client().post("/rpc", json=batch).json
+    answers = app.test_client().post("/rpc", json=batch).json
     assert [("result" in one, one.get("error", {}).get("code")) for one in answers] == [(True, None), (False, -32006)]
 
 
@@ -97,5 +97,5 @@ def test_discover_shows_policies(call_as: Callable[..., Any]) -> None:
     assert {"unauthorized", "forbidden"} <= seen
 
 
-def test_method_that_says_nothing_is_undeclared(safe: Flask) -> None:
-    assert endpoints.undeclared(safe) == ["safe.knock"]
+def test_method_that_says_nothing_is_undeclared(app: Flask) -> None:
+    assert endpoints.undeclared(app) == ["safe.knock"]

@@ -96,35 +96,35 @@ def test_without_the_module_nothing_is_left(make_app: Call, write_module: Call) 
 # --- transactions -------------------------------------------------------------------------------
 
 
-def test_call_is_committed(numbers: Flask) -> None:
-    assert numbers.test_client().post("/rpc", json=request("numbers.keep", 7)).json["result"] is None
-    assert kept(numbers) == [7]
+def test_call_is_committed(app: Flask) -> None:
+    assert app.test_client().post("/rpc", json=request("numbers.keep", 7)).json["result"] is None
+    assert kept(app) == [7]
 
 
 @pytest.mark.parametrize("what", ["missing", "away", "bug", "sql", "stale"])
-def test_call_that_fails_leaves_nothing(numbers: Flask, what: str) -> None:
-    answer = numbers.test_client().post("/rpc", json=request("numbers.keep_then", 7, what)).json
+def test_call_that_fails_leaves_nothing(app: Flask, what: str) -> None:
+    answer = app.test_client().post("/rpc", json=request("numbers.keep_then", 7, what)).json
     assert "error" in answer
-    assert kept(numbers) == []
+    assert kept(app) == []
 
 
-def test_batch_calls_have_own_transactions(numbers: Flask) -> None:
+def test_batch_calls_have_own_transactions(app: Flask) -> None:
     batch = [
         request("numbers.keep", 1),
         request("numbers.keep_then", 2, "bug"),
         request("numbers.keep_then", 3, "invalid", id=None),
         request("numbers.keep", 4, id=None),
     ]
-    answers = numbers.test_client().post("/rpc", json=batch).json
+    answers = app.test_client().post("/rpc", json=batch).json
     assert [answer.get("error", {}).get("code") for answer in answers] == [None, -32603]
-    assert kept(numbers) == [1, 4]
+    assert kept(app) == [1, 4]
 
 
 # --- what it may cost ---------------------------------------------------------------------------
 
 
-def test_batch_counts_each_call(site: Flask) -> None:
-    client = site.test_client()
+def test_batch_counts_each_call(sqlite_app: Flask) -> None:
+    client = sqlite_app.test_client()
     batch = [request("numbers.subtract", 3), {"no": "call"}, request("numbers.total", id=None)]
 
     def remaining(body: Any) -> int:
@@ -135,8 +135,8 @@ def test_batch_counts_each_call(site: Flask) -> None:
     assert remaining(request("numbers.subtract", 3)) == before - 4
 
 
-def test_batch_beyond_limit_is_refused(numbers: Flask) -> None:
-    client = numbers.test_client()
+def test_batch_beyond_limit_is_refused(app: Flask) -> None:
+    client = app.test_client()
     batch = [request("numbers.keep", 1)] * 50
     for _ in range(12):
         assert client.post("/rpc", json=batch).status_code == 200
@@ -146,19 +146,19 @@ def test_batch_beyond_limit_is_refused(numbers: Flask) -> None:
     assert answer.status_code == 429
     assert answer.json["type"] == "/problems/too-many-requests"
     assert int(answer.headers["Retry-After"]) > 0
-    assert len(kept(numbers)) == 600
+    assert len(kept(app)) == 600
 
 
 @pytest.mark.parametrize(("sender", "seconds", "begun"), [(lambda: ANONYMOUS, 1, 2), (editor, 5, 12)])
 def test_batch_ends_by_identity(
-    site: Flask, monkeypatch: pytest.MonkeyPatch, sender: Call, seconds: int, begun: int
+    sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch, sender: Call, seconds: int, begun: int
 ) -> None:
-    set_identity_loader(site, sender)
+    set_identity_loader(sqlite_app, sender)
     ticks = itertools.count(0, 0.4)
     monkeypatch.setattr("app.jsonrpc.calls.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     batch = [request("numbers.subtract", 3, id=number) for number in range(20)]
 
-    answers = site.test_client().post("/rpc", json=batch).json
+    answers = sqlite_app.test_client().post("/rpc", json=batch).json
 
     assert ["result" in one for one in answers] == [True] * begun + [False] * (20 - begun)
     assert {one["error"]["code"] for one in answers[begun:]} == {-32005}
@@ -210,16 +210,16 @@ def test_unreachable_database_reported(make_app: Call, write_module: Call) -> No
     assert "127.0.0.1" not in json.dumps(error)
 
 
-def test_stale_row_has_one_code(site: Flask) -> None:
+def test_stale_row_has_one_code(sqlite_app: Flask) -> None:
     headers = {"If-Match": '"1"'}
-    answer = site.test_client().post("/rpc", json=request("numbers.fail", "stale"), headers=headers).json
+    answer = sqlite_app.test_client().post("/rpc", json=request("numbers.fail", "stale"), headers=headers).json
     assert answer["error"]["code"] == -32004
 
 
 @pytest.mark.parametrize("what", ["bug", "sql"])
-def test_unhandled_exception_only_in_log(site: Flask, what: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_unhandled_exception_only_in_log(sqlite_app: Flask, what: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        answer = site.test_client().post("/rpc", json=request("numbers.fail", what))
+        answer = sqlite_app.test_client().post("/rpc", json=request("numbers.fail", what))
     assert answer.status_code == 200
     assert answer.json == {"jsonrpc": "2.0", "error": {"code": -32603, "message": "Internal error"}, "id": 1}
     assert "the method numbers.fail failed" in caplog.text
@@ -229,8 +229,8 @@ def test_unhandled_exception_only_in_log(site: Flask, what: str, caplog: pytest.
 
 
 @pytest.fixture
-def client(site: Flask) -> FlaskClient:
-    return site.test_client()
+def client(sqlite_app: Flask) -> FlaskClient:
+    return sqlite_app.test_client()
 
 
 @pytest.mark.parametrize(

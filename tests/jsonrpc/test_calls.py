@@ -47,7 +47,7 @@ heard: list[Any] = []
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> None:
+def no_signals() -> None:
     heard.clear()
 
 

@@ -16,12 +16,12 @@ PATH = "/docs/rpc"
 
 
 @pytest.fixture
-def base(site: Flask, live_server: Callable[[Flask], str]) -> str:
-    return live_server(site)
+def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
+    return live_server(sqlite_app)
 
 
-def test_page_describes_methods(site: Flask) -> None:
-    page = site.test_client().get(PATH)
+def test_page_describes_methods(sqlite_app: Flask) -> None:
+    page = sqlite_app.test_client().get(PATH)
     assert page.status_code == 200
     for words in (
         '<h2 id="group-numbers">numbers</h2>',
@@ -41,20 +41,20 @@ def test_page_describes_methods(site: Flask) -> None:
         assert words in page.text, words
 
 
-def test_page_is_in_the_menu(site: Flask) -> None:
-    assert f'<a href="{PATH}" aria-current="page">RPC</a>' in site.test_client().get(PATH).text
+def test_page_is_in_the_menu(sqlite_app: Flask) -> None:
+    assert f'<a href="{PATH}" aria-current="page">RPC</a>' in sqlite_app.test_client().get(PATH).text
 
 
-def test_page_without_inline_script_or_style(site: Flask) -> None:
-    page = site.test_client().get(PATH)
+def test_page_without_inline_script_or_style(sqlite_app: Flask) -> None:
+    page = sqlite_app.test_client().get(PATH)
     assert "<style" not in page.text
     assert " style=" not in page.text
     assert page.text.count("<script") == page.text.count('<script src="')
     assert "unsafe" not in page.headers["Content-Security-Policy"]
 
 
-def test_page_knows_mount_path(site: Flask) -> None:
-    page = site.test_client().get(PATH, environ_overrides={"SCRIPT_NAME": "/below"})
+def test_page_knows_mount_path(sqlite_app: Flask) -> None:
+    page = sqlite_app.test_client().get(PATH, environ_overrides={"SCRIPT_NAME": "/below"})
     assert 'data-endpoint="/below/rpc"' in page.text
     assert "curl http://localhost/below/rpc" in page.text
 
@@ -67,8 +67,8 @@ def call(page: Page, method: str) -> None:
     page.get_by_role("button", name=f"Call {method}", exact=True).click()
 
 
-def test_methods_are_called_from_their_forms(page: Page, base: str) -> None:
-    page.goto(f"{base}{PATH}#numbers.subtract")
+def test_methods_are_called_from_their_forms(page: Page, base_url: str) -> None:
+    page.goto(f"{base_url}{PATH}#numbers.subtract")
     call(page, "numbers.subtract")
     expect(outcome(page, "numbers.subtract")).to_contain_text('"result": 19')
     page.locator("[id='numbers.subtract-subtrahend']").fill("9007199254740993")
@@ -81,14 +81,14 @@ def test_methods_are_called_from_their_forms(page: Page, base: str) -> None:
     expect(outcome(page, "numbers.subtract")).to_contain_text('"field": "minuend"')
 
 
-def test_non_text_values_entered(page: Page, base: str) -> None:
-    page.goto(f"{base}{PATH}#numbers.paint")
+def test_non_text_values_entered(page: Page, base_url: str) -> None:
+    page.goto(f"{base_url}{PATH}#numbers.paint")
     page.locator("[id='numbers.paint-colour']").select_option("BLUE")
     page.locator("[id='numbers.paint-dark']").select_option("true")
     page.locator("[id='numbers.paint-share']").fill("1")
     call(page, "numbers.paint")
     expect(outcome(page, "numbers.paint")).to_contain_text('"result": "BLUE"')
-    page.goto(f"{base}{PATH}#numbers.total")
+    page.goto(f"{base_url}{PATH}#numbers.total")
     page.locator("[id='numbers.total-numbers']").fill("[1, 2, 4]")
     call(page, "numbers.total")
     expect(outcome(page, "numbers.total")).to_contain_text('"result": 7')
@@ -97,8 +97,8 @@ def test_non_text_values_entered(page: Page, base: str) -> None:
     expect(outcome(page, "numbers.total")).to_contain_text("no valid JSON")
 
 
-def test_token_goes_with_the_call(page: Page, base: str) -> None:
-    page.goto(f"{base}{PATH}#App.index")
+def test_token_goes_with_the_call(page: Page, base_url: str) -> None:
+    page.goto(f"{base_url}{PATH}#App.index")
     page.get_by_label("Token").fill("abc")
     with page.expect_request("**/rpc") as sent:
         call(page, "App.index")
@@ -108,12 +108,12 @@ def test_token_goes_with_the_call(page: Page, base: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "light"), (1280, "dark")])
-def test_page_is_for_everybody(browser: Browser, base: str, width: int, scheme: Any) -> None:
+def test_page_is_for_everybody(browser: Browser, base_url: str, width: int, scheme: Any) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
     )
     page = context.new_page()
-    page.goto(f"{base}{PATH}#numbers.subtract")
+    page.goto(f"{base_url}{PATH}#numbers.subtract")
     call(page, "numbers.subtract")
     expect(outcome(page, "numbers.subtract")).to_contain_text("result")
     page.add_script_tag(path=str(AXE))
@@ -123,10 +123,10 @@ def test_page_is_for_everybody(browser: Browser, base: str, width: int, scheme: 
     context.close()
 
 
-def test_page_is_read_without_a_script(browser: Browser, base: str) -> None:
+def test_page_is_read_without_a_script(browser: Browser, base_url: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{base}{PATH}")
+    page.goto(f"{base_url}{PATH}")
     page.locator("[id='numbers.subtract'] summary").click()
     expect(page.get_by_text("Both are whole.")).to_be_visible()
     expect(page.get_by_role("button", name="Call numbers.subtract")).to_be_hidden()

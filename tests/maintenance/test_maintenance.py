@@ -24,18 +24,18 @@ from tests.fronts import Front
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> str:
+def maintenance_file(tmp_path: Path) -> str:
     return str(tmp_path / "instance" / "maintenance.json")
 
 
 @pytest.fixture
-def closable(make_app: Callable[..., Flask], file: str) -> Flask:
-    return make_app(MAINTENANCE_FILE=file)
+def app(make_app: Callable[..., Flask], maintenance_file: str) -> Flask:
+    return make_app(MAINTENANCE_FILE=maintenance_file)
 
 
 @pytest.fixture
-def visitor(closable: Flask) -> FlaskClient:
-    return closable.test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def command(app: Flask, *words: str, exit_code: int = 0) -> str:
@@ -50,112 +50,112 @@ def token_of(output: str) -> str:
     return found[1]
 
 
-def test_page_says_why_and_how_long(closable: Flask, visitor: FlaskClient) -> None:
-    command(closable, "on", "--message", "New <b>shelves</b>,\n back soon", "--minutes", "30")
-    answer = visitor.get("/", headers={"Accept": "text/html"})
+def test_page_says_why_and_how_long(app: Flask, client: FlaskClient) -> None:
+    command(app, "on", "--message", "New <b>shelves</b>,\n back soon", "--minutes", "30")
+    answer = client.get("/", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert 29 * 60 <= int(answer.headers["Retry-After"]) <= 30 * 60
     assert answer.headers["Cache-Control"] == "no-store"
     assert "New &lt;b&gt;shelves&lt;/b&gt;, back soon. Expected back by " in answer.text
     assert "Closed for maintenance" in answer.text
-    command(closable, "off")
-    assert visitor.get("/").status_code == 200
+    command(app, "off")
+    assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("logs", [False, True])
-def test_invalid_request_answered_as_such(make_app: Callable[..., Flask], file: str, logs: bool) -> None:
-    app = make_app(MAINTENANCE_FILE=file, ACCESS_LOG=logs)
+def test_invalid_request_answered_as_such(make_app: Callable[..., Flask], maintenance_file: str, logs: bool) -> None:
+    app = make_app(MAINTENANCE_FILE=maintenance_file, ACCESS_LOG=logs)
     command(app, "on")
     assert app.test_client().get("/", environ_overrides={"QUERY_STRING": "x=\xff"}).status_code == 400
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/rpc"), ("POST", "/rpc"), ("GET", "/nowhere"), ("POST", "/")])
-def test_programs_get_a_problem(closable: Flask, visitor: FlaskClient, method: str, path: str) -> None:
-    command(closable, "on")
+def test_programs_get_a_problem(app: Flask, client: FlaskClient, method: str, path: str) -> None:
+    command(app, "on")
     # Also with a token that does not count, and without that of a form.
     headers = {"Accept": "application/json", "Authorization": "Bearer x"}
-    answer = visitor.open(path, method=method, headers=headers, json={})
+    answer = client.open(path, method=method, headers=headers, json={})
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert (answer.json["type"], answer.json["detail"]) == ("/problems/maintenance", closings.MESSAGE)
     assert answer.headers["Retry-After"] == "120"
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/static/site.css", "/problems/maintenance"])
-def test_some_addresses_stay_open(closable: Flask, visitor: FlaskClient, path: str) -> None:
-    command(closable, "on")
-    with visitor.get(path) as answer:
+def test_some_addresses_stay_open(app: Flask, client: FlaskClient, path: str) -> None:
+    command(app, "on")
+    with client.get(path) as answer:
         assert answer.status_code == 200
-    assert visitor.options("/rpc").status_code == 200
-    results = {check["name"]: check["result"] for check in visitor.get("/health/ready").json["checks"]}
+    assert client.options("/rpc").status_code == 200
+    results = {check["name"]: check["result"] for check in client.get("/health/ready").json["checks"]}
     assert results["maintenance.site_open"] == "warn"
 
 
-def test_page_needs_no_database(closable: Flask, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    command(closable, "on")
+def test_page_needs_no_database(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(app, "on")
     monkeypatch.setattr("sqlalchemy.pool.Pool.connect", None)
-    visitor.set_cookie("session", "a copy")
-    answer = visitor.get("/")
+    client.set_cookie("session", "a copy")
+    answer = client.get("/")
     assert (answer.status_code, "Closed for maintenance" in answer.text) == (503, True)
     monkeypatch.undo()
-    with closable.app_context():
+    with app.app_context():
         db.session.execute(db.text("SELECT 1"))
 
 
 # --- the bypass ---------------------------------------------------------------------------------
 
 
-def test_bypass_link_lasts_until_end(closable: Flask, visitor: FlaskClient) -> None:
-    token = token_of(command(closable, "on", "--message", "Soon.", "--bypass"))
-    entered = visitor.get(f"/?a=1&bypass_token={token}&b=2")
+def test_bypass_link_lasts_until_end(app: Flask, client: FlaskClient) -> None:
+    token = token_of(command(app, "on", "--message", "Soon.", "--bypass"))
+    entered = client.get(f"/?a=1&bypass_token={token}&b=2")
     assert (entered.status_code, entered.location) == (303, "/?a=1&b=2")
     assert token not in entered.headers["Set-Cookie"]
     assert "HttpOnly" in entered.headers["Set-Cookie"]
-    answer = visitor.get("/")
+    answer = client.get("/")
     assert answer.status_code == 200
     assert "The site is closed for maintenance: you pass, visitors read “Soon.”" in answer.text
-    assert closable.test_client().get("/").status_code == 503
+    assert app.test_client().get("/").status_code == 503
     # Said again it stays the same time; a new link takes the place of the old one.
-    command(closable, "on", "--message", "Later.")
-    assert visitor.get("/").status_code == 200
-    command(closable, "on", "--bypass")
-    assert visitor.get("/").status_code == 503
-    assert visitor.get(f"/?bypass_token={token}").status_code == 503
-    command(closable, "off")
-    assert "closed for maintenance" not in visitor.get("/").text
+    command(app, "on", "--message", "Later.")
+    assert client.get("/").status_code == 200
+    command(app, "on", "--bypass")
+    assert client.get("/").status_code == 503
+    assert client.get(f"/?bypass_token={token}").status_code == 503
+    command(app, "off")
+    assert "closed for maintenance" not in client.get("/").text
 
 
-def test_next_maintenance_knows_no_old_link(closable: Flask, visitor: FlaskClient) -> None:
-    token = token_of(command(closable, "on", "--bypass"))
-    assert visitor.get(f"/?bypass_token={token}").status_code == 303
-    command(closable, "off")
-    command(closable, "on")
-    assert visitor.get("/").status_code == 503
-    assert visitor.get(f"/?bypass_token={token}").status_code == 503
-    assert visitor.get("/", headers={"X-Maintenance-Bypass": ""}).status_code == 503
+def test_next_maintenance_knows_no_old_link(app: Flask, client: FlaskClient) -> None:
+    token = token_of(command(app, "on", "--bypass"))
+    assert client.get(f"/?bypass_token={token}").status_code == 303
+    command(app, "off")
+    command(app, "on")
+    assert client.get("/").status_code == 503
+    assert client.get(f"/?bypass_token={token}").status_code == 503
+    assert client.get("/", headers={"X-Maintenance-Bypass": ""}).status_code == 503
 
 
-def test_program_passes_by_a_header(closable: Flask, visitor: FlaskClient) -> None:
-    token = token_of(command(closable, "on", "--bypass"))
-    assert visitor.get("/", headers={"X-Maintenance-Bypass": token}).status_code == 200
-    assert visitor.get("/", headers={"X-Maintenance-Bypass": token[:-1]}).status_code == 503
-    assert visitor.get("/", headers={"X-Maintenance-Bypass": "é"}).status_code == 503
+def test_program_passes_by_a_header(app: Flask, client: FlaskClient) -> None:
+    token = token_of(command(app, "on", "--bypass"))
+    assert client.get("/", headers={"X-Maintenance-Bypass": token}).status_code == 200
+    assert client.get("/", headers={"X-Maintenance-Bypass": token[:-1]}).status_code == 503
+    assert client.get("/", headers={"X-Maintenance-Bypass": "é"}).status_code == 503
 
 
 @pytest.mark.parametrize("value", ["", "x", "x.y", "é", "a" * 3000])
-def test_foreign_cookie_opens_nothing(closable: Flask, value: str) -> None:
-    command(closable, "on", "--bypass")
-    answer = closable.test_client(use_cookies=False).get(
+def test_foreign_cookie_opens_nothing(app: Flask, value: str) -> None:
+    command(app, "on", "--bypass")
+    answer = app.test_client(use_cookies=False).get(
         "/", headers={"Cookie": f"maintenance={value}".encode().decode("latin-1")}
     )
     assert answer.status_code == 503
 
 
-def test_cookie_outlives_a_rotated_secret(closable: Flask, make_app: Callable[..., Flask], file: str) -> None:
-    token = token_of(command(closable, "on", "--bypass"))
-    cookie = closable.test_client().get(f"/?bypass_token={token}").headers["Set-Cookie"].partition(";")[0]
-    old = closable.config["SECRET_KEY"]
+def test_cookie_outlives_a_rotated_secret(app: Flask, make_app: Callable[..., Flask], maintenance_file: str) -> None:
+    token = token_of(command(app, "on", "--bypass"))
+    cookie = app.test_client().get(f"/?bypass_token={token}").headers["Set-Cookie"].partition(";")[0]
+    old = app.config["SECRET_KEY"]
     for fallbacks, status in (([old], 200), ([], 503)):
-        rotated = make_app(MAINTENANCE_FILE=file, SECRET_KEY="n" * 40, SECRET_KEY_FALLBACKS=fallbacks)
+        rotated = make_app(MAINTENANCE_FILE=maintenance_file, SECRET_KEY="n" * 40, SECRET_KEY_FALLBACKS=fallbacks)
         assert rotated.test_client(use_cookies=False).get("/", headers={"Cookie": cookie}).status_code == status
 
 
@@ -163,57 +163,57 @@ def test_cookie_outlives_a_rotated_secret(closable: Flask, make_app: Callable[..
     ("path", "location"),
     [("//example.org/", "/example.org/"), ("/\\example.org", "/"), ("/a?b é", "/a%3Fb%20%C3%A9")],
 )
-def test_link_leads_to_this_site_only(closable: Flask, visitor: FlaskClient, path: str, location: str) -> None:
-    token = token_of(command(closable, "on", "--bypass"))
+def test_link_leads_to_this_site_only(app: Flask, client: FlaskClient, path: str, location: str) -> None:
+    token = token_of(command(app, "on", "--bypass"))
     environ = {"PATH_INFO": path.encode().decode("latin-1")}
-    answer = visitor.open(environ_overrides=environ, query_string=f"bypass_token={token}")
+    answer = client.open(environ_overrides=environ, query_string=f"bypass_token={token}")
     assert (answer.status_code, answer.location) == (303, location)
 
 
 @pytest.mark.parametrize("name", ["bypass_token", "bypass%5Ftoken", "%62ypass_token"])
-def test_bypass_token_leaves_address(closable: Flask, visitor: FlaskClient, name: str) -> None:
-    token = token_of(command(closable, "on", "--bypass"))
-    assert visitor.get(f"/?a=%20&{name}={token}").location == "/?a=%20"
+def test_bypass_token_leaves_address(app: Flask, client: FlaskClient, name: str) -> None:
+    token = token_of(command(app, "on", "--bypass"))
+    assert client.get(f"/?a=%20&{name}={token}").location == "/?a=%20"
 
 
 # --- the file and the command -------------------------------------------------------------------
 
 
 def test_unreadable_file_keeps_site_closed(
-    closable: Flask, visitor: FlaskClient, file: str, caplog: pytest.LogCaptureFixture
+    app: Flask, client: FlaskClient, maintenance_file: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    command(closable, "on")
+    command(app, "on")
     for text in ("", "{", "[]", '{"id": "x"}', '{"since": 3, "until": null}'):
-        Path(file).write_text(text)
-        os.utime(file, ns=(hash(text), hash(text)))
-        assert visitor.get("/").status_code == 503
+        Path(maintenance_file).write_text(text)
+        os.utime(maintenance_file, ns=(hash(text), hash(text)))
+        assert client.get("/").status_code == 503
     assert "the site stays closed until `flask maintenance off`" in caplog.text
-    command(closable, "on", "--message", "Again.")
-    assert "Again." in command(closable, "status")
+    command(app, "on", "--message", "Again.")
+    assert "Again." in command(app, "status")
 
 
-def test_file_public_without_secret(closable: Flask, file: str) -> None:
-    token = token_of(command(closable, "on", "--bypass"))
-    assert token not in Path(file).read_text()
-    assert os.stat(file).st_mode & 0o777 == 0o644
-    assert [path.name for path in Path(file).parent.iterdir()] == ["maintenance.json"]
+def test_file_public_without_secret(app: Flask, maintenance_file: str) -> None:
+    token = token_of(command(app, "on", "--bypass"))
+    assert token not in Path(maintenance_file).read_text()
+    assert os.stat(maintenance_file).st_mode & 0o777 == 0o644
+    assert [path.name for path in Path(maintenance_file).parent.iterdir()] == ["maintenance.json"]
 
 
-def test_many_may_close_it_at_once(file: str) -> None:
+def test_many_may_close_it_at_once(maintenance_file: str) -> None:
     """Read whole content meanwhile."""
     broken: list[Any] = []
     done = threading.Event()
 
     def read() -> None:
         while not done.is_set():
-            found = closings.current(file)
+            found = closings.current(maintenance_file)
             if found is not None and not found.id:
                 broken.append(found)
 
     reader = threading.Thread(target=read)
     reader.start()
     writers = [
-        threading.Thread(target=lambda: [closings.begin(file, "x" * 400, None, True) for _ in range(20)])
+        threading.Thread(target=lambda: [closings.begin(maintenance_file, "x" * 400, None, True) for _ in range(20)])
         for _ in range(4)
     ]
     for writer in writers:
@@ -223,7 +223,7 @@ def test_many_may_close_it_at_once(file: str) -> None:
     done.set()
     reader.join()
     assert broken == []
-    assert json.loads(Path(file).read_text())["message"] == "x" * 400
+    assert json.loads(Path(maintenance_file).read_text())["message"] == "x" * 400
 
 
 @pytest.mark.parametrize(
@@ -236,30 +236,30 @@ def test_many_may_close_it_at_once(file: str) -> None:
         (["--message", "x" * 501], "The message has 501 characters"),
     ],
 )
-def test_wrong_words_close_nothing(closable: Flask, visitor: FlaskClient, words: list[str], fault: str) -> None:
-    assert fault in command(closable, "on", *words, exit_code=2)
-    assert visitor.get("/").status_code == 200
+def test_wrong_words_close_nothing(app: Flask, client: FlaskClient, words: list[str], fault: str) -> None:
+    assert fault in command(app, "on", *words, exit_code=2)
+    assert client.get("/").status_code == 200
 
 
-def test_moments_parsed_as_written(closable: Flask, file: str) -> None:
+def test_moments_parsed_as_written(app: Flask, maintenance_file: str) -> None:
     before = datetime.now(UTC)
     for text in (f"{datetime.now() - timedelta(minutes=2):%H:%M}", f"{datetime.now() + timedelta(minutes=2):%H:%M}"):
-        command(closable, "on", "--until", text)
-        found = closings.current(file)
+        command(app, "on", "--until", text)
+        found = closings.current(maintenance_file)
         assert found is not None
         assert found.until is not None
         assert before < found.until <= before + timedelta(days=1)
-    command(closable, "on", "--until", "2999-05-01T12:00+02:00")
-    assert "by 1 May 2999, 10:00 UTC." in command(closable, "status")
+    command(app, "on", "--until", "2999-05-01T12:00+02:00")
+    assert "by 1 May 2999, 10:00 UTC." in command(app, "status")
 
 
-def test_longer_maintenance_reported(closable: Flask, visitor: FlaskClient, file: str) -> None:
-    closings.begin(file, None, datetime.now(UTC) - timedelta(hours=1), False)
-    assert visitor.get("/").headers["Retry-After"] == "30"
-    assert "That is over." in command(closable, "status")
-    assert "was open already" not in command(closable, "off")
-    assert "was open already" in command(closable, "off")
-    assert command(closable, "status") == "The site is open.\n"
+def test_longer_maintenance_reported(app: Flask, client: FlaskClient, maintenance_file: str) -> None:
+    closings.begin(maintenance_file, None, datetime.now(UTC) - timedelta(hours=1), False)
+    assert client.get("/").headers["Retry-After"] == "30"
+    assert "That is over." in command(app, "status")
+    assert "was open already" not in command(app, "off")
+    assert "was open already" in command(app, "off")
+    assert command(app, "status") == "The site is open.\n"
 
 
 def test_unwritable_folder_named(make_app: Callable[..., Flask], tmp_path: Path) -> None:
@@ -268,10 +268,12 @@ def test_unwritable_folder_named(make_app: Callable[..., Flask], tmp_path: Path)
     assert "maintenance.json cannot be written: " in command(app, "on", exit_code=1)
 
 
-def test_processes_close_at_once(start_front: Callable[..., Front], platform: Callable[[str], Any], file: str) -> None:
+def test_processes_close_at_once(
+    start_nginx: Callable[..., Front], platform: Callable[[str], Any], maintenance_file: str
+) -> None:
     url = platform("sqlite").render_as_string(hide_password=False)
-    variables = {"DATABASE_URL": url, "MAINTENANCE_FILE": file, "WEB_CONCURRENCY": "2"}
-    front = start_front("run:app", **variables)
+    variables = {"DATABASE_URL": url, "MAINTENANCE_FILE": maintenance_file, "WEB_CONCURRENCY": "2"}
+    front = start_nginx("run:app", **variables)
 
     def say(*words: str) -> None:
         environ = {"PATH": os.environ["PATH"], "APP_ENV": "testing", **variables}

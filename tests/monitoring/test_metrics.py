@@ -28,7 +28,7 @@ WORKERS = 3
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return a site of three workers that came of one process by forks."""
     folder = tmp_path_factory.mktemp("metrics")
     found = Site((*GUNICORN, f"--workers={WORKERS}", "--preload"), folder, DATABASE_URL=f"sqlite:///{folder}/x.db")
@@ -36,29 +36,29 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     found.stop()
 
 
-def ask_often(site: Site, path: str, times: int = 60) -> list[tuple[int, str]]:
+def ask_often(server: Site, path: str, times: int = 60) -> list[tuple[int, str]]:
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda _: site.ask(path), range(times)))
+        return list(pool.map(lambda _: server.ask(path), range(times)))
 
 
-def test_requests_are_counted_over_all_workers(site: Site) -> None:
-    before = site.metrics().get("faulty_counted_total", 0.0)
+def test_requests_are_counted_over_all_workers(server: Site) -> None:
+    before = server.metrics().get("faulty_counted_total", 0.0)
     pids: set[str] = set()
     asked = 0
     # On a busy machine one worker may take whatever comes for a while.
     while len(pids) < 2 and asked < 6000:
-        pids |= {text for _, text in ask_often(site, "/faulty/count")}
+        pids |= {text for _, text in ask_often(server, "/faulty/count")}
         asked += 60
 
     assert len(pids) > 1
-    assert site.metrics()["faulty_counted_total"] == before + asked
-    assert site.count("faulty.count") == before + asked
-    assert {site.count("faulty.count") for _ in range(10)} == {before + asked}
+    assert server.metrics()["faulty_counted_total"] == before + asked
+    assert server.count("faulty.count") == before + asked
+    assert {server.count("faulty.count") for _ in range(10)} == {before + asked}
 
 
-def test_histogram_holds_all_requests(site: Site) -> None:
-    ask_often(site, "/faulty/slow?seconds=0.06", 10)
-    found = site.metrics()
+def test_histogram_holds_all_requests(server: Site) -> None:
+    ask_often(server, "/faulty/slow?seconds=0.06", 10)
+    found = server.metrics()
 
     named = 'http_request_duration_seconds_bucket{endpoint="faulty.slow",le="%s"}'
     assert (found[named % "0.05"], found[named % "+Inf"]) == (0, 10)
@@ -67,47 +67,47 @@ def test_histogram_holds_all_requests(site: Site) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_counters_outlive_a_worker(site: Site, how: signal.Signals) -> None:
-    ask_often(site, "/faulty/count")
-    before, victims = site.count("faulty.count"), site.workers()
+def test_counters_outlive_a_worker(server: Site, how: signal.Signals) -> None:
+    ask_often(server, "/faulty/count")
+    before, victims = server.count("faulty.count"), server.workers()
     os.kill(min(victims), how)
 
-    wait(lambda: min(victims) not in site.workers(), site.log)
-    assert site.count("faulty.count") == before
-    wait(lambda: ask_often(site, "/status", 20) and len(site.workers()) == WORKERS, site.log)
-    ask_often(site, "/faulty/count", 30)
-    assert site.count("faulty.count") == before + 30
-    assert len(list((site.folder / "metrics").glob("counter_*.db"))) == WORKERS
+    wait(lambda: min(victims) not in server.workers(), server.log)
+    assert server.count("faulty.count") == before
+    wait(lambda: ask_often(server, "/status", 20) and len(server.workers()) == WORKERS, server.log)
+    ask_often(server, "/faulty/count", 30)
+    assert server.count("faulty.count") == before + 30
+    assert len(list((server.folder / "metrics").glob("counter_*.db"))) == WORKERS
 
 
-def test_counters_outlive_all_workers_at_once(site: Site) -> None:
-    ask_often(site, "/faulty/count", 10)
-    before, old = site.count("faulty.count"), site.workers()
+def test_counters_outlive_all_workers_at_once(server: Site) -> None:
+    ask_often(server, "/faulty/count", 10)
+    before, old = server.count("faulty.count"), server.workers()
     for pid in old:
         os.kill(pid, signal.SIGKILL)
 
-    wait(lambda: ask_often(site, "/status", 20) and site.workers().isdisjoint(old), site.log)
-    assert site.count("faulty.count") == before
-    assert len(list((site.folder / "metrics").glob("*.alive"))) <= WORKERS
+    wait(lambda: ask_often(server, "/status", 20) and server.workers().isdisjoint(old), server.log)
+    assert server.count("faulty.count") == before
+    assert len(list((server.folder / "metrics").glob("*.alive"))) <= WORKERS
 
 
-def test_a_killed_worker_is_answering_nothing(site: Site) -> None:
+def test_a_killed_worker_is_answering_nothing(server: Site) -> None:
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(site.ask, "/faulty/slow?seconds=20")
-        wait(lambda: site.metrics()["http_requests_in_flight"] == 2, site.log)
-        for pid in site.workers():
+        asked = pool.submit(server.ask, "/faulty/slow?seconds=20")
+        wait(lambda: server.metrics()["http_requests_in_flight"] == 2, server.log)
+        for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
         assert asked.exception(30) is not None
 
-    wait(site.answers, site.log)
+    wait(server.answers, server.log)
     # The one that asks.
-    assert site.metrics()["http_requests_in_flight"] == 1
+    assert server.metrics()["http_requests_in_flight"] == 1
 
 
-def test_database_and_exceptions_are_counted(site: Site) -> None:
-    ask_often(site, "/faulty/sql", 4)
-    site.ask("/faulty/boom")
-    found = site.metrics()
+def test_database_and_exceptions_are_counted(server: Site) -> None:
+    ask_often(server, "/faulty/sql", 4)
+    server.ask("/faulty/boom")
+    found = server.metrics()
 
     assert found['database_statements_total{endpoint="faulty.sql"}'] >= 8
     assert found['database_seconds_total{endpoint="faulty.sql"}'] > 0
@@ -117,42 +117,42 @@ def test_database_and_exceptions_are_counted(site: Site) -> None:
     assert found["database_connection_seconds_total"] > 0
 
 
-def test_what_visitors_invent_makes_no_labels(site: Site) -> None:
-    before = site.metrics().get('http_requests_total{endpoint="none",method="GET",status="404"}', 0.0)
+def test_what_visitors_invent_makes_no_labels(server: Site) -> None:
+    before = server.metrics().get('http_requests_total{endpoint="none",method="GET",status="404"}', 0.0)
     for number in range(5):
-        site.ask(f"/nothing/{number}")
+        server.ask(f"/nothing/{number}")
         subprocess.run(
-            ["curl", "-s", "-X", f"BREW{number}", f"http://127.0.0.1:{site.port}/"], capture_output=True, check=True
+            ["curl", "-s", "-X", f"BREW{number}", f"http://127.0.0.1:{server.port}/"], capture_output=True, check=True
         )
-    found = site.metrics()
+    found = server.metrics()
 
     assert found['http_requests_total{endpoint="none",method="GET",status="404"}'] == before + 5
     assert found['http_requests_total{endpoint="none",method="other",status="405"}'] == 5
     assert not any("BREW" in name or "/nothing" in name for name in found)
 
 
-def test_refusals_stand_in_the_security_events(site: Site) -> None:
-    before = site.metrics().get('security_events_total{event="access.unauthenticated",outcome="denied"}', 0.0)
-    assert site.ask("/metrics")[0] == 401
+def test_refusals_stand_in_the_security_events(server: Site) -> None:
+    before = server.metrics().get('security_events_total{event="access.unauthenticated",outcome="denied"}', 0.0)
+    assert server.ask("/metrics")[0] == 401
 
-    assert site.metrics()['security_events_total{event="access.unauthenticated",outcome="denied"}'] == before + 1
+    assert server.metrics()['security_events_total{event="access.unauthenticated",outcome="denied"}'] == before + 1
 
 
-def test_failed_request_logged_in_one_line(site: Site) -> None:
-    site.ask("/faulty/boom?token=hunter2", {"X-Request-ID": "request-boom-1"})
+def test_failed_request_logged_in_one_line(server: Site) -> None:
+    server.ask("/faulty/boom?token=hunter2", {"X-Request-ID": "request-boom-1"})
 
-    lines = [line for line in site.log().splitlines() if "request-boom-1" in line and "andamio.requests" in line]
+    lines = [line for line in server.log().splitlines() if "request-boom-1" in line and "andamio.requests" in line]
     (line,) = lines
     assert '"path": "/faulty/boom"' in line
     assert '"status": 500' in line
     assert '"endpoint": "faulty.boom"' in line
-    assert "hunter2" not in site.log()
+    assert "hunter2" not in server.log()
 
 
-def test_failed_link_logged_without_token(site: Site) -> None:
-    site.ask("/faulty/link/5uper5ecret", {"X-Request-ID": "request-link-1"})
+def test_failed_link_logged_without_token(server: Site) -> None:
+    server.ask("/faulty/link/5uper5ecret", {"X-Request-ID": "request-link-1"})
 
-    lines = [line for line in site.log().splitlines() if "request-link-1" in line]
+    lines = [line for line in server.log().splitlines() if "request-link-1" in line]
     assert any('"path": "/faulty/link/[filtered]"' in line for line in lines)
     assert "5uper5ecret" not in "".join(lines)
 

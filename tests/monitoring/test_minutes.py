@@ -27,7 +27,7 @@ VIEWER = Identity("v", "Vera", frozenset({"monitoring.page.view"}), via="session
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Set the clock of the minutes: ``clock(10.5)`` is in the middle of the tenth."""
     now = [0.0]
     monkeypatch.setattr(keeping, "time", lambda: now[0] * 60)
@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def set_count(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Say how many requests were counted since the beginning."""
     found = totals.of([])
     monkeypatch.setattr(keeping.exposition, "gather", lambda environment: [])
@@ -52,7 +52,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.fixture
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = Folder(tmp_path)
     monkeypatch.setattr(sharing.state, "folder", folder)
     yield tmp_path
@@ -63,52 +63,52 @@ def requests(kept: list[tuple[int, totals.Totals]]) -> list[tuple[int, int]]:
     return [(minute, record["requests"].get("shop.index", 0)) for minute, record in kept]
 
 
-def test_minute_contains_its_requests(shared, clock, counted) -> None:
+def test_minute_contains_its_requests(shared_folder, set_clock, set_count) -> None:
     one, other = Minutes("testing"), Minutes("testing")
-    counted(0)
+    set_count(0)
     for minute, process, total in ((10.0, one, 3), (10.5, other, 5), (11.0, other, 6), (11.1, one, 9), (40.2, one, 10)):
-        clock(minute)
+        set_clock(minute)
         process.tick()
-        counted(total)
+        set_count(total)
 
     # Figures of the eleventh stand there, though they were read only half an hour later.
     assert requests(one.read(0)) == [(10, 5), (11, 4), (40, 1)]
     assert requests(other.read(11)) == [(11, 4), (40, 1)]
 
 
-def test_minutes_survive_restart_and_broken_line(shared, clock, counted) -> None:
+def test_minutes_survive_restart_and_broken_line(shared_folder, set_clock, set_count) -> None:
     for minute, total in ((10, 5), (11, 6), (12, 9)):
-        counted(total)
-        clock(minute)
+        set_count(total)
+        set_clock(minute)
         Minutes("testing").tick()
-    with next(shared.glob("minutes-*.jsonl")).open("a") as file:
+    with next(shared_folder.glob("minutes-*.jsonl")).open("a") as file:
         file.write('[12,{"req\n')
 
-    clock(13)
+    set_clock(13)
     Minutes("testing").tick()
     assert requests(Minutes("testing").read(0)) == [(10, 1), (11, 3), (12, 0), (13, 0)]
 
 
-def test_old_days_are_deleted(shared, clock, counted) -> None:
+def test_old_days_are_deleted(shared_folder, set_clock, set_count) -> None:
     for day in range(6):
-        clock(day * 1440)
+        set_clock(day * 1440)
         Minutes("testing").tick()
 
-    assert len(list(shared.glob("minutes-*.jsonl"))) == keeping.DAYS + 1
+    assert len(list(shared_folder.glob("minutes-*.jsonl"))) == keeping.DAYS + 1
 
 
-def test_deleted_files_give_no_negative_minute(shared, clock, counted) -> None:
+def test_deleted_files_give_no_negative_minute(shared_folder, set_clock, set_count) -> None:
     for minute, total in ((10, 5), (11, 2)):
-        counted(total)
-        clock(minute)
+        set_count(total)
+        set_clock(minute)
         Minutes("testing").tick()
 
     assert requests(Minutes("testing").read(0))[0] == (10, 2)
 
 
-def test_full_disk_fails_no_request(shared, clock, counted, caplog) -> None:
-    (shared / "minute.new").mkdir()
-    clock(10)
+def test_full_disk_fails_no_request(shared_folder, set_clock, set_count, caplog) -> None:
+    (shared_folder / "minute.new").mkdir()
+    set_clock(10)
     Minutes("testing").tick()
 
     assert "could not be kept" in caplog.text
@@ -175,24 +175,24 @@ def test_metric_created_too_early_named(make_app, caplog) -> None:
 
 
 @pytest.fixture
-def viewer(make_app) -> Flask:
+def viewer_app(make_app) -> Flask:
     app: Flask = make_app()
     set_identity_loader(app, lambda: VIEWER)
     return app
 
 
-def test_page_is_for_those_who_may(make_app, viewer: Flask) -> None:
-    assert viewer.test_client().get("/monitoring").status_code == 200
-    assert ">Monitoring</a>" in viewer.test_client().get("/").text
+def test_page_is_for_those_who_may(make_app, viewer_app: Flask) -> None:
+    assert viewer_app.test_client().get("/monitoring").status_code == 200
+    assert ">Monitoring</a>" in viewer_app.test_client().get("/").text
     assert make_app().test_client().get("/monitoring").status_code in (303, 401)
 
 
 @pytest.mark.parametrize("query", ["hours=2", "hours=", "hours=1&hours=1", "hours=24x", "hours=-1"])
-def test_page_refuses_unknown_parameters(viewer: Flask, query: str) -> None:
-    assert viewer.test_client().get(f"/monitoring?{query}").status_code == 400
+def test_page_refuses_unknown_parameters(viewer_app: Flask, query: str) -> None:
+    assert viewer_app.test_client().get(f"/monitoring?{query}").status_code == 400
 
 
-def test_page_shows_slow_and_failing_endpoints(viewer: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_shows_slow_and_failing_endpoints(viewer_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {"requests": {"shop.index": 1000.0}, "seconds": {"shop.index": 2.0}}
     record = {**totals.join([]), **quick, "sql": {"shop.index": 1.0}, "statements": {"shop.index": 3000.0}}
     record["buckets"] = {"shop.index": [0.0, 1000.0, *[0.0] * 12], "shop.pay": [0.0] * 10 + [9.0, 0.0, 0.0, 0.0]}
@@ -205,13 +205,13 @@ def test_page_shows_slow_and_failing_endpoints(viewer: Flask, monkeypatch: pytes
     assert found.faults == [("ValueError in shop.pay", "2")]
     assert dict(found.facts)["Errors (5xx)"] == "2 (0.2 %)"
     monkeypatch.setattr(Minutes, "read", lambda self, since: [(since + 50, record)])
-    text = viewer.test_client().get("/monitoring?hours=1").text
+    text = viewer_app.test_client().get("/monitoring?hours=1").text
     assert text.index("shop.pay") < text.index("shop.index")
     assert "style=" not in text
 
 
-def test_page_is_readable_everywhere(viewer: Flask, live_server, browser: Browser) -> None:
-    address = live_server(viewer)
+def test_page_is_readable_everywhere(viewer_app: Flask, live_server, browser: Browser) -> None:
+    address = live_server(viewer_app)
     for width in (1280, 360):
         page = browser.new_page(viewport={"width": width, "height": 800}, java_script_enabled=False)
         page.goto(f"{address}/monitoring?hours=6")

@@ -69,7 +69,7 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def site(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def server(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return a traced site of two workers that came of one process by forks."""
     folder = tmp_path_factory.mktemp("traces")
     traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_BSP_SCHEDULE_DELAY": "50"}
@@ -79,17 +79,17 @@ def site(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iter
     found.stop()
 
 
-def asked(site: Site, collector: Collector, path: str, spans: int, number: int) -> list[Any]:
+def asked(server: Site, collector: Collector, path: str, spans: int, number: int) -> list[Any]:
     """Ask as a part of a trace, and wait for its spans; the request's own comes first."""
     trace = f"{TRACE[:-4]}{number:04x}"
     headers = {"traceparent": f"00-{trace}-{PARENT}-01", "X-Request-ID": f"request-{number:04}"}
-    site.ask(path, headers)
-    wait(lambda: len(collector.of(trace)) >= spans, site.log)
+    server.ask(path, headers)
+    wait(lambda: len(collector.of(trace)) >= spans, server.log)
     return sorted(collector.of(trace), key=lambda span: span.parent_span_id.hex() != PARENT)
 
 
-def test_request_span_has_statements(site: Site, collector: Collector) -> None:
-    request, *statements = asked(site, collector, "/faulty/sql?one=hunter2", 3, 1)
+def test_request_span_has_statements(server: Site, collector: Collector) -> None:
+    request, *statements = asked(server, collector, "/faulty/sql?one=hunter2", 3, 1)
     found = attributes(request)
 
     assert request.name == "GET /faulty/sql"
@@ -103,38 +103,38 @@ def test_request_span_has_statements(site: Site, collector: Collector) -> None:
     assert "hunter2" not in str(request)
 
 
-def test_exception_in_span_and_log(site: Site, collector: Collector) -> None:
-    (request,) = asked(site, collector, "/faulty/boom", 1, 2)
+def test_exception_in_span_and_log(server: Site, collector: Collector) -> None:
+    (request,) = asked(server, collector, "/faulty/boom", 1, 2)
 
     assert request.status.code == request.status.STATUS_CODE_ERROR
     (event,) = request.events
     assert attributes(event)["exception.type"] == "ValueError"
     assert "hunter2" not in str(event)
-    lines = [json.loads(line) for line in site.log().splitlines() if "request-0002" in line]
+    lines = [json.loads(line) for line in server.log().splitlines() if "request-0002" in line]
     assert len(lines) == 2
     assert {line["trace_id"] for line in lines} == {request.trace_id.hex()}
 
 
-def test_span_has_no_link_token(site: Site, collector: Collector) -> None:
-    (request,) = asked(site, collector, "/faulty/link/5uper5ecret", 1, 4)
+def test_span_has_no_link_token(server: Site, collector: Collector) -> None:
+    (request,) = asked(server, collector, "/faulty/link/5uper5ecret", 1, 4)
 
     assert attributes(request)["url.path"] == "/faulty/link/[filtered]"
     assert "5uper5ecret" not in str(request)
 
 
-def test_failed_statement_is_span_error(site: Site, collector: Collector) -> None:
-    _, *statements = asked(site, collector, "/faulty/lost", 2, 3)
+def test_failed_statement_is_span_error(server: Site, collector: Collector) -> None:
+    _, *statements = asked(server, collector, "/faulty/lost", 2, 3)
 
     failed = [span for span in statements if span.status.code == span.status.STATUS_CODE_ERROR]
     assert ["nowhere" in attributes(span)["db.query.text"] for span in failed] == [True]
 
 
-def test_what_is_no_trace_begins_one(site: Site, collector: Collector) -> None:
+def test_what_is_no_trace_begins_one(server: Site, collector: Collector) -> None:
     sent = {"traceparent": "00-hunter2-x", "tracestate": "=,=" * 99, "X-Request-ID": "request-no-trace"}
-    assert site.ask("/status", sent)[0] == 201
+    assert server.ask("/status", sent)[0] == 201
 
     # Among others: spans of earlier requests may still arrive.
-    wait(lambda: collector.of_request("request-no-trace"), site.log)
+    wait(lambda: collector.of_request("request-no-trace"), server.log)
     ((resource, span),) = collector.of_request("request-no-trace")
     assert (span.name, span.parent_span_id) == ("GET /status", b"")
     assert resource["service.name"]

@@ -48,7 +48,7 @@ lines"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def env_file(tmp_path: Path) -> Path:
     """Return a file of variables, which only its owner and a group may read."""
     path = tmp_path / "env"
     path.write_text(TEXT)
@@ -64,45 +64,45 @@ def run(app: Flask, *words: object) -> tuple[int, str]:
 # --- rotate -------------------------------------------------------------------------------------
 
 
-def test_rotate_changes_three_lines(make_app: Make, path: Path) -> None:
-    owner = (path.stat().st_uid, path.stat().st_gid)
-    code, output = run(make_app(None, INSTALLED, SECRET_KEY=OLD), "rotate", "--file", path)
+def test_rotate_changes_three_lines(make_app: Make, env_file: Path) -> None:
+    owner = (env_file.stat().st_uid, env_file.stat().st_gid)
+    code, output = run(make_app(None, INSTALLED, SECRET_KEY=OLD), "rotate", "--file", env_file)
 
     assert code == 0, output
-    values = dotenv_values(path)
+    values = dotenv_values(env_file)
     assert values["SECRET_KEY_FALLBACKS"] == OLD
     assert len(values["SECRET_KEY"] or "") == 64
     assert datetime.now(UTC) - datetime.fromisoformat(values["SECRET_KEY_ROTATED_AT"] or "") < timedelta(minutes=5)
-    text = path.read_text()
+    text = env_file.read_text()
     new = f"{values['SECRET_KEY']}   # signs\nSECRET_KEY_FALLBACKS={OLD}\nSECRET_KEY_ROTATED_AT=20"
     assert new in text
     assert re.sub(r"\nSECRET_KEY_F.*\nSECRET_KEY_R.*", "", text).replace(str(values["SECRET_KEY"]), f'"{OLD}"') == TEXT
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert (path.stat().st_uid, path.stat().st_gid) == owner
-    assert [one.name for one in path.parent.iterdir()] == ["env"]
+    assert env_file.stat().st_mode & 0o777 == 0o640
+    assert (env_file.stat().st_uid, env_file.stat().st_gid) == owner
+    assert [one.name for one in env_file.parent.iterdir()] == ["env"]
     assert OLD not in output
     assert str(values["SECRET_KEY"]) not in output
 
 
-def test_configuration_takes_what_rotate_wrote(make_app: Make, path: Path) -> None:
-    path.write_text(f"SECRET_KEY={OLD}\r\nSECRET_KEY_FALLBACKS={OLDER}\r\nPORT=81")
+def test_configuration_takes_what_rotate_wrote(make_app: Make, env_file: Path) -> None:
+    env_file.write_text(f"SECRET_KEY={OLD}\r\nSECRET_KEY_FALLBACKS={OLDER}\r\nPORT=81")
     code, output = run(
-        make_app(None, INSTALLED, SECRET_KEY=OLD, SECRET_KEY_FALLBACKS=[OLDER]), "rotate", "--file", path
+        make_app(None, INSTALLED, SECRET_KEY=OLD, SECRET_KEY_FALLBACKS=[OLDER]), "rotate", "--file", env_file
     )
 
     assert code == 0, output
-    read = config.load({name: value or "" for name, value in dotenv_values(path).items()})
+    read = config.load({name: value or "" for name, value in dotenv_values(env_file).items()})
     assert (read["SECRET_KEY_FALLBACKS"], read["PORT"]) == ([OLD, OLDER], 81)
-    assert path.read_bytes().count(b"\r\n") == 3
+    assert env_file.read_bytes().count(b"\r\n") == 3
 
 
-def test_link_to_file_stays_link(make_app: Make, path: Path) -> None:
-    link = path.with_name("link")
-    link.symlink_to(path)
+def test_link_to_file_stays_link(make_app: Make, env_file: Path) -> None:
+    link = env_file.with_name("link")
+    link.symlink_to(env_file)
 
     assert run(make_app(None, INSTALLED, SECRET_KEY=OLD), "rotate", "--file", link)[0] == 0
     assert link.is_symlink()
-    assert dotenv_values(path)["SECRET_KEY_FALLBACKS"] == OLD
+    assert dotenv_values(env_file)["SECRET_KEY_FALLBACKS"] == OLD
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_link_to_file_stays_link(make_app: Make, path: Path) -> None:
         ("SECRET_KEY='a$b'\n", "a$b", "letters that not every reader"),
     ],
 )
-def test_unwritable_file_unchanged(make_app: Make, path: Path, text: str, secret: str, message: str) -> None:
-    path.write_text(text)
-    code, output = run(make_app(None, INSTALLED, SECRET_KEY=secret), "rotate", "--file", path)
+def test_unwritable_file_unchanged(make_app: Make, env_file: Path, text: str, secret: str, message: str) -> None:
+    env_file.write_text(text)
+    code, output = run(make_app(None, INSTALLED, SECRET_KEY=secret), "rotate", "--file", env_file)
 
     assert code == 1
     assert message in output
-    assert path.read_text() == text
+    assert env_file.read_text() == text
 
 
 def test_missing_or_binary_file_named(make_app: Make, tmp_path: Path) -> None:
@@ -137,40 +137,42 @@ def test_missing_or_binary_file_named(make_app: Make, tmp_path: Path) -> None:
     assert "is no text" in run(app, "rotate", "--file", tmp_path / "binary")[1]
 
 
-def test_secret_in_own_file_untouched(make_app: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_in_own_file_untouched(make_app: Make, env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY_FILE", "/run/secrets/key")
 
-    code, output = run(make_app(None, INSTALLED, SECRET_KEY=OLD), "rotate", "--file", path)
+    code, output = run(make_app(None, INSTALLED, SECRET_KEY=OLD), "rotate", "--file", env_file)
     assert code == 1
     assert "SECRET_KEY_FILE names a file" in output
 
 
-def test_full_disk_leaves_file_unchanged(make_app: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_file_unchanged(make_app: Make, env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(EnvFileError, match="No space left"):
-        rotate(make_app(None, INSTALLED, SECRET_KEY=OLD), path)
-    assert path.read_text() == TEXT
-    assert [one.name for one in path.parent.iterdir()] == ["env"]
+        rotate(make_app(None, INSTALLED, SECRET_KEY=OLD), env_file)
+    assert env_file.read_text() == TEXT
+    assert [one.name for one in env_file.parent.iterdir()] == ["env"]
 
 
-def test_concurrent_rotation_loses_no_secret(make_app: Make, path: Path) -> None:
+def test_concurrent_rotation_loses_no_secret(make_app: Make, env_file: Path) -> None:
     app = make_app(None, INSTALLED, SECRET_KEY=OLD)
     code = (
         "import sys\nfrom flask import Flask\nfrom pathlib import Path\nfrom app.secret.rotating import rotate\n"
         "app = Flask('app')\napp.config.update(SECRET_KEY=sys.argv[1], SECRET_KEY_FALLBACKS=[])\n"
         "rotate(app, Path(sys.argv[2]))"
     )
-    with changing(path) as file:
-        other = subprocess.Popen([sys.executable, "-c", code, OLD, path], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    with changing(env_file) as file:
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, OLD, env_file], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
         # It waits for this one, which is not done yet.
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(3)
         file.text = file.changed({"SECRET_KEY": OLDER}, after="SECRET_KEY")
     assert "are not those in force here" in other.communicate(timeout=60)[1]
-    assert dotenv_values(path)["SECRET_KEY"] == OLDER
+    assert dotenv_values(env_file)["SECRET_KEY"] == OLDER
     assert app.config["SECRET_KEY"] == OLD
 
 
@@ -178,34 +180,36 @@ def test_concurrent_rotation_loses_no_secret(make_app: Make, path: Path) -> None
 
 
 @pytest.fixture
-def make_rotated(make_app: Make, path: Path) -> Make:
+def make_rotated(make_app: Make, env_file: Path) -> Make:
     """Make an application whose secret was changed so many days ago, and the file of its variables."""
 
     def make(days: int | None) -> Flask:
         at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days) if days is not None else None
-        path.write_text(f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS={OLDER}\nSECRET_KEY_ROTATED_AT={at or ''}\nPORT=81\n")
+        env_file.write_text(
+            f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS={OLDER}\nSECRET_KEY_ROTATED_AT={at or ''}\nPORT=81\n"
+        )
         return make_app(None, INSTALLED, SECRET_KEY=OLD, SECRET_KEY_FALLBACKS=[OLDER], SECRET_KEY_ROTATED_AT=at)
 
     return make
 
 
-def test_retire_waits_for_the_sessions(make_rotated: Make, path: Path) -> None:
+def test_retire_waits_for_the_sessions(make_rotated: Make, env_file: Path) -> None:
     for days, message in ((3, "last until 2"), (None, "SECRET_KEY_ROTATED_AT is not set")):
         app = make_rotated(days)
-        before = path.read_text()
-        code, output = run(app, "retire", "--file", path)
+        before = env_file.read_text()
+        code, output = run(app, "retire", "--file", env_file)
         assert code == 1
         assert message in output
-        assert path.read_text() == before
-        assert run(app, "retire", "--now", "--file", path)[0] == 0
-        assert not dotenv_values(path)["SECRET_KEY_FALLBACKS"]
+        assert env_file.read_text() == before
+        assert run(app, "retire", "--now", "--file", env_file)[0] == 0
+        assert not dotenv_values(env_file)["SECRET_KEY_FALLBACKS"]
 
 
-def test_retire_drops_unneeded_secrets(make_rotated: Make, path: Path) -> None:
-    code, output = run(make_rotated(40), "retire", "--file", path)
+def test_retire_drops_unneeded_secrets(make_rotated: Make, env_file: Path) -> None:
+    code, output = run(make_rotated(40), "retire", "--file", env_file)
 
     assert code == 0, output
-    assert path.read_text() == f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS=\nSECRET_KEY_ROTATED_AT=\nPORT=81\n"
+    assert env_file.read_text() == f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS=\nSECRET_KEY_ROTATED_AT=\nPORT=81\n"
     assert "Restart" in output
 
 
@@ -225,21 +229,21 @@ def test_earlier_secret_is_found(make_app: Make, earlier: str, message: str) -> 
     assert finding.hint
 
 
-def test_database_behind_named_first(make_app: Make, new_database: Callable[[str], URL], path: Path) -> None:
-    path.write_text(f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS={OLDER}\n")
+def test_database_behind_named_first(make_app: Make, new_database: Callable[[str], URL], env_file: Path) -> None:
+    env_file.write_text(f"SECRET_KEY={OLD}\nSECRET_KEY_FALLBACKS={OLDER}\n")
     app = make_app(new_database("sqlite"), ["app.accounts", *INSTALLED], SECRET_KEY=OLD, SECRET_KEY_FALLBACKS=[OLDER])
-    code, output = run(app, "retire", "--now", "--file", path)
+    code, output = run(app, "retire", "--now", "--file", env_file)
 
     assert code == 1
     assert "The database is behind: run `alembic upgrade head`." in output
-    assert dotenv_values(path)["SECRET_KEY_FALLBACKS"] == OLDER
+    assert dotenv_values(env_file)["SECRET_KEY_FALLBACKS"] == OLDER
     # Root, who may write the file, may have no access to the database.
-    assert run(app, "retire", "--now", "--unchecked", "--file", path)[0] == 0
-    assert not dotenv_values(path)["SECRET_KEY_FALLBACKS"]
+    assert run(app, "retire", "--now", "--unchecked", "--file", env_file)[0] == 0
+    assert not dotenv_values(env_file)["SECRET_KEY_FALLBACKS"]
 
 
-def test_there_may_be_nothing_to_retire(make_app: Make, path: Path) -> None:
-    assert run(make_app(None, INSTALLED, SECRET_KEY=OLD), "retire", "--file", path) == (
+def test_there_may_be_nothing_to_retire(make_app: Make, env_file: Path) -> None:
+    assert run(make_app(None, INSTALLED, SECRET_KEY=OLD), "retire", "--file", env_file) == (
         0,
         "There is no earlier secret.\n",
     )
@@ -298,7 +302,11 @@ COLUMNS = (EncryptedColumn(Box.content, is_earlier, reencrypted),)
 
 
 def test_module_offers_encrypted_columns(
-    make_app: Make, write_module: Callable[..., str], new_database: Callable[[str], URL], path: Path, engine_name: str
+    make_app: Make,
+    write_module: Callable[..., str],
+    new_database: Callable[[str], URL],
+    env_file: Path,
+    engine_name: str,
 ) -> None:
     init = "from flask import Blueprint\nbp = Blueprint('safe', __name__)\n"
     name, url = write_module("safe", init=init, models=SAFE, encrypted=ENCRYPTED), new_database(engine_name)
@@ -310,14 +318,14 @@ def test_module_offers_encrypted_columns(
         db.session.add_all([models.Box(number="empty"), models.Box(number="lost", content="00000000:00")])
         db.session.commit()
 
-    path.write_text(f"SECRET_KEY={OLD}\n")
-    assert run(app, "rotate", "--file", path)[0] == 0
-    read = config.load({key: value or "" for key, value in dotenv_values(path).items()})
+    env_file.write_text(f"SECRET_KEY={OLD}\n")
+    assert run(app, "rotate", "--file", env_file)[0] == 0
+    read = config.load({key: value or "" for key, value in dotenv_values(env_file).items()})
     secrets = {key: read[key] for key in ("SECRET_KEY", "SECRET_KEY_FALLBACKS")}
     between = make_app(url, [name, *INSTALLED], **secrets)
     (finding,) = found(between, "secret.encrypted")
     assert finding.message.startswith("safe_box.content has 251 values")
-    code, output = run(between, "retire", "--now", "--file", path)
+    code, output = run(between, "retire", "--now", "--file", env_file)
 
     assert code == 0, output
     assert "safe_box.content: 250 of 251 values" in output

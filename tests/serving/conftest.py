@@ -14,7 +14,7 @@ from tests.serving.counter import TARGET
 
 
 @pytest.fixture(scope="module")
-def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def code_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file that stands for the application's code."""
     path = tmp_path_factory.mktemp("code") / "code"
     path.write_text("old")
@@ -22,10 +22,15 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environ(databases: Any, code: Path) -> Iterator[dict[str, str]]:
+def environ(databases: Any, code_file: Path) -> Iterator[dict[str, str]]:
     """Return the environment of a server on a PostgreSQL database."""
     url = databases.make("postgresql")
-    found = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests", "COUNTER_CODE": str(code), "RATE_LIMITS": "false"}
+    found = {
+        "APP_ENV": "testing",
+        "SECRET_KEY": "only-for-tests",
+        "COUNTER_CODE": str(code_file),
+        "RATE_LIMITS": "false",
+    }
     yield {**found, "DATABASE_URL": url.render_as_string(hide_password=False)}
     databases.drop(url)
 

@@ -51,7 +51,7 @@ def echo(server: Launched, *lines: str) -> dict[str, object]:
 
 
 @pytest.fixture(params=["gunicorn", "granian"])
-def window(request: pytest.FixtureRequest, launch: Launch, launch_granian: Launch) -> Launch:
+def launch_pages(request: pytest.FixtureRequest, launch: Launch, launch_granian: Launch) -> Launch:
     """Serve the module of the headers' tests by either server."""
     if request.param == "granian":
         target = ("--factory", f"{WINDOW}:make")
@@ -64,16 +64,16 @@ def window(request: pytest.FixtureRequest, launch: Launch, launch_granian: Launc
     [{}, {"PROXY_HOPS": "1", "FORWARDED_ALLOW_IPS": "192.0.2.0/24"}],
     ids=["no proxy", "a proxy elsewhere"],
 )
-def test_client_cannot_speak_for_proxy(window: Launch, variables: dict[str, str]) -> None:
-    server = window(**variables)
+def test_client_cannot_speak_for_proxy(launch_pages: Launch, variables: dict[str, str]) -> None:
+    server = launch_pages(**variables)
     plain = echo(server)
     assert (plain["caller"], plain["secure"], plain["root"]) == ("127.0.0.1", False, "")
     for spoof in SPOOFS:
         assert echo(server, spoof) == plain, spoof
 
 
-def test_proxy_on_this_machine_is_believed(window: Launch) -> None:
-    found = echo(window(PROXY_HOPS="1"), "X-Forwarded-For: 192.0.2.66, 192.0.2.1", "X-Forwarded-Proto: https")
+def test_proxy_on_this_machine_is_believed(launch_pages: Launch) -> None:
+    found = echo(launch_pages(PROXY_HOPS="1"), "X-Forwarded-For: 192.0.2.66, 192.0.2.1", "X-Forwarded-Proto: https")
     assert (found["caller"], found["secure"]) == ("192.0.2.1", True)
 
 

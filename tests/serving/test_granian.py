@@ -11,11 +11,11 @@ from tests.launched import until
 Launch = Callable[..., Launched]
 
 
-def test_reload_gives_new_code(launch_granian: Launch, code: Path) -> None:
+def test_reload_gives_new_code(launch_granian: Launch, code_file: Path) -> None:
     server = launch_granian(at=("--uds", "{path}"))
     old = server.all_workers()
     with Crowd(server.connection) as crowd:
-        code.write_text("new")
+        code_file.write_text("new")
         server.signal(signal.SIGHUP)
         until(lambda: len(set(server.workers()) - set(old)) == 2 and not set(old) & set(server.workers()), "others")
         crowd.answered(100)

@@ -12,11 +12,11 @@ from tests.launched import until
 Launch = Callable[..., Launched]
 
 
-def test_reload_replaces_workers_keeps_code(launch: Launch, code: Path) -> None:
+def test_reload_replaces_workers_keeps_code(launch: Launch, code_file: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
     with Crowd(server.connection) as crowd:
-        code.write_text("new")
+        code_file.write_text("new")
         server.signal(signal.SIGHUP)
         until(lambda: not set(old) & set(server.workers()), "other workers")
         crowd.answered(200)
@@ -25,11 +25,11 @@ def test_reload_replaces_workers_keeps_code(launch: Launch, code: Path) -> None:
     assert len(server.all_workers()) == 2
 
 
-def test_upgrade_gives_new_code(launch: Launch, code: Path) -> None:
+def test_upgrade_gives_new_code(launch: Launch, code_file: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
     with Crowd(server.connection) as crowd:
-        code.write_text("new")
+        code_file.write_text("new")
         server.signal(signal.SIGUSR2)
         # The old master goes by itself once the new code answers, and does not take the socket with it.
         (master,) = until(lambda: set(server.workers()) - set(old), "a second master")
@@ -44,11 +44,11 @@ def test_upgrade_gives_new_code(launch: Launch, code: Path) -> None:
     until(lambda: len(server.workers()) == 3, "a third master")
 
 
-def test_failed_upgrade_keeps_old_code(launch: Launch, code: Path) -> None:
+def test_failed_upgrade_keeps_old_code(launch: Launch, code_file: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
     with Crowd(server.connection) as crowd:
-        code.unlink()
+        code_file.unlink()
         server.signal(signal.SIGUSR2)
         until(lambda: "FileNotFoundError" in server.log(), "that it cannot start")
         until(lambda: server.workers() == old, "that the second master is gone")

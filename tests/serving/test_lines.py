@@ -36,7 +36,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(environ: dict[str, str]) -> Iterator[Callable[[str], Launched]]:
+def start_server(environ: dict[str, str]) -> Iterator[Callable[[str], Launched]]:
     running = []
 
     def launch(line: str) -> Launched:
@@ -53,8 +53,8 @@ def start(environ: dict[str, str]) -> Iterator[Callable[[str], Launched]]:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_line_starts_application(start: Callable[[str], Launched], line: str) -> None:
-    server = start(line)
+def test_line_starts_application(start_server: Callable[[str], Launched], line: str) -> None:
+    server = start_server(line)
     assert server.ask("/status")[0] == 201
     count = next((count for words, count in WORKERS.items() if words in line), None)
     assert count is None or len(server.all_workers(count)) == count

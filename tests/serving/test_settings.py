@@ -61,7 +61,7 @@ def test_usable_cores_counted(
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., settings.Serving]]:
+def read_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., settings.Serving]]:
     def with_variables(cores: int = 4, **variables: str) -> settings.Serving:
         for name, value in {"APP_ENV": "testing", "DATABASE_URL": "sqlite://", **variables}.items():
             monkeypatch.setenv(name, value)
@@ -90,9 +90,9 @@ PRODUCTION = {"APP_ENV": "production", "SECRET_KEY": "only-for-tests-0123456789-
     ],
 )
 def test_platform_port_binds_all_interfaces(
-    read: Callable[..., settings.Serving], variables: dict[str, str], address: str
+    read_settings: Callable[..., settings.Serving], variables: dict[str, str], address: str
 ) -> None:
-    assert read(**variables).address == address
+    assert read_settings(**variables).address == address
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_platform_port_binds_all_interfaces(
     [(1, {}, 2), (4, {}, 4), (64, {}, 16), (4, {"WEB_CONCURRENCY": "1"}, 1), (4, {"WEB_CONCURRENCY": "40"}, 40)],
 )
 def test_workers_are_as_many_as_cores(
-    read: Callable[..., settings.Serving], cores: int, variables: dict[str, str], workers: int
+    read_settings: Callable[..., settings.Serving], cores: int, variables: dict[str, str], workers: int
 ) -> None:
-    assert read(cores, **variables).workers == workers
+    assert read_settings(cores, **variables).workers == workers
 
 
 # --- gunicorn.conf.py ---------------------------------------------------------------------------

@@ -44,7 +44,7 @@ HALVES = {
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[dict[str, Launched]]:
+def servers() -> Iterator[dict[str, Launched]]:
     """Keep the servers of this file until its end."""
     started: dict[str, Launched] = {}
     yield started
@@ -54,14 +54,14 @@ def running() -> Iterator[dict[str, Launched]]:
 
 
 @pytest.fixture
-def launch(environ: dict[str, str], running: dict[str, Launched]) -> Launch:
+def launch(environ: dict[str, str], servers: dict[str, Launched]) -> Launch:
     """Start gunicorn, once for each of its settings: clients that are slow leave it as it was."""
 
     def start(*arguments: str, **changes: str) -> Launched:
         key = repr((arguments, sorted(changes.items())))
-        if key not in running:
-            running[key] = Launched([*GUNICORN, *arguments], {**environ, **changes}, target=TARGET, asks="/counter/who")
-        return running[key]
+        if key not in servers:
+            servers[key] = Launched([*GUNICORN, *arguments], {**environ, **changes}, target=TARGET, asks="/counter/who")
+        return servers[key]
 
     return start
 

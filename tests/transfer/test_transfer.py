@@ -70,7 +70,7 @@ def execute(url: URL, work: Callable[[sa.Connection], Any]) -> Any:
 
 
 @pytest.fixture
-def make_cargo(
+def make_shipments(
     new_database: NewDatabase,
     make_app: Make,
     write_module: Callable[..., str],
@@ -141,14 +141,14 @@ def values(url: URL) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_every_value_arrives_as_it_was(
-    one: str, other: str, make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path
+    one: str, other: str, make_shipments: Callable[[str], tuple[Flask, URL]], tmp_path: Path
 ) -> None:
-    app, url = make_cargo(one)
+    app, url = make_shipments(one)
     fill(url)
     folder = tmp_path / "dump"
     dumped = app.test_cli_runner().invoke(args=["transfer", "dump", str(folder)])
     assert dumped.exit_code == 0, dumped.output
-    there, target = make_cargo(other)
+    there, target = make_shipments(other)
     loaded = there.test_cli_runner().invoke(args=["transfer", "load", str(folder)])
 
     assert loaded.exit_code == 0, loaded.output
@@ -256,14 +256,14 @@ def test_unfit_value_named_before_writing(
     values: dict[str, Any],
     other: str,
     message: str,
-    make_cargo: Callable[[str], tuple[Flask, URL]],
+    make_shipments: Callable[[str], tuple[Flask, URL]],
     tmp_path: Path,
 ) -> None:
-    app, url = make_cargo("sqlite")
+    app, url = make_shipments("sqlite")
     row = {"id": 1, "name": "x", "version": 1, "live": False, **values}
     execute(url, lambda connection: connection.execute(CRATE.insert(), row))
     dump(app, tmp_path / "dump")
-    there, target = make_cargo(other)
+    there, target = make_shipments(other)
     execute(target, lambda connection: connection.execute(cargo.notes.insert(), {"text": "kept"}))
     with pytest.raises(TransferError) as refused:
         load(there, tmp_path / "dump", replace=True)
@@ -395,9 +395,9 @@ def test_key_without_an_address_is_logged(
 
 
 def test_rows_replaced_on_option_only(
-    make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path, engine_name: str
+    make_shipments: Callable[[str], tuple[Flask, URL]], tmp_path: Path, engine_name: str
 ) -> None:
-    app, url = make_cargo(engine_name)
+    app, url = make_shipments(engine_name)
     fill(url)
     before = values(url)
     folder = tmp_path / "dump"
@@ -415,14 +415,14 @@ def test_rows_replaced_on_option_only(
     assert values(url) == before
 
 
-def test_partial_dump_needs_references(make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
-    app, url = make_cargo("sqlite")
+def test_partial_dump_needs_references(make_shipments: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
+    app, url = make_shipments("sqlite")
     fill(url)
     run = app.test_cli_runner().invoke
     assert "There is no table" in run(args=["transfer", "dump", str(tmp_path / "no"), "--table", "nothing"]).output
     assert run(args=["transfer", "dump", str(tmp_path / "one"), "--table", "cargo_place"]).exit_code == 0
     assert run(args=["transfer", "dump", str(tmp_path / "all"), "--module", "cargo"]).exit_code == 0
-    there, target = make_cargo("sqlite")
+    there, target = make_shipments("sqlite")
     result = there.test_cli_runner().invoke(args=["transfer", "load", str(tmp_path / "one")])
 
     assert "20 of cargo_place to cargo_pallet" in result.output
@@ -481,8 +481,10 @@ def test_unmigrated_tables_are_not_carried(
 @pytest.mark.parametrize(
     "damage", ["cut", "changed", "gone", "manifest", "revision", "short", "object", "sequence", "counts"]
 )
-def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[Flask, URL]], tmp_path: Path) -> None:
-    app, url = make_cargo("sqlite")
+def test_damaged_dump_is_refused(
+    damage: str, make_shipments: Callable[[str], tuple[Flask, URL]], tmp_path: Path
+) -> None:
+    app, url = make_shipments("sqlite")
     fill(url)
     dump(app, tmp_path / "dump")
     path, manifest = tmp_path / "dump" / "cargo_place.jsonl.gz", tmp_path / "dump" / "manifest.json"
@@ -503,7 +505,7 @@ def test_damaged_dump_is_refused(damage: str, make_cargo: Callable[[str], tuple[
         manifest.write_text(json.dumps(seen))
     else:
         manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
-    there, target = make_cargo("sqlite")
+    there, target = make_shipments("sqlite")
     with pytest.raises(TransferError, match=r"dump again|is of revision two"):
         load(there, tmp_path / "dump")
 

@@ -134,12 +134,12 @@ def test_safe_name_for_any_input(name: str, kind: str) -> None:
 
 
 @pytest.fixture
-def guest(make_app: Callable[..., Flask]) -> FlaskClient:
+def client(make_app: Callable[..., Flask]) -> FlaskClient:
     return make_app(None, [window.__name__]).test_client()
 
 
-def test_file_downloaded_not_shown(guest: FlaskClient) -> None:
-    answer = guest.post("/window/photos", data={"photo": (io.BytesIO(PNG), "page.html", "text/html")})
+def test_file_downloaded_not_shown(client: FlaskClient) -> None:
+    answer = client.post("/window/photos", data={"photo": (io.BytesIO(PNG), "page.html", "text/html")})
     assert (answer.status_code, answer.data, answer.mimetype) == (200, PNG, "image/png")
     assert answer.headers["Content-Disposition"] == "attachment; filename=page_html.png"
     assert answer.headers["Content-Security-Policy"] == SANDBOX
@@ -147,9 +147,9 @@ def test_file_downloaded_not_shown(guest: FlaskClient) -> None:
     assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_refused_file_reported_at_field(guest: FlaskClient) -> None:
+def test_refused_file_reported_at_field(client: FlaskClient) -> None:
     data = {"photo": (io.BytesIO(HOSTILE["page"]), "photo.png", "image/png")}
-    answer = guest.post("/window/photos", data=data, headers={"Accept": "application/json"})
+    answer = client.post("/window/photos", data=data, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "photo")
 
 
@@ -161,9 +161,9 @@ class PhotoForm(FlaskForm):
     ("content", "errors"),
     [(PNG, []), (HOSTILE["page"], ["The file's content is none of image/png."]), (None, [])],
 )
-def test_form_restricts_file_kind(guest: FlaskClient, content: bytes | None, errors: list[str]) -> None:
+def test_form_restricts_file_kind(client: FlaskClient, content: bytes | None, errors: list[str]) -> None:
     data: dict[str, Any] = {"photo": (io.BytesIO(content), "a.png")} if content else {}
-    with guest.application.test_request_context(method="POST", data=data):
+    with client.application.test_request_context(method="POST", data=data):
         form = PhotoForm(meta={"csrf": False})
         assert (form.validate(), list(form.photo.errors)) == (not errors, errors)
         if content == PNG:
@@ -174,25 +174,25 @@ def test_form_restricts_file_kind(guest: FlaskClient, content: bytes | None, err
 
 
 @pytest.mark.parametrize(("count", "status"), [(1000, 200), (1001, 413)])
-def test_form_has_a_number_of_fields(guest: FlaskClient, count: int, status: int) -> None:
+def test_form_has_a_number_of_fields(client: FlaskClient, count: int, status: int) -> None:
     data = "&".join(f"a{number}=" for number in range(count))
-    answer = guest.post("/window/fields", data=data, content_type="application/x-www-form-urlencoded")
+    answer = client.post("/window/fields", data=data, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == status
 
 
 @pytest.mark.parametrize("kind", ["file", "field"])
 @pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 413)])
-def test_multipart_parts_limited(guest: FlaskClient, kind: str, count: int, status: int) -> None:
-    guest.application.config["MAX_FORM_PARTS"] = 10
+def test_multipart_parts_limited(client: FlaskClient, kind: str, count: int, status: int) -> None:
+    client.application.config["MAX_FORM_PARTS"] = 10
     name = '; filename="x"' if kind == "file" else ""
     parts = [f'--x\r\nContent-Disposition: form-data; name="a{one}"{name}\r\n\r\nx\r\n' for one in range(count)]
-    answer = guest.post(
+    answer = client.post(
         "/window/fields", data="".join(parts) + "--x--\r\n", content_type="multipart/form-data; boundary=x"
     )
     assert answer.status_code == status
 
 
 @pytest.mark.parametrize(("count", "status"), [(1000, 200), (1001, 400)])
-def test_query_parameters_limited(guest: FlaskClient, count: int, status: int) -> None:
-    answer = guest.get("/window/page", query_string="&".join(["a=1"] * count))
+def test_query_parameters_limited(client: FlaskClient, count: int, status: int) -> None:
+    answer = client.get("/window/page", query_string="&".join(["a=1"] * count))
     assert answer.status_code == status

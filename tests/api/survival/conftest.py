@@ -134,7 +134,7 @@ def make_database(server: servers.PrivateServer) -> URL:
 
 @pytest.fixture(scope="module")
 def make_site(
-    start_durable: Callable[[str], servers.PrivateServer], start_front: Callable[..., Front]
+    start_durable: Callable[[str], servers.PrivateServer], start_nginx: Callable[..., Front]
 ) -> Callable[..., Site]:
     """Serve the platform on a private database: ``make_site("postgresql")``."""
 
@@ -142,7 +142,7 @@ def make_site(
         server = start_durable(engine_name)
         url = make_database(server)
         token = prepare(url)
-        front = start_front("run:app", GUNICORN_CMD_ARGS=WORKERS, **environ(url, **variables))
+        front = start_nginx("run:app", GUNICORN_CMD_ARGS=WORKERS, **environ(url, **variables))
         return Site(front, server, sa.create_engine(url, poolclass=NullPool), token)
 
     return make

@@ -29,7 +29,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def site(make_app: Callable[..., Flask], small_disk: Path) -> Flask:
+def app(make_app: Callable[..., Flask], small_disk: Path) -> Flask:
     url = URL.create("sqlite", database=str(small_disk / "test.db"))
     migrations.upgrade(url)
     app = make_app(url, RATE_LIMITS=False)
@@ -37,8 +37,8 @@ def site(make_app: Callable[..., Flask], small_disk: Path) -> Flask:
     return app
 
 
-def test_full_disk_is_answered_with_503(site: Flask, small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
-    client, token = site.test_client(), tokens.authorization(tokens.issue(site))
+def test_full_disk_is_answered_with_503(app: Flask, small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    client, token = app.test_client(), tokens.authorization(tokens.issue(app))
     city = {"country_code": "ES", "latitude": 40.4, "longitude": -3.7, "timezone": "Europe/Madrid"}
 
     def create(name: str) -> int:

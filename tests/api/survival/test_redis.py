@@ -22,19 +22,19 @@ def redis(start_redis: Callable[..., PrivateServer]) -> PrivateServer:
 
 
 @pytest.fixture
-def site(make_app: Callable[..., Flask], redis: PrivateServer) -> Flask:
+def app(make_app: Callable[..., Flask], redis: PrivateServer) -> Flask:
     app = make_app(REDIS_URL=redis.url.render_as_string(), SESSION_STORE="redis", RATE_LIMITS=True)
     make_person(app)
     return app
 
 
 @pytest.mark.parametrize("outage", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
-def test_requests_without_redis_still_work(site: Flask, redis: PrivateServer, outage: int) -> None:
-    ada, visitor = site.test_client(), site.test_client()
-    token = tokens.authorization(tokens.issue(site))
+def test_requests_without_redis_still_work(app: Flask, redis: PrivateServer, outage: int) -> None:
+    ada, visitor = app.test_client(), app.test_client()
+    token = tokens.authorization(tokens.issue(app))
     assert sign_in(ada).status_code == 302
     redis.kill() if outage == signal.SIGKILL else redis.signal(outage)
-    stranger = site.test_client()
+    stranger = app.test_client()
     asked = {
         "page": lambda: visitor.get("/"),
         "list": lambda: visitor.get("/api/v1/cities"),
@@ -55,16 +55,16 @@ def test_requests_without_redis_still_work(site: Flask, redis: PrivateServer, ou
     comes_back(lambda: sign_in(ada) if outage == signal.SIGKILL else ada.get("/accounts/"))
 
 
-def test_frozen_redis_blocks_one_thread(site: Flask, redis: PrivateServer) -> None:
-    ada = site.test_client()
+def test_frozen_redis_blocks_one_thread(app: Flask, redis: PrivateServer) -> None:
+    ada = app.test_client()
     sign_in(ada)
-    cookie = ada.get_cookie(site.config["SESSION_COOKIE_NAME"]).value
+    cookie = ada.get_cookie(app.config["SESSION_COOKIE_NAME"]).value
     redis.signal(signal.SIGSTOP)
     assert ada.get("/accounts/").status_code == 503
 
     def ask(_: int) -> int:
-        client = site.test_client()
-        client.set_cookie(site.config["SESSION_COOKIE_NAME"], cookie)
+        client = app.test_client()
+        client.set_cookie(app.config["SESSION_COOKIE_NAME"], cookie)
         return client.get("/accounts/").status_code
 
     with turns() as taken, ThreadPoolExecutor(6) as pool:
