@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 
-from tests.crowd import Crowd
-from tests.launched import GRANIAN
-from tests.launched import GUNICORN
-from tests.launched import Launched
-from tests.launched import until
+from tests.load import HttpLoad
+from tests.processes import GRANIAN
+from tests.processes import GUNICORN
+from tests.processes import ServerProcess
+from tests.processes import until
 
 from . import load
 from .cases import CITIES
@@ -58,9 +58,11 @@ class Kind:
     at: tuple[Sequence[str], Sequence[str]]
     target: Sequence[str]
 
-    def launch(self, environ: Mapping[str, str], *more: str, unix: bool = False) -> Launched:
+    def launch(self, environ: Mapping[str, str], *more: str, unix: bool = False) -> ServerProcess:
         """Start it, and wait until all workers run."""
-        server = Launched([*self.command, *more], environ, at=self.at[unix], target=self.target, asks="/counter/who")
+        server = ServerProcess(
+            [*self.command, *more], environ, at=self.at[unix], target=self.target, asks="/counter/who"
+        )
         server.all_workers(WORKERS)
         return server
 
@@ -133,10 +135,10 @@ def table_of_costs(environ: Mapping[str, str], rounds: int, seconds: int) -> str
 
 
 @contextlib.contextmanager
-def running(kinds: Sequence[Kind], environ: Mapping[str, str]) -> Iterator[tuple[list[Launched], int | None]]:
+def running(kinds: Sequence[Kind], environ: Mapping[str, str]) -> Iterator[tuple[list[ServerProcess], int | None]]:
     """Run servers on one core; the client may have another, where there is one."""
     cores = sorted(os.sched_getaffinity(0))
-    servers: list[Launched] = []
+    servers: list[ServerProcess] = []
     try:
         if len(cores) > 1:
             os.sched_setaffinity(0, {cores[-1]})
@@ -150,7 +152,7 @@ def running(kinds: Sequence[Kind], environ: Mapping[str, str]) -> Iterator[tuple
             server.stop()
 
 
-def cpu_seconds(server: Launched) -> float:
+def cpu_seconds(server: ServerProcess) -> float:
     """Read how long the workers have computed, threads that have ended among it."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in server.workers()]
     return sum(int(field[11]) + int(field[12]) for field in fields) / _TICKS
@@ -166,7 +168,7 @@ def table_of_starts(kinds: Sequence[Kind], environ: Mapping[str, str]) -> str:
         times, each, together = [], [], []
         for _ in range(STARTS):
             begin = time.monotonic()
-            server = Launched(kind.command, environ, at=kind.at[0], target=kind.target, asks="/status")
+            server = ServerProcess(kind.command, environ, at=kind.at[0], target=kind.target, asks="/status")
             times.append(time.monotonic() - begin)
             workers = server.all_workers(WORKERS)
             for _ in range(200):
@@ -221,21 +223,21 @@ POST = b"POST /counter/body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\
 
 
 @contextlib.contextmanager
-def asked(server: Launched) -> Iterator[Crowd]:
+def asked(server: ServerProcess) -> Iterator[HttpLoad]:
     """Ask the server all the time, and end it behind."""
     try:
-        with Crowd(server.connection) as crowd:
+        with HttpLoad(server.connection) as crowd:
             yield crowd
     finally:
         server.stop()
 
 
-def lost(crowd: Crowd) -> str:
+def lost(crowd: HttpLoad) -> str:
     """Say how many requests were lost."""
     return f"{len(crowd.faults):,} of {crowd.answers + len(crowd.faults):,} lost"
 
 
-def reloaded(server: Launched, code: Path) -> str:
+def reloaded(server: ServerProcess, code: Path) -> str:
     """Give it new workers."""
     old, begin = server.workers(), time.monotonic()
     with asked(server) as crowd:
@@ -260,17 +262,17 @@ def broken(kind: Kind, environ: Mapping[str, str], code: Path) -> str:
     return f"{lost(crowd)}, {'the old code serves on' if serves else 'then the site is down'}"
 
 
-def ended(server: Launched) -> str:
+def ended(server: ServerProcess) -> str:
     """End one worker."""
     return disturbed(server, signal.SIGTERM)
 
 
-def killed(server: Launched) -> str:
+def killed(server: ServerProcess) -> str:
     """Kill one worker."""
     return disturbed(server, signal.SIGKILL)
 
 
-def disturbed(server: Launched, number: int) -> str:
+def disturbed(server: ServerProcess, number: int) -> str:
     """Send a signal to one worker, and wait for another in its place."""
     old, begin = server.workers(), time.monotonic()
     with asked(server) as crowd:
@@ -285,7 +287,7 @@ def disturbed(server: Launched, number: int) -> str:
     return f"{lost(crowd)}, {seconds}"
 
 
-def drained(server: Launched) -> str:
+def drained(server: ServerProcess) -> str:
     """Stop it while it answers."""
     answers: list[int] = []
 
@@ -343,7 +345,7 @@ def slowed(kind: Kind, environ: Mapping[str, str], begin: bytes) -> str:
         server.kill()
 
 
-def cut(server: Launched, rest: bytes) -> str:
+def cut(server: ServerProcess, rest: bytes) -> str:
     """Send a body that breaks off."""
     head = b"POST /counter/body HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
@@ -354,7 +356,7 @@ def cut(server: Launched, rest: bytes) -> str:
     return status.partition(" ")[2] or "no answer"
 
 
-def headed(server: Launched) -> str:
+def headed(server: ServerProcess) -> str:
     """Send a header that is long."""
     status = server.say(b"GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: " + b"a" * 9000 + b"\r\n\r\n")
     server.stop()

@@ -60,7 +60,7 @@ from tests import costs
 from tests import quick
 from tests import servers
 from tests import tables
-from tests.fronts import Front
+from tests.nginx import NginxSite
 
 # A test sees the configuration that it sets, never that of the developer's shell.
 for _key in collected.known(modules.load(settings.INSTALLED_APPS)):
@@ -273,7 +273,7 @@ class Platform:
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        # The first test that asks for it may have a history of its own (tests/written.py).
+        # The first test that asks for it may have a history of its own (tests/written_modules.py).
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(revisions, "ROOT", ROOT)
             migrations.upgrade(url=url)
@@ -339,7 +339,7 @@ def platform(platforms: dict[str, Platform], databases: Databases) -> Iterator[C
 def sender() -> Callable[[], Identity] | None:
     """Return who sends all requests of a test; ``None`` for who they say that they are.
 
-    Tests that are not about who may say ``tests.people.editor``, for their folder in its conftest.py.
+    Tests that are not about who may say ``tests.identities.editor``, for their folder in its conftest.py.
     """
     return None
 
@@ -449,15 +449,15 @@ def start_redis() -> Iterator[Callable[..., servers.Server]]:
 
 
 @pytest.fixture(scope="module")
-def start_nginx() -> Iterator[Callable[..., Front]]:
-    """Serve applications by nginx and gunicorn: ``start_front("run:app", DATABASE_URL=…)`` gives a Front."""
+def start_nginx() -> Iterator[Callable[..., NginxSite]]:
+    """Serve applications by nginx and gunicorn: ``start_front("run:app", DATABASE_URL=…)`` gives a NginxSite."""
     running = []
 
-    def start(application: str, **variables: str) -> Front:
+    def start(application: str, **variables: str) -> NginxSite:
         environ = {"APP_ENV": "testing", "SECRET_KEY": SECRET_KEY, "PROXY_HOPS": "1", "HTTPS": "true"}
         environ["HSTS_SECONDS"] = "31536000"
         try:
-            running.append(Front(application, {**environ, **variables}))
+            running.append(NginxSite(application, {**environ, **variables}))
         except servers.Missing as missing:
             require(None, str(missing))
         return running[-1]

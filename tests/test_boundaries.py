@@ -330,7 +330,7 @@ def test_demos_named_only_in_own_tests():
     tests = ROOT / "tests"
     theirs = [path for name in ("api", "decoupled", "events", "example") for path in (tests / name).rglob("*.py")]
     # Beside this file, those that follow documents, which show the demos; they are skipped without.
-    excepted = ("test_boundaries.py", "test_docs.py", "test_deploy.py", "visitors.py")
+    excepted = ("test_boundaries.py", "test_docs.py", "test_deploy.py", "deployed_load.py")
     others = {*tests.rglob("*.py")} - {*theirs, *(tests / name for name in excepted)}
     assert {str(path): found[0] for path in others if (found := DEMO.search(path.read_text()))} == {}
 

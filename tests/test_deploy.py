@@ -159,8 +159,8 @@ class Server:
     def visited(self) -> Iterator[dict[str, Any]]:
         """Have visitors; afterwards what came back is in what this yields."""
         (self.machine.tree / "root/stop").unlink(missing_ok=True)
-        shutil.copy(ROOT / "tests/visitors.py", self.machine.tree / "root")
-        visitors = self.machine.start(f"python3 visitors.py {CERTIFICATE} stop")
+        shutil.copy(ROOT / "tests/deployed_load.py", self.machine.tree / "root")
+        visitors = self.machine.start(f"python3 deployed_load.py {CERTIFICATE} stop")
         report: dict[str, Any] = {}
         try:
             yield report

@@ -31,10 +31,10 @@ from core.http.problems import KINDS
 from core.modules import offers
 from services import db
 from tests import forms
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.core import discs
-from tests.people import editor
+from tests.identities import editor
 
 NODE = ROOT / "tests" / "node"
 
@@ -57,7 +57,7 @@ def demo_app(sqlite_app: Flask) -> Flask:
     with sqlite_app.app_context():
         for _, file in offers(sqlite_app, "demo"):
             file.load()
-    make_person(sqlite_app, roles=["administrator"])
+    make_user(sqlite_app, roles=["administrator"])
     return sqlite_app
 
 

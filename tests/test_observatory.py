@@ -17,8 +17,8 @@ from flask import url_for
 from sqlalchemy.engine import URL
 
 from core.platform import platform_of
-from tests.fronts import Answer
-from tests.fronts import Front
+from tests.nginx import Answer
+from tests.nginx import NginxSite
 
 SIX_MONTHS = 15_552_000
 BROAD = {"ftp:", "http:", "https:", "*", "http://*", "http://*.*", "https://*", "https://*.*"}
@@ -174,7 +174,7 @@ def sign_in_path(sqlite_app: Flask) -> str:
 
 
 @pytest.fixture
-def scan_page(start_nginx: Callable[..., Front], platform: Callable[[str], URL]) -> Callable[[str], Scan]:
+def scan_page(start_nginx: Callable[..., NginxSite], platform: Callable[[str], URL]) -> Callable[[str], Scan]:
     front = start_nginx("run:app", DATABASE_URL=platform("sqlite").render_as_string(hide_password=False))
 
     def scan(path: str) -> Scan:

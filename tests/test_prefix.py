@@ -20,21 +20,21 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from core import migrations
 from core.modules import offers
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
 from tests.conftest import SECRET_KEY
-from tests.fronts import Front
-from tests.walks import Answer
-from tests.walks import Connection
-from tests.walks import Send
-from tests.walks import Walk
-from tests.walks import sending
+from tests.crawler import Answer
+from tests.crawler import Connection
+from tests.crawler import Crawler
+from tests.crawler import Send
+from tests.crawler import sending
+from tests.nginx import NginxSite
 
 PREFIX = "/app"
 
-#: What is no page to walk from: files, and views that end the session or belong to a ceremony.
+#: What is no page to start from: files, and views that end the session or belong to a ceremony.
 LEFT_OUT = re.compile(r"/static/|sign-out|/_development")
 
 
@@ -51,8 +51,8 @@ class Mounted:
     connect: Callable[[], Send]
     mails: Callable[[], list[EmailMessage]]
 
-    def walk(self) -> Walk:
-        return Walk(self.connect(), PREFIX)
+    def walk(self) -> Crawler:
+        return Crawler(self.connect(), PREFIX)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def configured_app(make_app: Callable[..., Flask]) -> Mounted:
 def nginx_app(
     make_app: Callable[..., Flask],
     new_database: Callable[[str], URL],
-    start_nginx: Callable[..., Front],
+    start_nginx: Callable[..., NginxSite],
     tmp_path: Path,
 ) -> Mounted:
     """Serve the product by gunicorn, behind nginx's ``location /app/``."""
@@ -118,89 +118,90 @@ def load_demo(app: Flask) -> None:
 @pytest.mark.parametrize("role", [None, "administrator"])
 def test_links_and_forms_keep_prefix(mounted_app: Mounted, role: str | None) -> None:
     load_demo(mounted_app.app)
-    make_person(mounted_app.app, roles=[role] if role else [])
-    walk = mounted_app.walk()
+    make_user(mounted_app.app, roles=[role] if role else [])
+    crawler = mounted_app.walk()
     if role:
-        walk.submit(f"{PREFIX}/accounts/sign-in", email="ada@example.org", password=PASSWORD)
+        crawler.submit(f"{PREFIX}/accounts/sign-in", email="ada@example.org", password=PASSWORD)
 
-    walk.walk(list(addresses(mounted_app.app)))
+    crawler.walk(list(addresses(mounted_app.app)))
 
-    assert walk.faults == []
-    assert walk.pages > {f"{PREFIX}{path}" for path in addresses(mounted_app.app)}
-    assert ("POST", f"{PREFIX}/accounts/sign-{'out' if role else 'in'}") in walk.forms
+    assert crawler.faults == []
+    assert crawler.pages > {f"{PREFIX}{path}" for path in addresses(mounted_app.app)}
+    assert ("POST", f"{PREFIX}/accounts/sign-{'out' if role else 'in'}") in crawler.forms
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
 def test_refusals_keep_prefix(mounted_app: Mounted, kind: str) -> None:
-    walk = mounted_app.walk()
+    crawler = mounted_app.walk()
     paths = [path.rstrip("/") for path in addresses(mounted_app.app)]
     for path in ("/nothing", *paths):
         for wrong in (f"{path}/", f"{path}/nothing", f"{path}?limit=x&page=x"):
-            walk.ask("GET", f"{PREFIX}{wrong}", headers={"Accept": kind})
-        walk.ask("DELETE", f"{PREFIX}{path}", headers={"Accept": kind})
-    assert walk.faults == []
+            crawler.ask("GET", f"{PREFIX}{wrong}", headers={"Accept": kind})
+        crawler.ask("DELETE", f"{PREFIX}{path}", headers={"Accept": kind})
+    assert crawler.faults == []
 
 
 def test_account_lives_below_prefix(mounted_app: Mounted) -> None:
-    walk = mounted_app.walk()
+    crawler = mounted_app.walk()
     new = {"name": "Grace", "password": PASSWORD, "password_confirm": PASSWORD}
     assert (
-        walk.submit(f"{PREFIX}/accounts/register", email="grace@example.org").location == f"{PREFIX}/accounts/sign-in"
+        crawler.submit(f"{PREFIX}/accounts/register", email="grace@example.org").location
+        == f"{PREFIX}/accounts/sign-in"
     )
     confirm = link(mounted_app.mails()[-1])
     assert confirm.startswith(f"{PREFIX}/accounts/confirm/")
-    assert walk.submit(confirm, **new).location.startswith(f"{PREFIX}/accounts/")
-    assert sign_in(walk, next_=f"{PREFIX}/status").location == f"{PREFIX}/status"
-    key = set_app_up(walk)
-    assert sign_out(walk).location == f"{PREFIX}/accounts/sign-in"
-    code_page = sign_in(walk).location
+    assert crawler.submit(confirm, **new).location.startswith(f"{PREFIX}/accounts/")
+    assert sign_in(crawler, next_=f"{PREFIX}/status").location == f"{PREFIX}/status"
+    key = set_app_up(crawler)
+    assert sign_out(crawler).location == f"{PREFIX}/accounts/sign-in"
+    code_page = sign_in(crawler).location
     assert code_page == f"{PREFIX}/accounts/sign-in/code"
     # The next one: that of now is used. It is taken for a minute, also by a server with a clock of its own.
-    answer = walk.submit(code_page, code=TOTP(key).generate(time=time.time() + 30).token)
+    answer = crawler.submit(code_page, code=TOTP(key).generate(time=time.time() + 30).token)
     assert answer.location.startswith(f"{PREFIX}/accounts/")
-    assert walk.ask("GET", answer.location).status == 200
-    sign_out(walk)
-    walk.submit(f"{PREFIX}/accounts/reset", email="grace@example.org")
+    assert crawler.ask("GET", answer.location).status == 200
+    sign_out(crawler)
+    crawler.submit(f"{PREFIX}/accounts/reset", email="grace@example.org")
     reset = link(mounted_app.mails()[-1])
     assert reset.startswith(f"{PREFIX}/accounts/reset/")
     chosen = {"password": "seven green apples fall", "password_confirm": "seven green apples fall"}
-    assert walk.submit(reset, **chosen).location.startswith(f"{PREFIX}/accounts/")
-    assert sign_in(walk, password=chosen["password"]).location == code_page
-    assert walk.faults == []
+    assert crawler.submit(reset, **chosen).location.startswith(f"{PREFIX}/accounts/")
+    assert sign_in(crawler, password=chosen["password"]).location == code_page
+    assert crawler.faults == []
 
 
-def sign_in(walk: Walk, *, next_: str = "", password: str = PASSWORD) -> Answer:
+def sign_in(crawler: Crawler, *, next_: str = "", password: str = PASSWORD) -> Answer:
     query = f"?next={next_}" if next_ else ""
-    return walk.submit(f"{PREFIX}/accounts/sign-in{query}", email="grace@example.org", password=password)
+    return crawler.submit(f"{PREFIX}/accounts/sign-in{query}", email="grace@example.org", password=password)
 
 
-def sign_out(walk: Walk) -> Answer:
+def sign_out(crawler: Crawler) -> Answer:
     url = f"{PREFIX}/accounts/sign-out"
     token = re.search(
-        rf'action="{url}">\s*<input [^>]*value="([^"]+)"', walk.ask("GET", f"{PREFIX}/accounts/profile").text
+        rf'action="{url}">\s*<input [^>]*value="([^"]+)"', crawler.ask("GET", f"{PREFIX}/accounts/profile").text
     )
     assert token, "not signed in"
-    return walk.ask("POST", url, {"csrf_token": token[1]})
+    return crawler.ask("POST", url, {"csrf_token": token[1]})
 
 
-def set_app_up(walk: Walk) -> str:
+def set_app_up(crawler: Crawler) -> str:
     """Set an authenticator app up, and return its key; the code of now is used."""
     url = f"{PREFIX}/accounts/authenticator"
-    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', walk.ask("GET", url).text)
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', crawler.ask("GET", url).text)
     assert token
-    page = walk.ask("POST", url, {"csrf_token": token[1], "setup": "authenticator"}).text
+    page = crawler.ask("POST", url, {"csrf_token": token[1], "setup": "authenticator"}).text
     key = re.search(r'<code class="key">([^<]+)', page)
     action = re.search(rf'action="({url}/[^"]+)', page)
     assert key
     assert action
     code = TOTP(key[1]).generate().token
-    answer = walk.ask("POST", action[1], {"csrf_token": token[1], "code": code})
+    answer = crawler.ask("POST", action[1], {"csrf_token": token[1], "code": code})
     assert answer.location == f"{PREFIX}/accounts/second-factor"
     return key[1]
 
 
 def test_next_is_quoted_once(mounted_app: Mounted) -> None:
-    make_person(mounted_app.app, "grace@example.org")
+    make_user(mounted_app.app, "grace@example.org")
     path = f"{PREFIX}/caf%C3%A9%20au%20lait?a=%20b"
     answer = sign_in(mounted_app.walk(), next_=path.replace("%", "%25"))
     assert answer.location == path
@@ -209,7 +210,7 @@ def test_next_is_quoted_once(mounted_app: Mounted) -> None:
 @pytest.mark.parametrize("site", [[], ["--site=https://www.example.org"], ["--site=https://www.example.org/app/"]])
 def test_command_links_have_prefix(make_app: Callable[..., Flask], site: list[str]) -> None:
     app = make_app(SCRIPT_NAME=PREFIX, TRUSTED_HOSTS=["www.example.org"])
-    make_person(app)
+    make_user(app)
     answer = app.test_cli_runner().invoke(args=["accounts", "reset", "ada@example.org", *site])
     assert f"://www.example.org{PREFIX}/accounts/reset/" in answer.output
 

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
 from tests.forms import submit
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -32,7 +32,7 @@ VIOLATIONS = """async () => {
 @pytest.fixture
 def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
     """Return the address of a site on which Ada has an account."""
-    make_person(sqlite_app, name="Ada Lovelace")
+    make_user(sqlite_app, name="Ada Lovelace")
     return f"{live_server(sqlite_app)}/accounts"
 
 

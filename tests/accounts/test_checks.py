@@ -16,7 +16,7 @@ from app.accounts.models import Session
 from app.accounts.models import User
 from core.data.models import now
 from services import db
-from tests.accounts.people import make_person
+from tests.accounts.users import make_user
 from tests.checks import found
 
 Make = Callable[..., Flask]
@@ -32,29 +32,29 @@ def change(app: Flask, email: str, **values: object) -> None:
 
 
 def test_site_without_an_administrator_is_found(app: Flask) -> None:
-    make_person(app, "ada@andamio.dev")
+    make_user(app, "ada@andamio.dev")
     assert "no administrator" in found(app, "accounts.administrator-missing")[0].message
-    make_person(app, "grace@andamio.dev", roles=["administrator"])
+    make_user(app, "grace@andamio.dev", roles=["administrator"])
     assert found(app, "accounts.administrator-missing") == []
 
 
 def test_administrator_without_sign_in_ignored(sqlite_app: Flask) -> None:
-    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    make_user(sqlite_app, "grace@andamio.dev", roles=["administrator"])
     change(sqlite_app, "grace@andamio.dev", active=False)
 
     assert len(found(sqlite_app, "accounts.administrator-missing")) == 1
 
 
 def test_administrator_with_password_only_found(sqlite_app: Flask) -> None:
-    make_person(sqlite_app, "ada@andamio.dev")
-    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    make_user(sqlite_app, "ada@andamio.dev")
+    make_user(sqlite_app, "grace@andamio.dev", roles=["administrator"])
     (finding,) = found(sqlite_app, "accounts.administrator-factor")
 
     assert finding.message == "A password is enough to administer the site, as grace@andamio.dev."
 
 
 def test_administrator_with_authenticator_passes(sqlite_app: Flask) -> None:
-    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    make_user(sqlite_app, "grace@andamio.dev", roles=["administrator"])
     change(sqlite_app, "grace@andamio.dev", tf_totp_secret="made-up", tf_primary_method="authenticator")
 
     assert found(sqlite_app, "accounts.administrator-factor") == []
@@ -69,7 +69,7 @@ def add_passkey(app: Flask) -> None:
 
 
 def test_administrator_with_passkey_passes(sqlite_app: Flask) -> None:
-    make_person(sqlite_app, "grace@andamio.dev", roles=["administrator"])
+    make_user(sqlite_app, "grace@andamio.dev", roles=["administrator"])
     add_passkey(sqlite_app)
 
     assert found(sqlite_app, "accounts.administrator-factor") == []
@@ -84,7 +84,7 @@ def add_app(app: Flask) -> None:
 @pytest.mark.parametrize(("name", "add"), [("ACCOUNTS_TOTP", add_app), ("ACCOUNTS_PASSKEYS", add_passkey)])
 def test_switched_off_factor_found(make_app: Make, name: str, add: Callable[[Flask], None]) -> None:
     app = make_app(**{name: False})
-    make_person(app, "grace@andamio.dev", roles=["administrator"])
+    make_user(app, "grace@andamio.dev", roles=["administrator"])
     assert found(app, "accounts.factor-off") == []
     add(app)
 
@@ -98,9 +98,9 @@ def test_switched_off_factor_found(make_app: Make, name: str, add: Callable[[Fla
 
 @pytest.mark.parametrize("address", ["admin@example.org", "root@shop.example.com"])
 def test_account_with_reserved_address_found(sqlite_app: Flask, address: str) -> None:
-    make_person(sqlite_app, "ada@notexample.dev")
+    make_user(sqlite_app, "ada@notexample.dev")
     assert found(sqlite_app, "accounts.reserved-address") == []
-    make_person(sqlite_app, address)
+    make_user(sqlite_app, address)
     assert address in found(sqlite_app, "accounts.reserved-address")[0].message
     change(sqlite_app, address, active=False)
     assert found(sqlite_app, "accounts.reserved-address") == []
@@ -108,7 +108,7 @@ def test_account_with_reserved_address_found(sqlite_app: Flask, address: str) ->
 
 def test_long_name_list_shortened(sqlite_app: Flask) -> None:
     for number in range(5):
-        make_person(sqlite_app, f"{number}@example.org")
+        make_user(sqlite_app, f"{number}@example.org")
 
     assert "2@example.org and 2 more" in found(sqlite_app, "accounts.reserved-address")[0].message
 
@@ -150,7 +150,7 @@ def test_closed_registration_needs_no_confirmation(sqlite_app: Flask) -> None:
 
 def test_piled_up_session_records_found(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "MANY_RECORDS", 2)
-    make_person(app)
+    make_user(app)
     with app.app_context():
         ada = db.session.scalars(sa.select(User)).one()
         for number, days in enumerate((1, 400, 400)):

@@ -13,8 +13,8 @@ from app.accounts import users
 from app.accounts.models import Role
 from core import signals
 from services import db
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.forms import submit
 
 NEW = "four quiet otters borrow umbrellas"
@@ -57,13 +57,13 @@ def test_administrator_created_without_role_row(app: Flask) -> None:
 
 @pytest.mark.parametrize("email", ["ada@example.org", "ADA@example.org", "nonsense", "a@b@c.org"])
 def test_administrator_invalid_address_refused(sqlite_app: Flask, email: str) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     assert "Error: " in fail(sqlite_app, "create-admin", email)
 
 
 def test_reset_prints_site_link(make_app: Callable[..., Flask]) -> None:
     app = make_app(TRUSTED_HOSTS=["www.example.org", ".example.org"], PREFERRED_URL_SCHEME="https")
-    make_person(app)
+    make_user(app)
     assert "\nhttps://www.example.org/accounts/reset/" in run(app, "reset", "ada@example.org")
     assert "No account has the address" in fail(app, "reset", "unknown@example.org")
 
@@ -80,7 +80,7 @@ def test_reset_prints_site_link(make_app: Callable[..., Flask]) -> None:
     ],
 )
 def test_reset_unreachable_link_refused_first(sqlite_app: Flask, site_url: str, message: str) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     for command in (["create-admin", "root@example.org"], ["reset", "ada@example.org"]):
         result = sqlite_app.test_cli_runner().invoke(args=["accounts", *command, "--site", site_url])
         assert (result.exit_code, message in result.output) == (2, True), result.output
@@ -99,12 +99,12 @@ def test_development_link_uses_served_name(
     make_app: Callable[..., Flask], config: dict[str, Any], address: str
 ) -> None:
     app = make_app(APP_ENV="development", PORT=5000, **config)
-    make_person(app)
+    make_user(app)
     assert f"\n{address}accounts/reset/" in run(app, "reset", "ada@example.org")
 
 
 def test_reset_of_disabled_account_hints(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     run(sqlite_app, "disable", "ada@example.org")
     assert "is disabled: `accounts enable`" in fail(sqlite_app, "reset", "ada@example.org")
 
@@ -114,19 +114,19 @@ def test_administrator_long_name_refused(app: Flask) -> None:
 
 
 def test_take_missing_role_refused(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     assert "does not have the role 'staf'" in fail(sqlite_app, "take", "ada@example.org", "staf")
 
 
 def test_reset_unknown_site_asks(make_app: Callable[..., Flask]) -> None:
     app = make_app(TRUSTED_HOSTS=[".example.org"])
-    make_person(app)
+    make_user(app)
     assert "--site https://" in fail(app, "reset", "ada@example.org")
 
 
 def test_reset_link_works_without_mail(make_app: Callable[..., Flask]) -> None:
     app = make_app(MAIL_URL=[])
-    make_person(app)
+    make_user(app)
     client = app.test_client()
     output = run(app, "reset", "ada@example.org", "--site", "http://localhost")
     path = output.strip().rpartition("http://localhost")[2]
@@ -137,7 +137,7 @@ def test_reset_link_works_without_mail(make_app: Callable[..., Flask]) -> None:
 
 
 def test_disable_and_enable(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     sign_in(client)
     run(app, "disable", "ada@example.org")
     assert client.get("/accounts/").status_code == 303
@@ -147,15 +147,15 @@ def test_disable_and_enable(app: Flask, client: FlaskClient) -> None:
 
 
 def test_last_administrator_is_not_disabled(sqlite_app: Flask) -> None:
-    make_person(sqlite_app, roles=["administrator"])
+    make_user(sqlite_app, roles=["administrator"])
     assert fail(sqlite_app, "disable", "ada@example.org").startswith("Error: This is the only administrator: make")
     with sqlite_app.app_context():
         assert users.find("ada@example.org").active
 
 
 def test_list_shows_state_of_accounts(app: Flask) -> None:
-    make_person(app, roles=["staff"])
-    make_person(app, "grace@example.org", "Grace")
+    make_user(app, roles=["staff"])
+    make_user(app, "grace@example.org", "Grace")
     run(app, "disable", "grace@example.org")
     lines = [line.split() for line in run(app, "list").splitlines()]
     assert lines == [
@@ -179,7 +179,7 @@ def test_first_start_explains_administrator(
     with sqlite_app.app_context():
         signals.prepared.send(sqlite_app)
     assert "accounts create-admin" in capsys.readouterr().out
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     without = make_app(None, ["app.home"])
     for app in (sqlite_app, without):
         with app.app_context():

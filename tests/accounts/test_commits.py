@@ -6,11 +6,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.commits import failing_commits
 from tests.forms import open_form
 from tests.forms import submit
@@ -63,7 +63,7 @@ def test_failed_commit_reports_nothing(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     prepare, path, fields = WRITES[what]
-    make_person(app, roles=["administrator"])
+    make_user(app, roles=["administrator"])
     prepare(client, app)
     path = path or link(mails(app)[-1])
     sent = open_form(client, path) | fields
@@ -82,7 +82,7 @@ def test_failed_commit_reports_nothing(
 
 
 def test_sign_out_that_fails_keeps_session(app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    make_person(app)
+    make_user(app)
     sign_in(client)
     token = open_form(client, "/accounts/profile")["csrf_token"]
     with failing_commits(app):
@@ -96,7 +96,7 @@ def test_sign_out_that_fails_keeps_session(app: Flask, client: FlaskClient, capl
 def test_failed_sign_in_leaves_redis_empty(make_app: Any, start_redis: Any) -> None:
     url = start_redis().url.render_as_string()
     app = make_app(REDIS_URL=url, SESSION_STORE="redis")
-    make_person(app)
+    make_user(app)
     with failing_commits(app):
         assert sign_in(app.test_client()).status_code == 503
 
@@ -104,7 +104,7 @@ def test_failed_sign_in_leaves_redis_empty(make_app: Any, start_redis: Any) -> N
 
 
 def test_failed_commit_uses_up_no_attempts(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     with failing_commits(sqlite_app):
         answers = [sign_in(sqlite_app.test_client()).status_code for _ in range(12)]
 

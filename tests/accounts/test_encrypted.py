@@ -17,15 +17,15 @@ from app.accounts import throttles
 from app.accounts.models import User
 from app.secret import columns
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.accounts.people import sign_out
 from tests.accounts.test_factors import CODE
 from tests.accounts.test_factors import code
 from tests.accounts.test_factors import set_up
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.accounts.users import sign_out
 from tests.checks import found
 from tests.conftest import SECRET_KEY
 from tests.forms import open_form
@@ -52,7 +52,7 @@ def move(client: FlaskClient, app: Flask) -> FlaskClient:
 @pytest.fixture
 def user_client(sqlite_app: Flask) -> FlaskClient:
     """Return a browser in which Ada is signed in."""
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     client = sqlite_app.test_client()
     sign_in(client)
     return client

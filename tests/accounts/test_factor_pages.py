@@ -14,8 +14,8 @@ from app.accounts import users
 from app.accounts.models import Passkey
 from core.data.models import now
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import make_person
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import make_user
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
@@ -57,7 +57,7 @@ def user_page(
     page: Page, sqlite_app: Flask, live_server: Callable[[Flask], str], request: pytest.FixtureRequest
 ) -> Iterator[Walk]:
     scheme, width = request.param
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     walk = Walk(page, live_server(sqlite_app).replace("127.0.0.1", "localhost"))

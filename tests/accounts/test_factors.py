@@ -19,12 +19,12 @@ from app.accounts.factors import steps
 from app.accounts.models import Passkey
 from core.data.models import now
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.accounts.people import sign_out
-from tests.accounts.people import text
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.accounts.users import sign_out
+from tests.accounts.users import text
 from tests.conftest import SECRET_KEY
 from tests.forms import open_form
 from tests.forms import read
@@ -90,7 +90,7 @@ def user(app: Flask) -> Any:
 @pytest.fixture
 def user_client(app: Flask, client: FlaskClient) -> FlaskClient:
     """Return a signed-in user, on each engine."""
-    make_person(app)
+    make_user(app)
     sign_in(client)
     return client
 
@@ -98,7 +98,7 @@ def user_client(app: Flask, client: FlaskClient) -> FlaskClient:
 @pytest.fixture
 def sqlite_user_client(sqlite_app: Flask, sqlite_client: FlaskClient) -> FlaskClient:
     """Return a signed-in user, where the engine does not matter."""
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     sign_in(sqlite_client)
     return sqlite_client
 
@@ -402,7 +402,7 @@ CHANGES = [
 @pytest.mark.parametrize(("url", "fields"), CHANGES)
 def test_change_asks_who_is_there_again(make_app: Callable[..., Flask], url: str, fields: dict[str, str]) -> None:
     app = make_app()
-    make_person(app)
+    make_user(app)
     client = app.test_client()
     sign_in(client)
     token = open_form(client, CODES)
@@ -551,7 +551,7 @@ def test_totp_disabled_uses_other_factor(make_app: Callable[..., Flask], sqlite_
 
 def test_all_switched_off_has_no_page(make_app: Callable[..., Flask]) -> None:
     app = make_app(ACCOUNTS_TOTP=False, ACCOUNTS_PASSKEYS=False)
-    make_person(app)
+    make_user(app)
     client = app.test_client()
     assert "Second factor" not in client.get("/accounts/").text
     sign_in(client)
@@ -562,8 +562,8 @@ def test_all_switched_off_has_no_page(make_app: Callable[..., Flask]) -> None:
 def test_totp_disabled_clears_pending_sign_in(make_app: Callable[..., Flask]) -> None:
     """Flask-Security cleans up only where apps are switched on."""
     app = make_app(ACCOUNTS_TOTP=False)
-    make_person(app)
-    make_person(app, "eve@example.org", "Eve")
+    make_user(app)
+    make_user(app, "eve@example.org", "Eve")
     with app.app_context():
         key = Passkey(name="Key", credential_id=b"1", public_key=b"", sign_count=0, device_type="single_device")
         key.backup_state, key.usage, key.lastuse_datetime = False, "secondary", now()

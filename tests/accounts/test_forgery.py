@@ -14,8 +14,8 @@ from core.access import endpoints
 from core.access import permissions
 from core.http.apis import is_exempt
 from services import db
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 FOREIGN = {"Origin": "https://evil.example", "Referer": "https://evil.example/"}
@@ -33,7 +33,7 @@ def admin_client(sqlite_app: Flask) -> FlaskClient:
     with sqlite_app.app_context():
         db.session.add(Role(name="all", permissions=list(permissions())))
         db.session.commit()
-    make_person(sqlite_app, roles=["all"])
+    make_user(sqlite_app, roles=["all"])
     client = sqlite_app.test_client()
     sign_in(client)
     assert client.get("/accounts/").status_code == 200

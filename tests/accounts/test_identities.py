@@ -12,8 +12,8 @@ from sqlalchemy import event
 from services import db
 from tests import tokens
 from tests.accounts import bank
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.forms import open_form
 from tests.forms import submit
 
@@ -45,7 +45,7 @@ def statements(sqlite_app: Flask) -> Iterator[list[str]]:
 @pytest.fixture
 def admin_client(sqlite_app: Flask, sqlite_client: FlaskClient) -> FlaskClient:
     """Return the browser of an administrator who has signed in."""
-    make_person(sqlite_app, roles=["administrator"])
+    make_user(sqlite_app, roles=["administrator"])
     sign_in(sqlite_client)
     return sqlite_client
 

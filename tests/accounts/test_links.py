@@ -9,11 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
 
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.accounts.people import text
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.accounts.users import text
 from tests.forms import open_form
 from tests.forms import read
 from tests.forms import submit
@@ -22,14 +22,14 @@ NEW = "seven green apples fall"
 
 
 def ask_for_a_link(app: Flask, client: FlaskClient) -> str:
-    make_person(app)
+    make_user(app)
     submit(client, "/accounts/reset", email="ada@example.org")
     return link(mails(app)[0])
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example.net"}, {"Host": "localhost.evil.example.net"}])
 def test_foreign_host_sends_no_mail(sqlite_app: Flask, sqlite_client: FlaskClient, headers: dict[str, str]) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     fields = open_form(sqlite_client, "/accounts/reset") | {"email": "ada@example.org"}
 
     assert sqlite_client.post("/accounts/reset", data=fields, headers=headers).status_code == 400
@@ -38,7 +38,7 @@ def test_foreign_host_sends_no_mail(sqlite_app: Flask, sqlite_client: FlaskClien
 
 def test_proxy_headers_do_not_change_links(make_app: Callable[..., Flask]) -> None:
     app = make_app(TRUSTED_HOSTS=["localhost", "evil.example.net"], PROXY_HOPS=1)
-    make_person(app)
+    make_user(app)
     client = app.test_client()
     fields = open_form(client, "/accounts/reset") | {"email": "ada@example.org"}
     evil = {"X-Forwarded-Host": "evil.example.net", "Forwarded": "host=evil.example.net", "X-Host": "evil.example.net"}
@@ -80,7 +80,7 @@ def test_password_link_does_not_sign_in(sqlite_app: Flask, sqlite_client: FlaskC
 
 
 def test_address_change_needs_fresh_session(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     sign_in(sqlite_client)
     assert sqlite_client.get("/accounts/email").status_code == 200
     sqlite_app.config["SECURITY_FRESHNESS"] = timedelta(seconds=0.001)
@@ -105,7 +105,7 @@ HOSTS = [
 @pytest.mark.parametrize(("config", "host", "start"), HOSTS)
 def test_host_header_chooses_no_port(make_app: Callable[..., Flask], config: dict[str, Any], host: str, start: str):
     app = make_app(**config)
-    make_person(app)
+    make_user(app)
     client = app.test_client()
     headers = {"Host": host}
     page = client.get("/accounts/reset", headers=headers).text

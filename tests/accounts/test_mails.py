@@ -23,8 +23,8 @@ from app.accounts.mails import send
 from core import modules
 from core.configuration import collected
 from tests.conftest import SECRET_KEY
-from tests.launched import until
 from tests.ports import free_port
+from tests.processes import until
 
 
 class Inbox:

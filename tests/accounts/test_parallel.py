@@ -16,11 +16,11 @@ from app.accounts.models import Token
 from app.accounts.models import User
 from app.accounts.tokens import issuing
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.commits import at_once
 from tests.commits import gate
 from tests.forms import open_form
@@ -68,8 +68,8 @@ def double(app: Flask, client: FlaskClient, path: str, fields: dict[str, Any]) -
 @pytest.mark.parametrize("what", FORMS)
 def test_double_click_is_answered(app: Flask, what: str, caplog: pytest.LogCaptureFixture) -> None:
     asked, path, fields, statement = FORMS[what]
-    make_person(app, roles=["administrator"])
-    key = make_person(app, "eve@example.org", "Eve")
+    make_user(app, roles=["administrator"])
+    key = make_user(app, "eve@example.org", "Eve")
     client = app.test_client()
     if what not in BY_VISITORS:
         sign_in(client)
@@ -99,7 +99,7 @@ def count(app: Flask, statement: sa.Select[Any]) -> int:
 
 
 def test_tokens_at_once_have_different_names(app: Flask, client: FlaskClient) -> None:
-    make_person(app, roles=["administrator"])
+    make_user(app, roles=["administrator"])
     sign_in(client)
     path = "/accounts/tokens/new"
     sent = open_form(client, path) | {"name": "nightly", "scopes": ["history.change.read"]}
@@ -111,7 +111,7 @@ def test_tokens_at_once_have_different_names(app: Flask, client: FlaskClient) ->
 
 def test_tokens_at_once_keep_limit(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuing, "MOST_TOKENS", 2)
-    make_person(app, roles=["administrator"])
+    make_user(app, roles=["administrator"])
 
     def make(name: str) -> Callable[[], int]:
         def post() -> int:
@@ -129,7 +129,7 @@ def test_tokens_at_once_keep_limit(app: Flask, monkeypatch: pytest.MonkeyPatch) 
 
 def test_invitations_at_once_make_one_account(app: Flask) -> None:
     # The first account of a site makes the roles as well, one invitation after the other.
-    make_person(app)
+    make_user(app)
 
     def invite() -> int:
         # Not by the runner of tests, which puts its own standard output in the place of the process's.
@@ -148,7 +148,7 @@ def test_invitations_at_once_make_one_account(app: Flask) -> None:
 
 
 def test_roles_at_once_are_one(app: Flask, client: FlaskClient) -> None:
-    make_person(app, roles=["administrator"])
+    make_user(app, roles=["administrator"])
     sign_in(client)
     sent = open_form(client, "/accounts/roles/new") | {"name": "helper"}
     with gate(app, "INSERT INTO accounts_role"):
@@ -159,7 +159,7 @@ def test_roles_at_once_are_one(app: Flask, client: FlaskClient) -> None:
 
 
 def test_one_link_sets_one_password(app: Flask) -> None:
-    make_person(app)
+    make_user(app)
     submit(app.test_client(), "/accounts/reset", email="ada@example.org")
     path = link(mails(app)[-1])
     passwords = [NEW, "seven green apples fall down"]

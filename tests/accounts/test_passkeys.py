@@ -20,10 +20,10 @@ from app.accounts.models import Passkey
 from app.accounts.models import User
 from core.data.models import now
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in as send_password
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in as send_password
 from tests.forms import open_form
 
 PASSKEYS = "/accounts/passkeys"
@@ -106,8 +106,8 @@ class Visitor:
 @pytest.fixture
 def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
     """Serve the whole application, with two people in it, under a name: an address can have no passkeys."""
-    make_person(sqlite_app)
-    make_person(sqlite_app, "eve@example.org", "Eve")
+    make_user(sqlite_app)
+    make_user(sqlite_app, "eve@example.org", "Eve")
     return live_server(sqlite_app).replace("127.0.0.1", "localhost")
 
 
@@ -194,7 +194,7 @@ def test_deletion_asks_first(sqlite_app: Flask, browser: Browser, user: Visitor,
 
 
 def test_deletion_of_no_passkey_leads_back(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     client = sqlite_app.test_client()
     send_password(client)
     for query in ("", "?name=x", "?name=%E2%82%AC"):
@@ -400,7 +400,7 @@ HOSTILE = [
 @pytest.mark.parametrize("credential", HOSTILE)
 @pytest.mark.parametrize("place", ["sign-in", "register", "verify"])
 def test_broken_answer_is_refused(sqlite_app: Flask, place: str, credential: str) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     client = sqlite_app.test_client()
     paths = {"sign-in": SIGN_IN, "register": PASSKEYS, "verify": "/accounts/verify/passkey"}
     if place != "sign-in":
@@ -416,7 +416,7 @@ def test_broken_answer_is_refused(sqlite_app: Flask, place: str, credential: str
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 65, "​"])
 def test_name_that_is_none_is_refused(sqlite_app: Flask, name: str) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     client = sqlite_app.test_client()
     send_password(client)
     fields = {**open_form(client, PASSKEYS), "name": name, "usage": "first"}
@@ -428,7 +428,7 @@ def test_passkey_name_shown_as_written(sqlite_app: Flask) -> None:
 
 
 def test_account_existence_not_revealed(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     client = sqlite_app.test_client()
     fields = open_form(client, SIGN_IN)
     pages = [

@@ -9,15 +9,15 @@ from flask.testing import FlaskClient
 from app.accounts import users
 from app.accounts.roles import granting
 from services import db
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.forms import submit
 
 ROOT = "root@example.org"
 
 
 def chief_of(app: Flask) -> FlaskClient:
-    make_person(app, ROOT, "Root", ["administrator"])
+    make_user(app, ROOT, "Root", ["administrator"])
     client = app.test_client()
     sign_in(client, ROOT)
     return client
@@ -65,7 +65,7 @@ def test_unchanged_grants_not_recorded(sqlite_app: Flask) -> None:
 
 def test_user_history_names_roles(app: Flask) -> None:
     chief = chief_of(app)
-    make_person(app)
+    make_user(app)
     with app.app_context():
         url = f"/accounts/people/{users.find('ada@example.org').id}"
     submit(chief, f"{url}/roles", roles=["member", "staff"])

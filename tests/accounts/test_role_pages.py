@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import make_person
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import make_user
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 PAGES = (
@@ -37,8 +37,8 @@ VIOLATIONS = """async () => {
 @pytest.fixture
 def base_url(sqlite_app: Flask, live_server: Callable[[Flask], str]) -> str:
     """Return the address of a site with an administrator, and with Ada."""
-    make_person(sqlite_app, "root@example.org", "Root", ["administrator"])
-    make_person(sqlite_app, name="Ada Lovelace")
+    make_user(sqlite_app, "root@example.org", "Root", ["administrator"])
+    make_user(sqlite_app, name="Ada Lovelace")
     return f"{live_server(sqlite_app)}/accounts"
 
 

@@ -24,8 +24,8 @@ from core.exceptions import Invalid
 from core.exceptions import Unauthenticated
 from services import db
 from tests.accounts import bank
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.forms import open_form
 from tests.forms import submit
 
@@ -63,7 +63,7 @@ def sqlite_app(make_app: Callable[..., Flask]) -> Flask:
 @pytest.fixture
 def admin_client(app: Flask) -> FlaskClient:
     """Return a client of ``app`` in which an administrator has signed in."""
-    make_person(app, ROOT, "Root", ["administrator"])
+    make_user(app, ROOT, "Root", ["administrator"])
     client = app.test_client()
     sign_in(client, ROOT)
     return client
@@ -130,7 +130,7 @@ def test_administrators_grants_are_fixed(app: Flask, admin_client: FlaskClient) 
 
 
 def test_grant_effective_next_request(app: Flask, admin_client: FlaskClient) -> None:
-    make_person(app, roles=["staff"])
+    make_user(app, roles=["staff"])
     client = app.test_client()
     sign_in(client)
     assert client.get("/bank-page/safe").status_code == 200
@@ -155,7 +155,7 @@ def test_unknown_grant_shown_until_revoked(app: Flask, admin_client: FlaskClient
 
 
 def test_roles_given_and_taken(app: Flask, admin_client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     url = f"/accounts/people/{user_id(app, 'ada@example.org')}"
     assert "ada@example.org" in admin_client.get("/accounts/people?q=ada").text
     assert submit(admin_client, f"{url}/roles", roles=["member", "staff"]).status_code == 303
@@ -170,13 +170,13 @@ def test_last_administrator_stays_one(app: Flask, admin_client: FlaskClient) -> 
     answer = submit(admin_client, url, roles=["member"])
     assert answer.status_code == 422
     assert "This is the only administrator" in answer.text
-    make_person(app, "second@example.org", "Second", ["administrator"])
+    make_user(app, "second@example.org", "Second", ["administrator"])
     assert submit(admin_client, url, roles=["member"]).status_code == 303
     assert names(app, ROOT) == ["member"]
 
 
 def test_disabled_administrator_does_not_count(app: Flask, admin_client: FlaskClient) -> None:
-    make_person(app, "second@example.org", "Second", ["administrator"])
+    make_user(app, "second@example.org", "Second", ["administrator"])
     with app.app_context():
         users.disable(users.find("second@example.org"))
         db.session.commit()
@@ -187,7 +187,7 @@ def test_last_administrator_is_not_disabled(app: Flask, admin_client: FlaskClien
     with app.app_context(), pytest.raises(Invalid, match="This is the only administrator"):
         users.disable(users.find(ROOT))
     assert admin_client.get("/accounts/").status_code == 200
-    make_person(app, "second@example.org", "Second", ["administrator"])
+    make_user(app, "second@example.org", "Second", ["administrator"])
     with app.app_context():
         users.disable(users.find("second@example.org"))
         # Nothing is taken away by disabling an account twice.
@@ -198,7 +198,7 @@ def test_last_administrator_is_not_disabled(app: Flask, admin_client: FlaskClien
 
 def test_concurrent_disabling_keeps_an_administrator(app: Flask) -> None:
     for number in (1, 2):
-        make_person(app, f"{number}@example.org", "Root", ["administrator"])
+        make_user(app, f"{number}@example.org", "Root", ["administrator"])
     is_known, may_go, is_done, refused = Event(), Event(), Event(), []
 
     def second() -> None:
@@ -239,7 +239,7 @@ PAGES = ("/accounts/roles", "/accounts/roles/new", "/accounts/roles/member", "/a
 def test_role_pages_need_permission(sqlite_app: Flask, page: str) -> None:
     client = sqlite_app.test_client()
     assert client.get(page).status_code == 303
-    make_person(sqlite_app, roles=["staff"])
+    make_user(sqlite_app, roles=["staff"])
     sign_in(client)
     assert client.get(page).status_code == 403
     assert page not in client.get("/accounts/").text
@@ -247,7 +247,7 @@ def test_role_pages_need_permission(sqlite_app: Flask, page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_open_for_administrators(sqlite_app: Flask, page: str) -> None:
-    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    make_user(sqlite_app, ROOT, "Root", ["administrator"])
     client = sqlite_app.test_client()
     sign_in(client, ROOT)
     assert client.get(page).status_code == 200
@@ -269,7 +269,7 @@ LIMITED = Identity("k", "K", frozenset({"accounts.role.edit", "accounts.user.edi
     ids=["grant more", "take others'", "give everything", "give more", "take more", "delete more"],
 )
 def test_grant_limited_to_own_permissions(sqlite_app: Flask, change: Callable[[User], Any]) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     with sqlite_app.app_context():
         db.session.add(Role(name="mayor", permissions=["bank.safe.open"]))
         db.session.commit()
@@ -280,7 +280,7 @@ def test_grant_limited_to_own_permissions(sqlite_app: Flask, change: Callable[[U
 
 
 def test_change_without_the_permission_is_refused(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     with sqlite_app.test_request_context():
         with pytest.raises(Unauthenticated):
             granting.create("editor", None)
@@ -293,8 +293,8 @@ def test_change_without_the_permission_is_refused(sqlite_app: Flask) -> None:
 
 
 def test_changes_of_rights_are_logged(sqlite_app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    make_person(sqlite_app, ROOT, "Root", ["administrator"])
-    key = make_person(sqlite_app)
+    make_user(sqlite_app, ROOT, "Root", ["administrator"])
+    key = make_user(sqlite_app)
     client = sqlite_app.test_client()
     sign_in(client, ROOT)
     with caplog.at_level(logging.INFO, "andamio.security"):
@@ -310,7 +310,7 @@ def test_changes_of_rights_are_logged(sqlite_app: Flask, caplog: pytest.LogCaptu
 
 
 def test_commands_grant_give_and_list(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     run = sqlite_app.test_cli_runner().invoke
     for arguments in (["grant", "member", "bank.safe.open"], ["give", "ada@example.org", "staff"]):
         result = run(args=["accounts", *arguments])
@@ -335,14 +335,14 @@ def test_commands_grant_give_and_list(sqlite_app: Flask) -> None:
     ],
 )
 def test_command_says_what_it_cannot_do(sqlite_app: Flask, arguments: list[str]) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     result = sqlite_app.test_cli_runner().invoke(args=["accounts", *arguments])
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
 
 
 def test_matrix_shows_roles_of_ones_own(sqlite_app: Flask) -> None:
-    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    make_user(sqlite_app, ROOT, "Root", ["administrator"])
     client = sqlite_app.test_client()
     sign_in(client, ROOT)
     submit(client, "/accounts/roles/new", name="editor")
@@ -363,7 +363,7 @@ def test_matrix_shows_roles_of_ones_own(sqlite_app: Flask) -> None:
     ],
 )
 def test_matrix_shows_what_was_asked_for(sqlite_app: Flask, asked: Any, shown: list[str], hidden: list[str]) -> None:
-    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    make_user(sqlite_app, ROOT, "Root", ["administrator"])
     client = sqlite_app.test_client()
     sign_in(client, ROOT)
     page = client.get("/accounts/access", query_string=asked).text
@@ -372,7 +372,7 @@ def test_matrix_shows_what_was_asked_for(sqlite_app: Flask, asked: Any, shown: l
 
 
 def test_user_page_hides_credentials(sqlite_app: Flask) -> None:
-    make_person(sqlite_app, ROOT, "Root", ["administrator"])
+    make_user(sqlite_app, ROOT, "Root", ["administrator"])
     client = sqlite_app.test_client()
     sign_in(client, ROOT)
     page = client.get(f"/accounts/people/{user_id(sqlite_app, ROOT)}").text

@@ -28,10 +28,10 @@ from core.data.models import now
 from core.http.apis import mark_api
 from core.platform import platform_of
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.accounts.people import sign_out
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.accounts.users import sign_out
 from tests.forms import open_form
 from tests.forms import submit
 
@@ -49,14 +49,14 @@ def app(request: pytest.FixtureRequest, make_app: Make, platform: Callable[[str]
         made = make_app(platform("sqlite"), SESSION_STORE="redis", REDIS_URL=url)
     else:
         made = make_app(platform(request.param))
-    make_person(made)
+    make_user(made)
     return made
 
 
 @pytest.fixture
 def user_app(sqlite_app: Flask) -> Flask:
     """Return the same where the place of the records does not matter."""
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     return sqlite_app
 
 
@@ -156,7 +156,7 @@ def test_ending_one_session_leaves_others(app):
 
 def test_others_session_cannot_be_ended(app):
     ada = Browser(app)
-    make_person(app, "eve@example.org", "Eve")
+    make_user(app, "eve@example.org", "Eve")
     eve = Browser(app, signs_in=False)
     sign_in(eve.client, "eve@example.org")
 
@@ -290,7 +290,7 @@ def test_records_hold_no_usable_id(app):
 
 
 def test_record_of_other_account_refused(app):
-    make_person(app, "eve@example.org", "Eve")
+    make_user(app, "eve@example.org", "Eve")
     eve = Browser(app, signs_in=False)
     sign_in(eve.client, "eve@example.org")
     ada = Browser(app)
@@ -343,7 +343,7 @@ def test_session_ends_by_itself(app, created, seen, lives):
 
 def test_hours_are_set_by_the_configuration(make_app):
     app = make_app(SESSION_IDLE_HOURS=2, SESSION_MAX_HOURS=5)
-    make_person(app)
+    make_user(app)
     ada = Browser(app)
     age(app, created=4 * HOUR, seen=1.9 * HOUR)
     assert ada.is_signed_in()

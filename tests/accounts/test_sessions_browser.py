@@ -13,8 +13,8 @@ from playwright.sync_api import Page
 from playwright.sync_api import expect
 from sqlalchemy.engine import URL
 
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import make_person
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import make_user
 
 NEW = "four quiet otters borrow umbrellas"
 
@@ -32,7 +32,7 @@ def base_url(
         app = make_app(SESSION_STORE="redis", REDIS_URL=start_redis().url.render_as_string())
     else:
         app = make_app(platform(request.param))
-    make_person(app)
+    make_user(app)
     return live_server(app)
 
 

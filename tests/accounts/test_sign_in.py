@@ -18,14 +18,14 @@ from app.accounts.models import User
 from core.access import Identity
 from core.access import identity
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import confirm
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.accounts.people import sign_out
-from tests.accounts.people import text
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import confirm
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.accounts.users import sign_out
+from tests.accounts.users import text
 from tests.forms import open_form
 from tests.forms import submit
 
@@ -54,7 +54,7 @@ def follow(client: FlaskClient, path: str) -> Any:
 
 
 def test_sign_in_and_out(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     assert who(client) == ""
     answer = sign_in(client, " ADA@Example.ORG ")
     assert (answer.status_code, answer.location) == (302, "/accounts/")
@@ -66,7 +66,7 @@ def test_sign_in_and_out(app: Flask, client: FlaskClient) -> None:
 
 
 def test_identity_has_key_permissions_roles(app: Flask, client: FlaskClient) -> None:
-    key = make_person(app, roles=["staff"])
+    key = make_user(app, roles=["staff"])
     asked: list[Identity] = []
     app.add_url_rule("/who", "who", lambda: asked.append(identity()) or "")
     with app.app_context():
@@ -81,7 +81,7 @@ def test_identity_has_key_permissions_roles(app: Flask, client: FlaskClient) -> 
 
 
 def test_identity_follows_sign_in_and_out(app: Flask, client: FlaskClient) -> None:
-    key = make_person(app)
+    key = make_user(app)
     asked: list[str | None] = []
 
     def ask(answer: Response) -> Response:
@@ -100,15 +100,15 @@ def test_identity_follows_sign_in_and_out(app: Flask, client: FlaskClient) -> No
     [("ada@example.org", "wrong " * 4), ("unknown@example.org", PASSWORD), ("ada@example.org", PASSWORD[:-1])],
 )
 def test_failed_sign_in_answers_alike(sqlite_app: Flask, sqlite_client: FlaskClient, email: str, password: str) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     answer = sign_in(sqlite_client, email, password)
     assert "The address or the password is wrong" in answer.text
     assert who(sqlite_client) == ""
 
 
 def test_disabled_or_unconfirmed_answers_alike(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
-    make_person(sqlite_app, "new@example.org")
+    make_user(sqlite_app)
+    make_user(sqlite_app, "new@example.org")
     with sqlite_app.app_context():
         users.disable(users.find("ada@example.org"))
         users.find("new@example.org").confirmed_at = None
@@ -119,7 +119,7 @@ def test_disabled_or_unconfirmed_answers_alike(sqlite_app: Flask, sqlite_client:
 
 
 def test_disabling_ends_the_session(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     sign_in(client)
     with app.app_context():
         users.disable(users.find("ada@example.org"))
@@ -135,14 +135,14 @@ def test_disabling_ends_the_session(app: Flask, client: FlaskClient) -> None:
     "target", ["//evil.example.org/", "https://evil.example.org/", "/\\evil.example.org", "javascript:alert(1)"]
 )
 def test_sign_in_stays_on_site(sqlite_app: Flask, sqlite_client: FlaskClient, target: str) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     assert sign_in(sqlite_client, next=target).status_code == 400
     assert sqlite_client.get("/accounts/sign-in", query_string={"next": target}).status_code == 400
     assert who(sqlite_client) == ""
 
 
 def test_sign_in_leads_back(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     away = sqlite_client.get("/accounts/profile?x=1")
     assert away.status_code == 303
     answer = submit(sqlite_client, away.location, email="ada@example.org", password=PASSWORD)
@@ -150,7 +150,7 @@ def test_sign_in_leads_back(sqlite_app: Flask, sqlite_client: FlaskClient) -> No
 
 
 def test_form_without_its_token_is_refused(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     answer = sign_in(sqlite_client, csrf_token=None)
     assert answer.status_code == 400
     assert who(sqlite_client) == ""
@@ -178,7 +178,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 
 def test_identity_query_count(app: Flask, client: FlaskClient) -> None:
-    make_person(app, roles=["staff"])
+    make_user(app, roles=["staff"])
     with statements(app) as found:
         assert client.get("/").status_code == 200
     assert found == []
@@ -236,7 +236,7 @@ def test_link_request_constant_time(
 ) -> None:
     for email, values in EVERY.items():
         if values is not None:
-            make_person(sqlite_app, email)
+            make_user(sqlite_app, email)
             with sqlite_app.app_context():
                 db.session.execute(update(User).where(User.email == email).values(values))
                 db.session.commit()
@@ -257,7 +257,7 @@ def test_pages_are_kept_nowhere(sqlite_client: FlaskClient, path: str) -> None:
 
 @pytest.mark.parametrize("letter", ["a", "\ufdfa"])
 def test_password_longer_than_any_is_wrong(sqlite_app: Flask, sqlite_client: FlaskClient, letter: str) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     answer = sign_in(sqlite_client, password=letter * 1000)
     assert (answer.status_code, who(sqlite_client)) == (200, "")
     assert "The address or the password is wrong" in answer.text
@@ -284,7 +284,7 @@ def test_name_is_one_readable_line(sqlite_app: Flask, sqlite_client: FlaskClient
         "Use letters, digits, spaces and signs."
         in confirm(sqlite_client, link(mails(sqlite_app)[0]), NEW, name=name).text
     )
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     sign_in(sqlite_client)
     assert submit(sqlite_client, "/accounts/profile", name=name).status_code == 422
 
@@ -298,7 +298,7 @@ def test_unconfirmed_mail_contains_no_input(sqlite_app: Flask, sqlite_client: Fl
     spam = "win at casino.example"
     register(sqlite_client, name=spam)
     submit(sqlite_client, "/accounts/confirm", email="grace@example.org")
-    make_person(sqlite_app, name=spam)
+    make_user(sqlite_app, name=spam)
     sign_in(sqlite_client)
     submit(sqlite_client, "/accounts/email", email="other@example.org")
     sent = mails(sqlite_app)
@@ -329,13 +329,13 @@ def test_register_confirm_and_sign_in(app: Flask, client: FlaskClient) -> None:
 def test_password_is_hashed_as_owasp_advises(make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.costs.ARGON2", {})
     app = make_app()
-    make_person(app)
+    make_user(app)
     with app.app_context():
         assert users.find("ada@example.org").password.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_duplicate_registration_looks_alike(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     fresh = register(client, email="grace@example.org")
     known = register(client, email="Ada@example.org", name="Eve")
     assert (fresh.status_code, fresh.location) == (known.status_code, known.location)
@@ -419,7 +419,7 @@ def test_confirmation_is_sent_again(sqlite_app: Flask, sqlite_client: FlaskClien
 
 
 def test_forgotten_password(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     other = app.test_client()
     sign_in(other)
     for email in ("ada@example.org", "unknown@example.org"):
@@ -436,7 +436,7 @@ def test_forgotten_password(app: Flask, client: FlaskClient) -> None:
 
 
 def test_foreign_password_link_refused(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     submit(sqlite_client, "/accounts/reset", email="ada@example.org")
     path = link(mails(sqlite_app)[0])
     # Of the last letter not all bits count.
@@ -446,7 +446,7 @@ def test_foreign_password_link_refused(sqlite_app: Flask, sqlite_client: FlaskCl
 
 
 def test_change_of_the_password(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     other = app.test_client()
     sign_in(client)
     sign_in(other)
@@ -459,7 +459,7 @@ def test_change_of_the_password(app: Flask, client: FlaskClient) -> None:
 
 
 def test_change_of_the_address(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     sign_in(client)
     assert "Follow the link in it" in submit(client, "/accounts/email", email="LOVELACE@example.org").text
     (mail,) = mails(app)
@@ -472,8 +472,8 @@ def test_change_of_the_address(app: Flask, client: FlaskClient) -> None:
 
 
 def test_existing_address_not_revealed(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
-    make_person(sqlite_app, "grace@example.org", "Grace")
+    make_user(sqlite_app)
+    make_user(sqlite_app, "grace@example.org", "Grace")
     sign_in(sqlite_client)
     answers = [
         submit(sqlite_client, "/accounts/email", email=email).text for email in ("grace@example.org", "new@example.org")
@@ -483,7 +483,7 @@ def test_existing_address_not_revealed(sqlite_app: Flask, sqlite_client: FlaskCl
 
 
 def test_name_is_changed(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     sign_in(client)
     assert submit(client, "/accounts/profile", name="").status_code == 422
     submit(client, "/accounts/profile", name="<b>Countess</b>")
@@ -514,7 +514,7 @@ def form_token(client: FlaskClient) -> str:
 
 
 def test_flask_security_token_refused(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     with sqlite_app.test_request_context():
         token = users.find("ada@example.org").get_auth_token()
     answer = sqlite_client.get(

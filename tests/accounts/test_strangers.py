@@ -15,13 +15,13 @@ from app.accounts.models import Role
 from app.accounts.tokens import issuing
 from core.data.models import now
 from services import db
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import confirm
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.accounts.people import text
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import confirm
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.accounts.users import text
 from tests.forms import submit
 
 VICTIM = "victim@example.org"
@@ -142,7 +142,7 @@ def test_invitation_closes_what_stranger_left(
 
 
 def test_invitation_of_used_account_refused(sqlite_app: Flask) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     done = sqlite_app.test_cli_runner().invoke(args=["accounts", "create-admin", "ada@example.org"])
 
     assert done.exit_code != 0
@@ -150,14 +150,14 @@ def test_invitation_of_used_account_refused(sqlite_app: Flask) -> None:
 
 
 def test_address_changed_by_own_account(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     sign_in(client)
     submit(client, "/accounts/email", email=VICTIM)
     path = link(mails(app)[-1])
     owner = app.test_client()
 
     assert owner.get(path).location.startswith("/accounts/sign-in?next=")
-    make_person(app, "grace@example.org", "Grace")
+    make_user(app, "grace@example.org", "Grace")
     sign_in(owner, "grace@example.org")
     assert owner.get(path).location == "/accounts/"
     assert "This link is for another account" in owner.get("/accounts/").text
@@ -170,7 +170,7 @@ def test_address_changed_by_own_account(app: Flask, client: FlaskClient) -> None
 
 @pytest.mark.parametrize("asked", ["/accounts/reset", "/accounts/email"])
 def test_new_address_voids_links_to_old(app: Flask, client: FlaskClient, asked: str) -> None:
-    make_person(app)
+    make_user(app)
     sign_in(client)
     submit(client, asked, email="ada@example.org" if asked.endswith("reset") else "other@example.org")
     old = link(mails(app)[-1])
@@ -192,7 +192,7 @@ def submit_if_form(client: FlaskClient, path: str) -> None:
 
 
 def test_new_address_ends_other_sessions(app: Flask, client: FlaskClient) -> None:
-    make_person(app)
+    make_user(app)
     other = app.test_client()
     sign_in(other)
     sign_in(client)
@@ -204,7 +204,7 @@ def test_new_address_ends_other_sessions(app: Flask, client: FlaskClient) -> Non
 
 
 def test_new_password_voids_links(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     old = ask(sqlite_app, "/accounts/reset", "ada@example.org")
     sign_in(sqlite_client)
     submit(sqlite_client, "/accounts/password", password=PASSWORD, new_password=OWNERS, new_password_confirm=OWNERS)

@@ -12,15 +12,15 @@ from werkzeug.test import TestResponse
 from app.accounts import attempts
 from app.accounts import throttles
 from app.accounts.throttles import Throttle
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import link
-from tests.accounts.people import mails
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.accounts.people import sign_out
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import link
+from tests.accounts.users import mails
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.accounts.users import sign_out
 from tests.forms import open_form
 from tests.forms import submit
-from tests.launched import until
+from tests.processes import until
 
 ADA = "ada@example.org"
 WRONG = "wrong horse battery staple"
@@ -37,7 +37,7 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def user_app(sqlite_app: Flask) -> Flask:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     return sqlite_app
 
 
@@ -193,7 +193,7 @@ def test_known_browser_has_few_attempts_itself(user_app):
 
 
 def test_known_browser_unknown_for_others(user_app):
-    make_person(user_app, "eve@example.org", "Eve")
+    make_user(user_app, "eve@example.org", "Eve")
     eve = browser(user_app)
     sign_in(eve, "eve@example.org")
     sign_out(eve)
@@ -348,7 +348,7 @@ def test_refusal_of_mail_is_true(user_app):
 def test_processes_count_together_in_redis(make_app: Any, start_redis: Any):
     url = start_redis().url.render_as_string()
     first, second = make_app(REDIS_URL=url), make_app(REDIS_URL=url)
-    make_person(first)
+    make_user(first)
 
     assert guess(browser(first), 2) == [200, 200]
     assert guess(browser(second), 2) == [200, 429]
@@ -359,7 +359,7 @@ def test_processes_count_together_in_redis(make_app: Any, start_redis: Any):
 def test_processes_count_alone_without_redis(make_app: Any, start_redis: Any, caplog: pytest.LogCaptureFixture):
     server = start_redis()
     app = make_app(REDIS_URL=server.url.render_as_string())
-    make_person(app)
+    make_user(app)
     server.stop()
 
     assert guess(browser(app), 4) == [200, 200, 200, 429]

@@ -29,9 +29,9 @@ from core.exceptions import Invalid
 from core.exceptions import NotFound
 from services import db
 from tests import tokens as issued
-from tests.accounts.people import PASSWORD
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
+from tests.accounts.users import PASSWORD
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
 from tests.forms import submit
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -136,7 +136,7 @@ def user_client(app: Flask, client: FlaskClient) -> FlaskClient:
 
 
 def grant(app: Flask) -> None:
-    make_person(app)
+    make_user(app)
     with app.app_context():
         user = db.session.scalars(sa.select(User)).one()
         user.roles = [Role(name="mayor", permissions=["history.change.read"])]
@@ -279,7 +279,7 @@ def test_new_token_needs_fresh_session(sqlite_app: Flask, sqlite_client: FlaskCl
 def test_user_without_permissions_informed(
     sqlite_app: Flask, sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_person(sqlite_app)
+    make_user(sqlite_app)
     sign_in(sqlite_client)
     monkeypatch.setattr(scopes, "offered", lambda who: [])
     page = sqlite_client.get(f"{PATH}/new").text

@@ -12,7 +12,7 @@ from app.api.models import Country
 from app.api.places import fold
 from core.access import Identity
 from services import db
-from tests.people import editor
+from tests.identities import editor
 
 
 class CountryFactory(SQLAlchemyModelFactory):

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.people import Ask
-from tests.people import ask_with_roles
+from tests.identities import Ask
+from tests.identities import ask_with_roles
 
 CITIES = "/api/v1/cities"
 

@@ -11,7 +11,7 @@ from flask import Flask
 from app.apidocs import documents
 from config import ROOT
 from core.access import Identity
-from tests.people import editor
+from tests.identities import editor
 
 NODE = ROOT / "tests" / "node"
 

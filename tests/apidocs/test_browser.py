@@ -6,13 +6,13 @@ from flask import Blueprint
 from flask import request
 
 from core.http.apis import mark_api
-from tests.core import shelf
+from tests.core import warehouse
 
 
 @pytest.fixture
 def docs_page(make_app, live_server, page):
     """Open the page of an API that returns its caller, and of the module with every type."""
-    app = make_app(None, [shelf.__name__, "app.home", "app.apidocs"])
+    app = make_app(None, [warehouse.__name__, "app.home", "app.apidocs"])
     bank = Blueprint("bank", __name__, url_prefix="/bank")
     mark_api(bank)
 
@@ -59,7 +59,7 @@ def test_address_leads_to_an_operation(docs_page):
 def test_page_is_for_everybody(docs_page, width, scheme):
     docs_page.emulate_media(color_scheme=scheme)
     docs_page.set_viewport_size({"width": width, "height": 900})
-    docs_page.locator("#operations-shelf-things-shelfThingsCreate .opblock-summary-control").click()
+    docs_page.locator("#operations-warehouse-things-warehouseThingsCreate .opblock-summary-control").click()
     docs_page.locator(".opblock.is-open textarea").wait_for()
 
     assert docs_page.evaluate("document.documentElement.scrollWidth") <= width
@@ -70,8 +70,8 @@ def test_page_is_for_everybody(docs_page, width, scheme):
 
 def test_page_without_scripts_has_the_list(browser, make_app, live_server):
     page = browser.new_page(java_script_enabled=False)
-    page.goto(f"{live_server(make_app(None, [shelf.__name__, 'app.apidocs']))}/docs")
+    page.goto(f"{live_server(make_app(None, [warehouse.__name__, 'app.apidocs']))}/docs")
 
-    assert page.get_by_text("GET /shelf/things/{key}").is_visible()
+    assert page.get_by_text("GET /warehouse/things/{key}").is_visible()
     assert page.get_by_role("link", name="OpenAPI document").is_visible()
     page.close()

@@ -19,18 +19,18 @@ from config import ROOT
 from core.api.idempotency import idempotency_keys
 from services import db
 from tests import tokens
-from tests.core import shelf
+from tests.core import warehouse
 
 
 @pytest.fixture
 def warehouse_app(make_app, new_database):
     """Return an application of the module with every type, and its tables."""
-    app = make_app(new_database("sqlite"), [shelf.__name__, "app.apidocs"])
+    app = make_app(new_database("sqlite"), [warehouse.__name__, "app.apidocs"])
     with app.app_context():
-        shelf.Base.metadata.create_all(db.engine)
+        warehouse.Base.metadata.create_all(db.engine)
         idempotency_keys.create(db.engine)
         with db.engine.begin() as connection:
-            connection.execute(sa.insert(shelf.Maker).values(id=1, name="Acme"))
+            connection.execute(sa.insert(warehouse.Maker).values(id=1, name="Acme"))
     return app
 
 
@@ -63,7 +63,9 @@ def test_generated_client_works(warehouse_app, live_server, generate):
     models = generated("models")
 
     def call(name: str, *arguments: Any, **named: Any) -> Any:
-        return generated(f"api.shelf_things.shelf_things_{name}").sync_detailed(*arguments, client=client, **named)
+        return generated(f"api.warehouse_things.warehouse_things_{name}").sync_detailed(
+            *arguments, client=client, **named
+        )
 
     with generated("client").Client(base_url=live_server(warehouse_app)) as client:
         created = call("create", body=models.ThingInput(name="pen", maker_id=1, color="RED"), idempotency_key="first")

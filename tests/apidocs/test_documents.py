@@ -18,7 +18,7 @@ from core.api.contract import contract
 from core.api.deprecation import Deprecation
 from core.http.apis import mark_api
 from core.http.problems import KINDS
-from tests.core import shelf
+from tests.core import warehouse
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -26,7 +26,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 @pytest.fixture
 def warehouse_document(make_app: Callable[..., Flask]) -> documents.Document:
     """Return the document of a module with a column of every type, and a relationship of every kind."""
-    return documents.build(make_app(None, [shelf.__name__, "app.apidocs"]))
+    return documents.build(make_app(None, [warehouse.__name__, "app.apidocs"]))
 
 
 @pytest.fixture(params=["document", "warehouse_document"])
@@ -139,7 +139,11 @@ def examples(part: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
 def thing_operations(warehouse_document):
     """Return what is said of the paths of things, by what is asked for."""
     paths = warehouse_document["paths"]
-    return {"list": paths["/shelf/things"], "item": paths["/shelf/things/{key}"], "bulk": paths["/shelf/things:bulk"]}
+    return {
+        "list": paths["/warehouse/things"],
+        "item": paths["/warehouse/things/{key}"],
+        "bulk": paths["/warehouse/things:bulk"],
+    }
 
 
 def named(document: documents.Document, name: str) -> Any:
@@ -172,7 +176,7 @@ def test_filters_have_column_types(thing_operations):
 
 def test_versioned_changes_require_if_match(warehouse_document, thing_operations):
     (thing,) = (one for one in thing_operations["item"]["patch"]["parameters"] if one.get("name") == "If-Match")
-    maker = warehouse_document["paths"]["/shelf/makers/{key}"]["patch"]["parameters"]
+    maker = warehouse_document["paths"]["/warehouse/makers/{key}"]["patch"]["parameters"]
 
     assert thing["required"]
     assert {"$ref": "#/components/parameters/If-Match"} in maker
@@ -182,9 +186,9 @@ def test_versioned_changes_require_if_match(warehouse_document, thing_operations
 def test_only_what_is_allowed_is_described(warehouse_document):
     paths = warehouse_document["paths"]
 
-    assert set(paths["/shelf/shown"]) == set(paths["/shelf/shown/{key}"]) == {"get"}
-    assert set(paths["/shelf/new"]) == {"post"}
-    assert "/shelf/new/{key}" not in paths
+    assert set(paths["/warehouse/shown"]) == set(paths["/warehouse/shown/{key}"]) == {"get"}
+    assert set(paths["/warehouse/new"]) == {"post"}
+    assert "/warehouse/new/{key}" not in paths
 
 
 def test_create_links_to_item_operations(thing_operations):
@@ -272,11 +276,11 @@ def test_contract_view_described_by_contract(make_app):
 
 
 def test_limits_and_deprecations_are_mirrored(make_app, monkeypatch):
-    monkeypatch.setattr(shelf.ThingResource, "rate_limit", "100 per minute", raising=False)
+    monkeypatch.setattr(warehouse.ThingResource, "rate_limit", "100 per minute", raising=False)
     old = Deprecation(since=date(2026, 1, 1), sunset=date(2027, 1, 1), successor="/v2/tags")
-    monkeypatch.setattr(shelf.TagResource, "deprecation", old, raising=False)
-    paths = documents.build(make_app(None, [shelf.__name__, "app.apidocs"]))["paths"]
-    thing, tag = paths["/shelf/things/{key}"]["get"], paths["/shelf/tags/{key}"]["get"]
+    monkeypatch.setattr(warehouse.TagResource, "deprecation", old, raising=False)
+    paths = documents.build(make_app(None, [warehouse.__name__, "app.apidocs"]))["paths"]
+    thing, tag = paths["/warehouse/things/{key}"]["get"], paths["/warehouse/tags/{key}"]["get"]
 
     assert thing["responses"]["429"] == {"$ref": "#/components/responses/too-many-requests"}
     assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= set(

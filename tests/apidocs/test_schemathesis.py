@@ -19,7 +19,7 @@ from core.modules import offers
 from services import db
 from settings import INSTALLED_APPS
 from tests import tokens
-from tests.core import shelf
+from tests.core import warehouse
 
 #: So many requests of each phase are made up for an operation; by default those that are found in a minute.
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
@@ -43,12 +43,12 @@ def populated(request, make_app, new_database) -> Flask:
     patient = {"connect_args": {"timeout": 60}} if request.param == "sqlite" else {"pool_timeout": 60}
     # Two workers on a busy machine wait for each other; a 503 would be the machine's.
     settings = {"SQLALCHEMY_ENGINE_OPTIONS": patient, "DATABASE_STATEMENT_SECONDS": 0}
-    modules = [*INSTALLED_APPS, shelf.__name__]
+    modules = [*INSTALLED_APPS, warehouse.__name__]
     app = make_app(url, modules, LOG_LEVEL="WARNING", RATE_LIMITS=False, **settings)
     with app.app_context():
-        shelf.Base.metadata.create_all(db.engine)
+        warehouse.Base.metadata.create_all(db.engine)
         with db.engine.begin() as connection:
-            connection.execute(sa.insert(shelf.Maker).values(name="Acme"))
+            connection.execute(sa.insert(warehouse.Maker).values(name="Acme"))
         for _, demo in offers(app, "demo"):
             demo.load()
     return app

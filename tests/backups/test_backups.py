@@ -26,7 +26,7 @@ from app.backups import programs
 from app.backups import restoring
 from app.backups.archives import BackupError
 from app.backups.taking import backup
-from tests.core import shelf
+from tests.core import warehouse
 
 Make = Callable[..., Flask]
 NewDatabase = Callable[[str], URL]
@@ -44,7 +44,7 @@ def rows(url: URL) -> dict[str, list[Any]]:
 
     def read(connection: sa.Connection) -> dict[str, list[Any]]:
         there = sa.inspect(connection).get_table_names()
-        tables = [table for table in shelf.Base.metadata.sorted_tables if table.name in there]
+        tables = [table for table in warehouse.Base.metadata.sorted_tables if table.name in there]
         return {table.name: sorted(map(repr, connection.execute(table.select()))) for table in tables}
 
     return execute(url, read)  # type: ignore[no-any-return]
@@ -52,14 +52,14 @@ def rows(url: URL) -> dict[str, list[Any]]:
 
 def fill(url: URL, things: int = 300) -> None:
     def work(connection: sa.Connection) -> None:
-        shelf.Base.metadata.create_all(connection)
-        connection.execute(shelf.Maker.__table__.insert(), [{"id": 1, "name": "Acme (1),(2); 'x'\n\\.\né漢😀"}])
+        warehouse.Base.metadata.create_all(connection)
+        connection.execute(warehouse.Maker.__table__.insert(), [{"id": 1, "name": "Acme (1),(2); 'x'\n\\.\né漢😀"}])
         given = [{"name": f"t{number}", "maker_id": 1, "version": 1, "slot": number} for number in range(things)]
-        connection.execute(shelf.Thing.__table__.insert(), given)
-        connection.execute(shelf.Tag.__table__.insert(), [{"code": "a"}, {"code": "b", "title": "("}])
+        connection.execute(warehouse.Thing.__table__.insert(), given)
+        connection.execute(warehouse.Tag.__table__.insert(), [{"code": "a"}, {"code": "b", "title": "("}])
         outer = {"name": "outer", "maker_id": 1, "version": 1}
-        connection.execute(shelf.Box.__table__.insert(), [{"id": 7, **outer}])
-        connection.execute(shelf.Box.__table__.insert(), [{"id": 8, **outer, "inside_id": 7}])
+        connection.execute(warehouse.Box.__table__.insert(), [{"id": 7, **outer}])
+        connection.execute(warehouse.Box.__table__.insert(), [{"id": 8, **outer, "inside_id": 7}])
 
     execute(url, work)
 
@@ -77,7 +77,7 @@ def run_backups(make_app: Make) -> Run:
     """Run ``flask backups …`` on a database: ``command(url, "take", …)``."""
 
     def run(url: URL, *words: str, **overrides: Any) -> Result:
-        app = make_app(url, [shelf.__name__, "app.backups"], **overrides)
+        app = make_app(url, [warehouse.__name__, "app.backups"], **overrides)
         return app.test_cli_runner().invoke(args=["backups", *words], input=overrides.pop("input", None))
 
     return run
@@ -97,7 +97,7 @@ def test_backup_during_writes_is_consistent(
             execute(source, pair)
 
     def pair(connection: sa.Connection) -> None:
-        for table in (shelf.Maker.__table__, shelf.Label.__table__):
+        for table in (warehouse.Maker.__table__, warehouse.Label.__table__):
             connection.execute(table.insert(), [{"id": 1000 + wrote, "name": f"w{wrote}"}])
 
     writer = threading.Thread(target=write)
@@ -115,12 +115,12 @@ def test_backup_during_writes_is_consistent(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(path.parent.iterdir()) == [path]
     assert {name: len(found) for name, found in restored.items()} == manifest.tables
-    assert len(restored["shelf_maker"]) == len(restored["shelf_label"]) + 1
+    assert len(restored["warehouse_maker"]) == len(restored["warehouse_label"]) + 1
     before = rows(source)
     assert all(set(found) <= set(before[name]) for name, found in restored.items())
-    assert restored["shelf_thing"] == before["shelf_thing"]
-    assert restored["shelf_box"] == before["shelf_box"]
-    keys = execute(target, lambda connection: sa.inspect(connection).get_foreign_keys("shelf_box"))
+    assert restored["warehouse_thing"] == before["warehouse_thing"]
+    assert restored["warehouse_box"] == before["warehouse_box"]
+    keys = execute(target, lambda connection: sa.inspect(connection).get_foreign_keys("warehouse_box"))
     assert len(keys) == 3
 
 
@@ -128,13 +128,13 @@ def test_restore_over_rows_needs_option(run_backups: Run, source: URL, tmp_path:
     before = rows(source)
     taken = run_backups(source, "take", str(tmp_path / "one.zip"))
     assert taken.exit_code == 0, taken.output
-    execute(source, lambda connection: connection.execute(shelf.Box.__table__.delete()))
+    execute(source, lambda connection: connection.execute(warehouse.Box.__table__.delete()))
     execute(source, lambda connection: connection.execute(sa.text("CREATE TABLE later (id integer)")))
     refused = run_backups(source, "restore", str(tmp_path / "one.zip"))
 
     assert refused.exit_code == 1
     assert "--replace" in refused.output
-    assert rows(source)["shelf_box"] == []
+    assert rows(source)["warehouse_box"] == []
     done = run_backups(source, "restore", "--replace", str(tmp_path / "one.zip"))
     assert done.exit_code == 0, done.output
     assert "alembic upgrade head" in done.output
@@ -144,13 +144,13 @@ def test_restore_over_rows_needs_option(run_backups: Run, source: URL, tmp_path:
 
 def test_failed_restore_changes_nothing(source: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = backup(source, tmp_path / "one.zip")
-    claim(path, tables={"shelf_maker": 99})
+    claim(path, tables={"warehouse_maker": 99})
     before = rows(source)
-    with pytest.raises(BackupError, match=r"shelf_maker: 1 instead of 99"):
+    with pytest.raises(BackupError, match=r"warehouse_maker: 1 instead of 99"):
         restoring.restore(source, path, replace=True, any_revision=True)
     # Also if what reads it before would not have noticed.
     monkeypatch.setattr(restoring, "verify", archives.read_manifest)
-    with pytest.raises(BackupError, match=r"shelf_maker: 1 instead of 99"):
+    with pytest.raises(BackupError, match=r"warehouse_maker: 1 instead of 99"):
         restoring.restore(source, path, replace=True, any_revision=True)
 
     assert rows(source) == before
@@ -270,7 +270,7 @@ def test_user_settings_name_no_other_server(
     path, manifest = backup(url, tmp_path / "one.zip", rehearsed=True)
 
     assert path.exists()
-    assert manifest.tables["shelf_thing"] == 3
+    assert manifest.tables["warehouse_thing"] == 3
 
 
 @pytest.fixture
@@ -355,7 +355,7 @@ def test_backup_goes_through_a_pipe(
     before = rows(sqlite_source)
     written = run_backups(sqlite_source, "take", "-")
     assert written.exit_code == 0
-    app = make_app(new_database("sqlite"), [shelf.__name__, "app.backups"])
+    app = make_app(new_database("sqlite"), [warehouse.__name__, "app.backups"])
     read = app.test_cli_runner().invoke(args=["backups", "restore", "-"], input=written.stdout_bytes)
 
     assert read.exit_code == 0, read.output
@@ -367,7 +367,7 @@ def test_verify_prints_manifest(run_backups: Run, sqlite_source: URL, tmp_path: 
     result = run_backups(sqlite_source, "verify", "--rehearse", str(tmp_path / "one.zip"))
 
     assert result.exit_code == 0
-    assert "shelf_thing  3" in result.stdout
+    assert "warehouse_thing  3" in result.stdout
     assert "was restored on trial" in result.stdout
     assert [path.name for path in Path(str(sqlite_source.database)).parent.glob("*rehearsal*")] == []
 

@@ -13,11 +13,11 @@ from sqlalchemy.engine import URL
 from core.api.idempotency import idempotency_keys
 from services import db
 from tests import tables
-from tests.core import shelf
+from tests.core import warehouse
 from tests.core.projects import project
 from tests.proxies import Proxy
-from tests.written import write_module
-from tests.written import write_revision
+from tests.written_modules import write_module
+from tests.written_modules import write_revision
 
 __all__ = ["project", "write_module", "write_revision"]
 
@@ -41,7 +41,7 @@ def database_url(database_urls: dict[str, URL], databases: Any) -> Iterator[Call
     def url(engine_name: str) -> URL:
         if engine_name not in database_urls:
             database_urls[engine_name] = databases.make(engine_name)
-            _execute(database_urls[engine_name], shelf.Base.metadata.create_all)
+            _execute(database_urls[engine_name], warehouse.Base.metadata.create_all)
             _execute(database_urls[engine_name], idempotency_keys.create)
         used.add(engine_name)
         return database_urls[engine_name]
@@ -59,20 +59,20 @@ def _execute(url: URL, work: Callable[[sa.Connection], Any]) -> None:
 
 
 def _empty(connection: sa.Connection) -> None:
-    found = (idempotency_keys, *reversed(shelf.Base.metadata.sorted_tables))
+    found = (idempotency_keys, *reversed(warehouse.Base.metadata.sorted_tables))
     tables.empty(connection, [table.name for table in found])
 
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str) -> Flask:
     """Return an application of the tests' own module, on each engine."""
-    return make_app(database_url(engine_name), [shelf.__name__])
+    return make_app(database_url(engine_name), [warehouse.__name__])
 
 
 @pytest.fixture
 def sqlite_app(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> Flask:
     """Return an application of the tests' own module on SQLite, where the engine does not matter."""
-    return make_app(database_url("sqlite"), [shelf.__name__])
+    return make_app(database_url("sqlite"), [warehouse.__name__])
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def sqlite_client(sqlite_app: Flask) -> FlaskClient:
 
 def _with_maker(app: Flask) -> Flask:
     with app.app_context():
-        db.session.add(shelf.Maker(id=1, name="Acme"))
+        db.session.add(warehouse.Maker(id=1, name="Acme"))
         db.session.commit()
     return app
 
@@ -104,7 +104,7 @@ def make_proxied_app(
     def make(engine_name: str) -> tuple[Flask, Proxy]:
         url = database_url(engine_name)
         proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
-        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [shelf.__name__]), proxies[-1]
+        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [warehouse.__name__]), proxies[-1]
 
     yield make
     for proxy in proxies:

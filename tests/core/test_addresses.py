@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import URL
 
 from services import db
-from tests.core import cellar
-from tests.core.cellar import Base
+from tests.core import winery
+from tests.core.winery import Base
 from tests.forms import submit
 
-GRAPES = "/cellar/data/grapes"
+GRAPES = "/winery/data/grapes"
 REFUSED = ["a/b", "/", "new", ".", "..", "a\nb", "\x7f"]
 TAKEN = ["a.", "...", "a b ", "%2F", "%", "new ", ":bulk", "a:bulk", "edit", "ü?#;&=+", "\\", "007", "~", "None"]
 
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), [cellar.__name__])
+    app = make_app(new_database(engine_name), [winery.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
     return app
@@ -42,15 +42,15 @@ def follow(client: FlaskClient, code: str) -> None:
     created = client.post(GRAPES, json={"code": code})
     if created.status_code == 422:
         assert [error["field"] for error in created.json["errors"]] == ["code"]
-        assert submit(client, "/cellar/grapes/new", code=code).status_code == 422
+        assert submit(client, "/winery/grapes/new", code=code).status_code == 422
         assert client.get(GRAPES).json["items"] == []
         return
     assert created.status_code == 201
     place = created.headers["Location"]
     assert client.get(place).json == {"code": code}
-    page = client.get("/cellar/grapes").text
-    links = [unescape(link) for link in re.findall(r'href="(/cellar/grapes/[^"]*)"', page)]
-    details = [link for link in links if link != "/cellar/grapes/new"]
+    page = client.get("/winery/grapes").text
+    links = [unescape(link) for link in re.findall(r'href="(/winery/grapes/[^"]*)"', page)]
+    details = [link for link in links if link != "/winery/grapes/new"]
     assert details
     for link in details:
         assert client.get(link).status_code == 200, link
@@ -66,7 +66,7 @@ def test_unaddressable_key_is_refused(client: FlaskClient, code: str) -> None:
     creation = {"method": "create", "data": {"code": code}}
     answer = client.post(f"{GRAPES}:bulk", json={"operations": [creation]})
     assert [result["status"] for result in answer.json["results"]] == [422]
-    assert submit(client, "/cellar/grapes/new", code=code).status_code == 422
+    assert submit(client, "/winery/grapes/new", code=code).status_code == 422
 
 
 @pytest.mark.parametrize("code", TAKEN)
@@ -89,8 +89,8 @@ def test_created_row_has_an_address(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(("kind", "body"), [("harvests", {"at": "2026-01-31T12:00:00.5Z"}), ("casks", {"sort": "RED"})])
 def test_key_of_another_type_is_reached(client: FlaskClient, kind: str, body: dict[str, Any]) -> None:
-    place = client.post(f"/cellar/data/{kind}", json=body).headers["Location"]
+    place = client.post(f"/winery/data/{kind}", json=body).headers["Location"]
     assert client.get(place).status_code == 200
-    links = re.findall(rf'href="(/cellar/{kind}/[^"]*)"', client.get(f"/cellar/{kind}").text)
+    links = re.findall(rf'href="(/winery/{kind}/[^"]*)"', client.get(f"/winery/{kind}").text)
     assert len(links) > 1
     assert {client.get(unescape(link)).status_code for link in links} == {200}

@@ -26,14 +26,14 @@ from core.signals import row_created
 from core.signals import row_deleted
 from core.signals import row_updated
 from services import db
-from tests.core.shelf import Maker
-from tests.core.shelf import Tag
-from tests.core.shelf import Thing
-from tests.core.shelf import ThingSchema
-from tests.core.shelf import boxes
-from tests.core.shelf import things
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Tag
+from tests.core.warehouse import Thing
+from tests.core.warehouse import ThingSchema
+from tests.core.warehouse import boxes
+from tests.core.warehouse import things
 
-THINGS = "/shelf/things"
+THINGS = "/warehouse/things"
 BULK = f"{THINGS}:bulk"
 PEN = {"name": "pen", "maker_id": 1}
 
@@ -128,15 +128,15 @@ def test_update_is_a_merge_patch(client: FlaskClient) -> None:
 
 def test_text_key_shown_unchanged(client: FlaskClient) -> None:
     made = [{"method": "create", "data": {"code": code}} for code in ("a b", "7")]
-    answer = send(client, *made, url="/shelf/tags:bulk")
-    assert [result["location"] for result in results(answer)] == ["/shelf/tags/a%20b", "/shelf/tags/7"]
+    answer = send(client, *made, url="/warehouse/tags:bulk")
+    assert [result["location"] for result in results(answer)] == ["/warehouse/tags/a%20b", "/warehouse/tags/7"]
     # Without a version there is nothing to hold the change to.
     change = {"method": "update", "key": "a b", "data": {"title": "A"}}
     answer = send(
-        client, change, {"method": "delete", "key": "7"}, {"method": "delete", "key": 7}, url="/shelf/tags:bulk"
+        client, change, {"method": "delete", "key": "7"}, {"method": "delete", "key": 7}, url="/warehouse/tags:bulk"
     )
     assert statuses(answer) == [200, 204, 422]
-    assert client.get("/shelf/tags").json["items"] == [{"code": "a b", "title": "A"}]
+    assert client.get("/warehouse/tags").json["items"] == [{"code": "a b", "title": "A"}]
 
 
 def test_operations_see_what_earlier_ones_did(client: FlaskClient) -> None:
@@ -144,15 +144,15 @@ def test_operations_see_what_earlier_ones_did(client: FlaskClient) -> None:
     answer = send(client, update(key, name="a"), update(key, 2, name="b"), delete(key, 3), delete(key, 3))
     assert statuses(answer) == [200, 200, 204, 404]
     tag = {"method": "create", "data": {"code": "new"}}
-    answer = send(client, tag, {"method": "delete", "key": "new"}, tag, tag, url="/shelf/tags:bulk")
+    answer = send(client, tag, {"method": "delete", "key": "new"}, tag, tag, url="/warehouse/tags:bulk")
     assert statuses(answer) == [201, 204, 201, 422]
 
 
 def test_relationships_are_written_too(client: FlaskClient) -> None:
-    send(client, {"method": "create", "data": {"code": "t"}}, url="/shelf/tags:bulk")
+    send(client, {"method": "create", "data": {"code": "t"}}, url="/warehouse/tags:bulk")
     box = {"method": "create", "data": {"name": "box", "maker_id": 1, "tags": ["t"]}}
-    (found,) = results(send(client, box, url="/shelf/boxes:bulk"))
-    (changed,) = results(send(client, update(found["item"]["id"], tags=[]), url="/shelf/boxes:bulk"))
+    (found,) = results(send(client, box, url="/warehouse/boxes:bulk"))
+    (changed,) = results(send(client, update(found["item"]["id"], tags=[]), url="/warehouse/boxes:bulk"))
     assert (found["item"]["tags"], changed["item"]["tags"]) == (["t"], [])
     assert client.get(found["location"]).headers["ETag"] == changed["etag"]
 
@@ -207,7 +207,7 @@ def test_referenced_row_not_deleted(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
         db.session.add(Maker(id=50, name="B"))
         db.session.commit()
-    answer = send(client, *({"method": "delete", "key": key} for key in (1, 50)), url="/shelf/makers:bulk")
+    answer = send(client, *({"method": "delete", "key": key} for key in (1, 50)), url="/warehouse/makers:bulk")
     assert statuses(answer) == [409, 204]
     assert results(answer)[0]["problem"]["type"] == "/problems/in-use"
 
@@ -236,7 +236,7 @@ def test_receiver_that_refuses_undoes_its_operation(app: Flask, client: FlaskCli
     assert statuses(answer) == [201, 422, 201]
     assert pointers(results(answer)[1]["problem"]) == ["#/operations/1/data/name"]
     assert names(app) == ["good", "fine"]
-    assert client.get("/shelf/tags").json["items"] == []
+    assert client.get("/warehouse/tags").json["items"] == []
 
 
 def test_crash_undoes_everything(app: Flask, client: FlaskClient) -> None:
@@ -379,8 +379,8 @@ def test_unknown_key_not_found(client: FlaskClient, key: int) -> None:
 
 
 def test_key_cannot_be_changed(client: FlaskClient) -> None:
-    send(client, {"method": "create", "data": {"code": "a"}}, url="/shelf/tags:bulk")
-    answer = send(client, {"method": "update", "key": "a", "data": {"code": "b"}}, url="/shelf/tags:bulk")
+    send(client, {"method": "create", "data": {"code": "a"}}, url="/warehouse/tags:bulk")
+    answer = send(client, {"method": "update", "key": "a", "data": {"code": "b"}}, url="/warehouse/tags:bulk")
     assert statuses(answer) == [422]
     assert pointers(results(answer)[0]["problem"]) == ["#/operations/0/data/code"]
 
@@ -542,7 +542,7 @@ class MethodDecorated(Few):
 
 @pytest.fixture
 def other_client(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> FlaskClient:
-    app = make_app(database_url("sqlite"), ["tests.core.shelf"])
+    app = make_app(database_url("sqlite"), ["tests.core.warehouse"])
     bp = Blueprint("other", __name__, url_prefix="/other")
     api = Api(bp)
     for resource in (Few, NoBulk, Refusing, Chosen, Decorated, MethodDecorated):
@@ -571,18 +571,18 @@ def test_decorators_of_the_resource_hold(other_client: FlaskClient, url: str) ->
 
 
 def test_only_what_the_resource_allows(sqlite_client: FlaskClient) -> None:
-    answer = send(sqlite_client, create(), {"method": "delete", "key": 1, "version": 1}, url="/shelf/new:bulk")
+    answer = send(sqlite_client, create(), {"method": "delete", "key": 1, "version": 1}, url="/warehouse/new:bulk")
     assert statuses(answer) == [201, 422]
     (error,) = results(answer)[1]["problem"]["errors"]
     assert (error["pointer"], error["message"]) == ("#/operations/1/method", "It must be create.")
-    assert send(sqlite_client, create(), url="/shelf/shown:bulk").status_code == 404
+    assert send(sqlite_client, create(), url="/warehouse/shown:bulk").status_code == 404
 
 
 def test_plain_prefix_bulk_in_api(make_app: Callable[..., Flask], write_module: Any) -> None:
     source = """
     from flask import Blueprint
     from core.rest import Api, ModelResource
-    from tests.core.shelf import ThingSchema, things
+    from tests.core.warehouse import ThingSchema, things
 
     class Loose(ModelResource):
         verbs = things

@@ -15,10 +15,10 @@ from services import db
 from tests.commits import at_once
 from tests.commits import failing_commits
 from tests.commits import gate
-from tests.core.shelf import Maker
-from tests.core.shelf import Thing
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Thing
 
-FACES = ["", "/shelf"]
+FACES = ["", "/warehouse"]
 
 
 def add() -> str:
@@ -78,7 +78,7 @@ def post(app: Flask, path: str, name: str = "Ajax") -> Any:
 
 @pytest.mark.parametrize("face", FACES)
 def test_same_row_twice_is_conflict(app_with_views: Flask, face: str) -> None:
-    with gate(app_with_views, "INSERT INTO shelf_maker"):
+    with gate(app_with_views, "INSERT INTO warehouse_maker"):
         answers = at_once(*[lambda: post(app_with_views, f"{face}/by-hand/add")] * 2)
 
     assert sorted(answer.status_code for answer in answers) == [200, 409]
@@ -90,7 +90,7 @@ def test_same_row_twice_is_conflict(app_with_views: Flask, face: str) -> None:
 
 @pytest.mark.parametrize("face", FACES)
 def test_lost_change_is_stale(app_with_views: Flask, engine_name: str, face: str) -> None:
-    with gate(app_with_views, "UPDATE shelf_thing"):
+    with gate(app_with_views, "UPDATE warehouse_thing"):
         works = [lambda name=name: post(app_with_views, f"{face}/by-hand/rename", name) for name in ("one", "two")]
         answers = at_once(*works)
 

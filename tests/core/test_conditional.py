@@ -7,14 +7,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from services import db
-from tests.core.shelf import Box
-from tests.core.shelf import Label
-from tests.core.shelf import Maker
-from tests.core.shelf import Tag
-from tests.core.shelf import Thing
+from tests.core.warehouse import Box
+from tests.core.warehouse import Label
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Tag
+from tests.core.warehouse import Thing
 
 PEN = {"name": "pen", "maker_id": 1}
-THINGS = "/shelf/things"
+THINGS = "/warehouse/things"
 
 
 def etag(client: FlaskClient, url: str) -> str:
@@ -39,32 +39,32 @@ def test_changed_include_sent_again(sqlite_client: FlaskClient, thing_url: str) 
     url = f"{thing_url}?include=maker"
     tag = etag(sqlite_client, url)
     assert status(sqlite_client, url, tag) == 304
-    sqlite_client.patch("/shelf/makers/1", json={"name": "Bolt"})
+    sqlite_client.patch("/warehouse/makers/1", json={"name": "Bolt"})
     answer = sqlite_client.get(url, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.json["maker"]["name"]) == (200, "Bolt")
 
 
 def test_changed_relation_sent_again(sqlite_client: FlaskClient) -> None:
     """The version of the outer box is still the same."""
-    outer = sqlite_client.post("/shelf/boxes", json={"name": "outer", "maker_id": 1})
+    outer = sqlite_client.post("/warehouse/boxes", json={"name": "outer", "maker_id": 1})
     url = outer.headers["Location"]
     tag = outer.headers["ETag"]
     assert (tag, status(sqlite_client, url, tag)) == (etag(sqlite_client, url), 304)
-    inner = sqlite_client.post("/shelf/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer.json["id"]})
+    inner = sqlite_client.post("/warehouse/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer.json["id"]})
     answer = sqlite_client.get(url, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.json["boxes"]) == (200, [inner.json["id"]])
 
 
 @pytest.mark.parametrize("query", ["", "?include=maker", "?fields=id,name", "?include=maker,labels&fields=id"])
 def test_any_tag_conditions_change(sqlite_client: FlaskClient, query: str) -> None:
-    url = sqlite_client.post("/shelf/boxes", json={"name": "x", "maker_id": 1}).headers["Location"]
+    url = sqlite_client.post("/warehouse/boxes", json={"name": "x", "maker_id": 1}).headers["Location"]
     seen = {"If-Match": etag(sqlite_client, url + query)}
     assert sqlite_client.patch(url, json={"name": "y"}, headers=seen).status_code == 200
     assert sqlite_client.patch(url, json={"name": "z"}, headers=seen).status_code == 412
 
 
 def test_unversioned_row_tagged_by_content(sqlite_client: FlaskClient) -> None:
-    made = sqlite_client.post("/shelf/tags", json={"code": "a"})
+    made = sqlite_client.post("/warehouse/tags", json={"code": "a"})
     url, tag = made.headers["Location"], made.headers["ETag"]
     assert (etag(sqlite_client, url), status(sqlite_client, url, tag)) == (tag, 304)
     changed = sqlite_client.patch(url, json={"title": "A"}, headers={"If-Match": tag})
@@ -77,7 +77,7 @@ def test_unversioned_row_tagged_by_content(sqlite_client: FlaskClient) -> None:
 
 
 def test_unversioned_concurrent_change_one_wins(app: Flask, client: FlaskClient) -> None:
-    made = client.post("/shelf/tags", json={"code": "a"})
+    made = client.post("/warehouse/tags", json={"code": "a"})
     gate = threading.Barrier(5)
     statuses: list[int] = []
 
@@ -85,7 +85,7 @@ def test_unversioned_concurrent_change_one_wins(app: Flask, client: FlaskClient)
         new_client = app.test_client()
         gate.wait()
         seen = {"If-Match": made.headers["ETag"]}
-        statuses.append(new_client.patch("/shelf/tags/a", json={"title": f"{number}"}, headers=seen).status_code)
+        statuses.append(new_client.patch("/warehouse/tags/a", json={"title": f"{number}"}, headers=seen).status_code)
 
     threads = [threading.Thread(target=change, args=(number,)) for number in range(5)]
     for thread in threads:
@@ -117,7 +117,7 @@ def test_answers_private_and_revalidated(sqlite_app: Flask, sqlite_client: Flask
     assert sqlite_client.get(THINGS + place + "x").headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1"])
+@pytest.mark.parametrize("url", ["/warehouse/things/1", "/warehouse/tags/a", "/warehouse/boxes/1"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("with_match", [False, True])
 def test_change_with_if_none_match_fails(
@@ -131,7 +131,7 @@ def test_change_with_if_none_match_fails(
     assert etag(sqlite_client, url) == tag
 
 
-@pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a"])
+@pytest.mark.parametrize("url", ["/warehouse/things/1", "/warehouse/tags/a"])
 def test_change_passes_what_is_not_excluded(sqlite_app: Flask, sqlite_client: FlaskClient, url: str) -> None:
     tag = put_there(sqlite_app, sqlite_client, url)
     headers = {
@@ -146,8 +146,8 @@ def test_change_passes_what_is_not_excluded(sqlite_app: Flask, sqlite_client: Fl
 @pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
 @pytest.mark.parametrize("text", ["", "1", "1, 2", '"', "W/1", '*, "1"', '"1" x'])
 def test_malformed_condition_is_refused(sqlite_app: Flask, sqlite_client: FlaskClient, name: str, text: str) -> None:
-    put_there(sqlite_app, sqlite_client, "/shelf/tags/a")
-    answer = sqlite_client.patch("/shelf/tags/a", json={"title": "x"}, headers={name: text})
+    put_there(sqlite_app, sqlite_client, "/warehouse/tags/a")
+    answer = sqlite_client.patch("/warehouse/tags/a", json={"title": "x"}, headers={name: text})
     assert answer.status_code == 400
     assert f"{name} is no list of ETags" in answer.json["detail"]
 
@@ -169,7 +169,7 @@ def test_bulk_has_no_state_to_compare(sqlite_client: FlaskClient) -> None:
     assert sqlite_client.post(f"{THINGS}:bulk", json=body, headers={"If-None-Match": "*"}).status_code == 200
 
 
-@pytest.mark.parametrize("url", ["/shelf/things/1", "/shelf/tags/a", "/shelf/boxes/1", THINGS])
+@pytest.mark.parametrize("url", ["/warehouse/things/1", "/warehouse/tags/a", "/warehouse/boxes/1", THINGS])
 def test_reading_is_held_to_if_match(sqlite_app: Flask, sqlite_client: FlaskClient, url: str) -> None:
     tag = put_there(sqlite_app, sqlite_client, url) if url != THINGS else etag(sqlite_client, url)
     statuses = [
@@ -179,7 +179,11 @@ def test_reading_is_held_to_if_match(sqlite_app: Flask, sqlite_client: FlaskClie
 
 
 #: What a PUT may say.
-BODIES = {"/shelf/things/1": PEN, "/shelf/tags/a": {"code": "a"}, "/shelf/boxes/1": {"name": "x", "maker_id": 1}}
+BODIES = {
+    "/warehouse/things/1": PEN,
+    "/warehouse/tags/a": {"code": "a"},
+    "/warehouse/boxes/1": {"name": "x", "maker_id": 1},
+}
 
 
 def put_there(app: Flask, client: FlaskClient, url: str) -> str:
@@ -191,12 +195,12 @@ def put_there(app: Flask, client: FlaskClient, url: str) -> str:
 
 
 @pytest.mark.parametrize("tag", ['"', 'W/"1"', '"1.x"', "1, 2", '"\xff"', "*" * 5000, '"1"' * 1000, ",", "", "é"])
-@pytest.mark.parametrize("url", ["/shelf/tags/a", "/shelf/things/1", "/shelf/boxes/1"])
+@pytest.mark.parametrize("url", ["/warehouse/tags/a", "/warehouse/things/1", "/warehouse/boxes/1"])
 def test_odd_conditions_tolerated(sqlite_app: Flask, sqlite_client: FlaskClient, url: str, tag: str) -> None:
     with sqlite_app.app_context():
         db.session.add_all([Thing(id=1, **PEN), Label(id=1, name="x"), Maker(id=2, name="B")])
         db.session.commit()
-    sqlite_client.post("/shelf/tags", json={"code": "a"})
+    sqlite_client.post("/warehouse/tags", json={"code": "a"})
     for name in ("If-Match", "If-None-Match"):
         for method in ("GET", "PATCH", "DELETE"):
             answer = sqlite_client.open(url, method=method, json={}, headers={name: tag.encode().decode("latin-1")})

@@ -15,7 +15,7 @@ from core.configuration import ConfigError
 from core.http.apis import mark_api
 from core.rest import Api
 from core.rest import ModelResource
-from tests.core import shelf
+from tests.core import warehouse
 
 LOCAL = URL.create("sqlite")
 SITE = "https://site.example"
@@ -31,8 +31,8 @@ api = Api(v1)
 
 
 class ThingResource(ModelResource):
-    verbs = shelf.things
-    schema = shelf.ThingSchema
+    verbs = warehouse.things
+    schema = warehouse.ThingSchema
 
 
 class Plain(flask_restful.Resource):

@@ -18,17 +18,17 @@ from core.exceptions import Invalid
 from core.exceptions import NotFound
 from core.exceptions import Stale
 from services import db
-from tests.core.shelf import Box
-from tests.core.shelf import Color
-from tests.core.shelf import Maker
-from tests.core.shelf import Tag
-from tests.core.shelf import Thing
-from tests.core.shelf import boxes
-from tests.core.shelf import makers
-from tests.core.shelf import tags
-from tests.core.shelf import things
 from tests.core.test_listing import ORDERS
 from tests.core.test_listing import various
+from tests.core.warehouse import Box
+from tests.core.warehouse import Color
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Tag
+from tests.core.warehouse import Thing
+from tests.core.warehouse import boxes
+from tests.core.warehouse import makers
+from tests.core.warehouse import tags
+from tests.core.warehouse import things
 
 
 class OtherBase(DeclarativeBase):
@@ -148,7 +148,7 @@ def test_unique_key_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["uq_shelf_thing_maker_id_slot", "PRIMARY", "(maker_id, slot)", "pk_shelf_thing", "x' for key 'y"]
+    "code", ["uq_warehouse_thing_maker_id_slot", "PRIMARY", "(maker_id, slot)", "pk_warehouse_thing", "x' for key 'y"]
 )
 def test_constraint_like_value_not_misread(code: str) -> None:
     things.create({**PEN, "code": code})

@@ -21,9 +21,9 @@ from sqlalchemy.exc import OperationalError
 from core.data import cursors
 from core.data import placeholders
 from services import db
-from tests.core import shelf
+from tests.core import warehouse
 
-INSERT = "INSERT INTO shelf_maker (id, name) VALUES (:id, :name)"
+INSERT = "INSERT INTO warehouse_maker (id, name) VALUES (:id, :name)"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def app_in_context(app: Flask) -> Iterator[Flask]:
 
 
 def names() -> list[str]:
-    return [row["name"] for row in cursors.read("SELECT name FROM shelf_maker ORDER BY id")]
+    return [row["name"] for row in cursors.read("SELECT name FROM warehouse_maker ORDER BY id")]
 
 
 def add(number: int, name: str = "x") -> None:
@@ -46,7 +46,7 @@ def add(number: int, name: str = "x") -> None:
 def test_unnamed_rows_are_tuples(app_in_context: Flask) -> None:
     add(7)
 
-    found = cursors.read_tuples("SELECT name, id FROM shelf_maker WHERE id = :id", {"id": 7})
+    found = cursors.read_tuples("SELECT name, id FROM warehouse_maker WHERE id = :id", {"id": 7})
 
     assert list(map(tuple, found)) == [("x7", 7)]
 
@@ -91,11 +91,11 @@ def test_same_statement_runs_on_each_engine(app_in_context: Flask) -> None:
     assert (row["rest"], row["text"], row["given"].rstrip()) == (3, ":n %%", "it's :n %(n)s \\ \" %")
 
 
-@pytest.mark.parametrize("value", ["'; DROP TABLE shelf_maker; --", "%s %(id)s", ":id", "\\", "\\'", "😀", ""])
+@pytest.mark.parametrize("value", ["'; DROP TABLE warehouse_maker; --", "%s %(id)s", ":id", "\\", "\\'", "😀", ""])
 def test_values_are_bound(app_in_context: Flask, value: str) -> None:
     with cursors.transaction() as cursor:
         cursor.execute(INSERT, {"id": 1, "name": value})
-    assert cursors.read("SELECT id FROM shelf_maker WHERE name = :name", {"name": value}) == [{"id": 1}]
+    assert cursors.read("SELECT id FROM warehouse_maker WHERE name = :name", {"name": value}) == [{"id": 1}]
     assert names() == [value]
 
 
@@ -124,9 +124,9 @@ def test_block_commits_at_end(app_in_context: Flask) -> None:
         many = [{"id": number, "name": f"n{number}"} for number in range(2, 5)]
         assert cursor.executemany(INSERT, many).rowcount == 3
         cursor.executemany(INSERT, [])
-        assert cursor.execute("SELECT COUNT(*) FROM shelf_maker").scalar() == 4
-        assert cursor.execute("SELECT id FROM shelf_maker WHERE id > :id", {"id": 9}).scalar() is None
-        assert cursor.execute("SELECT id, name FROM shelf_maker WHERE id < 3 ORDER BY id").rows() == [
+        assert cursor.execute("SELECT COUNT(*) FROM warehouse_maker").scalar() == 4
+        assert cursor.execute("SELECT id FROM warehouse_maker WHERE id > :id", {"id": 9}).scalar() is None
+        assert cursor.execute("SELECT id, name FROM warehouse_maker WHERE id < 3 ORDER BY id").rows() == [
             {"id": 1, "name": "a"},
             {"id": 2, "name": "n2"},
         ]
@@ -137,12 +137,12 @@ def test_block_commits_at_end(app_in_context: Flask) -> None:
 def test_single_statement_is_transaction(app_in_context: Flask) -> None:
     for number in range(1, 4):
         assert cursors.write(INSERT, {"id": number, "name": f"a{number}"}) == 1
-    assert cursors.write("UPDATE shelf_maker SET name = :name WHERE id = :id", {"id": 3, "name": "b"}) == 1
-    assert cursors.write("DELETE FROM shelf_maker WHERE id < 3") == 2
-    assert cursors.write("DELETE FROM shelf_maker WHERE id > 9") == 0
+    assert cursors.write("UPDATE warehouse_maker SET name = :name WHERE id = :id", {"id": 3, "name": "b"}) == 1
+    assert cursors.write("DELETE FROM warehouse_maker WHERE id < 3") == 2
+    assert cursors.write("DELETE FROM warehouse_maker WHERE id > 9") == 0
     # Another connection sees it.
     with sa.create_engine(db.engine.url, poolclass=sa.NullPool).connect() as connection:
-        found = connection.execute(sa.text("SELECT name FROM shelf_maker ORDER BY id"))
+        found = connection.execute(sa.text("SELECT name FROM warehouse_maker ORDER BY id"))
         assert list(found.scalars()) == ["b"]
 
 
@@ -150,7 +150,7 @@ def test_failed_statement_keeps_connection(app_in_context: Flask) -> None:
     add(1)
     before = driver_connection()
     for _ in range(20):
-        with pytest.raises(IntegrityError, match="INSERT INTO shelf_maker"):
+        with pytest.raises(IntegrityError, match="INSERT INTO warehouse_maker"):
             cursors.write(INSERT, {"id": 1, "name": "b"})
     assert driver_connection() is before
     # It begins transactions again.
@@ -204,7 +204,7 @@ def test_integrity_error_is_sqlalchemys(app_in_context: Flask) -> None:
     for _ in range(20):
         with pytest.raises(IntegrityError) as caught:
             add_both({"id": 2, "name": "b"}, {"id": 1, "name": "c"})
-        assert "INSERT INTO shelf_maker" in str(caught.value.statement)
+        assert "INSERT INTO warehouse_maker" in str(caught.value.statement)
     assert names() == ["x1"]
 
 
@@ -212,7 +212,7 @@ def test_connections_go_back_to_the_pool(
     make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str
 ) -> None:
     options = {} if engine_name == "sqlite" else {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
-    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
+    app = make_app(database_url(engine_name), [warehouse.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
     with app.app_context():
         for number in range(1, 6):
             add(number)
@@ -221,23 +221,23 @@ def test_connections_go_back_to_the_pool(
             with pytest.raises(IntegrityError):
                 add(number)
         with db.engine.connect() as connection:
-            assert connection.scalar(sa.text("SELECT COUNT(*) FROM shelf_maker")) == 5
+            assert connection.scalar(sa.text("SELECT COUNT(*) FROM warehouse_maker")) == 5
 
 
 def test_writers_wait_for_one_another(app_in_context: Flask) -> None:
     """A read and the write that follows from it are one transaction; on SQLite from its beginning."""
     add(1)
     with cursors.transaction() as cursor:
-        cursor.execute("UPDATE shelf_maker SET name = 'x0'")
+        cursor.execute("UPDATE warehouse_maker SET name = 'x0'")
     lock = "" if db.engine.dialect.name == "sqlite" else " FOR UPDATE"
 
     def count() -> None:
         with app_in_context.app_context():
             for _ in range(10):
                 with cursors.transaction() as cursor:
-                    name = cursor.execute(f"SELECT name FROM shelf_maker WHERE id = 1{lock}").scalar()
+                    name = cursor.execute(f"SELECT name FROM warehouse_maker WHERE id = 1{lock}").scalar()
                     number = int(name[1:]) + 1
-                    cursor.execute("UPDATE shelf_maker SET name = :name WHERE id = 1", {"name": f"x{number}"})
+                    cursor.execute("UPDATE warehouse_maker SET name = :name WHERE id = 1", {"name": f"x{number}"})
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
@@ -260,11 +260,11 @@ def test_nothing_is_hidden_from_a_listener(app_in_context: Flask) -> None:
         with cursors.transaction() as cursor:
             rows = [{"id": number, "name": f"n{number}"} for number in (3, 4)]
             assert cursor.executemany(INSERT, rows).rowcount == 2
-            assert cursor.execute("SELECT COUNT(*) AS n FROM shelf_maker").rows() == [{"n": 4}]
-            assert cursor.execute("UPDATE shelf_maker SET name = 'z' WHERE id = :id", {"id": 4}).rowcount == 1
+            assert cursor.execute("SELECT COUNT(*) AS n FROM warehouse_maker").rows() == [{"n": 4}]
+            assert cursor.execute("UPDATE warehouse_maker SET name = 'z' WHERE id = :id", {"id": 4}).rowcount == 1
         with pytest.raises(IntegrityError):
             add(1)
-        assert cursors.write("UPDATE shelf_maker SET name = 'y' WHERE id = 4") == 1
+        assert cursors.write("UPDATE warehouse_maker SET name = 'y' WHERE id = 4") == 1
         assert names() == ["x1", "x2", "n3", "y"]
     finally:
         event.remove(db.engine, "before_cursor_execute", hear)
@@ -293,7 +293,7 @@ def test_lost_connection_is_not_noticed(make_proxied_app: Any, engine_name: str)
             cursors.read("SELECT 1")
             proxy.cut()
             proxy.restore()
-            assert cursors.retried(partial(cursors.write, "DELETE FROM shelf_maker WHERE id >= 10")) == 1
+            assert cursors.retried(partial(cursors.write, "DELETE FROM warehouse_maker WHERE id >= 10")) == 1
 
 
 @SERVERS
@@ -345,7 +345,7 @@ def test_lost_connection_rolls_back(make_proxied_app: Any, engine_name: str) -> 
 
     with app.app_context():
         cursors.retried(work)
-        assert cursors.read("SELECT id FROM shelf_maker") == [{"id": 2}]
+        assert cursors.read("SELECT id FROM warehouse_maker") == [{"id": 2}]
     assert len(attempts) == 2
 
 
@@ -396,9 +396,9 @@ def test_connection_without_rollback_discarded(
                 connection.send_query_params(b"SELECT 1", [])
                 connection.exit_pipeline_mode()
 
-    with make_app(database_url("postgresql"), [shelf.__name__]).app_context():
+    with make_app(database_url("postgresql"), [warehouse.__name__]).app_context():
         cursors.retried(work)
-        assert cursors.read("SELECT id FROM shelf_maker") == [{"id": 2}]
+        assert cursors.read("SELECT id FROM warehouse_maker") == [{"id": 2}]
 
 
 def test_own_fault_not_retried(app_in_context: Flask) -> None:
@@ -441,7 +441,7 @@ def test_broken_deadlock_is_tried_again(app: Flask, monkeypatch: pytest.MonkeyPa
             attempts.append(first)
             for number, key in enumerate((first, second)):
                 cursor.execute(
-                    "UPDATE shelf_maker SET name = :name WHERE id = :id", {"name": f"{first}{key}", "id": key}
+                    "UPDATE warehouse_maker SET name = :name WHERE id = :id", {"name": f"{first}{key}", "id": key}
                 )
                 if number == 0 and len(attempts) <= 2:
                     gate.wait()
@@ -465,7 +465,7 @@ def test_values_hidden_as_by_engine(
     engine_name: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})
+    app = make_app(database_url(engine_name), [warehouse.__name__], SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})
     with app.app_context(), caplog.at_level(logging.DEBUG):
         add(1, "private")
         with pytest.raises(IntegrityError) as caught:

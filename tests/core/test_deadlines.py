@@ -11,9 +11,9 @@ from sqlalchemy import URL
 
 from core.data import cursors
 from services import db
-from tests.launched import until
-from tests.silences import Silence
-from tests.silences import turns
+from tests.processes import until
+from tests.stalling import StallingProxy
+from tests.stalling import turns
 
 SERVERS = pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 SLEEP = {"postgresql": "SELECT pg_sleep({})", "mariadb": "SELECT SLEEP({})"}
@@ -84,7 +84,7 @@ def test_silent_database_blocks_one_thread(
     make_slow: Any, new_database: Callable[[str], URL], engine_name: str
 ) -> None:
     url = new_database(engine_name)
-    silence = Silence((url.host or "127.0.0.1", url.port or 0))
+    silence = StallingProxy((url.host or "127.0.0.1", url.port or 0))
     options = {"connect_args": {"connect_timeout": 2}, "pool_timeout": 2}
     app = make_slow(url.set(host="127.0.0.1", port=silence.port), SQLALCHEMY_ENGINE_OPTIONS=options)
     try:

@@ -12,19 +12,19 @@ from sqlalchemy.engine import URL
 from core.exceptions import Invalid
 from core.fields.decimals import lost_digits
 from services import db
-from tests.core import cellar
-from tests.core.cellar import Base
-from tests.core.cellar import Bottle
+from tests.core import winery
+from tests.core.winery import Base
+from tests.core.winery import Bottle
 from tests.forms import submit
 
-BOTTLES = "/cellar/data/bottles"
+BOTTLES = "/winery/data/bottles"
 LONG = "12345678901234.5678"
 KEPT = ["0.0000", "-0.0001", "99999999999.9999", "-12345678901.2345", "10000000000000.0000", "90071992547409.0000"]
 
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), [cellar.__name__])
+    app = make_app(new_database(engine_name), [winery.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
     return app
@@ -53,7 +53,7 @@ def test_every_face_refuses_long_decimal(app: Flask, client: FlaskClient) -> Non
     creation = {"method": "create", "data": {"volume": LONG}}
     answer = client.post(f"{BOTTLES}:bulk", json={"operations": [creation, {"method": "create", "data": {}}]})
     assert [result["status"] for result in answer.json["results"]] == [422, 201]
-    answer = submit(client, "/cellar/bottles/new", volume=LONG)
+    answer = submit(client, "/winery/bottles/new", volume=LONG)
     assert (answer.status_code, "SQLite keeps 15 digits" in answer.text) == (422, True)
     assert client.get(f"{BOTTLES}?volume={LONG}").status_code == 400
     with app.app_context():
@@ -74,7 +74,7 @@ def test_kept_decimals_are_compared_as_numbers(client: FlaskClient) -> None:
 def test_row_of_older_digits_changes(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
         db.session.execute(
-            sa.text("INSERT INTO cellar_bottle (version, label, volume) VALUES (1, '', 12345678901234.5678)")
+            sa.text("INSERT INTO winery_bottle (version, label, volume) VALUES (1, '', 12345678901234.5678)")
         )
         db.session.commit()
     answer = client.patch(f"{BOTTLES}/1", json={"label": "old"}, headers={"If-Match": "*"})

@@ -26,7 +26,7 @@ from core.modules import ModuleError
 from core.rest import Api
 from core.rest import ModelResource
 from services import db
-from tests.core import shelf
+from tests.core import warehouse
 
 OLD = Deprecation(
     since=date(2026, 1, 1),
@@ -86,8 +86,8 @@ def recent() -> str:
 
 
 class Things(ModelResource):
-    verbs = shelf.things
-    schema = shelf.ThingSchema
+    verbs = warehouse.things
+    schema = warehouse.ThingSchema
     deprecation = RECENT
 
 
@@ -101,7 +101,7 @@ bp.register_blueprint(v2)
 def app(make_app: Callable[..., Flask], database_url: Callable[[str], Any]) -> Flask:
     app = make_app(database_url("sqlite"), [__name__])
     with app.app_context():
-        db.session.add(shelf.Maker(id=1, name="Acme"))
+        db.session.add(warehouse.Maker(id=1, name="Acme"))
         db.session.commit()
     return app
 

@@ -27,11 +27,11 @@ from core.rest import dump
 from core.rest.rows import RowReader
 from core.rest.rows import make_reader
 from services import db
-from tests.core.shelf import Color
-from tests.core.shelf import Maker
-from tests.core.shelf import Thing
-from tests.core.shelf import ThingSchema
-from tests.core.shelf import things
+from tests.core.warehouse import Color
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Thing
+from tests.core.warehouse import ThingSchema
+from tests.core.warehouse import things
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 seconds = st.times().map(lambda value: value.replace(microsecond=0))

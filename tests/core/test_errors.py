@@ -30,12 +30,12 @@ from config import ROOT
 from core.http.apis import mark_api
 from core.http.problems import KINDS
 from services import db
-from tests.core import shelf
-from tests.core.shelf import Maker
-from tests.core.shelf import Thing
-from tests.core.shelf import things
-from tests.launched import until
+from tests.core import warehouse
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Thing
+from tests.core.warehouse import things
 from tests.ports import free_port
+from tests.processes import until
 
 SECRET = "the secret of the house"
 
@@ -74,7 +74,7 @@ def app_with_views(sqlite_app: Flask) -> Flask:
     """The module of the tests, with views that go wrong, on both sides of the contract."""
     api = Blueprint("exploding", __name__)
     mark_api(api)
-    for place, path in ((sqlite_app, "/explode/<kind>"), (api, "/shelf/explode/<kind>")):
+    for place, path in ((sqlite_app, "/explode/<kind>"), (api, "/warehouse/explode/<kind>")):
         place.add_url_rule(path, "explode", explode, methods=["GET", "POST"])
     sqlite_app.register_blueprint(api)
     sqlite_app.add_url_rule("/guarded", "guarded", lambda: "fine", methods=["POST"])
@@ -113,7 +113,7 @@ def page(answer: TestResponse, status: int) -> str:
 
 
 def test_api_prefix_gets_problem_document(client: FlaskClient) -> None:
-    for path in ("/shelf", "/shelf/", "/shelf/nothing", "/shelf/things/1"):
+    for path in ("/warehouse", "/warehouse/", "/warehouse/nothing", "/warehouse/things/1"):
         problem(client.get(path, headers={"Accept": "application/json, text/html"}), 404, "not-found")
 
 
@@ -140,7 +140,7 @@ def test_other_client_gets_page(client: FlaskClient, accept: str) -> None:
 
 
 def test_method_that_is_not_served(client: FlaskClient) -> None:
-    answer = client.delete("/shelf/explode/x")
+    answer = client.delete("/warehouse/explode/x")
     problem(answer, 405, "method-not-allowed")
     assert answer.allow == {"GET", "HEAD", "OPTIONS", "POST"}
     # A person sees no headers.
@@ -153,7 +153,7 @@ def test_form_without_a_token(app_with_views: Flask) -> None:
     problem(caller.post("/guarded", headers={"Accept": "application/json"}), 400, "csrf")
 
 
-@pytest.mark.parametrize("prefix", ["", "/shelf"])
+@pytest.mark.parametrize("prefix", ["", "/warehouse"])
 def test_plain_view_answers_broken_body(client: FlaskClient, prefix: str) -> None:
     check = problem if prefix else lambda answer, status, kind: page(answer, status)
     url = f"{prefix}/explode/body"
@@ -166,7 +166,7 @@ def test_plain_view_answers_broken_body(client: FlaskClient, prefix: str) -> Non
 
 @pytest.mark.parametrize("kind", ["exception", "sql"])
 def test_nothing_internal_is_shown(client: FlaskClient, kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    for url, check in ((f"/shelf/explode/{kind}", problem), (f"/explode/{kind}", None)):
+    for url, check in ((f"/warehouse/explode/{kind}", problem), (f"/explode/{kind}", None)):
         answer = client.get(url)
         if check:
             check(answer, 500, "internal")
@@ -178,13 +178,13 @@ def test_nothing_internal_is_shown(client: FlaskClient, kind: str, caplog: pytes
 
 
 def test_rate_limit_has_retry_after(client: FlaskClient) -> None:
-    answer = client.get("/shelf/explode/busy")
+    answer = client.get("/warehouse/explode/busy")
     problem(answer, 429, "too-many-requests")
     assert answer.headers["Retry-After"] == "7"
 
 
 def test_validation_error_flattened(client: FlaskClient) -> None:
-    document = problem(client.get("/shelf/explode/validation"), 422, "invalid")
+    document = problem(client.get("/warehouse/explode/validation"), 422, "invalid")
     assert document["errors"] == [
         {"field": "lines.0.name", "message": "Wrong.", "pointer": "#/lines/0/name"},
         {"field": "", "message": "All wrong.", "pointer": "#"},
@@ -194,7 +194,7 @@ def test_validation_error_flattened(client: FlaskClient) -> None:
 
 def test_many_errors_shortened(client: FlaskClient) -> None:
     body = {f"x{number}": 1 for number in range(100)}
-    listed = problem(client.post("/shelf/things", json=body), 422, "invalid")["errors"]
+    listed = problem(client.post("/warehouse/things", json=body), 422, "invalid")["errors"]
     assert len(listed) == 21
     assert listed[-1]["field"] == ""
     # Beside the unknown ones two are missing, the name and the maker.
@@ -204,7 +204,7 @@ def test_many_errors_shortened(client: FlaskClient) -> None:
 
 def test_known_parameters_listed_once(client: FlaskClient) -> None:
     query = "&".join(f"x{number}=1" for number in range(100))
-    answer = client.get(f"/shelf/things?{query}")
+    answer = client.get(f"/warehouse/things?{query}")
     messages = [error["message"] for error in problem(answer, 400, "bad-query")["errors"]]
     errors = answer.json["errors"]
     assert errors[0] == {"field": "x0", "message": messages[0], "parameter": "x0"}
@@ -215,7 +215,7 @@ def test_known_parameters_listed_once(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503])
 def test_each_status_has_its_kind(client: FlaskClient, code: int) -> None:
-    answer = client.get(f"/shelf/explode/http?code={code}")
+    answer = client.get(f"/warehouse/explode/http?code={code}")
     assert answer.json["type"].startswith("/problems/")
     problem(answer, code, answer.json["type"].removeprefix("/problems/"))
     page(client.get(f"/explode/http?code={code}"), code)
@@ -223,13 +223,13 @@ def test_each_status_has_its_kind(client: FlaskClient, code: int) -> None:
 
 @pytest.mark.parametrize("code", [410, 411, 414, 418, 423, 451, 501, 502, 504])
 def test_other_status_has_no_kind(client: FlaskClient, code: int) -> None:
-    problem(client.get(f"/shelf/explode/http?code={code}"), code, "about:blank")
+    problem(client.get(f"/warehouse/explode/http?code={code}"), code, "about:blank")
     page(client.get(f"/explode/http?code={code}"), code)
 
 
 def test_abort_text_escaped_as_detail(client: FlaskClient) -> None:
     words = "<b>not</b> & now"
-    assert client.get("/shelf/explode/http", query_string={"code": 409, "words": words}).json["detail"] == words
+    assert client.get("/warehouse/explode/http", query_string={"code": 409, "words": words}).json["detail"] == words
     text = page(client.get("/explode/http", query_string={"code": 409, "words": words}), 409)
     assert "&lt;b&gt;not" in text
     assert "<b>not" not in text
@@ -239,7 +239,7 @@ def test_address_is_escaped_in_the_page(client: FlaskClient) -> None:
     assert "<script>alert" not in page(client.get("/<script>alert(1)</script>"), 404)
 
 
-@pytest.mark.parametrize("prefix", ["", "/shelf"])
+@pytest.mark.parametrize("prefix", ["", "/warehouse"])
 def test_redirects_and_ready_answers_pass_untouched(client: FlaskClient, prefix: str) -> None:
     answer = client.get(f"{prefix}/explode/redirect")
     assert (answer.status_code, answer.location) == (308, "/elsewhere")
@@ -247,18 +247,18 @@ def test_redirects_and_ready_answers_pass_untouched(client: FlaskClient, prefix:
 
 
 def test_head_error_has_no_body(client: FlaskClient) -> None:
-    answer = client.head("/shelf/nothing")
+    answer = client.head("/warehouse/nothing")
     assert (answer.status_code, answer.data) == (404, b"")
 
 
 def test_valid_request_id_kept(client: FlaskClient) -> None:
-    assert client.get("/shelf/nothing", headers={"X-Request-ID": "abcd-1234"}).json["request_id"] == "abcd-1234"
+    assert client.get("/warehouse/nothing", headers={"X-Request-ID": "abcd-1234"}).json["request_id"] == "abcd-1234"
     for sent in ("short", "x" * 65, "<script>alert", "abcd\t1234"):
-        assert client.get("/shelf/nothing", headers={"X-Request-ID": sent}).json["request_id"] != sent
+        assert client.get("/warehouse/nothing", headers={"X-Request-ID": sent}).json["request_id"] != sent
 
 
 def test_host_that_is_not_ours(client: FlaskClient) -> None:
-    for path in ("/", "/shelf/things"):
+    for path in ("/", "/warehouse/things"):
         answer = client.get(path, headers={"Host": "evil.example"})
         assert answer.status_code == 400
     assert answer.mimetype == "application/problem+json"
@@ -272,7 +272,7 @@ def test_each_kind_has_a_page(client: FlaskClient, name: str) -> None:
 
 
 def test_problem_type_has_prefix(client: FlaskClient) -> None:
-    answer = client.get("/shelf/nothing", environ_overrides={"SCRIPT_NAME": "/shop"})
+    answer = client.get("/warehouse/nothing", environ_overrides={"SCRIPT_NAME": "/shop"})
     assert answer.json["type"] == "/shop/problems/not-found"
 
 
@@ -294,29 +294,29 @@ def test_database_away_waited_for(make_proxied_app: Any, engine_name: str) -> No
         db.session.commit()
     client = app.test_client()
     thing = {"name": "pen", "maker_id": 1}
-    assert client.post("/shelf/things", json=thing).status_code == 201
-    assert client.get("/shelf/things").status_code == 200
+    assert client.post("/warehouse/things", json=thing).status_code == 201
+    assert client.get("/warehouse/things").status_code == 200
     proxy.cut()
     for answer in (
-        client.get("/shelf/things"),
-        client.post("/shelf/things", json=thing),
-        client.get("/shelf/things/1"),
+        client.get("/warehouse/things"),
+        client.post("/warehouse/things", json=thing),
+        client.get("/warehouse/things/1"),
     ):
         problem(answer, 503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
     proxy.restore()
-    assert client.get("/shelf/things").status_code == 200
-    assert client.post("/shelf/things", json=thing).status_code == 201
+    assert client.get("/warehouse/things").status_code == 200
+    assert client.post("/warehouse/things", json=thing).status_code == 201
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
 def test_lost_connection_hidden_from_readers(make_proxied_app: Any, engine_name: str) -> None:
     app, proxy = make_proxied_app(engine_name)
     client = app.test_client()
-    assert client.get("/shelf/things").status_code == 200
+    assert client.get("/warehouse/things").status_code == 200
     proxy.cut()
     proxy.restore()
-    assert client.get("/shelf/things").status_code == 200
+    assert client.get("/warehouse/things").status_code == 200
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
@@ -335,7 +335,7 @@ def test_view_without_connection_is_unavailable(make_proxied_app: Any, engine_na
     client = app.test_client()
     for _ in range(2):
         problem(client.get("/go-on", headers={"Accept": "application/json"}), 503, "unavailable")
-    assert client.get("/shelf/things").status_code == 200
+    assert client.get("/warehouse/things").status_code == 200
 
 
 def test_lock_timeout_is_busy(
@@ -347,7 +347,7 @@ def test_lock_timeout_is_busy(
     """Another transaction holds the row; the wait is set to a second."""
     monkeypatch.setenv("DATABASE_TIMEOUT_SECONDS", "1")
     url = database_url(engine_name)
-    app = make_app(url, [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=_short(engine_name))
+    app = make_app(url, [warehouse.__name__], SQLALCHEMY_ENGINE_OPTIONS=_short(engine_name))
     with app.app_context():
         db.session.add(Maker(id=1, name="Acme"))
         db.session.flush()
@@ -360,11 +360,11 @@ def test_lock_timeout_is_busy(
             connection.connection.driver_connection.isolation_level = None
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         connection.execute(sa.update(Thing.__table__).values(name="held"))
-        answer = app.test_client().patch(f"/shelf/things/{number}", json={"rank": 1}, headers={"If-Match": "*"})
+        answer = app.test_client().patch(f"/warehouse/things/{number}", json={"rank": 1}, headers={"If-Match": "*"})
         problem(answer, 503, "unavailable")
         assert answer.headers["Retry-After"]
         connection.rollback()
-    answer = app.test_client().patch(f"/shelf/things/{number}", json={"rank": 1}, headers={"If-Match": "*"})
+    answer = app.test_client().patch(f"/warehouse/things/{number}", json={"rank": 1}, headers={"If-Match": "*"})
     assert answer.status_code == 200
 
 
@@ -377,12 +377,15 @@ def test_exhausted_pool_is_busy(
     make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str
 ) -> None:
     options = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
-    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
+    app = make_app(database_url(engine_name), [warehouse.__name__], SQLALCHEMY_ENGINE_OPTIONS=options)
     client = app.test_client()
     with app.app_context(), db.engine.connect():
-        for answer in (client.get("/shelf/things"), client.post("/shelf/things", json={"name": "x", "maker_id": 1})):
+        for answer in (
+            client.get("/warehouse/things"),
+            client.post("/warehouse/things", json={"name": "x", "maker_id": 1}),
+        ):
             problem(answer, 503, "unavailable")
-    assert client.get("/shelf/things").status_code == 200
+    assert client.get("/warehouse/things").status_code == 200
 
 
 #: Engine and the statement that ends the connection, either by itself after a while or from outside.
@@ -403,20 +406,20 @@ def test_statement_that_is_cancelled_is_busy(
     statement: str,
 ) -> None:
     engine_options = {"connect_args": options}
-    app = make_app(database_url(engine_name), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
-    app.add_url_rule("/shelf/ended", "ended", lambda: str(db.session.scalar(sa.text(statement))))
+    app = make_app(database_url(engine_name), [warehouse.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
+    app.add_url_rule("/warehouse/ended", "ended", lambda: str(db.session.scalar(sa.text(statement))))
     client = app.test_client()
-    problem(client.get("/shelf/ended", headers={"Accept": "application/json"}), 503, "unavailable")
-    assert client.get("/shelf/things").status_code == 200
+    problem(client.get("/warehouse/ended", headers={"Accept": "application/json"}), 503, "unavailable")
+    assert client.get("/warehouse/things").status_code == 200
 
 
 def test_read_only_database_is_busy(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> None:
     """As it is on PostgreSQL while a standby takes over."""
     engine_options = {"connect_args": {"options": "-c default_transaction_read_only=on"}}
-    app = make_app(database_url("postgresql"), [shelf.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
+    app = make_app(database_url("postgresql"), [warehouse.__name__], SQLALCHEMY_ENGINE_OPTIONS=engine_options)
     client = app.test_client()
-    problem(client.post("/shelf/makers", json={"name": "Acme"}), 503, "unavailable")
-    assert client.get("/shelf/makers").status_code == 200
+    problem(client.post("/warehouse/makers", json={"name": "Acme"}), 503, "unavailable")
+    assert client.get("/warehouse/makers").status_code == 200
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql", "mariadb"])
@@ -436,11 +439,11 @@ def test_deadlock_fails_one_only(app: Flask) -> None:
         db.session.commit()
         return "fine"
 
-    app.add_url_rule("/shelf/cross/<int:first>/<int:second>", "cross", cross)
+    app.add_url_rule("/warehouse/cross/<int:first>/<int:second>", "cross", cross)
     statuses: list[int] = []
 
     def call(first: int, second: int) -> None:
-        statuses.append(app.test_client().get(f"/shelf/cross/{first}/{second}").status_code)
+        statuses.append(app.test_client().get(f"/warehouse/cross/{first}/{second}").status_code)
 
     threads = [threading.Thread(target=call, args=pair) for pair in (keys, keys[::-1])]
     for thread in threads:
@@ -467,7 +470,7 @@ def server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "1",
         "--log-level",
         "error",
-        f"core.factory:create_app(installed_apps=[{shelf.__name__!r}])",
+        f"core.factory:create_app(installed_apps=[{warehouse.__name__!r}])",
     ]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
@@ -524,7 +527,12 @@ def test_large_chunked_body_cut(server_port: int) -> None:
 
 
 def test_non_utf8_path_is_bad_request(server_port: int) -> None:
-    for path in (b"/shelf/things/%ff", b"/shelf/things/1%00", b"/shelf/things?q=%ff", b"/shelf/things/\xff"):
+    for path in (
+        b"/warehouse/things/%ff",
+        b"/warehouse/things/1%00",
+        b"/warehouse/things?q=%ff",
+        b"/warehouse/things/\xff",
+    ):
         with socket.create_connection(("127.0.0.1", server_port), 30) as connection:
             connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert b" 400 " in _receive(connection).partition(b"\r\n")[0], path
@@ -532,7 +540,7 @@ def test_non_utf8_path_is_bad_request(server_port: int) -> None:
 
 def _post(port: int, headers: str, body: bytes) -> tuple[int, Any]:
     common = "Host: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    head = f"POST /shelf/things HTTP/1.1\r\n{common}{headers}\r\n"
+    head = f"POST /warehouse/things HTTP/1.1\r\n{common}{headers}\r\n"
     with socket.create_connection(("127.0.0.1", port), 30) as connection:
         try:
             connection.sendall(head.encode() + body)

@@ -46,7 +46,7 @@ from core.fields.temporal import Duration
 from core.fields.temporal import Local
 from core.fields.temporal import Moment
 from core.fields.temporal import ZonedClock
-from tests.core.shelf import Color
+from tests.core.warehouse import Color
 
 ALL = [
     Text(),

@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 from core.exceptions import BadQuery
 from services import db
 from tests.core import discs
-from tests.people import editor
+from tests.identities import editor
 
 LIST = "/discs/discs"
 

@@ -17,7 +17,7 @@ from core.http.headers import PAGE_POLICY
 from core.http.headers import PERMISSIONS_POLICY
 from core.http.headers import csp
 from services import db
-from tests.core import shelf
+from tests.core import warehouse
 from tests.core import window
 
 EVERY = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
@@ -53,22 +53,22 @@ ANSWERS: list[tuple[str, str, dict[str, str], int, dict[str, str]]] = [
     ("GET", "/static/favicon.svg", {}, 200, DATA),
     ("GET", "/static/site.css", {"Range": "bytes=0-1"}, 206, DATA),
     ("GET", "/static/site.css", {"Range": "bytes=999999-"}, 416, PAGE),
-    ("GET", "/shelf/things", {}, 200, DATA),
-    ("GET", "/shelf/things/1", {}, 404, DATA),
-    ("GET", "/shelf/things?wrong=1", {}, 400, DATA),
-    ("POST", "/shelf/things", {"Content-Type": "text/plain"}, 415, DATA),
-    ("OPTIONS", "/shelf/things", {}, 200, DATA),
-    ("DELETE", "/shelf/things", {}, 405, DATA),
-    ("GET", "/shelf/nowhere", {}, 404, DATA),
+    ("GET", "/warehouse/things", {}, 200, DATA),
+    ("GET", "/warehouse/things/1", {}, 404, DATA),
+    ("GET", "/warehouse/things?wrong=1", {}, 400, DATA),
+    ("POST", "/warehouse/things", {"Content-Type": "text/plain"}, 415, DATA),
+    ("OPTIONS", "/warehouse/things", {}, 200, DATA),
+    ("DELETE", "/warehouse/things", {}, 405, DATA),
+    ("GET", "/warehouse/nowhere", {}, 404, DATA),
 ]
 
 
 @pytest.fixture
 def make_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> Callable[..., FlaskClient]:
     def make(**config: Any) -> FlaskClient:
-        app = make_app(new_database("sqlite"), [shelf.__name__, window.__name__], **config)
+        app = make_app(new_database("sqlite"), [warehouse.__name__, window.__name__], **config)
         with app.app_context():
-            shelf.Base.metadata.create_all(db.engine)
+            warehouse.Base.metadata.create_all(db.engine)
         return app.test_client()
 
     return make
@@ -102,13 +102,13 @@ def test_large_body_refused_with_headers(make_client: Callable[..., FlaskClient]
     guest = make_client(MAX_CONTENT_LENGTH=100)
     page = guest.post("/window/form", data={"name": "x" * 200})
     assert (page.status_code, security(page)) == (413, PAGE)
-    document = guest.post("/shelf/things", data="x" * 200, content_type="application/json")
+    document = guest.post("/warehouse/things", data="x" * 200, content_type="application/json")
     assert (document.status_code, security(document)) == (413, DATA)
 
 
-@pytest.mark.parametrize("path", ["/static/site.css", "/shelf/tags/a"])
+@pytest.mark.parametrize("path", ["/static/site.css", "/warehouse/tags/a"])
 def test_not_modified_keeps_headers(client: FlaskClient, path: str) -> None:
-    client.post("/shelf/tags", json={"code": "a", "title": "A"})
+    client.post("/warehouse/tags", json={"code": "a", "title": "A"})
     with client.get(path) as first, client.get(path, headers={"If-None-Match": first.headers["ETag"]}) as again:
         assert (first.status_code, again.status_code) == (200, 304)
         assert security(again) == EVERY
@@ -118,7 +118,7 @@ def test_not_modified_keeps_headers(client: FlaskClient, path: str) -> None:
 # --- https --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/window/page", "/shelf/things", "/static/site.css", "/nowhere", "/window/away"])
+@pytest.mark.parametrize("path", ["/window/page", "/warehouse/things", "/static/site.css", "/nowhere", "/window/away"])
 @pytest.mark.parametrize(("subdomains", "expected"), [(False, "max-age=9"), (True, "max-age=9; includeSubDomains")])
 def test_hsts_sent_over_https(
     make_client: Callable[..., FlaskClient], path: str, subdomains: bool, expected: str

@@ -25,12 +25,12 @@ from core.data.models import now
 from core.http.apis import mark_api
 from core.signals import row_created
 from services import db
-from tests.core.shelf import Maker
-from tests.core.shelf import Tag
-from tests.core.shelf import Thing
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Tag
+from tests.core.warehouse import Thing
 
 PEN = {"name": "pen", "maker_id": 1}
-THINGS = "/shelf/things"
+THINGS = "/warehouse/things"
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
 
@@ -152,7 +152,7 @@ def test_key_belongs_to_caller(sqlite_app: Flask, sqlite_client: FlaskClient) ->
 
 def test_key_belongs_to_address(sqlite_client: FlaskClient) -> None:
     assert send(sqlite_client).status_code == 201
-    answer = send(sqlite_client, url="/shelf/makers", body={"name": "Bcme"})
+    answer = send(sqlite_client, url="/warehouse/makers", body={"name": "Bcme"})
     assert (answer.status_code, answer.json["name"]) == (201, "Bcme")
 
 
@@ -373,15 +373,15 @@ def test_request_in_flight_blocks_no_other(app: Flask, client: FlaskClient) -> N
 @pytest.fixture
 def app_with_counters(make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str) -> Flask:
     """Return an application with views that do something with tags."""
-    app = make_app(database_url(engine_name), ["tests.core.shelf"])
-    bp = Blueprint("counter", __name__, url_prefix="/shelf/counter")
+    app = make_app(database_url(engine_name), ["tests.core.warehouse"])
+    bp = Blueprint("counter", __name__, url_prefix="/warehouse/counter")
 
     @bp.post("/add")
     @idempotent
     def add() -> Any:
         code = f"t{len(db.session.scalars(sa.select(Tag)).all())}"
         db.session.add(Tag(code=code))
-        return {"code": code}, 202, {"X-More": "1", "Link": '</shelf>; rel="up"'}
+        return {"code": code}, 202, {"X-More": "1", "Link": '</warehouse>; rel="up"'}
 
     @bp.post("/nothing")
     @idempotent
@@ -416,7 +416,7 @@ def app_with_counters(make_app: Callable[..., Flask], database_url: Callable[[st
 
 def test_any_view_can_be_done_once(app_with_counters: Flask) -> None:
     client = app_with_counters.test_client()
-    first, again = (send(client, url="/shelf/counter/add") for _ in range(2))
+    first, again = (send(client, url="/warehouse/counter/add") for _ in range(2))
     assert (again.status_code, again.json) == (first.status_code, first.json) == (202, {"code": "t0"})
     assert again.headers["Link"] == first.headers["Link"]
     assert ("X-More" in first.headers, "X-More" in again.headers) == (True, False)
@@ -425,13 +425,13 @@ def test_any_view_can_be_done_once(app_with_counters: Flask) -> None:
 
 
 def test_view_commits_without_a_key_too(app_with_counters: Flask) -> None:
-    assert app_with_counters.test_client().post("/shelf/counter/add").status_code == 202
+    assert app_with_counters.test_client().post("/warehouse/counter/add").status_code == 202
     assert count(app_with_counters, Tag) == 1
 
 
 def test_answer_without_a_body_is_repeated(app_with_counters: Flask) -> None:
     client = app_with_counters.test_client()
-    first, again = (send(client, url="/shelf/counter/nothing") for _ in range(2))
+    first, again = (send(client, url="/warehouse/counter/nothing") for _ in range(2))
     assert (first.status_code, again.status_code, again.data) == (204, 204, b"")
     assert again.headers.get("Content-Type") == first.headers.get("Content-Type")
 
@@ -439,20 +439,20 @@ def test_answer_without_a_body_is_repeated(app_with_counters: Flask) -> None:
 def test_error_answer_rolls_back_unkept(app_with_counters: Flask) -> None:
     client = app_with_counters.test_client()
     for options in ({}, {"headers": {"Idempotency-Key": KEY}}):
-        answer = client.post("/shelf/counter/refuse", **options)
+        answer = client.post("/warehouse/counter/refuse", **options)
         assert (answer.status_code, answer.json) == (409, {"why": "so"})
     assert (count(app_with_counters, Maker), count(app_with_counters, idempotency_keys)) == (0, 0)
 
 
 def test_half_committed_work_not_repeated(app_with_counters: Flask) -> None:
     client = app_with_counters.test_client()
-    assert send(client, url="/shelf/counter/half").status_code == 400
-    problem(send(client, url="/shelf/counter/half"), 409, "idempotency-in-flight")
+    assert send(client, url="/warehouse/counter/half").status_code == 400
+    problem(send(client, url="/warehouse/counter/half"), 409, "idempotency-in-flight")
     age(app_with_counters, seconds=1)
     # It is done again, and meets its own half.
-    problem(send(client, url="/shelf/counter/half"), 409, "conflict")
+    problem(send(client, url="/warehouse/counter/half"), 409, "conflict")
 
 
 def test_view_that_rolls_back_logged(app_with_counters: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    assert send(app_with_counters.test_client(), url="/shelf/counter/undo").status_code == 500
+    assert send(app_with_counters.test_client(), url="/warehouse/counter/undo").status_code == 500
     assert "put what may fail into db.session.begin_nested()" in caplog.text

@@ -25,10 +25,10 @@ from core.fields.json_schema import COMPONENTS
 from core.fields.json_schema import json_schema
 from core.fields.strict import WITHOUT_NUL
 from tests.core import desk
-from tests.core import shelf
 from tests.core import vault
+from tests.core import warehouse
 
-MODELS = (vault.Coin, vault.Chest, vault.Jar, shelf.Thing, desk.Sheet)
+MODELS = (vault.Coin, vault.Chest, vault.Jar, warehouse.Thing, desk.Sheet)
 FIELDS = {
     f"{model.__name__}.{name}": field
     for model in MODELS
@@ -214,8 +214,8 @@ def test_rules_of_a_field_are_said(field: fields.Field[Any], words: dict[str, An
 
 
 def test_related_rows_are_their_keys() -> None:
-    box = shelf.BoxSchema().fields
-    crate = shelf.CrateSchema().load_fields
+    box = warehouse.BoxSchema().fields
+    crate = warehouse.CrateSchema().load_fields
     number = {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
     assert json_schema(crate["maker"]) == number
     labels = {"type": "array", "items": number, "uniqueItems": True, "maxItems": 1000}

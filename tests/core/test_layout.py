@@ -13,7 +13,7 @@ from core.http import problems
 from core.http.headers import PAGE_POLICY
 from services import db
 from tests.core import desk
-from tests.core import shelf
+from tests.core import warehouse
 
 #: A page of every kind: method, path, status.
 PAGES = [
@@ -33,11 +33,11 @@ PAGES = [
 @pytest.fixture
 def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
     """Return a client of a site with pages, an API and a redirect."""
-    app = make_app(new_database("sqlite"), [desk.__name__, shelf.__name__])
+    app = make_app(new_database("sqlite"), [desk.__name__, warehouse.__name__])
     app.add_url_rule("/away", "away", lambda: redirect("/desk/sheets"))
     with app.app_context():
         desk.Base.metadata.create_all(db.engine)
-        shelf.Base.metadata.create_all(db.engine)
+        warehouse.Base.metadata.create_all(db.engine)
     return app.test_client()
 
 
@@ -54,7 +54,7 @@ def test_page_loads_own_site_only(client: FlaskClient, method: str, path: str, s
 
 
 @pytest.mark.parametrize(
-    "path", ["/desk/sheets", "/shelf/things", "/nowhere", "/static/site.css", "/static/none.css", "/away"]
+    "path", ["/desk/sheets", "/warehouse/things", "/nowhere", "/static/site.css", "/static/none.css", "/away"]
 )
 def test_answer_has_nosniff_and_id(client: FlaskClient, path: str) -> None:
     with client.get(path) as first, client.get(path) as second:

@@ -24,8 +24,8 @@ from core.modules import ModuleError
 from core.rest import Api
 from core.rest import ModelResource
 from services import db
-from tests.core import shelf
-from tests.launched import until
+from tests.core import warehouse
+from tests.processes import until
 
 bp = Blueprint("shop", __name__, url_prefix="/shop")
 v1 = Blueprint("v1", __name__, url_prefix="/v1", static_folder="templates")
@@ -71,8 +71,8 @@ def unlimited() -> str:
 
 
 class Things(ModelResource):
-    verbs = shelf.things
-    schema = shelf.ThingSchema
+    verbs = warehouse.things
+    schema = warehouse.ThingSchema
     rate_limit = "20 per hour"
 
 
@@ -205,7 +205,7 @@ def test_plain_resources_are_limited(client):
 def test_resource_counts_all_answers(make_app, database_url):
     app = make_app(database_url("sqlite"), [__name__])
     with app.app_context():
-        db.session.add(shelf.Maker(id=1, name="Acme"))
+        db.session.add(warehouse.Maker(id=1, name="Acme"))
         db.session.commit()
     client = app.test_client()
     created = client.post("/free/things", json={"name": "pen", "maker_id": 1})

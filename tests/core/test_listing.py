@@ -20,10 +20,10 @@ from sqlalchemy.orm import mapped_column
 
 from core.crud.listing import Listing
 from services import db
-from tests.core.shelf import Color
-from tests.core.shelf import Maker
-from tests.core.shelf import Thing
-from tests.core.shelf import things
+from tests.core.warehouse import Color
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Thing
+from tests.core.warehouse import things
 
 UID = uuid.UUID("12345678-1234-5678-1234-567812345678")
 MOMENT = datetime(2026, 1, 31, 12, 30, 15, 250000, UTC)
@@ -39,7 +39,7 @@ def fill(app: Flask, *rows: dict[str, Any]) -> None:
 @pytest.fixture
 def list_names(client: FlaskClient) -> Callable[..., list[str]]:
     def names(**args: object) -> list[str]:
-        answer = client.get(f"/shelf/things?{urlencode({'sort': 'id', **args})}")
+        answer = client.get(f"/warehouse/things?{urlencode({'sort': 'id', **args})}")
         assert answer.status_code == 200, answer.text
         return [item["name"] for item in answer.json["items"]]
 
@@ -47,7 +47,7 @@ def list_names(client: FlaskClient) -> Callable[..., list[str]]:
 
 
 def refused(client: FlaskClient, query: str) -> dict[str, str]:
-    answer = client.get(f"/shelf/things?{query}")
+    answer = client.get(f"/warehouse/things?{query}")
     assert answer.status_code == 400, answer.text
     assert answer.json["type"] == "/problems/bad-query"
     return {error["field"]: error["message"] for error in answer.json["errors"]}
@@ -133,14 +133,14 @@ def test_startswith_takes_wildcards_as_they_are(app: Flask, list_names: Any) -> 
 
 def test_search_reaches_related_rows_once_each(app: Flask, client: FlaskClient) -> None:
     fill(app, {"name": "pen"}, {"name": "pencil"})
-    answer = client.get("/shelf/makers?q=pen&count=true")
+    answer = client.get("/warehouse/makers?q=pen&count=true")
     assert [item["name"] for item in answer.json["items"]] == ["Acme"]
     assert answer.json["total"] == 1
 
 
 def test_count_is_of_all_that_match(app: Flask, client: FlaskClient) -> None:
     fill(app, *({"rank": number} for number in range(7)))
-    answer = client.get("/shelf/things?rank__gte=2&limit=2&count=true")
+    answer = client.get("/warehouse/things?rank__gte=2&limit=2&count=true")
     assert len(answer.json["items"]) == 2
     assert answer.json["total"] == 5
 
@@ -219,14 +219,14 @@ def test_unknown_parameter_lists_known(sqlite_client: FlaskClient) -> None:
 
 
 def test_list_without_search_says_so(sqlite_client: FlaskClient) -> None:
-    answer = sqlite_client.get("/shelf/tags?q=x")
+    answer = sqlite_client.get("/warehouse/tags?q=x")
     assert answer.status_code == 400
     assert answer.json["errors"] == [{"field": "q", "message": "This list cannot be searched.", "parameter": "q"}]
 
 
 def test_page_past_end_not_found(sqlite_client: FlaskClient) -> None:
-    assert sqlite_client.get("/shelf/things?page=1").json == {"items": [], "links": {}}
-    assert sqlite_client.get("/shelf/things?page=2").status_code == 404
+    assert sqlite_client.get("/warehouse/things?page=1").json == {"items": [], "links": {}}
+    assert sqlite_client.get("/warehouse/things?page=2").status_code == 404
 
 
 # --- order --------------------------------------------------------------------------------------
@@ -295,9 +295,9 @@ def test_cursors_give_each_row_once(app: Flask, client: FlaskClient, backward: b
         db.session.commit()
     fill(app, *various())
     for sort in ORDERS:
-        whole = [item["id"] for item in client.get(f"/shelf/things?limit=100&sort={sort}").json["items"]]
+        whole = [item["id"] for item in client.get(f"/warehouse/things?limit=100&sort={sort}").json["items"]]
         assert len(whole) == 23
-        pages = _pages(client, f"/shelf/things?limit=4&sort={sort}")
+        pages = _pages(client, f"/warehouse/things?limit=4&sort={sort}")
         if backward:
             pages = _pages(client, pages[-1]["links"]["prev"], "prev")[::-1] + pages[-1:]
         assert [item["id"] for page in pages for item in page["items"]] == whole, sort
@@ -316,7 +316,7 @@ def _pages(client: FlaskClient, url: str | None, direction: str = "next") -> lis
 
 def test_pages_stable_under_changes(app: Flask, client: FlaskClient) -> None:
     fill(app, *({"name": f"n{number}", "rank": number} for number in range(0, 12, 2)))
-    first = client.get("/shelf/things?sort=rank&limit=3").json
+    first = client.get("/warehouse/things?sort=rank&limit=3").json
     with app.app_context():
         db.session.query(Thing).filter(Thing.rank.in_([0, 4])).delete()
         db.session.commit()
@@ -330,7 +330,7 @@ def test_pages_stable_under_changes(app: Flask, client: FlaskClient) -> None:
 
 def test_numbered_pages_link_neighbours(app: Flask, client: FlaskClient) -> None:
     fill(app, *({"rank": number} for number in range(5)))
-    second = client.get("/shelf/things?sort=rank&limit=2&page=2&rank__gte=0").json
+    second = client.get("/warehouse/things?sort=rank&limit=2&page=2&rank__gte=0").json
     assert [item["rank"] for item in second["items"]] == [2, 3]
     assert [item["rank"] for item in client.get(second["links"]["next"]).json["items"]] == [4]
     assert [item["rank"] for item in client.get(second["links"]["prev"]).json["items"]] == [0, 1]
@@ -338,7 +338,7 @@ def test_numbered_pages_link_neighbours(app: Flask, client: FlaskClient) -> None
 
 def test_links_in_header(app: Flask, client: FlaskClient) -> None:
     fill(app, {}, {})
-    answer = client.get("/shelf/things?limit=1&q=thing")
+    answer = client.get("/warehouse/things?limit=1&q=thing")
     assert answer.headers["Link"] == f'<{answer.json["links"]["next"]}>; rel="next"'
     assert "q=thing" in answer.json["links"]["next"]
 

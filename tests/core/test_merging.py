@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from services import db
 from tests import forms
 from tests.core import discs
-from tests.people import editor
+from tests.identities import editor
 
 EDIT = "/discs/discs/1/edit"
 MEMO = "/discs/memos/1/edit"

@@ -18,8 +18,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from core.data.models import Money
 from services import db
-from tests.core.shelf import Maker
-from tests.core.shelf import Thing
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Thing
 
 on_each_engine = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True

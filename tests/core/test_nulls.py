@@ -10,17 +10,17 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
 from services import db
-from tests.core import cellar
-from tests.core.cellar import Base
-from tests.core.cellar import Bottle
+from tests.core import winery
+from tests.core.winery import Base
+from tests.core.winery import Bottle
 from tests.forms import submit
 
-BOTTLES = "/cellar/data/bottles"
+BOTTLES = "/winery/data/bottles"
 
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), [cellar.__name__])
+    app = make_app(new_database(engine_name), [winery.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
     return app
@@ -33,7 +33,7 @@ def client(app: Flask) -> FlaskClient:
 
 def nulls(app: Flask) -> int:
     with app.app_context():
-        return db.session.scalar(sa.text("SELECT count(*) FROM cellar_bottle WHERE data IS NULL")) or 0
+        return db.session.scalar(sa.text("SELECT count(*) FROM winery_bottle WHERE data IS NULL")) or 0
 
 
 def test_new_row_without_json_is_null(app: Flask, client: FlaskClient) -> None:
@@ -41,8 +41,8 @@ def test_new_row_without_json_is_null(app: Flask, client: FlaskClient) -> None:
     assert client.post(BOTTLES, json={"data": None}).json["data"] is None
     assert client.post(BOTTLES, json={}).status_code == 201
     assert client.post(f"{BOTTLES}:bulk", json={"operations": [creation]}).json["results"][0]["status"] == 201
-    assert submit(client, "/cellar/bottles/new", data="").status_code == 303
-    assert submit(client, "/cellar/bottles/new", data="null").status_code == 303
+    assert submit(client, "/winery/bottles/new", data="").status_code == 303
+    assert submit(client, "/winery/bottles/new", data="null").status_code == 303
     assert nulls(app) == 5
 
 
@@ -60,7 +60,7 @@ def test_json_taken_away_is_null(app: Flask, client: FlaskClient, change: str) -
         update = {"method": "update", "key": 1, "version": 1, "data": {"data": None}}
         answer = client.post(f"{BOTTLES}:bulk", json={"operations": [update]})
     else:
-        answer = submit(client, "/cellar/bottles/1/edit", data="")
+        answer = submit(client, "/winery/bottles/1/edit", data="")
     assert answer.status_code in (200, 303), answer.text
     assert client.get(url).json["data"] is None
     assert nulls(app) == 1
@@ -69,7 +69,7 @@ def test_json_taken_away_is_null(app: Flask, client: FlaskClient, change: str) -
 def test_null_within_json_is_kept(app: Flask, client: FlaskClient) -> None:
     url = client.post(BOTTLES, json={"data": {"a": None}}).headers["Location"]
     assert client.get(url).json["data"] == {"a": None}
-    assert submit(client, "/cellar/bottles/1/edit", data="[null]").status_code == 303
+    assert submit(client, "/winery/bottles/1/edit", data="[null]").status_code == 303
     assert client.get(url).json["data"] == [None]
     with app.app_context():
         db.session.add(Bottle(data=sa.JSON.NULL))
@@ -99,5 +99,5 @@ def test_null_within_json_is_kept(app: Flask, client: FlaskClient) -> None:
 def test_json_is_refused_by_both_faces(client: FlaskClient, text: str) -> None:
     body = f'{{"data": {text}}}'
     assert client.post(BOTTLES, data=body, content_type="application/json").status_code in (400, 422)
-    answer = submit(client, "/cellar/bottles/new", data=text)
+    answer = submit(client, "/winery/bottles/new", data=text)
     assert answer.status_code == 422

@@ -24,16 +24,16 @@ from core.rest import Api
 from core.rest import ModelResource
 from core.rest.rows import RowReader
 from services import db
-from tests.core import shelf
-from tests.core.shelf import Box
-from tests.core.shelf import Label
-from tests.core.shelf import Maker
-from tests.core.shelf import Tag
-from tests.core.shelf import Thing
-from tests.core.shelf import ThingSchema
-from tests.core.shelf import things
+from tests.core import warehouse
+from tests.core.warehouse import Box
+from tests.core.warehouse import Label
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Tag
+from tests.core.warehouse import Thing
+from tests.core.warehouse import ThingSchema
+from tests.core.warehouse import things
 
-THINGS = "/shelf/things"
+THINGS = "/warehouse/things"
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ def test_cursor_keeps_fields(app: Flask, client: FlaskClient) -> None:
 
 def test_fields_of_what_only_entities_show(app: Flask, client: FlaskClient) -> None:
     fill(app, Label(id=1, name="new"))
-    place = client.post("/shelf/boxes", json={"name": "x", "maker_id": 1, "labels": [1]}).headers["Location"]
+    place = client.post("/warehouse/boxes", json={"name": "x", "maker_id": 1, "labels": [1]}).headers["Location"]
     assert client.get(f"{place}?fields=labels,name").json == {"name": "x", "labels": [1]}
-    assert client.get("/shelf/boxes?fields=labels").json["items"] == [{"labels": [1]}]
+    assert client.get("/warehouse/boxes?fields=labels").json["items"] == [{"labels": [1]}]
 
 
 def test_fields_named_as_in_json(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
@@ -145,9 +145,9 @@ def test_included_row_under_relation_name(app: Flask, client: FlaskClient) -> No
 def test_included_rows_replace_keys(app: Flask, client: FlaskClient) -> None:
     fill(app, Label(id=1, name="a"), Label(id=2, name="b"), Tag(code="y"), Tag(code="x"))
     body = {"name": "outer", "maker_id": 1, "labels": [1, 2], "tags": ["x", "y"]}
-    outer = client.post("/shelf/boxes", json=body).json
-    inner = client.post("/shelf/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer["id"]}).json
-    shown = client.get(f"/shelf/boxes/{outer['id']}?include=labels,tags,boxes").json
+    outer = client.post("/warehouse/boxes", json=body).json
+    inner = client.post("/warehouse/boxes", json={"name": "inner", "maker_id": 1, "inside_id": outer["id"]}).json
+    shown = client.get(f"/warehouse/boxes/{outer['id']}?include=labels,tags,boxes").json
     assert shown["labels"] == [{"id": 2, "name": "b"}, {"id": 1, "name": "a"}]
     assert shown["tags"] == [{"code": "x", "title": None}, {"code": "y", "title": None}]
     assert shown["boxes"] == [inner]
@@ -160,7 +160,7 @@ def test_fields_and_includes_go_together(app: Flask, client: FlaskClient) -> Non
     expected = {"name": "pen", "maker": {"id": 1, "name": "Acme"}}
     assert client.get(f"{THINGS}/1?fields=name&include=maker").json == expected
     assert client.get(f"{THINGS}?include=maker&fields=name").json["items"] == [expected]
-    shown = client.get("/shelf/makers/1?fields=id&include=things").json
+    shown = client.get("/warehouse/makers/1?fields=id&include=things").json
     assert (shown["id"], [thing["name"] for thing in shown["things"]]) == (1, ["pen"])
 
 
@@ -176,12 +176,12 @@ def test_relation_read_in_one_query(app: Flask, client: FlaskClient, count_selec
     for url, queries in (
         (f"{THINGS}?include=maker", 2),
         (f"{THINGS}?include=maker,owner", 3),
-        ("/shelf/makers?include=things", 2),
+        ("/warehouse/makers?include=things", 2),
     ):
         found, took = count_selects(f"{url}&limit={rows}")
         assert (len(found["items"]), took) == (rows, queries)
-    as_keys = count_selects(f"/shelf/boxes?limit={rows}")[1]
-    found, took = count_selects(f"/shelf/boxes?limit={rows}&include=labels,tags")
+    as_keys = count_selects(f"/warehouse/boxes?limit={rows}")[1]
+    found, took = count_selects(f"/warehouse/boxes?limit={rows}&include=labels,tags")
     assert (len(found["items"][-1]["labels"]), took) == (2, as_keys)
 
 
@@ -199,7 +199,7 @@ def test_undeclared_relation_refused(sqlite_client: FlaskClient, url: str, text:
 
 
 def test_resource_without_includes_refuses_parameter(sqlite_client: FlaskClient) -> None:
-    for url in ("/shelf/tags", "/shelf/tags/x"):
+    for url in ("/warehouse/tags", "/warehouse/tags/x"):
         assert refused(sqlite_client.get(f"{url}?include=x"))["include"].startswith("Unknown parameter.")
 
 
@@ -222,7 +222,7 @@ def plain(found: Any) -> Any:
 
 def test_rows_and_entities_show_the_same(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
     fill(sqlite_app, *(Thing(name=f"{number}", maker_id=1, owner_id=[None, 1][number % 2]) for number in range(4)))
-    resource = shelf.ThingResource()
+    resource = warehouse.ThingResource()
     assert isinstance(resource.reader, RowReader)
     with sqlite_app.app_context():
         for args in ({}, {"fields": "name,price"}, {"include": "owner"}, {"include": "maker,owner", "fields": "id"}):
@@ -271,7 +271,7 @@ class Halls(Crud):
         (things, {"maker_id": ThingSchema}, "Thing has no relationship of this name"),
         (things, {"maker": ThingSchema}, "ThingSchema shows Thing, not Maker"),
         (things, {"maker": Maker}, "must be a class of a schema"),
-        (things, {"maker": shelf.MakerSchema()}, "must be a class of a schema"),
+        (things, {"maker": warehouse.MakerSchema()}, "must be a class of a schema"),
         (Halls(), {"doors": ThingSchema}, "too long to be read as a whole"),
     ],
 )

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.core import window
-from tests.fronts import Answer
-from tests.fronts import Front
+from tests.nginx import Answer
+from tests.nginx import NginxSite
 
 #: What a visitor may write, hoping that it is believed.
 SPOOFS = {
@@ -114,7 +114,7 @@ def test_unknown_proxy_logged_once(make_app: Callable[..., Flask], caplog: pytes
 
 
 @pytest.fixture(scope="module")
-def nginx(start_nginx: Callable[..., Front]) -> Front:
+def nginx(start_nginx: Callable[..., NginxSite]) -> NginxSite:
     """Serve the module of the tests as a site is served, with one proxy in front."""
     return start_nginx(
         f"core.factory:create_app(installed_apps=['app.deploy', {window.__name__!r}])", DATABASE_URL="sqlite://"
@@ -127,7 +127,7 @@ def echo(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def test_proxy_passes_address_and_scheme(nginx: Front) -> None:
+def test_proxy_passes_address_and_scheme(nginx: NginxSite) -> None:
     # A port that is not the scheme's own would stand in TRUSTED_HOSTS.
     url = "https://localhost/window/echo"
     assert echo(nginx.ask("/window/echo")) == {"caller": "127.0.0.1", "url": url, "root": "", "secure": True}
@@ -147,29 +147,29 @@ def test_proxy_passes_address_and_scheme(nginx: Front) -> None:
         {"X_FORWARDED_FOR": "192.0.2.66"},
     ],
 )
-def test_visitor_cannot_speak_for_the_proxy(nginx: Front, sent: dict[str, str]) -> None:
+def test_visitor_cannot_speak_for_the_proxy(nginx: NginxSite, sent: dict[str, str]) -> None:
     assert echo(nginx.ask("/window/echo", sent)) == echo(nginx.ask("/window/echo"))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:443"])
-def test_foreign_host_refused_behind_proxy(nginx: Front, host: str) -> None:
+def test_foreign_host_refused_behind_proxy(nginx: NginxSite, host: str) -> None:
     answer = nginx.ask("/window/echo", {"Host": host})
     assert (answer.status, "evil.example/" in answer.text) == (400, False)
 
 
 @pytest.mark.parametrize("path", ["/window/page", "/nowhere", "/static/site.css", "/window/broken"])
-def test_no_answer_names_what_serves_it(nginx: Front, path: str) -> None:
+def test_no_answer_names_what_serves_it(nginx: NginxSite, path: str) -> None:
     answer = nginx.ask(path)
     assert answer.headers["server"] == "nginx"
     said = json.dumps(answer.headers).lower() + answer.text.lower()
     assert not [word for word in ("gunicorn", "werkzeug", "flask", "python", "1.22", "x-powered-by") if word in said]
 
 
-def test_server_alone_names_no_version(nginx: Front) -> None:
+def test_server_alone_names_no_version(nginx: NginxSite) -> None:
     assert nginx.ask_upstream("/window/page").headers["server"] == "gunicorn"
 
 
-def test_https_redirect_and_hsts(nginx: Front) -> None:
+def test_https_redirect_and_hsts(nginx: NginxSite) -> None:
     answer = nginx.ask_by_http("/window/page?a=b")
     assert (answer.status, answer.headers["location"]) == (308, f"https://localhost:{nginx.https}/window/page?a=b")
     assert nginx.ask("/window/page").headers["strict-transport-security"] == "max-age=31536000"
@@ -188,12 +188,14 @@ def test_https_redirect_and_hsts(nginx: Front) -> None:
     ],
     ids=["line", "long line", "longer line", "header", "cookie", "headers"],
 )
-def test_headers_have_limits(nginx: Front, path: str, sent: dict[str, str], by_nginx: int, by_gunicorn: int) -> None:
+def test_headers_have_limits(
+    nginx: NginxSite, path: str, sent: dict[str, str], by_nginx: int, by_gunicorn: int
+) -> None:
     assert nginx.ask(path, sent).status == by_nginx
     assert nginx.ask_upstream(path, sent).status == by_gunicorn
 
 
-def test_body_limited_behind_proxy(nginx: Front) -> None:
+def test_body_limited_behind_proxy(nginx: NginxSite) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert nginx.ask("/window/fields", headers, "POST", b"a=b").status == 200
     answer = nginx.ask("/window/fields", headers, "POST", b"a" * 1_100_000)

@@ -18,17 +18,17 @@ from core.rest import ModelResource
 from core.rest.rows import RowReader
 from core.rest.rows import make_reader
 from services import db
-from tests.core.shelf import Box
-from tests.core.shelf import Label
-from tests.core.shelf import Maker
-from tests.core.shelf import Spot
-from tests.core.shelf import Tag
-from tests.core.shelf import Thing
-from tests.core.shelf import Things
-from tests.core.shelf import ThingSchema
+from tests.core.warehouse import Box
+from tests.core.warehouse import Label
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Spot
+from tests.core.warehouse import Tag
+from tests.core.warehouse import Thing
+from tests.core.warehouse import Things
+from tests.core.warehouse import ThingSchema
 
 PEN = {"name": "pen", "maker_id": 1}
-THINGS = "/shelf/things"
+THINGS = "/warehouse/things"
 
 
 def create(client: FlaskClient, **values: Any) -> TestResponse:
@@ -78,7 +78,7 @@ def test_created_item_shown_as_stored(client: FlaskClient) -> None:
 
 def test_location_works_for_any_key(sqlite_client: FlaskClient) -> None:
     for code in ("a b", "ü", "a?b", "a#b", "100%", "%41", "a;b&c=d"):
-        answer = sqlite_client.post("/shelf/tags", json={"code": code})
+        answer = sqlite_client.post("/warehouse/tags", json={"code": code})
         assert answer.status_code == 201
         found = sqlite_client.get(answer.headers["Location"])
         assert found.status_code == 200, answer.headers["Location"]
@@ -112,7 +112,7 @@ def test_put_wants_the_required_fields(sqlite_client: FlaskClient) -> None:
 
 
 def test_natural_key_immutable(client: FlaskClient) -> None:
-    place = client.post("/shelf/tags", json={"code": "a", "title": "A"}).headers["Location"]
+    place = client.post("/warehouse/tags", json={"code": "a", "title": "A"}).headers["Location"]
     answer = client.patch(place, json={"code": "b"})
     assert (answer.status_code, faults(answer)) == (422, {"code"})
     assert client.patch(place, json={"code": "a", "title": "B"}).json == {"code": "a", "title": "B"}
@@ -191,7 +191,7 @@ def test_deleted_item_is_gone(client: FlaskClient) -> None:
 
 def test_referenced_item_is_in_use(client: FlaskClient) -> None:
     create(client)
-    assert problem(client.delete("/shelf/makers/1"), 409)["type"] == "/problems/in-use"
+    assert problem(client.delete("/warehouse/makers/1"), 409)["type"] == "/problems/in-use"
 
 
 def test_head_is_get_without_the_body(sqlite_client: FlaskClient) -> None:
@@ -217,7 +217,7 @@ def test_options_lists_methods_and_patches(sqlite_client: FlaskClient) -> None:
     answer = sqlite_client.options(f"{THINGS}/1")
     assert answer.allow == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
     assert answer.headers["Accept-Patch"] == "application/json, application/merge-patch+json"
-    answer = sqlite_client.options("/shelf/shown/1")
+    answer = sqlite_client.options("/warehouse/shown/1")
     assert answer.allow == {"GET", "HEAD", "OPTIONS"}
     assert "Accept-Patch" not in answer.headers
 
@@ -250,7 +250,7 @@ def test_api_versions_coexist(
             from flask import Blueprint
             from marshmallow import fields
             from core.rest import Api, ModelResource
-            from tests.core.shelf import MakerSchema, makers
+            from tests.core.warehouse import MakerSchema, makers
 
             v1 = Blueprint("v1", __name__, url_prefix="/v1")
             v2 = Blueprint("v2", __name__, url_prefix="/v2")
@@ -290,11 +290,11 @@ def test_api_versions_coexist(
 @pytest.mark.parametrize(
     ("method", "url", "allowed"),
     [
-        ("POST", "/shelf/shown", {"GET", "HEAD", "OPTIONS"}),
-        ("PATCH", "/shelf/shown/1", {"GET", "HEAD", "OPTIONS"}),
-        ("GET", "/shelf/new", {"POST", "OPTIONS"}),
-        ("PUT", "/shelf/things", {"GET", "HEAD", "OPTIONS", "POST"}),
-        ("BREW", "/shelf/things", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("POST", "/warehouse/shown", {"GET", "HEAD", "OPTIONS"}),
+        ("PATCH", "/warehouse/shown/1", {"GET", "HEAD", "OPTIONS"}),
+        ("GET", "/warehouse/new", {"POST", "OPTIONS"}),
+        ("PUT", "/warehouse/things", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("BREW", "/warehouse/things", {"GET", "HEAD", "OPTIONS", "POST"}),
     ],
 )
 def test_method_that_is_not_allowed(sqlite_client: FlaskClient, method: str, url: str, allowed: set[str]) -> None:
@@ -304,7 +304,7 @@ def test_method_that_is_not_allowed(sqlite_client: FlaskClient, method: str, url
 
 
 def test_item_without_verbs_has_no_address(sqlite_client: FlaskClient) -> None:
-    problem(sqlite_client.get("/shelf/new/1"), 404)
+    problem(sqlite_client.get("/warehouse/new/1"), 404)
 
 
 # --- conditions ---------------------------------------------------------------------------------
@@ -355,7 +355,7 @@ def test_change_with_the_right_condition(sqlite_client: FlaskClient, tag: str) -
 
 
 def test_unversioned_item_needs_no_condition(sqlite_client: FlaskClient) -> None:
-    url = sqlite_client.post("/shelf/tags", json={"code": "a"}).headers["Location"]
+    url = sqlite_client.post("/warehouse/tags", json={"code": "a"}).headers["Location"]
     answer = sqlite_client.patch(url, json={"title": "A"})
     assert (answer.status_code, answer.json) == (200, {"code": "a", "title": "A"})
 
@@ -698,7 +698,7 @@ def test_id_that_is_no_text(sqlite_client: FlaskClient, key: str) -> None:
     problem(sqlite_client.get(THINGS, environ_overrides={"PATH_INFO": f"{THINGS}/{key}"}), 400)
 
 
-@pytest.mark.parametrize("path", [f"{THINGS}/1/2", f"{THINGS}/", "/shelf/nothing", f"{THINGS}/../../shelf/x"])
+@pytest.mark.parametrize("path", [f"{THINGS}/1/2", f"{THINGS}/", "/warehouse/nothing", f"{THINGS}/../../warehouse/x"])
 def test_address_of_nothing(sqlite_client: FlaskClient, path: str) -> None:
     problem(sqlite_client.get(path), 404)
 
@@ -763,7 +763,7 @@ def stocked_client(app: Flask, client: FlaskClient) -> FlaskClient:
 
 
 def test_related_rows_as_keys(stocked_client: FlaskClient) -> None:
-    answer = stocked_client.post("/shelf/boxes", json={"name": "x", "maker_id": 1, "labels": [2, 1], "tags": ["b"]})
+    answer = stocked_client.post("/warehouse/boxes", json={"name": "x", "maker_id": 1, "labels": [2, 1], "tags": ["b"]})
     assert answer.status_code == 201, answer.text
     expected = {"maker_id": 1, "maker": 1, "labels": [1, 2], "tags": ["b"], "spot": None, "boxes": []}
     assert answer.json | expected == answer.json
@@ -779,11 +779,11 @@ def test_related_rows_as_keys(stocked_client: FlaskClient) -> None:
 
 def test_related_row_instead_of_foreign_key(stocked_client: FlaskClient) -> None:
     body = {"name": "x", "maker": 1, "spot": {"aisle": "N", "level": 1}}
-    answer = stocked_client.post("/shelf/crates", json=body)
+    answer = stocked_client.post("/warehouse/crates", json=body)
     assert answer.status_code == 201, answer.text
     assert answer.json | body == answer.json
     place = answer.headers["Location"]
-    inner = stocked_client.post("/shelf/crates", json={"name": "y", "maker": 2, "inside": answer.json["id"]})
+    inner = stocked_client.post("/warehouse/crates", json={"name": "y", "maker": 2, "inside": answer.json["id"]})
     assert stocked_client.get(place).json["boxes"] == [inner.json["id"]]
     answer = stocked_client.put(place, json={"name": "x", "maker": 2}, headers={"If-Match": '"1"'})
     assert answer.json | {"maker": 2, "spot": None} == answer.json
@@ -801,7 +801,7 @@ def test_related_row_instead_of_foreign_key(stocked_client: FlaskClient) -> None
     ],
 )
 def test_missing_related_row_named(stocked_client: FlaskClient, field: str, value: Any, message: str) -> None:
-    answer = stocked_client.post("/shelf/crates", json={"name": "x", "maker": 1, field: value})
+    answer = stocked_client.post("/warehouse/crates", json={"name": "x", "maker": 1, field: value})
     assert problem(answer, 422)["errors"] == [{"field": field, "message": message, "pointer": f"#/{field}"}]
 
 
@@ -813,7 +813,7 @@ def test_related_rows_one_query_each(app: Flask, stocked_client: FlaskClient) ->
         db.session.add_all([outer, *inner])
         db.session.commit()
         number = outer.id
-    for url, queries in (("/shelf/boxes", 7), (f"/shelf/boxes/{number}", 6)):
+    for url, queries in (("/warehouse/boxes", 7), (f"/warehouse/boxes/{number}", 6)):
         seen: list[str] = []
         with app.app_context():
             listener = lambda c, cursor, statement, *rest: seen.append(statement)  # noqa: B023, E731

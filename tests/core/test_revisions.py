@@ -19,7 +19,7 @@ MODELS = """
     from services import db
 
     class Box(db.Model):
-        __tablename__ = "attic_box"
+        __tablename__ = "storage_box"
         id: Mapped[int] = mapped_column(primary_key=True)
         label: Mapped[str | None]
 """
@@ -31,8 +31,8 @@ INIT = """
     from services import db
     from .models import Box
 
-    bp = Blueprint("attic", __name__)
-    api = Blueprint("attic_api", __name__, url_prefix="/attic/api")
+    bp = Blueprint("storage", __name__)
+    api = Blueprint("storage_api", __name__, url_prefix="/storage/api")
     mark_api(api)
 
     @api.get("/entities")
@@ -47,17 +47,17 @@ INIT = """
 
     @api.get("/cursors")
     def by_hand():
-        return str(cursors.read("SELECT label FROM attic_box"))
+        return str(cursors.read("SELECT label FROM storage_box"))
 
-    @bp.get("/attic")
+    @bp.get("/storage")
     def page():
         return str(db.session.scalars(sa.select(Box)).all())
 
     @api.get("/misspelt")
     def misspelt():
-        return str(cursors.read("SELECT labell FROM attic_box"))
+        return str(cursors.read("SELECT labell FROM storage_box"))
 """
-MAKE = "op.create_table('attic_box', sa.Column('id', sa.Integer, primary_key=True), sa.Column('{column}', sa.{type}))"
+MAKE = "op.create_table('storage_box', sa.Column('id', sa.Integer, primary_key=True), sa.Column('{column}', sa.{type}))"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def app(
 ) -> Flask:
     """An application whose history and models agree, on an empty database."""
     write_revision(MAKE.format(column="label", type="String(80)"))
-    return make_app(new_database(engine_name), [write_module("attic", init=INIT, models=MODELS)])
+    return make_app(new_database(engine_name), [write_module("storage", init=INIT, models=MODELS)])
 
 
 def execute(app: Flask, *statements: str) -> None:
@@ -135,8 +135,8 @@ def test_several_heads_name_the_cure(app: Flask, tmp_path: Path, make_app: Calla
     result = app.test_cli_runner().invoke(args=["prepare"])
     assert result.exit_code != 0
     assert "Join them: alembic merge heads" in result.output
-    execute(app, "ALTER TABLE attic_box DROP COLUMN label")
-    answer = make_app(url, ["attic", "app.development"], APP_ENV="development").test_client().get("/attic")
+    execute(app, "ALTER TABLE storage_box DROP COLUMN label")
+    answer = make_app(url, ["storage", "app.development"], APP_ENV="development").test_client().get("/storage")
     assert answer.status_code == 503
     assert "<pre>alembic merge heads\nalembic upgrade head</pre>" in answer.text
 
@@ -148,7 +148,7 @@ def test_hint_runs_nothing_held_back() -> None:
 
 @pytest.mark.parametrize("path", ["entities", "cursors"])
 def test_read_before_migration_is_upgrade(app: Flask, path: str) -> None:
-    answer = app.test_client().get(f"/attic/api/{path}")
+    answer = app.test_client().get(f"/storage/api/{path}")
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert (answer.json["type"], answer.json["detail"]) == ("/problems/unavailable", "The site is being upgraded.")
     assert answer.headers["Retry-After"] == "10"
@@ -156,16 +156,19 @@ def test_read_before_migration_is_upgrade(app: Flask, path: str) -> None:
 
 def test_write_before_migration_is_upgrade(app: Flask) -> None:
     client = app.test_client()
-    assert client.post("/attic/api/entities").status_code == 503
+    assert client.post("/storage/api/entities").status_code == 503
     migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
-    assert client.post("/attic/api/entities").status_code == 200
+    assert client.post("/storage/api/entities").status_code == 200
 
 
 def test_newer_database_is_upgrade(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
-    execute(app, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
+    execute(app, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE storage_box DROP COLUMN label")
     client = app.test_client()
-    assert [client.get("/attic/api/cursors").status_code, client.post("/attic/api/entities").status_code] == [503, 503]
+    assert [client.get("/storage/api/cursors").status_code, client.post("/storage/api/entities").status_code] == [
+        503,
+        503,
+    ]
     assert "The database is at revision newer" in caplog.text
     assert "alembic downgrade one" in caplog.text
 
@@ -173,8 +176,8 @@ def test_newer_database_is_upgrade(app: Flask, caplog: pytest.LogCaptureFixture)
 def test_newer_database_is_explained_in_development(app: Flask, make_app: Callable[..., Flask]) -> None:
     url = app.config["SQLALCHEMY_DATABASE_URI"]
     migrations.upgrade(url)
-    execute(app, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE attic_box DROP COLUMN label")
-    answer = make_app(url, ["attic", "app.development"], APP_ENV="development").test_client().get("/attic")
+    execute(app, "UPDATE alembic_version SET version_num = 'newer'", "ALTER TABLE storage_box DROP COLUMN label")
+    answer = make_app(url, ["storage", "app.development"], APP_ENV="development").test_client().get("/storage")
     assert answer.status_code == 503
     assert "<pre>alembic downgrade one</pre>" in answer.text
 
@@ -182,29 +185,29 @@ def test_newer_database_is_explained_in_development(app: Flask, make_app: Callab
 def test_misspelt_statement_stays_a_fault(app: Flask) -> None:
     client = app.test_client()
     migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
-    assert client.get("/attic/api/misspelt").status_code == 500
+    assert client.get("/storage/api/misspelt").status_code == 500
     # Also where the database is elsewhere, and has all that the models need.
     execute(app, "UPDATE alembic_version SET version_num = 'newer'")
-    assert client.get("/attic/api/misspelt").status_code == 500
-    assert client.get("/attic/api/entities").status_code == 200
+    assert client.get("/storage/api/misspelt").status_code == 500
+    assert client.get("/storage/api/entities").status_code == 200
 
 
 def test_missing_tables_listed_by_module(app: Flask) -> None:
     with app.app_context():
-        assert inventory.lacking(app) == {"attic": ["attic_box"]}
+        assert inventory.lacking(app) == {"storage": ["storage_box"]}
     migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
     with app.app_context():
         assert inventory.lacking(app) == inventory.demanding(app) == {}
-    execute(app, "ALTER TABLE attic_box DROP COLUMN label", "ALTER TABLE attic_box ADD note VARCHAR(9) DEFAULT 'x'")
+    execute(app, "ALTER TABLE storage_box DROP COLUMN label", "ALTER TABLE storage_box ADD note VARCHAR(9) DEFAULT 'x'")
     with app.app_context():
-        assert (inventory.lacking(app), inventory.demanding(app)) == ({"attic": ["attic_box.label"]}, {})
+        assert (inventory.lacking(app), inventory.demanding(app)) == ({"storage": ["storage_box.label"]}, {})
 
 
 def test_generated_column_is_not_missing(app: Flask, engine_name: str) -> None:
     migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
     kind = "VIRTUAL NOT NULL" if engine_name == "sqlite" else "STORED"
-    add = f"ALTER TABLE attic_box ADD %s VARCHAR(9) GENERATED ALWAYS AS ('x') {kind}"
-    execute(app, "ALTER TABLE attic_box DROP COLUMN label", add % "label", add % "unknown")
+    add = f"ALTER TABLE storage_box ADD %s VARCHAR(9) GENERATED ALWAYS AS ('x') {kind}"
+    execute(app, "ALTER TABLE storage_box DROP COLUMN label", add % "label", add % "unknown")
     with app.app_context():
         assert inventory.lacking(app) == inventory.demanding(app) == {}
 
@@ -217,21 +220,21 @@ def test_unmigrated_table_is_not_missing(
 ) -> None:
     not_ours = '__table_args__ = {"info": {"migrated": False}}'
     write_revision("pass")
-    models = MODELS.replace('__tablename__ = "attic_box"', f'__tablename__ = "attic_box"\n        {not_ours}')
-    app = make_app(new_database("sqlite"), [write_module("attic", init=INIT, models=models), "app.health"])
+    models = MODELS.replace('__tablename__ = "storage_box"', f'__tablename__ = "storage_box"\n        {not_ours}')
+    app = make_app(new_database("sqlite"), [write_module("storage", init=INIT, models=models), "app.health"])
     # The view is made by a revision that waits.
-    assert app.test_client().get("/attic/api/entities").status_code == 503
+    assert app.test_client().get("/storage/api/entities").status_code == 503
     migrations.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
     with app.app_context():
         assert inventory.lacking(app) == {}
-        assert inventory.lacking(app, also_unmigrated=True) == {"attic": ["attic_box"]}
+        assert inventory.lacking(app, also_unmigrated=True) == {"storage": ["storage_box"]}
     assert app.test_client().get("/health/ready").status_code == 200
-    execute(app, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, owner VARCHAR(9) NOT NULL)")
+    execute(app, "CREATE TABLE storage_box (id INTEGER PRIMARY KEY, owner VARCHAR(9) NOT NULL)")
     with app.app_context():
         assert inventory.demanding(app) == {}
 
 
 def test_newer_required_column_known(app: Flask, engine_name: str) -> None:
-    execute(app, "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, label VARCHAR(80), owner VARCHAR(9) NOT NULL)")
+    execute(app, "CREATE TABLE storage_box (id INTEGER PRIMARY KEY, label VARCHAR(80), owner VARCHAR(9) NOT NULL)")
     with app.app_context():
-        assert inventory.demanding(app) == {"attic": ["attic_box.owner"]}
+        assert inventory.demanding(app) == {"storage": ["storage_box.owner"]}

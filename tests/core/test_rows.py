@@ -20,10 +20,10 @@ from core.rest.rows import EntityReader
 from core.rest.rows import RowReader
 from core.rest.rows import make_reader
 from services import db
-from tests.core.shelf import Maker
-from tests.core.shelf import Thing
-from tests.core.shelf import ThingSchema
-from tests.core.shelf import things
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Thing
+from tests.core.warehouse import ThingSchema
+from tests.core.warehouse import things
 
 
 class Base(DeclarativeBase):

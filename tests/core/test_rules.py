@@ -12,17 +12,17 @@ from sqlalchemy.engine import URL
 
 from core.crud.rules import rule_columns
 from services import db
-from tests.core import cellar
-from tests.core.cellar import Base
-from tests.core.cellar import Bottle
+from tests.core import winery
+from tests.core.winery import Base
+from tests.core.winery import Bottle
 from tests.forms import submit
 
-BOTTLES = "/cellar/data/bottles"
+BOTTLES = "/winery/data/bottles"
 
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), [cellar.__name__])
+    app = make_app(new_database(engine_name), [winery.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
     return app
@@ -69,7 +69,7 @@ def test_form_shows_the_broken_rule(
     app: Flask, client: FlaskClient, sent: dict[str, Any], field: str, message: str
 ) -> None:
     add(app, code="A", shelf=1, slot=1)
-    answer = submit(client, "/cellar/bottles/new", **sent)
+    answer = submit(client, "/winery/bottles/new", **sent)
     assert answer.status_code == 422
     assert message in answer.text
 
@@ -94,7 +94,7 @@ def test_columns_of_index_text(parts: list[str], expected: list[str]) -> None:
 @pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"], indirect=True)
 def test_unique_expression_names_column(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
-        index = sa.Index("uq_cellar_bottle_lower", sa.func.lower(sa.text("code")), unique=True)
+        index = sa.Index("uq_winery_bottle_lower", sa.func.lower(sa.text("code")), unique=True)
         index._set_parent(Bottle.__table__)
         index.create(db.engine)
     add(app, code="ab")
@@ -133,8 +133,8 @@ def test_taken_number_blames_no_field(app: Flask, client: FlaskClient, caplog: A
     assert answer.status_code == 503
     assert "errors" not in answer.json
     assert "no free number" in answer.json["detail"]
-    assert "cellar_bottle_id_seq is behind" in caplog.text
-    assert "SELECT setval('public.cellar_bottle_id_seq', (SELECT max(id) FROM cellar_bottle));" in caplog.text
+    assert "winery_bottle_id_seq is behind" in caplog.text
+    assert "SELECT setval('public.winery_bottle_id_seq', (SELECT max(id) FROM winery_bottle));" in caplog.text
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
@@ -142,7 +142,7 @@ def test_taken_number_in_bulk_and_form(app: Flask, client: FlaskClient) -> None:
     fall_behind(app)
     answer = client.post(f"{BOTTLES}:bulk", json={"operations": [{"method": "create", "data": {}}]})
     assert [result["status"] for result in answer.json["results"]] == [503]
-    assert submit(client, "/cellar/bottles/new").status_code == 503
+    assert submit(client, "/winery/bottles/new").status_code == 503
 
 
 def test_taken_number_is_invalid(app: Flask, client: FlaskClient) -> None:
@@ -155,7 +155,7 @@ def test_taken_number_is_invalid(app: Flask, client: FlaskClient) -> None:
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
 def test_used_up_numbers_blame_no_field(app: Flask, client: FlaskClient, caplog: Any) -> None:
     with app.app_context():
-        db.session.execute(sa.text("SELECT setval('public.cellar_bottle_id_seq', 2147483647)"))
+        db.session.execute(sa.text("SELECT setval('public.winery_bottle_id_seq', 2147483647)"))
         db.session.commit()
     answer = client.post(BOTTLES, json={})
     assert answer.status_code == 503

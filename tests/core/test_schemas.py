@@ -17,16 +17,16 @@ from core.fields.schemas import ModelSchema
 from core.fields.schemas import is_read_only
 from services import db
 from services import ma
-from tests.core.shelf import Box
-from tests.core.shelf import BoxSchema
-from tests.core.shelf import CrateSchema
-from tests.core.shelf import Label
-from tests.core.shelf import Maker
-from tests.core.shelf import Spot
-from tests.core.shelf import Tag
-from tests.core.shelf import TagSchema
-from tests.core.shelf import Thing
-from tests.core.shelf import ThingSchema
+from tests.core.warehouse import Box
+from tests.core.warehouse import BoxSchema
+from tests.core.warehouse import CrateSchema
+from tests.core.warehouse import Label
+from tests.core.warehouse import Maker
+from tests.core.warehouse import Spot
+from tests.core.warehouse import Tag
+from tests.core.warehouse import TagSchema
+from tests.core.warehouse import Thing
+from tests.core.warehouse import ThingSchema
 
 READ_ONLY = {"id", "version", "created_at", "updated_at"}
 

@@ -11,11 +11,11 @@ from sqlalchemy.engine import URL
 
 from core.crud.listing import Listing
 from services import db
-from tests.core import cellar
-from tests.core.cellar import Base
-from tests.core.cellar import Grape
-from tests.core.cellar import Sort
-from tests.core.cellar import Wine
+from tests.core import winery
+from tests.core.winery import Base
+from tests.core.winery import Grape
+from tests.core.winery import Sort
+from tests.core.winery import Wine
 
 LETTERS = ("Madrid", "madrid", "MADRAS", "Madrid ", "Éclair", "éclair", "eclair", "a_b", "a*b", "a[b", "Zug", "ähre")
 TEXTS = (*LETTERS, None)
@@ -23,7 +23,7 @@ TEXTS = (*LETTERS, None)
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), [cellar.__name__])
+    app = make_app(new_database(engine_name), [winery.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
         db.session.add_all(Wine(name=text, label=text) for text in TEXTS)
@@ -37,7 +37,7 @@ def client(app: Flask) -> FlaskClient:
 
 
 def found(client: FlaskClient, **asked: str) -> list[Any]:
-    answer = client.get("/cellar/data/wines", query_string={"sort": "id", "limit": 100, **asked})
+    answer = client.get("/winery/data/wines", query_string={"sort": "id", "limit": 100, **asked})
     assert answer.status_code == 200, answer.text
     return [item["name"] for item in answer.json["items"]]
 
@@ -99,7 +99,7 @@ def test_sort_goes_by_code_point(client: FlaskClient, column: str, descending: b
 @pytest.mark.parametrize("column", ["name", "label"])
 def test_cursor_passes_other_spellings(client: FlaskClient, column: str) -> None:
     seen: list[Any] = []
-    url: str | None = f"/cellar/data/wines?sort={column}&limit=2"
+    url: str | None = f"/winery/data/wines?sort={column}&limit=2"
     while url:
         answer = client.get(url)
         seen += [item["name"] for item in answer.json["items"]]
@@ -121,25 +121,25 @@ def test_key_names_one_spelling(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
         db.session.add(Grape(code="Merlot"))
         db.session.commit()
-    assert client.get("/cellar/data/grapes/Merlot").status_code == 200
-    assert client.get("/cellar/data/grapes/merlot").status_code == 404
-    assert client.delete("/cellar/data/grapes/merlot").status_code == 404
+    assert client.get("/winery/data/grapes/Merlot").status_code == 200
+    assert client.get("/winery/data/grapes/merlot").status_code == 404
+    assert client.delete("/winery/data/grapes/merlot").status_code == 404
 
 
 @pytest.mark.parametrize(
     ("question", "index"),
     [
-        ({"name": "madrid"}, "ix_cellar_wine_name"),
-        ({"name__startswith": "Madr", "sort": "name"}, "ix_cellar_wine_name"),
-        ({"name__gte": "x", "sort": "name"}, "ix_cellar_wine_name"),
-        ({"label": "madrid"}, "ix_cellar_wine_label"),
+        ({"name": "madrid"}, "ix_winery_wine_name"),
+        ({"name__startswith": "Madr", "sort": "name"}, "ix_winery_wine_name"),
+        ({"name__gte": "x", "sort": "name"}, "ix_winery_wine_name"),
+        ({"label": "madrid"}, "ix_winery_wine_label"),
     ],
 )
 def test_condition_is_served_by_an_index(app: Flask, question: dict[str, str], index: str) -> None:
     with app.app_context():
         db.session.add_all(Wine(name=f"wine {number:04}", label=f"wine {number:04}") for number in range(2000))
         db.session.commit()
-        analyze = {"postgresql": "ANALYZE cellar_wine", "mysql": "ANALYZE TABLE cellar_wine", "sqlite": "ANALYZE"}
+        analyze = {"postgresql": "ANALYZE winery_wine", "mysql": "ANALYZE TABLE winery_wine", "sqlite": "ANALYZE"}
         db.session.execute(sa.text(analyze[db.engine.dialect.name]))
         db.session.commit()
         plan = explain(question)
@@ -147,9 +147,9 @@ def test_condition_is_served_by_an_index(app: Flask, question: dict[str, str], i
 
 
 def explain(question: dict[str, str]) -> str:
-    query = cellar.wines.listing.parse(question)
-    compiled = cellar.wines.statement(query).with_only_columns(Wine.id).compile(db.engine)
-    values = {**compiled.params, **cellar.wines.listing.values(query)}
+    query = winery.wines.listing.parse(question)
+    compiled = winery.wines.statement(query).with_only_columns(Wine.id).compile(db.engine)
+    values = {**compiled.params, **winery.wines.listing.values(query)}
     given = tuple(values[name] for name in compiled.positiontup or ()) if compiled.positional else values
     word = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
     with db.engine.connect() as connection:

@@ -11,7 +11,7 @@ from core.crud import transaction
 from core.data.outbox import after_commit
 from services import db
 from tests.commits import failing_commits
-from tests.core.shelf import Maker
+from tests.core.warehouse import Maker
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from app.health import examination
 from core.access import set_identity_loader
 from core.data import cursors
 from services import db
-from tests.people import editor
+from tests.identities import editor
 
 MODULE = """
     from flask import Blueprint

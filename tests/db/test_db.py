@@ -47,7 +47,7 @@ def succeed(result: Result) -> str:
 
 
 def test_database_goes_there_and_back(project: Project, db_command: DatabaseCommand, url: URL) -> None:
-    label = project.module("shelf", MODELS)
+    label = project.module("warehouse", MODELS)
     succeed(db_command("migrate", "-m", "books", "--rev-id", "one"))
     assert "not up to date" in db_command("check").output
 

@@ -19,8 +19,8 @@ from flask import Flask
 
 import config
 from app.deploy import site
-from tests.fronts import NGINX
-from tests.fronts import make_certificate
+from tests.nginx import NGINX
+from tests.nginx import make_certificate
 
 UNITS = "server/etc/systemd/system"
 

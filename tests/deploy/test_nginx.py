@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import require
-from tests.fronts import Answer
-from tests.fronts import Front
-from tests.launched import until
+from tests.nginx import Answer
+from tests.nginx import NginxSite
+from tests.processes import until
 from tests.servers import Missing
 
 ENVIRON = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests-0123456789-abcdefghij", "DATABASE_URL": "sqlite://"}
@@ -24,16 +24,16 @@ JSON = {"Accept": "application/json"}
 SECURITY = ("x-content-type-options", "cross-origin-resource-policy", "strict-transport-security")
 
 
-def start(*options: str) -> Front:
+def start(*options: str) -> NginxSite:
     try:
-        return Front("run:app", ENVIRON, *options)
+        return NginxSite("run:app", ENVIRON, *options)
     except Missing as missing:
         require(None, str(missing))
         raise
 
 
 @pytest.fixture(scope="module")
-def nginx() -> Iterator[Front]:
+def nginx() -> Iterator[NginxSite]:
     """Serve the platform; it has no tables. From other addresses one request a second is let in, and two at once."""
     started = start("--rate=1")
     yield started
@@ -41,7 +41,7 @@ def nginx() -> Iterator[Front]:
 
 
 @pytest.fixture(scope="module")
-def nginx_alone() -> Iterator[Front]:
+def nginx_alone() -> Iterator[NginxSite]:
     """Serve what nginx serves by itself."""
     started = start()
     started.stop_upstream()
@@ -49,12 +49,12 @@ def nginx_alone() -> Iterator[Front]:
     started.stop()
 
 
-def curl(nginx: Front, *words: str) -> str:
+def curl(nginx: NginxSite, *words: str) -> str:
     command = ["curl", "--silent", "--show-error", "--cacert", str(nginx.certificate), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def has_line(nginx: Front, **parts: object) -> bool:
+def has_line(nginx: NginxSite, **parts: object) -> bool:
     """Wait until nginx has written a line like this: it does so after it has answered."""
     return bool(until(lambda: any(parts.items() <= line.items() for line in nginx.lines()), f"a line with {parts}", 30))
 
@@ -69,7 +69,7 @@ FILES = [
 
 @pytest.mark.parametrize("path", FILES)
 @pytest.mark.parametrize("query", ["", "?v=0123456789"])
-def test_static_file_has_application_headers(nginx: Front, path: str, query: str) -> None:
+def test_static_file_has_application_headers(nginx: NginxSite, path: str, query: str) -> None:
     answer, own = nginx.ask(path + query), nginx.ask_upstream(path + query, {"X-Forwarded-Proto": "https"})
 
     assert has_line(nginx, request_id=answer.headers["x-request-id"], upstream_status="")
@@ -83,7 +83,7 @@ def test_static_file_has_application_headers(nginx: Front, path: str, query: str
 
 
 @pytest.mark.parametrize("path", ["/static/nothing.css", "/static/", "/static/%2e%2e/__init__.py", "/static../run.py"])
-def test_missing_static_file_answered_by_application(nginx: Front, path: str) -> None:
+def test_missing_static_file_answered_by_application(nginx: NginxSite, path: str) -> None:
     answer = nginx.ask(path)
 
     assert (answer.status, "Not found" in answer.text) == (404, True)
@@ -94,7 +94,7 @@ def test_missing_static_file_answered_by_application(nginx: Front, path: str) ->
 # --- what is sent -------------------------------------------------------------------------------
 
 
-def test_text_is_compressed(nginx: Front) -> None:
+def test_text_is_compressed(nginx: NginxSite) -> None:
     written = ["--output", "/dev/null", "--write-out", "%{size_download} %header{vary}"]
     for path in ("/", "/static/site.css", "/openapi.json"):
         plain = curl(nginx, *written, url(nginx, path))
@@ -105,11 +105,11 @@ def test_text_is_compressed(nginx: Front) -> None:
     assert nginx.ask("/").headers["strict-transport-security"] == "max-age=31536000"
 
 
-def url(nginx: Front, path: str) -> str:
+def url(nginx: NginxSite, path: str) -> str:
     return f"https://localhost:{nginx.https}{path}"
 
 
-def test_browsers_get_http_2(nginx: Front) -> None:
+def test_browsers_get_http_2(nginx: NginxSite) -> None:
     assert curl(nginx, "--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", url(nginx, "/")) == "2 200"
     assert has_line(nginx, protocol="HTTP/2.0", path="/")
 
@@ -119,7 +119,7 @@ def test_browsers_get_http_2(nginx: Front) -> None:
     [(ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True)],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_old_versions_of_tls_are_refused(nginx: Front, version: ssl.TLSVersion, is_taken: bool) -> None:
+def test_old_versions_of_tls_are_refused(nginx: NginxSite, version: ssl.TLSVersion, is_taken: bool) -> None:
     context = ssl.create_default_context(cafile=nginx.certificate)
     context.minimum_version = context.maximum_version = version
     # Else this side would refuse it already.
@@ -129,7 +129,7 @@ def test_old_versions_of_tls_are_refused(nginx: Front, version: ssl.TLSVersion, 
         context.wrap_socket(connection, server_hostname="localhost").close()
 
 
-def test_many_ranges_cost_one_file(nginx: Front) -> None:
+def test_many_ranges_cost_one_file(nginx: NginxSite) -> None:
     whole = nginx.ask("/static/site.css")
     ranges = ",".join(f"{number}-" for number in range(600))
 
@@ -139,7 +139,7 @@ def test_many_ranges_cost_one_file(nginx: Front) -> None:
     assert nginx.ask("/static/site.css", {"Range": "bytes=0-9"}).status == 206
 
 
-def test_acme_challenge_served_without_tls(nginx: Front) -> None:
+def test_acme_challenge_served_without_tls(nginx: NginxSite) -> None:
     proofs = nginx.folder / ".well-known" / "acme-challenge"
     proofs.mkdir(parents=True)
     (proofs / "word").write_text("proof")
@@ -152,7 +152,7 @@ def test_acme_challenge_served_without_tls(nginx: Front) -> None:
     assert (redirect.status, redirect.headers["location"]) == (308, location)
 
 
-def test_plain_http_refused_for_programs(nginx: Front) -> None:
+def test_plain_http_refused_for_programs(nginx: NginxSite) -> None:
     for path in ("/history/api/v1/changes?limit=1", "/rpc", "/metrics"):
         answer = nginx.ask_by_http(path)
         assert (answer.status, answer.headers["content-type"]) == (403, "application/problem+json")
@@ -173,7 +173,7 @@ def problem(answer: Answer) -> dict[str, object]:
     return document
 
 
-def test_large_body_problem_or_page(nginx: Front) -> None:
+def test_large_body_problem_or_page(nginx: NginxSite) -> None:
     body = b"[" + b" " * 1024 * 1024
 
     document = problem(nginx.ask("/rpc", {"Content-Type": "application/json"}, "POST", body))
@@ -184,7 +184,7 @@ def test_large_body_problem_or_page(nginx: Front) -> None:
     assert has_line(nginx, request_id=page.headers["x-request-id"], upstream_status="")
 
 
-def test_one_address_cannot_take_all(nginx: Front) -> None:
+def test_one_address_cannot_take_all(nginx: NginxSite) -> None:
     answers = [nginx.ask("/", source="127.0.0.2") for _ in range(6)]
     files = [nginx.ask("/static/site.css", source="127.0.0.2").status for _ in range(6)]
 
@@ -198,13 +198,13 @@ def test_one_address_cannot_take_all(nginx: Front) -> None:
     assert {nginx.ask("/").status for _ in range(6)} == {200}
 
 
-def test_metrics_are_not_for_everybody(nginx: Front) -> None:
+def test_metrics_are_not_for_everybody(nginx: NginxSite) -> None:
     assert nginx.ask("/metrics", source="127.0.0.2").status == 403
     assert has_line(nginx, path="/metrics", status=403, upstream_status="")
     assert nginx.ask("/metrics").status != 403
 
 
-def test_slow_visitors_delay_no_others(nginx: Front) -> None:
+def test_slow_visitors_delay_no_others(nginx: NginxSite) -> None:
     context = ssl.create_default_context(cafile=nginx.certificate)
     slow = []
     for number in range(60):
@@ -224,7 +224,7 @@ def test_slow_visitors_delay_no_others(nginx: Front) -> None:
 # --- what is logged -----------------------------------------------------------------------------
 
 
-def test_request_id_same_everywhere(nginx: Front) -> None:
+def test_request_id_same_everywhere(nginx: NginxSite) -> None:
     answer = nginx.ask("/accounts/sign-in", {"X-Request-ID": "chosen-by-a-visitor"}, "POST", b"a=b")
 
     request_id = answer.headers["x-request-id"]
@@ -235,7 +235,7 @@ def test_request_id_same_everywhere(nginx: Front) -> None:
     assert "chosen-by-a-visitor" not in nginx.log()
 
 
-def test_log_has_no_secrets(nginx: Front) -> None:
+def test_log_has_no_secrets(nginx: NginxSite) -> None:
     nginx.ask("/accounts/reset/WyI1Iiwi-secret?token=hidden")
     assert has_line(nginx, path="/accounts/reset/[filtered]")
     nginx.ask("/nowhere?token=hidden", {"User-Agent": 'a"}\\'})
@@ -249,7 +249,7 @@ def test_log_has_no_secrets(nginx: Front) -> None:
 # --- while the application is down --------------------------------------------------------------
 
 
-def test_down_page_served_to_browsers(nginx_alone: Front) -> None:
+def test_down_page_served_to_browsers(nginx_alone: NginxSite) -> None:
     for path in ("/", "/nowhere", "/static/nothing.css"):
         answer = nginx_alone.ask(path, {"Accept": "text/html,*/*;q=0.8"})
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
@@ -263,19 +263,19 @@ def test_down_page_served_to_browsers(nginx_alone: Front) -> None:
 @pytest.mark.parametrize(
     ("path", "accept"), [("/history/api/v1/changes", "*/*"), ("/rpc", "text/html"), ("/", "application/json")]
 )
-def test_down_problem_served_to_programs(nginx_alone: Front, path: str, accept: str) -> None:
+def test_down_problem_served_to_programs(nginx_alone: NginxSite, path: str, accept: str) -> None:
     answer = nginx_alone.ask(path, {"Accept": accept}, "POST", b"{}")
 
     assert problem(answer)["type"] == "/problems/unavailable"
     assert answer.headers["retry-after"] == "5"
 
 
-def test_nginx_error_page_not_addressable(nginx_alone: Front) -> None:
+def test_nginx_error_page_not_addressable(nginx_alone: NginxSite) -> None:
     assert nginx_alone.ask("/-/down.html").status == 404
 
 
 @contextlib.contextmanager
-def answering(nginx: Front, answer: bytes) -> Iterator[list[bytes]]:
+def answering(nginx: NginxSite, answer: bytes) -> Iterator[list[bytes]]:
     """Stand in for the application, with one answer to everything; gives what was asked."""
     asked: list[bytes] = []
 
@@ -295,7 +295,7 @@ def answering(nginx: Front, answer: bytes) -> Iterator[list[bytes]]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_read_retried_write_not(nginx_alone: Front) -> None:
+def test_read_retried_write_not(nginx_alone: NginxSite) -> None:
     with answering(nginx_alone, b"") as asked:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             assert nginx_alone.ask("/", method=method, body=b"" if method == "GET" else b"{}").status == 503
@@ -303,7 +303,7 @@ def test_read_retried_write_not(nginx_alone: Front) -> None:
     assert [one.partition(b" ")[0] for one in asked] == [b"GET", b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"]
 
 
-def test_compressed_etag_still_matches(nginx_alone: Front) -> None:
+def test_compressed_etag_still_matches(nginx_alone: NginxSite) -> None:
     body = b'"' + b"a" * 2000 + b'"'
     head = b'HTTP/1.1 200 OK\r\nETag: "3.ab"\r\nContent-Type: application/json\r\nConnection: close\r\n'
     with answering(nginx_alone, head + b"Content-Length: %d\r\n\r\n" % len(body) + body) as asked:
@@ -318,7 +318,7 @@ def test_compressed_etag_still_matches(nginx_alone: Front) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_looks_like_the_site(nginx_alone: Front, browser, scheme: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_page_looks_like_the_site(nginx_alone: NginxSite, browser, scheme: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     context = browser.new_context(ignore_https_errors=True, color_scheme=scheme, viewport={"width": 360, "height": 640})
     page = context.new_page()
     faults: list[str] = []

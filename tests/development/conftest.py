@@ -1,3 +1,3 @@
-from tests.written import write_module
+from tests.written_modules import write_module
 
 __all__ = ["write_module"]

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from core.access import Identity
-from tests.people import editor
+from tests.identities import editor
 
 #: Gives an event that may be sent: ``make_event(name="click")``.
 MakeEvent = Callable[..., dict[str, Any]]

@@ -17,7 +17,7 @@ from app.example.models import Status
 from app.example.models import Tag
 from core.access import Identity
 from services import db
-from tests.people import editor
+from tests.identities import editor
 
 
 class CategoryFactory(SQLAlchemyModelFactory):

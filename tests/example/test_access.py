@@ -5,8 +5,8 @@ from flask import Flask
 
 from app.accounts.tokens import scopes
 from core.access import Identity
-from tests.people import Ask
-from tests.people import ask_with_roles
+from tests.identities import Ask
+from tests.identities import ask_with_roles
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from app.example.models import Category
 from app.example.models import Product
 from app.history.models import Change
 from services import db
-from tests.accounts.people import PASSWORD
+from tests.accounts.users import PASSWORD
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 

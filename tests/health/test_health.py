@@ -22,7 +22,7 @@ from core.access import Identity
 from core.access import set_identity_loader
 from core.modules import ModuleError
 from services import db
-from tests.launched import until
+from tests.processes import until
 from tests.proxies import Proxy
 
 READY = "/health/ready"

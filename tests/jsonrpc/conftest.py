@@ -12,7 +12,7 @@ from flask import Flask
 
 from core.access import Identity
 from services import db
-from tests.people import editor
+from tests.identities import editor
 
 MODULE = """
     from flask import Blueprint

@@ -17,7 +17,7 @@ from core.access import ANONYMOUS
 from core.access import set_identity_loader
 from core.modules import ModuleError
 from services import db
-from tests.people import editor
+from tests.identities import editor
 
 Call = Callable[..., Any]
 

@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from app.maintenance import closings
 from config import ROOT
 from services import db
-from tests.fronts import Front
+from tests.nginx import NginxSite
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_unwritable_folder_named(make_app: Callable[..., Flask], tmp_path: Path)
 
 
 def test_processes_close_at_once(
-    start_nginx: Callable[..., Front], platform: Callable[[str], Any], maintenance_file: str
+    start_nginx: Callable[..., NginxSite], platform: Callable[[str], Any], maintenance_file: str
 ) -> None:
     url = platform("sqlite").render_as_string(hide_password=False)
     variables = {"DATABASE_URL": url, "MAINTENANCE_FILE": maintenance_file, "WEB_CONCURRENCY": "2"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.launched import GRANIAN
-from tests.launched import GUNICORN
-from tests.launched import Launched
+from tests.processes import GRANIAN
+from tests.processes import GUNICORN
+from tests.processes import ServerProcess
 from tests.serving import counter
 from tests.serving.counter import TARGET
 
@@ -36,16 +36,16 @@ def environ(databases: Any, code_file: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def launch(environ: dict[str, str]) -> Iterator[Callable[..., Launched]]:
-    """Start gunicorn: ``launch("--workers", "2", KEY="value")`` gives a Launched."""
+def launch(environ: dict[str, str]) -> Iterator[Callable[..., ServerProcess]]:
+    """Start gunicorn: ``launch("--workers", "2", KEY="value")`` gives a ServerProcess."""
     running = []
     Path(environ["COUNTER_CODE"]).write_text("old")
 
-    def start(*arguments: str, **changes: Any) -> Launched:
+    def start(*arguments: str, **changes: Any) -> ServerProcess:
         how = {name: changes.pop(name) for name in ("at", "target", "asks", "command") if name in changes}
         command = [*how.pop("command", GUNICORN), *arguments]
         how = {"target": TARGET, "asks": "/counter/who", **how}
-        running.append(Launched(command, {**environ, **changes}, **how))
+        running.append(ServerProcess(command, {**environ, **changes}, **how))
         return running[-1]
 
     yield start
@@ -56,7 +56,7 @@ def launch(environ: dict[str, str]) -> Iterator[Callable[..., Launched]]:
 
 
 @pytest.fixture
-def launch_granian(launch: Callable[..., Launched]) -> Callable[..., Launched]:
+def launch_granian(launch: Callable[..., ServerProcess]) -> Callable[..., ServerProcess]:
     """Start Granian by the command line of docs/performance.md."""
     target = ("--factory", f"{counter.__name__}:make")
     return lambda *arguments, **changes: launch(

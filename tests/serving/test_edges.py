@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.crowd import Crowd
-from tests.launched import GUNICORN
-from tests.launched import ROOT
-from tests.launched import Launched
-from tests.launched import until
+from tests.load import HttpLoad
+from tests.processes import GUNICORN
+from tests.processes import ROOT
+from tests.processes import ServerProcess
+from tests.processes import until
 from tests.serving.counter import TARGET
 
-Launch = Callable[..., Launched]
+Launch = Callable[..., ServerProcess]
 
 #: Headers by which a client that reaches the server itself claims to be a proxy.
 SPOOFS = (
@@ -41,7 +41,7 @@ SPOOFS = (
 WINDOW = "tests.core.window"
 
 
-def echo(server: Launched, *lines: str) -> dict[str, object]:
+def echo(server: ServerProcess, *lines: str) -> dict[str, object]:
     head = "".join(f"{line}\r\n" for line in ("GET /window/echo HTTP/1.1", "Host: localhost", *lines))
     found = server.say(f"{head}Connection: close\r\n\r\n".encode())
     first, _, body = found.partition(b"\r\n\r\n")
@@ -91,7 +91,7 @@ def test_unix_socket_for_owner_and_group(launch: Launch, launch_granian: Launch,
     else:
         server = launch(at=("--bind", "unix:{path}"))
     assert stat.S_IMODE(server.path.stat().st_mode) & 0o007 == 0
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         crowd.answered(100)
     assert crowd.faults == []
 
@@ -158,7 +158,7 @@ def test_connections_wait_in_systemd_socket(environ: dict[str, str], tmp_path: P
 
         running = start()
         try:
-            with Crowd(lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as crowd:
+            with HttpLoad(lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as crowd:
                 for _ in range(2):
                     running.terminate()
                     assert running.wait(60) == 0
@@ -180,7 +180,7 @@ def test_upgrade_keeps_systemd_socket(environ: dict[str, str], tmp_path: Path) -
             command, cwd=ROOT, env=given, pass_fds=[listener.fileno()], stdout=log, stderr=log, start_new_session=True
         )
         try:
-            with Crowd(lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as crowd:
+            with HttpLoad(lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as crowd:
                 old = set(crowd.workers)
                 running.send_signal(signal.SIGUSR2)
                 assert running.wait(60) == 0

@@ -4,17 +4,17 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.crowd import Crowd
-from tests.launched import Launched
-from tests.launched import until
+from tests.load import HttpLoad
+from tests.processes import ServerProcess
+from tests.processes import until
 
-Launch = Callable[..., Launched]
+Launch = Callable[..., ServerProcess]
 
 
 def test_reload_gives_new_code(launch_granian: Launch, code_file: Path) -> None:
     server = launch_granian(at=("--uds", "{path}"))
     old = server.all_workers()
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         code_file.write_text("new")
         server.signal(signal.SIGHUP)
         until(lambda: len(set(server.workers()) - set(old)) == 2 and not set(old) & set(server.workers()), "others")
@@ -29,6 +29,6 @@ def test_killed_worker_is_replaced(launch_granian: Launch) -> None:
     killed = server.all_workers()[0]
     server.signal(signal.SIGKILL, killed)
     until(lambda: killed not in server.workers() and len(server.workers()) == 2, "another worker")
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         crowd.answered(100)
     assert crowd.faults == []

@@ -5,17 +5,17 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.crowd import Crowd
-from tests.launched import Launched
-from tests.launched import until
+from tests.load import HttpLoad
+from tests.processes import ServerProcess
+from tests.processes import until
 
-Launch = Callable[..., Launched]
+Launch = Callable[..., ServerProcess]
 
 
 def test_reload_replaces_workers_keeps_code(launch: Launch, code_file: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         code_file.write_text("new")
         server.signal(signal.SIGHUP)
         until(lambda: not set(old) & set(server.workers()), "other workers")
@@ -28,7 +28,7 @@ def test_reload_replaces_workers_keeps_code(launch: Launch, code_file: Path) -> 
 def test_upgrade_gives_new_code(launch: Launch, code_file: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         code_file.write_text("new")
         server.signal(signal.SIGUSR2)
         # The old master goes by itself once the new code answers, and does not take the socket with it.
@@ -47,7 +47,7 @@ def test_upgrade_gives_new_code(launch: Launch, code_file: Path) -> None:
 def test_failed_upgrade_keeps_old_code(launch: Launch, code_file: Path) -> None:
     server = launch(WEB_CONCURRENCY="2")
     old = server.all_workers()
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         code_file.unlink()
         server.signal(signal.SIGUSR2)
         until(lambda: "FileNotFoundError" in server.log(), "that it cannot start")
@@ -60,7 +60,7 @@ def test_failed_upgrade_keeps_old_code(launch: Launch, code_file: Path) -> None:
 def test_workers_added_and_removed_singly(launch: Launch) -> None:
     server = launch("--workers", "2")
     old = server.all_workers()
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         for worker in old:
             server.signal(signal.SIGTERM, worker)
             until(lambda gone=worker: gone not in server.workers() and len(server.workers()) == 2, "another worker")
@@ -77,7 +77,7 @@ def test_workers_added_and_removed_singly(launch: Launch) -> None:
 
 def test_workers_renewed_after_requests(launch: Launch) -> None:
     server = launch("--workers", "2", "--max-requests", "40", "--max-requests-jitter", "20")
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         until(lambda: len(crowd.workers) >= 8, "eight workers")
     assert crowd.faults == []
 
@@ -87,7 +87,7 @@ def test_killed_worker_is_replaced(launch: Launch) -> None:
     killed = server.all_workers()[0]
     server.signal(signal.SIGKILL, killed)
     until(lambda: killed not in server.workers() and len(server.workers()) == 2, "another worker", 5)
-    with Crowd(server.connection) as crowd:
+    with HttpLoad(server.connection) as crowd:
         crowd.answered(100)
     assert crowd.faults == []
 

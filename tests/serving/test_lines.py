@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from config import ROOT
-from tests.launched import GUNICORN
-from tests.launched import Launched
+from tests.processes import GUNICORN
+from tests.processes import ServerProcess
 
 #: The address in each is changed to a free one; all else stands as people write it.
 LINES = {
@@ -36,14 +36,14 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start_server(environ: dict[str, str]) -> Iterator[Callable[[str], Launched]]:
+def start_server(environ: dict[str, str]) -> Iterator[Callable[[str], ServerProcess]]:
     running = []
 
-    def launch(line: str) -> Launched:
+    def launch(line: str) -> ServerProcess:
         written, free = LINES[line]
         program, *words = shlex.split(line.replace(written, free))
         assert program == "gunicorn"
-        running.append(Launched(GUNICORN, environ, at=words, target=()))
+        running.append(ServerProcess(GUNICORN, environ, at=words, target=()))
         return running[-1]
 
     yield launch
@@ -53,7 +53,7 @@ def start_server(environ: dict[str, str]) -> Iterator[Callable[[str], Launched]]
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_line_starts_application(start_server: Callable[[str], Launched], line: str) -> None:
+def test_line_starts_application(start_server: Callable[[str], ServerProcess], line: str) -> None:
     server = start_server(line)
     assert server.ask("/status")[0] == 201
     count = next((count for words, count in WORKERS.items() if words in line), None)

@@ -11,8 +11,8 @@ import pytest
 
 from serving import settings
 from serving.machine import usable_cores
-from tests.launched import GUNICORN
-from tests.launched import ROOT
+from tests.processes import GUNICORN
+from tests.processes import ROOT
 
 UNIT = "system.slice/andamio.service"
 WORKER = "serving.worker.Worker"

@@ -11,12 +11,12 @@ import pytest
 
 from serving.arrivals import MOST_BYTES
 from serving.arrivals import Arrival
-from tests.launched import GUNICORN
-from tests.launched import Launched
-from tests.launched import until
+from tests.processes import GUNICORN
+from tests.processes import ServerProcess
+from tests.processes import until
 from tests.serving.counter import TARGET
 
-Launch = Callable[..., Launched]
+Launch = Callable[..., ServerProcess]
 
 HEAD = (
     b"POST /counter/body HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
@@ -44,9 +44,9 @@ HALVES = {
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[dict[str, Launched]]:
+def servers() -> Iterator[dict[str, ServerProcess]]:
     """Keep the servers of this file until its end."""
-    started: dict[str, Launched] = {}
+    started: dict[str, ServerProcess] = {}
     yield started
     for server in started.values():
         server.kill()
@@ -54,20 +54,22 @@ def servers() -> Iterator[dict[str, Launched]]:
 
 
 @pytest.fixture
-def launch(environ: dict[str, str], servers: dict[str, Launched]) -> Launch:
+def launch(environ: dict[str, str], servers: dict[str, ServerProcess]) -> Launch:
     """Start gunicorn, once for each of its settings: clients that are slow leave it as it was."""
 
-    def start(*arguments: str, **changes: str) -> Launched:
+    def start(*arguments: str, **changes: str) -> ServerProcess:
         key = repr((arguments, sorted(changes.items())))
         if key not in servers:
-            servers[key] = Launched([*GUNICORN, *arguments], {**environ, **changes}, target=TARGET, asks="/counter/who")
+            servers[key] = ServerProcess(
+                [*GUNICORN, *arguments], {**environ, **changes}, target=TARGET, asks="/counter/who"
+            )
         return servers[key]
 
     return start
 
 
 @contextlib.contextmanager
-def connected(server: Launched, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
+def connected(server: ServerProcess, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:
         found = []
         for _ in range(count):

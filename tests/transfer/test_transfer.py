@@ -29,14 +29,14 @@ from config import ROOT
 from core import migrations
 from core.api.idempotency import idempotency_keys
 from tests.core import vault
-from tests.transfer import cargo
+from tests.transfer import shipments
 
 Make = Callable[..., Flask]
 NewDatabase = Callable[[str], URL]
 ENGINES = ("sqlite", "postgresql", "mariadb")
 PAIRS = [(one, other) for one in ENGINES for other in ENGINES if one != other]
 
-CRATE, PALLET, PLACE = cargo.Crate.__table__, cargo.Pallet.__table__, cargo.Place.__table__
+CRATE, PALLET, PLACE = shipments.Crate.__table__, shipments.Pallet.__table__, shipments.Place.__table__
 
 LOCAL = dt.datetime(2026, 1, 31, 12, 0, 0, 123456)
 MOMENT = dt.datetime(2026, 1, 31, 12, 0, 0, 500_000, tzinfo=dt.UTC)
@@ -45,7 +45,7 @@ FULL = {
     **{"id": 1, "name": "é漢😀 'x'\n\\.\t", "text": "x" * 60_000, "mint": "ab", "small": -32768, "big": 2**63 - 1},
     **{
         "live": True,
-        "metal": cargo.Metal.LEAD,
+        "metal": shipments.Metal.LEAD,
         "size": "M",
         "uid": uuid.UUID(int=5),
         "uid_text": str(uuid.UUID(int=7)),
@@ -77,14 +77,14 @@ def make_shipments(
     write_revision: Callable[[str], None],
 ) -> Callable[[str], tuple[Flask, URL]]:
     """Make an application of the module, on an engine, with its tables."""
-    init = "from flask import Blueprint\nbp = Blueprint('cargo', __name__)\n"
-    name = write_module("cargo", init=init, models="from tests.transfer.cargo import Base\n")
+    init = "from flask import Blueprint\nbp = Blueprint('shipments', __name__)\n"
+    name = write_module("shipments", init=init, models="from tests.transfer.shipments import Base\n")
     write_revision("pass")
 
     def make(engine_name: str) -> tuple[Flask, URL]:
         url = new_database(engine_name)
         migrations.upgrade(url, installed_apps=[name])
-        execute(url, cargo.Base.metadata.create_all)
+        execute(url, shipments.Base.metadata.create_all)
         execute(url, idempotency_keys.create)
         return make_app(url, [name, "app.transfer"]), url
 
@@ -109,12 +109,12 @@ def fill(url: URL) -> None:
             connection.execute(CRATE.update().where(CRATE.c.id == row["id"]).values(**changed))
         places = [{"aisle": f"a{number % 3} ", "level": number, "pallet_id": 1} for number in range(20)]
         connection.execute(PLACE.insert(), places)
-        connection.execute(cargo.notes.insert(), [{"text": "twice"}, {"text": "twice"}, {"text": None}])
+        connection.execute(shipments.notes.insert(), [{"text": "twice"}, {"text": "twice"}, {"text": None}])
         # The last number was given, and its row is gone.
         connection.execute(CRATE.insert(), {"id": 90, "name": "gone", "version": 1, "live": False})
         connection.execute(CRATE.delete().where(CRATE.c.id == 90))
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SELECT setval('cargo_crate_id_seq', 90)")
+            connection.exec_driver_sql("SELECT setval('shipments_crate_id_seq', 90)")
 
     execute(url, work)
 
@@ -124,7 +124,7 @@ def values(url: URL) -> dict[str, Any]:
 
     def read(connection: sa.Connection) -> dict[str, Any]:
         found = {}
-        for table in (CRATE, PALLET, PLACE, cargo.notes):
+        for table in (CRATE, PALLET, PLACE, shipments.notes):
             rows = [dict(row) for row in connection.execute(table.select()).mappings()]
             for row in rows:
                 if row.get("zoned") is not None and row["zoned"].tzinfo is None:
@@ -133,7 +133,7 @@ def values(url: URL) -> dict[str, Any]:
                     row["mint"] = row["mint"].rstrip()
             found[table.name] = sorted(rows, key=repr)
         nulls = sa.select(CRATE.c.id).where(CRATE.c.data.is_(sa.null())).order_by(CRATE.c.id)
-        sealed = connection.scalars(sa.text("SELECT sealed FROM cargo_crate WHERE id = 1")).all()
+        sealed = connection.scalars(sa.text("SELECT sealed FROM shipments_crate WHERE id = 1")).all()
         return {**found, "nulls": connection.scalars(nulls).all(), "sealed": sealed}
 
     return execute(url, read)  # type: ignore[no-any-return]
@@ -164,7 +164,7 @@ def test_every_value_arrives_as_it_was(
     if other != "sqlite":
         with pytest.raises(sa.exc.IntegrityError):
             execute(target, lambda connection: connection.execute(CRATE.insert(), {**new, "inside_id": 999}))
-        names = execute(target, lambda connection: sa.inspect(connection).get_foreign_keys("cargo_crate"))
+        names = execute(target, lambda connection: sa.inspect(connection).get_foreign_keys("shipments_crate"))
         assert len(names) == 2
 
 
@@ -242,7 +242,7 @@ def test_engine_types_survive_transfer(
 @pytest.mark.parametrize(
     ("values", "other", "message"),
     [
-        ({"name": "x" * 41}, "postgresql", "cargo_crate.name of row 1: VARCHAR(40) takes 40 characters"),
+        ({"name": "x" * 41}, "postgresql", "shipments_crate.name of row 1: VARCHAR(40) takes 40 characters"),
         ({"small": 40_000}, "mariadb", "SMALLINT takes -32768 to 32767"),
         ({"text": "x" * 65_536}, "mariadb", "TEXT takes 65,535 bytes"),
         ({"text": "a\0b"}, "postgresql", "PostgreSQL keeps no NUL"),
@@ -264,13 +264,13 @@ def test_unfit_value_named_before_writing(
     execute(url, lambda connection: connection.execute(CRATE.insert(), row))
     dump(app, tmp_path / "dump")
     there, target = make_shipments(other)
-    execute(target, lambda connection: connection.execute(cargo.notes.insert(), {"text": "kept"}))
+    execute(target, lambda connection: connection.execute(shipments.notes.insert(), {"text": "kept"}))
     with pytest.raises(TransferError) as refused:
         load(there, tmp_path / "dump", replace=True)
 
     assert message in str(refused.value)
     assert "nothing was written" in str(refused.value)
-    assert execute(target, lambda connection: connection.scalars(sa.select(cargo.notes.c.text)).all()) == ["kept"]
+    assert execute(target, lambda connection: connection.scalars(sa.select(shipments.notes.c.text)).all()) == ["kept"]
 
 
 TWINS = """
@@ -403,7 +403,7 @@ def test_rows_replaced_on_option_only(
     folder = tmp_path / "dump"
     dump(app, folder)
     run = app.test_cli_runner().invoke
-    execute(url, lambda connection: connection.execute(cargo.notes.insert(), {"text": "later"}))
+    execute(url, lambda connection: connection.execute(shipments.notes.insert(), {"text": "later"}))
 
     assert "not overwritten" in run(args=["transfer", "dump", str(folder)]).output
     assert "--replace" in run(args=["transfer", "load", str(folder)]).output
@@ -420,12 +420,12 @@ def test_partial_dump_needs_references(make_shipments: Callable[[str], tuple[Fla
     fill(url)
     run = app.test_cli_runner().invoke
     assert "There is no table" in run(args=["transfer", "dump", str(tmp_path / "no"), "--table", "nothing"]).output
-    assert run(args=["transfer", "dump", str(tmp_path / "one"), "--table", "cargo_place"]).exit_code == 0
-    assert run(args=["transfer", "dump", str(tmp_path / "all"), "--module", "cargo"]).exit_code == 0
+    assert run(args=["transfer", "dump", str(tmp_path / "one"), "--table", "shipments_place"]).exit_code == 0
+    assert run(args=["transfer", "dump", str(tmp_path / "all"), "--module", "shipments"]).exit_code == 0
     there, target = make_shipments("sqlite")
     result = there.test_cli_runner().invoke(args=["transfer", "load", str(tmp_path / "one")])
 
-    assert "20 of cargo_place to cargo_pallet" in result.output
+    assert "20 of shipments_place to shipments_pallet" in result.output
     assert "core_idempotency_key" not in json.loads((tmp_path / "all" / "manifest.json").read_text())["tables"]
     assert (
         "another dump was broken off"
@@ -439,10 +439,10 @@ VIEW = """
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
-box = sa.Table("attic_box", metadata, sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("owner_id", sa.ForeignKey("attic_owner.id")))
-total = sa.Table("attic_total", metadata, sa.Column("id", sa.Integer, primary_key=True), info={"migrated": False})
-owner = sa.Table("attic_owner", metadata, sa.Column("id", sa.Integer, primary_key=True), info={"migrated": False})
+box = sa.Table("storage_box", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("owner_id", sa.ForeignKey("storage_owner.id")))
+total = sa.Table("storage_total", metadata, sa.Column("id", sa.Integer, primary_key=True), info={"migrated": False})
+owner = sa.Table("storage_owner", metadata, sa.Column("id", sa.Integer, primary_key=True), info={"migrated": False})
 """
 
 
@@ -454,27 +454,27 @@ def test_unmigrated_tables_are_not_carried(
     engine_name: str,
     tmp_path: Path,
 ) -> None:
-    init = "from flask import Blueprint\nbp = Blueprint('attic', __name__)\n"
-    name = write_module("attic", init=init, models=VIEW)
+    init = "from flask import Blueprint\nbp = Blueprint('storage', __name__)\n"
+    name = write_module("storage", init=init, models=VIEW)
     made = (
-        "CREATE TABLE attic_owner (id INTEGER PRIMARY KEY)",
-        "INSERT INTO attic_owner VALUES (7)",
-        "CREATE TABLE attic_box (id INTEGER PRIMARY KEY, owner_id INTEGER REFERENCES attic_owner (id))",
-        "CREATE VIEW attic_total AS SELECT id FROM attic_box",
+        "CREATE TABLE storage_owner (id INTEGER PRIMARY KEY)",
+        "INSERT INTO storage_owner VALUES (7)",
+        "CREATE TABLE storage_box (id INTEGER PRIMARY KEY, owner_id INTEGER REFERENCES storage_owner (id))",
+        "CREATE VIEW storage_total AS SELECT id FROM storage_box",
     )
     write_revision("; ".join(f"op.execute({statement!r})" for statement in made))
     urls = [new_database(engine_name), new_database(engine_name)]
     for url in urls:
         migrations.upgrade(url, installed_apps=[name])
         execute(url, idempotency_keys.create)
-    execute(urls[0], lambda connection: connection.exec_driver_sql("INSERT INTO attic_box VALUES (1, 7)"))
+    execute(urls[0], lambda connection: connection.exec_driver_sql("INSERT INTO storage_box VALUES (1, 7)"))
     apps = [make_app(url, [name, "app.transfer"]) for url in urls]
     with apps[0].app_context():
-        assert set(dump(apps[0], tmp_path / "dump").tables) == {"attic_box", idempotency_keys.name}
+        assert set(dump(apps[0], tmp_path / "dump").tables) == {"storage_box", idempotency_keys.name}
     with apps[1].app_context():
         load(apps[1], tmp_path / "dump")
     assert apps[1].test_cli_runner().invoke(args=["transfer", "sequences"]).exit_code == 0
-    read = "SELECT id, owner_id FROM attic_box"
+    read = "SELECT id, owner_id FROM storage_box"
     assert execute(urls[1], lambda connection: connection.exec_driver_sql(read).all()) == [(1, 7)]
 
 
@@ -487,7 +487,7 @@ def test_damaged_dump_is_refused(
     app, url = make_shipments("sqlite")
     fill(url)
     dump(app, tmp_path / "dump")
-    path, manifest = tmp_path / "dump" / "cargo_place.jsonl.gz", tmp_path / "dump" / "manifest.json"
+    path, manifest = tmp_path / "dump" / "shipments_place.jsonl.gz", tmp_path / "dump" / "manifest.json"
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-9])
     elif damage == "changed":
@@ -501,7 +501,7 @@ def test_damaged_dump_is_refused(
     elif damage in ("sequence", "counts"):
         lie = {"sequence": {"sequence": "1; x"}, "counts": {"rows": "5"}}[damage]
         seen = json.loads(manifest.read_text())
-        seen["tables"]["cargo_place"] |= lie
+        seen["tables"]["shipments_place"] |= lie
         manifest.write_text(json.dumps(seen))
     else:
         manifest.write_text(manifest.read_text().replace('"one"', '"two"'))
@@ -509,7 +509,7 @@ def test_damaged_dump_is_refused(
     with pytest.raises(TransferError, match=r"dump again|is of revision two"):
         load(there, tmp_path / "dump")
 
-    assert values(target)["cargo_place"] == []
+    assert values(target)["shipments_place"] == []
 
 
 # --- broken off ---------------------------------------------------------------------------------

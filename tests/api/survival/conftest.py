@@ -23,7 +23,7 @@ from tests import servers
 from tests import tokens
 from tests.conftest import SECRET_KEY
 from tests.conftest import require
-from tests.fronts import Front
+from tests.nginx import NginxSite
 
 from .loads import Connect
 from .loads import Load
@@ -40,7 +40,7 @@ class Site:
     :param engine: asks the database behind the site's back
     """
 
-    front: Front
+    front: NginxSite
     database: servers.PrivateServer
     engine: Engine
     token: str
@@ -134,7 +134,7 @@ def make_database(server: servers.PrivateServer) -> URL:
 
 @pytest.fixture(scope="module")
 def make_site(
-    start_durable: Callable[[str], servers.PrivateServer], start_nginx: Callable[..., Front]
+    start_durable: Callable[[str], servers.PrivateServer], start_nginx: Callable[..., NginxSite]
 ) -> Callable[..., Site]:
     """Serve the platform on a private database: ``make_site("postgresql")``."""
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import tokens
-from tests.launched import until
+from tests.processes import until
 
 from .conftest import Site
 from .loads import Answer

@@ -9,11 +9,11 @@ import pytest
 from flask import Flask
 
 from tests import tokens
-from tests.accounts.people import make_person
-from tests.accounts.people import sign_in
-from tests.launched import until
+from tests.accounts.users import make_user
+from tests.accounts.users import sign_in
+from tests.processes import until
 from tests.servers import PrivateServer
-from tests.silences import turns
+from tests.stalling import turns
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def redis(start_redis: Callable[..., PrivateServer]) -> PrivateServer:
 @pytest.fixture
 def app(make_app: Callable[..., Flask], redis: PrivateServer) -> Flask:
     app = make_app(REDIS_URL=redis.url.render_as_string(), SESSION_STORE="redis", RATE_LIMITS=True)
-    make_person(app)
+    make_user(app)
     return app
 
 

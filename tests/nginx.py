@@ -65,7 +65,7 @@ class Answer:
     cookies: list[str]
 
 
-class Front:
+class NginxSite:
     """A site that is served: ask it through nginx, or gunicorn behind it."""
 
     def __init__(self, application: str, environ: Mapping[str, str], *options: str) -> None:

@@ -41,7 +41,7 @@ class Sort(enum.Enum):
 class Wine(Versioned, Base):
     """A row with a text that compares by characters, and one of which nothing is said."""
 
-    __tablename__ = "cellar_wine"
+    __tablename__ = "winery_wine"
     __table_args__ = (sa.Index(None, "name"), sa.Index(None, "label"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,7 +53,7 @@ class Wine(Versioned, Base):
 class Grape(Base):
     """A row whose key is a text of which nothing is said."""
 
-    __tablename__ = "cellar_grape"
+    __tablename__ = "winery_grape"
 
     code: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
 
@@ -64,7 +64,7 @@ class Grape(Base):
 class Harvest(Base):
     """A row whose key is a moment."""
 
-    __tablename__ = "cellar_harvest"
+    __tablename__ = "winery_harvest"
 
     at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
 
@@ -72,7 +72,7 @@ class Harvest(Base):
 class Cask(Base):
     """A row whose key is a choice."""
 
-    __tablename__ = "cellar_cask"
+    __tablename__ = "winery_cask"
 
     sort: Mapped[Sort] = mapped_column(sa.Enum(Sort, native_enum=False, length=10), primary_key=True)
 
@@ -80,13 +80,13 @@ class Cask(Base):
 class Bottle(Versioned, Base):
     """A row of a table with rules."""
 
-    __tablename__ = "cellar_bottle"
+    __tablename__ = "winery_bottle"
     __table_args__ = (
         sa.CheckConstraint("price > 0", "price_positive", info={"message": "A price is above 0: leave it out."}),
         sa.CheckConstraint("ends > begins", "time", info={"message": "It ends after it begins."}),
         sa.CheckConstraint("slot <> 13 AND label <> 'shelf'", "unlucky_slot"),
         sa.UniqueConstraint("shelf", "slot", info={"message": "There is a bottle already."}),
-        sa.Index("uq_cellar_bottle_code", "code", unique=True, info={"message": "Take another code."}),
+        sa.Index("uq_winery_bottle_code", "code", unique=True, info={"message": "Take another code."}),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -217,7 +217,7 @@ class CaskPages(Pages):
     columns = ("sort",)
 
 
-bp = Blueprint("cellar", __name__, url_prefix="/cellar")
+bp = Blueprint("winery", __name__, url_prefix="/winery")
 api = Api(bp, prefix="/data")
 WineResource.register(api, "/wines")
 GrapeResource.register(api, "/grapes")

@@ -69,7 +69,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-class Launched:
+class ServerProcess:
     """A server that runs, on a free port or a unix socket of its own."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Walk through a site below a prefix as a browser does: what each answer says, and where it leads. No pytest here."""
+"""Crawl a site below a prefix as a browser does, and collect the URLs that leave the prefix. No pytest here."""
 
 import json
 import re
@@ -58,7 +58,7 @@ class Parts(HTMLParser):
             self.forms.append((found.get("method", "get").upper(), found.get("action", "")))
 
 
-class Walk:
+class Crawler:
     """A browser on a site below a prefix.
 
     :param faults: what leads out of the prefix, or to nothing
@@ -177,7 +177,7 @@ def sending(application: Any) -> Send:
 class Connection:
     """Sends the requests of a browser to a server, and keeps its cookies.
 
-    :param ask: sends one, ``ask(path, headers, method, body)``, as :meth:`tests.fronts.Front.ask`
+    :param ask: sends one, ``ask(path, headers, method, body)``, as :meth:`tests.nginx.NginxSite.ask`
     :param origin: of the site; a form that is sent by https needs a Referer
     """
 

@@ -42,7 +42,7 @@ class Color(enum.Enum):
 class Maker(Base):
     """A row that others point to; without a version."""
 
-    __tablename__ = "shelf_maker"
+    __tablename__ = "warehouse_maker"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(80), unique=True)
@@ -52,7 +52,7 @@ class Maker(Base):
 class Thing(Timestamped, Versioned, Base):
     """A row with a column of every type that is served."""
 
-    __tablename__ = "shelf_thing"
+    __tablename__ = "warehouse_thing"
     __table_args__ = (
         sa.UniqueConstraint("maker_id", "slot"),
         sa.CheckConstraint("rank > -100", "rank"),
@@ -62,15 +62,15 @@ class Thing(Timestamped, Versioned, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
     code: Mapped[str | None] = mapped_column(sa.String(40), unique=True, index=True)
-    maker_id: Mapped[int] = mapped_column(sa.ForeignKey("shelf_maker.id"))
-    owner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shelf_maker.id"))
+    maker_id: Mapped[int] = mapped_column(sa.ForeignKey("warehouse_maker.id"))
+    owner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("warehouse_maker.id"))
     slot: Mapped[int | None] = mapped_column(sa.SmallInteger)
     rank: Mapped[int | None]
     big: Mapped[int | None] = mapped_column(sa.BigInteger)
     price: Mapped[Decimal] = mapped_column(Money(10, 2), default=Decimal("1.50"), info={"min": 0})
     weight: Mapped[float | None] = mapped_column(sa.Double)
     color: Mapped[Color | None]
-    size: Mapped[str | None] = mapped_column(sa.Enum("S", "M", "L", name="shelf_size"))
+    size: Mapped[str | None] = mapped_column(sa.Enum("S", "M", "L", name="warehouse_size"))
     live: Mapped[bool] = mapped_column(default=False)
     day: Mapped[date | None]
     clock: Mapped[time | None]
@@ -87,7 +87,7 @@ class Thing(Timestamped, Versioned, Base):
 class Tag(Base):
     """A row whose key is a text."""
 
-    __tablename__ = "shelf_tag"
+    __tablename__ = "warehouse_tag"
 
     code: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
     title: Mapped[str | None] = mapped_column(sa.String(40))
@@ -96,14 +96,14 @@ class Tag(Base):
 class Spot(Base):
     """A row whose key has two columns."""
 
-    __tablename__ = "shelf_spot"
+    __tablename__ = "warehouse_spot"
 
     aisle: Mapped[str] = mapped_column(sa.String(5), primary_key=True)
     level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 class Label(Base):
-    __tablename__ = "shelf_label"
+    __tablename__ = "warehouse_label"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
@@ -112,27 +112,29 @@ class Label(Base):
 def linked(name: str, column: str) -> sa.Table:
     """Return the table between boxes and what they have many of."""
     return sa.Table(
-        f"shelf_box_{name}",
+        f"warehouse_box_{name}",
         Base.metadata,
-        sa.Column("box_id", sa.ForeignKey("shelf_box.id", ondelete="CASCADE"), primary_key=True),
-        sa.Column(f"{name}_{column}", sa.ForeignKey(f"shelf_{name}.{column}", ondelete="CASCADE"), primary_key=True),
+        sa.Column("box_id", sa.ForeignKey("warehouse_box.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column(
+            f"{name}_{column}", sa.ForeignKey(f"warehouse_{name}.{column}", ondelete="CASCADE"), primary_key=True
+        ),
     )
 
 
 class Box(Versioned, Base):
     """A row with a relationship of every kind."""
 
-    __tablename__ = "shelf_box"
-    __table_args__ = (sa.ForeignKeyConstraint(["aisle", "level"], ["shelf_spot.aisle", "shelf_spot.level"]),)
+    __tablename__ = "warehouse_box"
+    __table_args__ = (sa.ForeignKeyConstraint(["aisle", "level"], ["warehouse_spot.aisle", "warehouse_spot.level"]),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
-    maker_id: Mapped[int] = mapped_column(sa.ForeignKey("shelf_maker.id"))
+    maker_id: Mapped[int] = mapped_column(sa.ForeignKey("warehouse_maker.id"))
     maker: Mapped[Maker] = relationship()
     aisle: Mapped[str | None] = mapped_column(sa.String(5))
     level: Mapped[int | None]
     spot: Mapped[Spot | None] = relationship()
-    inside_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shelf_box.id", ondelete="CASCADE"))
+    inside_id: Mapped[int | None] = mapped_column(sa.ForeignKey("warehouse_box.id", ondelete="CASCADE"))
     inside: Mapped["Box | None"] = relationship(remote_side="Box.id", back_populates="boxes")
     boxes: Mapped[list["Box"]] = relationship(back_populates="inside", order_by="Box.name")
     labels: Mapped[list[Label]] = relationship(
@@ -282,7 +284,7 @@ class NewThings(ModelResource):
     allow = ("create",)
 
 
-bp = Blueprint("shelf", __name__, url_prefix="/shelf")
+bp = Blueprint("warehouse", __name__, url_prefix="/warehouse")
 api = Api(bp)
 ThingResource.register(api, "/things")
 MakerResource.register(api, "/makers")

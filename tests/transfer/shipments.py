@@ -43,7 +43,7 @@ def since(digits: int) -> Any:
 
 
 class Crate(Versioned, Base):
-    __tablename__ = "cargo_crate"
+    __tablename__ = "shipments_crate"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
@@ -53,7 +53,7 @@ class Crate(Versioned, Base):
     big: Mapped[int | None] = mapped_column(sa.BigInteger)
     live: Mapped[bool] = mapped_column(default=False)
     metal: Mapped[Metal | None]
-    size: Mapped[str | None] = mapped_column(sa.Enum("S", "M", name="cargo_size"))
+    size: Mapped[str | None] = mapped_column(sa.Enum("S", "M", name="shipments_size"))
     uid: Mapped[Any | None] = mapped_column(sa.Uuid)
     uid_text: Mapped[Any | None] = mapped_column(sa.Uuid(as_uuid=False))
     image: Mapped[bytes | None]
@@ -71,27 +71,27 @@ class Crate(Versioned, Base):
     numbers: Mapped[Any | None] = mapped_column(sa.JSON().with_variant(pg.ARRAY(sa.Integer), "postgresql"))
     sealed: Mapped[str | None] = mapped_column(Sealed(40))
     twice: Mapped[int | None] = mapped_column(sa.Integer, sa.Computed("small * 2", persisted=True))
-    inside_id: Mapped[int | None] = mapped_column(sa.ForeignKey("cargo_crate.id"))
-    pallet_id: Mapped[int | None] = mapped_column(sa.ForeignKey("cargo_pallet.id", use_alter=True))
+    inside_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shipments_crate.id"))
+    pallet_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shipments_pallet.id", use_alter=True))
 
 
 class Pallet(Base):
     """Refers to crates, which refer to it."""
 
-    __tablename__ = "cargo_pallet"
+    __tablename__ = "shipments_pallet"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    first_id: Mapped[int | None] = mapped_column(sa.ForeignKey("cargo_crate.id"))
+    first_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shipments_crate.id"))
 
 
 class Place(Base):
     """A row whose key has two columns, one of them a text."""
 
-    __tablename__ = "cargo_place"
+    __tablename__ = "shipments_place"
 
     aisle: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
     level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    pallet_id: Mapped[int | None] = mapped_column(sa.ForeignKey("cargo_pallet.id"))
+    pallet_id: Mapped[int | None] = mapped_column(sa.ForeignKey("shipments_pallet.id"))
 
 
-notes = sa.Table("cargo_note", Base.metadata, sa.Column("text", sa.String(80)))
+notes = sa.Table("shipments_note", Base.metadata, sa.Column("text", sa.String(80)))

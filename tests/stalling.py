@@ -43,7 +43,7 @@ def turns() -> Iterator[Turns]:
         yield counted
 
 
-class Silence:
+class StallingProxy:
     """Stands before a server that others use too; it takes connections in any case, as a kernel does."""
 
     def __init__(self, target: tuple[str, int]) -> None:

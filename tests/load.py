@@ -8,10 +8,10 @@ from collections.abc import Callable
 from itertools import count
 from types import TracebackType
 
-from tests.launched import until
+from tests.processes import until
 
 
-class Crowd:
+class HttpLoad:
     """Asks for rows without a break; whatever is no right answer is a fault.
 
     Half of them open a connection for each request, the others keep theirs until the server announces that it is
@@ -33,7 +33,7 @@ class Crowd:
             threading.Thread(target=self._visit, args=(number % 2 == 0,), daemon=True) for number in range(visitors)
         ]
 
-    def __enter__(self) -> "Crowd":
+    def __enter__(self) -> "HttpLoad":
         for thread in self._threads:
             thread.start()
         self.answered(50)

@@ -16,7 +16,7 @@ PAGES = ("/", "/example/products", "/api/v1/cities?limit=5", "/docs")
 EVENTS = "/events"
 
 
-class Visitor(threading.Thread):
+class LoadClient(threading.Thread):
     """Reads pages, or sends events, one after the other, at most twenty a second.
 
     Each has an address of its own (127.0.0.<number>), so that limits count each alone.
@@ -83,7 +83,8 @@ def visit(certificate: str, until: Path) -> dict[str, Any]:
     :return: answers by their status, what failed, the ids that were stored, and the longest wait in seconds
     """
     visitors = [
-        Visitor(number, writes=number % 2 == 0, connects=number > 4, certificate=certificate) for number in range(2, 8)
+        LoadClient(number, writes=number % 2 == 0, connects=number > 4, certificate=certificate)
+        for number in range(2, 8)
     ]
     for visitor in visitors:
         visitor.start()

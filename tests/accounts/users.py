@@ -17,7 +17,7 @@ from tests.forms import submit
 PASSWORD = "correct horse battery staple"
 
 
-def make_person(app: Flask, email: str = "ada@example.org", name: str = "Ada", roles: list[str] | None = None) -> str:
+def make_user(app: Flask, email: str = "ada@example.org", name: str = "Ada", roles: list[str] | None = None) -> str:
     """Make an account with :data:`PASSWORD` and return its key."""
     with app.app_context():
         user = users.create(email, name, hash_password(PASSWORD), roles or [])
