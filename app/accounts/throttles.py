@@ -26,7 +26,6 @@ from typing import Any
 from typing import TypeVar
 
 import limits
-import redis
 from flask import Flask
 from flask import current_app
 from flask import session
@@ -92,10 +91,14 @@ class Counters:
         waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
         here = MovingWindowRateLimiter(ThreadSafeMemory())
         self._places = [here]
+        silences: tuple[type[Exception], ...] = (TimeoutError,)
         if url:
-            self._places.insert(0, MovingWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **waits)))
+            storage: Any = storage_from_string(url, wrap_exceptions=True, **waits)
+            self._places.insert(0, MovingWindowRateLimiter(storage))
+            # What limits has imported by now: redis takes a tenth of a start.
+            silences += (storage.dependency.TimeoutError,)
         # One sign-in counts often, and would wait each time.
-        self._breaker = CircuitBreaker(_is_silence, rest=REST_SECONDS)
+        self._breaker = CircuitBreaker(partial(_is_silence, silences), rest=REST_SECONDS)
 
     def hit(self, text: str, *key: str) -> float:
         """Count an attempt, and return the seconds to wait if that was one too many."""
@@ -130,8 +133,8 @@ class Counters:
         return question(self._places[-1])
 
 
-def _is_silence(error: Exception) -> bool:
-    return isinstance(getattr(error, "storage_error", None), TimeoutError | redis.TimeoutError)
+def _is_silence(silences: tuple[type[Exception], ...], error: Exception) -> bool:
+    return isinstance(getattr(error, "storage_error", None), silences)
 
 
 def init_app(app: Flask) -> None:

@@ -6,6 +6,7 @@ use. What ends a session is in :func:`end` and below, or time: ``SESSION_IDLE_HO
 """
 
 import hashlib
+import importlib
 import logging
 import secrets
 from collections.abc import Sequence
@@ -32,7 +33,6 @@ from services import db
 
 from ..models import User
 from .in_database import DatabaseStore
-from .in_redis import RedisStore
 from .owners import Owner
 from .owners import user_of
 from .records import Record
@@ -72,7 +72,11 @@ def _make_store(app: Flask) -> Store:
     idle = timedelta(hours=app.config["SESSION_IDLE_HOURS"])
     longest = timedelta(hours=app.config["SESSION_MAX_HOURS"])
     if app.config["SESSION_STORE"] == "redis":
-        return RedisStore(idle, longest, app.config["REDIS_URL"])
+        # It needs redis, a tenth of a start.
+        made: Store = importlib.import_module(f"{__package__}.in_redis").RedisStore(
+            idle, longest, app.config["REDIS_URL"]
+        )
+        return made
     return DatabaseStore(idle, longest)
 
 
