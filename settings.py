@@ -3,6 +3,7 @@
 #: The modules, each below what it may import: a module may use only those listed above it.
 INSTALLED_APPS = [
     # platform
+    "app.bulk",
     "app.home",
     "app.health",
     "app.doctor",
@@ -11,6 +12,9 @@ INSTALLED_APPS = [
     "app.history",
     "app.jsonrpc",
     "app.apidocs",
+    "app.cors",
+    "app.limits",
+    "app.deprecation",
     "app.uploads",
     "app.development",
     # operations

@@ -3,6 +3,9 @@
 The nearest counts: a view's own before its class's, that before its blueprint's, and an inner
 blueprint's before the outer's. It is looked up at start, and the views concerned are wrapped: an
 endpoint for which nothing is declared pays nothing.
+
+A module enforces declarations by its offer ``declarations.py``: ``ENFORCED = {"rate_limit": wrap}``, where
+``wrap(app, endpoint, declaration)`` returns the view that takes the place of the endpoint's.
 """
 
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from flask.blueprints import Blueprint
 from flask.blueprints import BlueprintSetupState
 from flask_restful import Resource
 
+from .modules import offers
 from .platform import platform_of
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -30,6 +34,24 @@ class Declaration:
 
     value: Any
     place: str
+
+
+def init_app(app: Flask) -> None:
+    """Wrap the views for which something is declared that a module enforces: the first module's wrapper is innermost.
+
+    :raises core.modules.ModuleError: if a declaration cannot be understood
+    """
+    for _, file in offers(app, "declarations"):
+        for name, wrap in file.ENFORCED.items():
+            found = dict(declared(app, name))
+            platform_of(app).enforced[name] = {endpoint: one.value for endpoint, one in found.items()}
+            for endpoint, one in found.items():
+                app.view_functions[endpoint] = wrap(app, endpoint, one)
+
+
+def enforced(app: Flask, endpoint: str, name: str) -> Any:
+    """Return what is declared for an endpoint, for its documentation; ``None`` if no module enforces it."""
+    return platform_of(app).enforced.get(name, {}).get(endpoint)
 
 
 def declare(blueprint: Blueprint, name: str, value: Any) -> None:

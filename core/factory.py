@@ -15,12 +15,10 @@ import services
 import settings
 
 from . import cli
+from . import declarations
 from . import modules
 from . import signals
 from .access import endpoints
-from .api import cors
-from .api import deprecation
-from .api import limits
 from .configuration import ConfigError
 from .configuration import collected
 from .crud import readers
@@ -58,8 +56,8 @@ BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
 
 #: What looks at the modules' endpoints and finishes them, in this order.
 AFTER_MODULES: tuple[Callable[[Flask], Any], ...] = (
-    # Every endpoint is guarded, counted and labelled as its module declares.
-    *(apis.adopt_plain_apis, endpoints.guard, limits.init_app, deprecation.init_app, cors.init_app),
+    # Every endpoint is guarded, and wrapped as modules enforce what is declared for it.
+    *(apis.adopt_plain_apis, endpoints.guard, declarations.init_app),
     # Every answer is completed.
     *(headers.init_app, hosts.init_app),
     # The site's menu and commands.

@@ -24,6 +24,8 @@ class Platform:
     modules: list[Any] = field(default_factory=list)
     #: (a blueprint with those around it, a name) → the value that is declared for its endpoints.
     declarations: dict[tuple[str, str], Any] = field(default_factory=dict)
+    #: The name of a declaration that a module enforces → endpoint → the value.
+    enforced: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     #: Access: the functions that know users and roles, and the policies of endpoints, by method.
     identity_loader: Callable[[], Any] | None = None
@@ -43,11 +45,6 @@ class Platform:
     #: The headers of all responses.
     completion: Any = None
     sign_in_endpoint: str | None = None
-
-    #: APIs: origins by blueprint, and what is declared for endpoints.
-    cors: dict[str, Any] = field(default_factory=dict)
-    deprecations: dict[str, Any] = field(default_factory=dict)
-    rate_limits: dict[str, str] = field(default_factory=dict)
 
     #: Pages: the offers of ``menu.py``, and the pages of models.
     menu: dict[str, Callable[[], Any]] = field(default_factory=dict)

@@ -11,6 +11,10 @@ _namespace = Namespace()
 #: All modules are loaded. Sender: the application.
 app_ready = _namespace.signal("app-ready")
 
+#: A resource is being served. Sender: its class. ``api``, ``url``: where it was registered; ``state``: the setup of
+#: their blueprint in this application, which takes further rules.
+resource_served = _namespace.signal("resource-served")
+
 #: ``item``: the new row.
 row_created = _namespace.signal("row-created")
 

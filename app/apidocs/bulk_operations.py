@@ -1,11 +1,14 @@
-"""The operation of a :class:`core.rest.bulk.BulkResource`: many creates, updates and deletes at once."""
+"""The operation of a resource's bulk: many creates, updates and deletes at once."""
 
+from collections.abc import Mapping
 from typing import Any
+from typing import Protocol
 
+from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from core.api.bodies import JSON
-from core.rest.bulk import BulkResource
+from core.rest import ModelResource
 
 from . import answers
 from .schemas import INPUT
@@ -15,13 +18,26 @@ from .schemas import JsonSchema
 from .schemas import operation_id
 from .schemas import reference
 
+
+class Bulk(Protocol):
+    """The class that serves the bulk of a resource.
+
+    :param schemas: method to the schema of its operations
+    :param limit: most operations of one request
+    """
+
+    resource: type[ModelResource]
+    schemas: Mapping[str, Schema]
+    limit: int
+
+
 TEXT = (
     "Each operation has a result of its own, in their order, with the status that it would have had alone; one that "
     "fails leaves the others. With `atomic`, the first that fails undoes all and is the answer."
 )
 
 
-def bulk_operation(bulk: type[BulkResource], rule: Rule, components: Components) -> dict[str, Any]:
+def bulk_operation(bulk: type[Bulk], rule: Rule, components: Components) -> dict[str, Any]:
     """Describe the bulk of a resource."""
     plural = rule.endpoint.rpartition(".")[2].removesuffix("_bulk").replace("_", " ")
     name = f"{plural.title().replace(' ', '')}Bulk"
@@ -38,7 +54,7 @@ def bulk_operation(bulk: type[BulkResource], rule: Rule, components: Components)
     }
 
 
-def body_schema(bulk: type[BulkResource], name: str, components: Components) -> JsonSchema:
+def body_schema(bulk: type[Bulk], name: str, components: Components) -> JsonSchema:
     """Return what the body may be."""
     kinds = {method: _operation(bulk, method, f"{name}{method.title()}", components) for method in bulk.schemas}
     mapping = {method: schema["$ref"] for method, schema in kinds.items()}
@@ -54,7 +70,7 @@ def body_schema(bulk: type[BulkResource], name: str, components: Components) -> 
     return components.add(name, body, bulk)
 
 
-def _operation(bulk: type[BulkResource], method: str, name: str, components: Components) -> JsonSchema:
+def _operation(bulk: type[Bulk], method: str, name: str, components: Components) -> JsonSchema:
     verbs, schema = bulk.resource.verbs, bulk.resource().visible.schema()
     properties: dict[str, JsonSchema] = {"method": {"type": "string", "const": method}}
     if method != "create":
@@ -67,7 +83,7 @@ def _operation(bulk: type[BulkResource], method: str, name: str, components: Com
     return components.add(name, found, (bulk, method))
 
 
-def answer_schema(bulk: type[BulkResource], name: str, components: Components) -> JsonSchema:
+def answer_schema(bulk: type[Bulk], name: str, components: Components) -> JsonSchema:
     """Return what it answers."""
     result = {
         "type": "object",

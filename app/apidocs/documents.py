@@ -21,7 +21,6 @@ from core.declarations import declared
 from core.http.apis import is_api_endpoint
 from core.modules import installed
 from core.rest import ModelResource
-from core.rest.bulk import BulkResource
 from core.rest.visible import Visible
 
 from . import answers
@@ -130,8 +129,8 @@ def path(rule: Rule) -> str:
 def tag(app: Flask, rule: Rule) -> tuple[str, str]:
     """Return the name of the group that a rule belongs to, and what it is: a collection, or a blueprint."""
     resource = resource_of(app, rule)
-    if resource and issubclass(resource, BulkResource):
-        resource = resource.resource
+    # The bulk of a resource is served by a class of its own.
+    resource = getattr(resource, "resource", resource)
     if resource and issubclass(resource, ModelResource):
         name = rule.rule.partition("/<")[0].partition(":")[0]
         return name.strip("/").replace("/", "-"), description(resource) or resource.__name__

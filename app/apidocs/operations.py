@@ -14,11 +14,10 @@ from werkzeug.routing import Rule
 from core.access import PUBLIC
 from core.access import Policy
 from core.access import endpoints
-from core.api import deprecation as deprecations
-from core.api import limits
 from core.api.contract import Contract
+from core.api.deprecation import Deprecation
+from core.declarations import enforced
 from core.rest import ModelResource
-from core.rest.bulk import BulkResource
 
 from . import answers
 from . import parameters
@@ -43,7 +42,7 @@ def operations(app: Flask, rule: Rule, components: Components) -> Iterator[tuple
         function = getattr(resource, method.lower()) if resource else app.view_functions[rule.endpoint]
         if resource and issubclass(resource, ModelResource):
             operation = ModelOperations(resource, rule, components).of(method)
-        elif resource and issubclass(resource, BulkResource):
+        elif resource and hasattr(resource, "resource"):
             operation = bulk_operation(resource, rule, components)
         else:
             name = operation_id(rule.endpoint, method.lower() if len(methods) > 1 else "")
@@ -82,22 +81,22 @@ def finish(operation: Operation, function: Any, app: Flask, endpoint: str) -> Op
         operation["parameters"] = [*operation.get("parameters", ()), parameters.common("Idempotency-Key")]
         kinds += ["idempotency-in-flight", "idempotency-key-reused"]
         add_headers(operation, ["Idempotency-Replayed"])
-    limit = limits.find(app, endpoint)
+    limit = enforced(app, endpoint, "rate_limit")
     if limit is not None:
         kinds.append("too-many-requests")
         operation["description"] += f" At most {limit}."
         add_headers(operation, answers.LIMIT_HEADERS)
-    deprecation = deprecations.find(app, endpoint)
+    deprecation = enforced(app, endpoint, "deprecation")
     if deprecation is not None:
         operation["deprecated"] = True
         operation["description"] += _farewell(deprecation)
-        add_headers(operation, deprecation.headers())
+        add_headers(operation, ["Deprecation", *(["Sunset"] if deprecation.sunset else ())])
     for status, answer in answers.problems(kinds).items():
         operation["responses"].setdefault(status, answer)
     return operation
 
 
-def _farewell(deprecation: deprecations.Deprecation) -> str:
+def _farewell(deprecation: Deprecation) -> str:
     gone = f", gone from {deprecation.sunset} on" if deprecation.sunset else ""
     instead = f" Use {deprecation.successor} instead." if deprecation.successor else ""
     return f" Deprecated since {deprecation.since}{gone}.{instead}"

@@ -1,1 +1,1 @@
-"""The protocol of APIs: bodies, contracts, conditional requests, idempotency, limits, CORS, versions."""
+"""The protocol of APIs: bodies, contracts, conditional requests, idempotency, and what views declare."""

@@ -15,6 +15,7 @@ from flask import Blueprint
 from flask import Response
 from flask import current_app
 from flask import request
+from flask.blueprints import BlueprintSetupState
 from flask_restful import Api as RestfulApi
 from flask_restful import Resource
 from marshmallow import Schema
@@ -22,8 +23,8 @@ from marshmallow import Schema
 import settings
 from services import db
 
+from .. import signals
 from ..access import access
-from ..access import any_of
 from ..access.endpoints import ByMethod
 from ..api.bodies import JSON
 from ..api.bodies import MERGE_PATCH
@@ -53,8 +54,6 @@ from ..http.links import link_header
 from ..http.links import query_url
 from ..http.links import refuse_args
 from ..http.links import single_args
-from .bulk import SUFFIX
-from .bulk import bulk_resource
 from .changes import add_defaults
 from .changes import merge_json
 from .projections import Projections
@@ -67,10 +66,6 @@ PATCHES = (JSON, MERGE_PATCH)
 
 ON_COLLECTION = {"GET": "list", "POST": "create"}
 ON_ITEM = {"GET": "get", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
-
-
-#: The methods of a resource that its bulk does without.
-_WRITING = ("dispatch_request", "post", "patch", "delete", "change", "load", "precondition")
 
 
 class Api(RestfulApi):  # type: ignore[misc]
@@ -97,16 +92,20 @@ class Api(RestfulApi):  # type: ignore[misc]
         endpoint = options.pop("endpoint", None) or resource.__name__.lower()
         arguments = options.pop("resource_class_args", ())
         named = options.pop("resource_class_kwargs", {})
-        policy = options.pop("policy", None)
-        resource.mediatypes = self.mediatypes_method()
-        resource.endpoint = endpoint
-        view = self.output(resource.as_view(endpoint, *arguments, **named))
-        for decorator in self.decorators:
-            view = decorator(view)
-        if policy is not None:
-            view = access(policy)(view)
+        view = self.make_view(resource, endpoint, options.pop("policy", None), *arguments, **named)
         for url in urls:
             app.add_url_rule(self.prefix + url, endpoint=endpoint, view_func=view, **options)
+
+    def make_view(
+        self, resource: type[Resource], endpoint: str, policy: ByMethod | None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Return the view of a resource, with its policy and the decorators of this Api."""
+        resource.mediatypes = self.mediatypes_method()
+        resource.endpoint = endpoint
+        view = self.output(resource.as_view(endpoint, *args, **kwargs))
+        for decorator in self.decorators:
+            view = decorator(view)
+        return view if policy is None else access(policy)(view)
 
 
 class ModelResource(Resource):  # type: ignore[misc]
@@ -122,7 +121,7 @@ class ModelResource(Resource):  # type: ignore[misc]
     #: identities that may read them by the verbs of their own model, whatever a resource of their own allows.
     includes: ClassVar[Mapping[str, type[Schema]]] = {}
     #: Most operations of one request to ``url:bulk``, 0 for no such address; ``None`` is ``settings.MAX_OPERATIONS``,
-    #: and 0 where the class has methods of its own for writing. See :mod:`core.rest.bulk`.
+    #: and 0 where the class has methods of its own for writing. A module serves it.
     bulk: ClassVar[int | None] = None
     #: How often one caller may ask, collection and items together: ``100 per minute``. See :mod:`core.api.limits`.
     rate_limit: ClassVar[str | None] = None
@@ -131,9 +130,9 @@ class ModelResource(Resource):  # type: ignore[misc]
 
     @classmethod
     def register(cls, api: Api, url: str) -> None:
-        """Serve the collection at ``url``, each item at ``url/<key>``, and many at once at ``url:bulk``.
+        """Serve the collection at ``url``, and each item at ``url/<key>``.
 
-        The endpoints are the last word of ``url``, and that with ``_item`` and ``_bulk``.
+        The endpoints are the last word of ``url``, and that with ``_item``.
 
         :raises TypeError: if :attr:`allow` names what is no verb, or :attr:`includes` what is no relationship
         """
@@ -145,14 +144,13 @@ class ModelResource(Resource):  # type: ignore[misc]
             if methods:
                 policy = cls._policy({method: verbs[method] for method in methods})
                 api.add_resource(cls, rule, endpoint=endpoint, methods=[*methods, "OPTIONS"], policy=policy)
-        bulk = bulk_resource(cls, cls._bulk_limit())
-        if bulk is not None:
-            # Each operation is held to the policy of its own verb; this one is asked before the body is read.
-            anything = any_of(cls.verbs.access.get(method) for method in bulk.schemas)
-            policy = {"POST": anything} if cls.verbs.access else None
-            api.add_resource(bulk, f"{url}{SUFFIX}", endpoint=f"{name}_bulk", policy=policy)
         writes = [field.attribute or name for name, field in cls.schema().load_fields.items()]
-        api.app.record(lambda state: serve(state.app, cls.verbs, cls.allow, writes))
+
+        def announce(state: BlueprintSetupState) -> None:
+            serve(state.app, cls.verbs, cls.allow, writes)
+            signals.resource_served.send(cls, api=api, url=url, state=state)
+
+        api.app.record(announce)
 
     @classmethod
     def _policy(cls, verbs: Mapping[str, str]) -> ByMethod | None:
@@ -160,14 +158,6 @@ class ModelResource(Resource):  # type: ignore[misc]
         if not cls.verbs.access:
             return None
         return {method: cls.verbs.access.get(verb) for method, verb in verbs.items()}
-
-    @classmethod
-    def _bulk_limit(cls) -> int:
-        if cls.bulk is not None:
-            return cls.bulk
-        # What its own methods check would be passed by.
-        writes_itself = any(getattr(cls, name) is not getattr(ModelResource, name) for name in _WRITING)
-        return 0 if writes_itself else settings.MAX_OPERATIONS
 
     def __init__(self) -> None:
         self.visible = Visible(self.schema(), self.verbs.model)

@@ -26,7 +26,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 @pytest.fixture
 def warehouse_document(make_app: Callable[..., Flask]) -> documents.Document:
     """Return the document of a module with a column of every type, and a relationship of every kind."""
-    return documents.build(make_app(None, [warehouse.__name__, "app.apidocs"]))
+    return documents.build(make_app(None, ["app.bulk", warehouse.__name__, "app.apidocs"]))
 
 
 @pytest.fixture(params=["document", "warehouse_document"])
@@ -279,7 +279,8 @@ def test_limits_and_deprecations_are_mirrored(make_app, monkeypatch):
     monkeypatch.setattr(warehouse.ThingResource, "rate_limit", "100 per minute", raising=False)
     old = Deprecation(since=date(2026, 1, 1), sunset=date(2027, 1, 1), successor="/v2/tags")
     monkeypatch.setattr(warehouse.TagResource, "deprecation", old, raising=False)
-    paths = documents.build(make_app(None, [warehouse.__name__, "app.apidocs"]))["paths"]
+    app = make_app(None, [warehouse.__name__, "app.limits", "app.deprecation", "app.apidocs"])
+    paths = documents.build(app)["paths"]
     thing, tag = paths["/warehouse/things/{key}"]["get"], paths["/warehouse/tags/{key}"]["get"]
 
     assert thing["responses"]["429"] == {"$ref": "#/components/responses/too-many-requests"}

@@ -66,13 +66,13 @@ def _empty(connection: sa.Connection) -> None:
 @pytest.fixture
 def app(make_app: Callable[..., Flask], database_url: Callable[[str], URL], engine_name: str) -> Flask:
     """Return an application of the tests' own module, on each engine."""
-    return make_app(database_url(engine_name), [warehouse.__name__])
+    return make_app(database_url(engine_name), ["app.bulk", warehouse.__name__])
 
 
 @pytest.fixture
 def sqlite_app(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> Flask:
     """Return an application of the tests' own module on SQLite, where the engine does not matter."""
-    return make_app(database_url("sqlite"), [warehouse.__name__])
+    return make_app(database_url("sqlite"), ["app.bulk", warehouse.__name__])
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def make_proxied_app(
     def make(engine_name: str) -> tuple[Flask, Proxy]:
         url = database_url(engine_name)
         proxies.append(Proxy((url.host or "127.0.0.1", url.port or 0)))
-        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), [warehouse.__name__]), proxies[-1]
+        return make_app(url.set(host="127.0.0.1", port=proxies[-1].port), ["app.bulk", warehouse.__name__]), proxies[-1]
 
     yield make
     for proxy in proxies:

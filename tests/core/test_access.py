@@ -52,7 +52,7 @@ def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> F
     engine = sa.create_engine(url)
     club.Base.metadata.create_all(engine)
     engine.dispose()
-    app = make_app(url, [club.__name__], WTF_CSRF_ENABLED=False)
+    app = make_app(url, ["app.bulk", club.__name__], WTF_CSRF_ENABLED=False)
     set_identity_loader(app, lambda: PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     return app
 

@@ -32,7 +32,7 @@ def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engi
         if engine_name == "postgresql":
             connection.execute(sa.text("SELECT setval(pg_get_serial_sequence('offices_desk', 'id'), 100)"))
     engine.dispose()
-    return make_app(url, [offices.__name__], WTF_CSRF_ENABLED=False)
+    return make_app(url, ["app.bulk", offices.__name__], WTF_CSRF_ENABLED=False)
 
 
 @pytest.fixture

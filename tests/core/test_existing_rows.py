@@ -55,7 +55,7 @@ def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engi
             for table in ("shop_album", "shop_track", "shop_concert"):
                 connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100)"))
     engine.dispose()
-    found = make_app(url, [shop.__name__, "app.apidocs"], WTF_CSRF_ENABLED=False)
+    found = make_app(url, ["app.bulk", shop.__name__, "app.apidocs"], WTF_CSRF_ENABLED=False)
     set_identity_loader(found, lambda: KEEPER if request.headers.get("X-Who") == "keeper" else ANONYMOUS)
     return found
 

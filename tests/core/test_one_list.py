@@ -148,7 +148,7 @@ def client(
     name = write_module(
         "post", init=INIT + rule.replace("\n            ", "\n        ") + FACES, models=MODELS, rpc=RPC
     )
-    app = make_app(new_database("sqlite"), [name, "app.history", "app.jsonrpc"])
+    app = make_app(new_database("sqlite"), ["app.bulk", name, "app.history", "app.jsonrpc"])
     set_identity_loader(app, lambda: CLERK)
     with app.app_context():
         Base.metadata.create_all(db.engine)

@@ -22,7 +22,7 @@ BOTTLES = "/winery/data/bottles"
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), [winery.__name__])
+    app = make_app(new_database(engine_name), ["app.bulk", winery.__name__])
     with app.app_context():
         Base.metadata.create_all(db.engine)
     return app

@@ -109,7 +109,9 @@ def make_office(
     """Make offices: ``make_office("postgresql")``; their databases are emptied after the test."""
     used = set()
 
-    def make(engine_name: str, modules: Sequence[str] = ("app.history", ledger.__name__, bank.__name__)) -> Office:
+    def make(
+        engine_name: str, modules: Sequence[str] = ("app.bulk", "app.history", ledger.__name__, bank.__name__)
+    ) -> Office:
         if engine_name not in database_urls:
             database_urls[engine_name] = databases.make(engine_name)
             _execute(database_urls[engine_name], lambda connection: [table.create(connection) for table in TABLES])

@@ -19,6 +19,7 @@ from werkzeug.exceptions import NotFound
 from core.api import deprecation
 from core.api.deprecation import Deprecation
 from core.api.limits import limited
+from core.declarations import enforced
 from core.http.apis import mark_api
 from core.logs import JSONFormatter
 from core.logs import TextFormatter
@@ -99,7 +100,7 @@ bp.register_blueprint(v2)
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], database_url: Callable[[str], Any]) -> Flask:
-    app = make_app(database_url("sqlite"), [__name__])
+    app = make_app(database_url("sqlite"), ["app.bulk", __name__, "app.limits", "app.deprecation"])
     with app.app_context():
         db.session.add(warehouse.Maker(id=1, name="Acme"))
         db.session.commit()
@@ -187,7 +188,7 @@ def test_endpoint_that_stays_is_left_alone(app, client):
 
 
 def calls(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if record.name == "core.api.deprecation"]
+    return [record for record in caplog.records if record.name == "app.deprecation.announcing"]
 
 
 def test_each_call_is_logged_once(client, caplog):
@@ -258,13 +259,13 @@ def test_wrong_deprecation_names_place(make_app, write_module):
         """,
     )
     with pytest.raises(ModuleError, match=r"hasty/__init__\.py, line 6: .*cannot be gone on 2025-01-01"):
-        make_app(None, [name])
+        make_app(None, [name, "app.deprecation"])
 
 
 def test_invalid_deprecation_fails_at_start(make_app, monkeypatch):
     monkeypatch.setattr(Things, "deprecation", date(2026, 1, 1))
     with pytest.raises(ModuleError, match=r"'shop\.v2\.things.*write Deprecation\(since"):
-        make_app(None, [__name__])
+        make_app(None, ["app.bulk", __name__, "app.limits", "app.deprecation"])
 
 
 @pytest.mark.parametrize(
@@ -280,4 +281,4 @@ def test_invalid_deprecation_fails_at_start(make_app, monkeypatch):
     ],
 )
 def test_deprecation_readable_for_documentation(app, endpoint, found):
-    assert deprecation.find(app, endpoint) == found
+    assert enforced(app, endpoint, "deprecation") == found

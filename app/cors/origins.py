@@ -20,9 +20,7 @@ from flask_cors.core import get_cors_options
 from flask_cors.core import set_cors_headers
 
 from core.configuration import ConfigError
-
-from ..http import apis
-from ..platform import platform_of
+from core.http import apis
 
 #: The configuration of all APIs; ``CORS_ORIGINS_<BLUEPRINT>`` is that of one.
 ORIGINS = "CORS_ORIGINS"
@@ -73,7 +71,7 @@ class Policy:
     any_origin: bool
 
 
-def init_app(app: Flask) -> None:
+def install(app: Flask) -> None:
     """Let the pages of the configured origins call the APIs; with none configured nothing is installed.
 
     :raises ConfigError: if origins are configured for what is no API
@@ -81,8 +79,8 @@ def init_app(app: Flask) -> None:
     owners = apis.owners(app)
     _check_names(app, owners)
     found = {owner: _policy(app, origins_of(app, owner)) for owner in owners}
-    platform_of(app).cors = {owner: policy for owner, policy in found.items() if policy is not None}
-    if platform_of(app).cors:
+    app.extensions["cors_origins"] = {owner: policy for owner, policy in found.items() if policy is not None}
+    if app.extensions["cors_origins"]:
         app.after_request(_allow)
 
 
@@ -134,7 +132,7 @@ def _patterns(origins: Sequence[str]) -> Iterator[re.Pattern[str]]:
 
 def _allow(response: Response) -> Response:
     owner = apis.owner_of(current_app, request)
-    policy: Policy | None = platform_of(current_app).cors.get(owner or "")
+    policy: Policy | None = current_app.extensions["cors_origins"].get(owner or "")
     # A module may have Flask-CORS on its blueprint: browsers refuse what says it twice.
     if policy is not None and "Access-Control-Allow-Origin" not in response.headers:
         _add_headers(policy, response)

@@ -542,7 +542,7 @@ class MethodDecorated(Few):
 
 @pytest.fixture
 def other_client(make_app: Callable[..., Flask], database_url: Callable[[str], URL]) -> FlaskClient:
-    app = make_app(database_url("sqlite"), ["tests.core.warehouse"])
+    app = make_app(database_url("sqlite"), ["app.bulk", "tests.core.warehouse"])
     bp = Blueprint("other", __name__, url_prefix="/other")
     api = Api(bp)
     for resource in (Few, NoBulk, Refusing, Chosen, Decorated, MethodDecorated):
@@ -591,6 +591,6 @@ def test_plain_prefix_bulk_in_api(make_app: Callable[..., Flask], write_module: 
     bp = Blueprint("loose", __name__)
     Loose.register(Api(bp), "/loose")
     """
-    app = make_app(None, [write_module("loose", init=source)])
+    app = make_app(None, ["app.bulk", write_module("loose", init=source)])
     for url in ("/loose:bulk", "/loose", "/loose/1"):
         assert problem(app.test_client().put(url), 415 if url == "/loose/1" else 405)

@@ -9,14 +9,13 @@
     ]}
 
 The answer has one result for each operation, in their order: the status that it would have had as a
-request of its own, and the item or the problem; see :mod:`core.rest.batches`. Each counts in the limit of the
+request of its own, and the item or the problem; see :mod:`app.bulk.batches`. Each counts in the limit of the
 resource as a request of its own would. The colon is that of
 Google's AIP-136: no key of an item can be mistaken for it.
 """
 
 from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
@@ -28,24 +27,27 @@ from marshmallow import Schema
 from marshmallow import fields
 from marshmallow import validate
 
-from ..api.bodies import check_acceptable
-from ..api.bodies import read_object
-from ..api.conditional import check_etag
-from ..api.idempotency import idempotent
-from ..api.limits import charge
-from ..api.responses import json_response
-from ..fields.strict import Flag
-from ..fields.strict import Whole
-from ..http.links import refuse_args
-from .batches import Batch
+import settings
+from core.api.bodies import check_acceptable
+from core.api.bodies import read_object
+from core.api.conditional import check_etag
+from core.api.idempotency import idempotent
+from core.api.limits import charge
+from core.api.responses import json_response
+from core.fields.strict import Flag
+from core.fields.strict import Whole
+from core.http.links import refuse_args
+from core.rest import ModelResource
 
-if TYPE_CHECKING:
-    from .resources import ModelResource
+from .batches import Batch
 
 #: What follows the URL of a collection.
 SUFFIX = ":bulk"
 
 METHODS = ("create", "update", "delete")
+
+#: The methods of a resource that its bulk does without.
+WRITING = ("dispatch_request", "post", "patch", "delete", "change", "load", "precondition")
 
 
 class BulkResource(Resource):  # type: ignore[misc]
@@ -57,7 +59,7 @@ class BulkResource(Resource):  # type: ignore[misc]
     init_every_request = False
 
     #: Whose items they are.
-    resource: ClassVar[type["ModelResource"]]
+    resource: ClassVar[type[ModelResource]]
     #: Method to the schema of its operations; of those that the resource allows.
     schemas: ClassVar[Mapping[str, Schema]]
     #: Most operations of one request.
@@ -93,14 +95,13 @@ class BulkResource(Resource):  # type: ignore[misc]
         return current_app.make_default_options_response()
 
 
-def bulk_resource(resource: type["ModelResource"], limit: int) -> type[BulkResource] | None:
+def bulk_resource(resource: type[ModelResource]) -> type[BulkResource] | None:
     """Make the bulk of a resource; ``None`` if nothing could be done with it.
 
     The resource's decorators stay in force; those that Flask-RESTful has for single methods, for
     every operation.
-
-    :param limit: most operations of one request
     """
+    limit = _limit(resource)
     methods = [method for method in METHODS if method in resource.allow]
     if not methods or limit < 1:
         return None
@@ -113,6 +114,14 @@ def bulk_resource(resource: type["ModelResource"], limit: int) -> type[BulkResou
         "method_decorators": _decorators(resource),
     }
     return type(f"{resource.__name__}Bulk", (BulkResource,), attributes)
+
+
+def _limit(resource: type[ModelResource]) -> int:
+    if resource.bulk is not None:
+        return resource.bulk
+    # What its own methods check would be passed by.
+    writes_itself = any(getattr(resource, name) is not getattr(ModelResource, name) for name in WRITING)
+    return 0 if writes_itself else settings.MAX_OPERATIONS
 
 
 def _decorators(resource: Any) -> list[Any]:
@@ -135,11 +144,11 @@ def _body_schema(limit: int) -> Schema:
     )()
 
 
-def _operation_schemas(resource: type["ModelResource"], hidden: frozenset[str]) -> Mapping[str, Schema]:
+def _operation_schemas(resource: type[ModelResource], hidden: frozenset[str]) -> Mapping[str, Schema]:
     return {method: _operation_schema(resource, method, hidden) for method in METHODS if method in resource.allow}
 
 
-def _operation_schema(resource: type["ModelResource"], method: str, hidden: frozenset[str]) -> Schema:
+def _operation_schema(resource: type[ModelResource], method: str, hidden: frozenset[str]) -> Schema:
     listing = resource.verbs.listing
     found: dict[str, fields.Field[Any]] = {"method": fields.String(required=True, validate=validate.Equal(method))}
     if method != "create":

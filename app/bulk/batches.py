@@ -18,22 +18,21 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import PreconditionRequired
 
+from core.api.bodies import names_as_sent
+from core.api.conditional import changed
+from core.exceptions import Invalid
+from core.exceptions import Stale
+from core.exceptions import VerbError
+from core.fields.schemas import loads
+from core.http.errors import describe
+from core.http.links import item_url
+from core.http.problems import Problem
+from core.http.problems import Refusal
+from core.rest.changes import merge_json
 from services import db
 
-from ..api.bodies import names_as_sent
-from ..api.conditional import changed
-from ..exceptions import Invalid
-from ..exceptions import Stale
-from ..exceptions import VerbError
-from ..fields.schemas import loads
-from ..http.errors import describe
-from ..http.links import item_url
-from ..http.problems import Problem
-from ..http.problems import Refusal
-from .changes import merge_json
-
 if TYPE_CHECKING:
-    from .bulk import BulkResource
+    from .collections import BulkResource
 
 #: Result of one operation, besides its item.
 Result = dict[str, Any]

@@ -19,6 +19,7 @@ from core.access import Identity
 from core.access import identity
 from core.access import set_identity_loader
 from core.api import limits
+from core.declarations import enforced
 from core.http.apis import mark_api
 from core.modules import ModuleError
 from core.rest import Api
@@ -94,7 +95,7 @@ LOCAL = URL.create("sqlite")
 @pytest.fixture
 def make_limited_app(make_app: Callable[..., Flask]) -> Callable[..., Flask]:
     """Make applications of this module: ``make_shop(KEY=value)``."""
-    return lambda **overrides: make_app(LOCAL, [__name__], **overrides)
+    return lambda **overrides: make_app(LOCAL, ["app.bulk", __name__, "app.limits"], **overrides)
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_plain_resources_are_limited(client):
 
 
 def test_resource_counts_all_answers(make_app, database_url):
-    app = make_app(database_url("sqlite"), [__name__])
+    app = make_app(database_url("sqlite"), ["app.bulk", __name__, "app.limits"])
     with app.app_context():
         db.session.add(warehouse.Maker(id=1, name="Acme"))
         db.session.commit()
@@ -234,7 +235,7 @@ def test_resource_counts_all_answers(make_app, database_url):
 
 
 def test_bulk_counts_each_operation(make_app, database_url):
-    client = make_app(database_url("sqlite"), [__name__]).test_client()
+    client = make_app(database_url("sqlite"), ["app.bulk", __name__, "app.limits"]).test_client()
 
     def ask(count: int) -> TestResponse:
         operations = [{"method": "create", "data": {}}] * count
@@ -271,7 +272,7 @@ def test_charge_exceeds_the_shorter_limit(make_app, write_module):
             return ""
         """,
     )
-    client = make_app(LOCAL, [name]).test_client()
+    client = make_app(LOCAL, [name, "app.limits"]).test_client()
 
     assert left(client.get("/costly/2")) == (3, 1)
     refused = client.get("/costly/2")
@@ -329,14 +330,14 @@ def test_wrong_limit_fails_at_start(make_app, write_module, text):
         """,
     )
     with pytest.raises(ModuleError, match=rf"'careless\.index' is '{text}': write '100 per minute'"):
-        make_app(LOCAL, [name])
+        make_app(LOCAL, [name, "app.limits"])
 
 
 @pytest.mark.parametrize("value", [5, True, ["5 per minute"]])
 def test_invalid_limit_fails_at_start(make_app, monkeypatch, value):
     monkeypatch.setattr(Things, "rate_limit", value)
     with pytest.raises(ModuleError, match=r"The limit of 'free\.things'"):
-        make_app(LOCAL, [__name__])
+        make_app(LOCAL, ["app.bulk", __name__, "app.limits"])
 
 
 @pytest.mark.parametrize(
@@ -352,7 +353,7 @@ def test_invalid_limit_fails_at_start(make_app, monkeypatch, value):
     ],
 )
 def test_limit_readable_for_documentation(app, endpoint, text):
-    assert limits.find(app, endpoint) == text
+    assert enforced(app, endpoint, "rate_limit") == text
 
 
 def test_limits_may_be_switched_off(make_limited_app):
@@ -399,7 +400,8 @@ def test_processes_count_together_in_redis(make_limited_app, start_redis):
 def test_parts_count_together_in_redis(make_app, database_url, start_redis):
     redis = start_redis()
     first, second = (
-        make_app(database_url("sqlite"), [__name__], REDIS_URL=str(redis.url)).test_client() for _ in range(2)
+        make_app(database_url("sqlite"), ["app.bulk", __name__, "app.limits"], REDIS_URL=str(redis.url)).test_client()
+        for _ in range(2)
     )
     body = {"operations": [{"method": "create", "data": {}}] * 7}
 

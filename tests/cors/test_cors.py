@@ -85,7 +85,9 @@ flask_restful.Api(plain).add_resource(Plain, "/one")
 @pytest.fixture
 def make_client(make_app: Callable[..., Flask]) -> Callable[..., FlaskClient]:
     """Make clients of applications of this module: ``make_shop(CORS_ORIGINS=[…])``."""
-    return lambda **overrides: make_app(LOCAL, [__name__], **overrides).test_client()
+    return lambda **overrides: make_app(
+        LOCAL, ["app.bulk", __name__, "app.cors", "app.limits", "app.deprecation"], **overrides
+    ).test_client()
 
 
 @pytest.fixture
@@ -301,8 +303,8 @@ def test_wildcard_answer_cacheable(make_client, headers):
 
 
 def test_without_origins_nothing_is_installed(make_app):
-    closed = make_app(LOCAL, [__name__])
-    opened = make_app(LOCAL, [__name__], CORS_ORIGINS=[SITE])
+    closed = make_app(LOCAL, ["app.bulk", __name__, "app.cors", "app.limits", "app.deprecation"])
+    opened = make_app(LOCAL, ["app.bulk", __name__, "app.cors", "app.limits", "app.deprecation"], CORS_ORIGINS=[SITE])
 
     assert len(opened.after_request_funcs[None]) == len(closed.after_request_funcs[None]) + 1
     answer = closed.test_client().get("/shop/v1/one", headers={"Origin": SITE})
@@ -312,7 +314,7 @@ def test_without_origins_nothing_is_installed(make_app):
 
 def test_origins_without_api_fail(make_app):
     with pytest.raises(ConfigError) as caught:
-        make_app(LOCAL, [__name__], CORS_ORIGINS_SHOPS=[SITE])
+        make_app(LOCAL, ["app.bulk", __name__, "app.cors", "app.limits", "app.deprecation"], CORS_ORIGINS_SHOPS=[SITE])
 
     (fault,) = caught.value.faults
     assert fault.startswith("CORS_ORIGINS_SHOPS is of no API")

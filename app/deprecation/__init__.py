@@ -1,0 +1,10 @@
+"""Deprecation: announces deprecated endpoints in the headers of their answers, and logs who still calls.
+
+Deprecations are declared by :mod:`core.api.deprecation`; without this module they are not announced.
+"""
+
+from flask import Blueprint
+
+bp = Blueprint("deprecation", __name__)
+
+__all__ = ["bp"]

@@ -1,0 +1,5 @@
+"""The declarations that this module enforces."""
+
+from .announcing import announce
+
+ENFORCED = {"deprecation": announce}
