@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "app.db",
     "app.deploy",
     "app.maintenance",
+    "app.revisions",
     "app.secret",
     "app.transfer",
     # demos

@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from core.migrations import Environment
 from core.migrations import explained
+from core.migrations import make_environment
 
-environment = Environment()
+environment = make_environment()
 target_metadata = environment.target_metadata
 
 
@@ -23,5 +23,4 @@ def run_migrations_online() -> None:
 
 
 with explained(context.script):
-    if environment.needs_migrations():
-        run_migrations_offline() if context.is_offline_mode() else run_migrations_online()
+    run_migrations_offline() if context.is_offline_mode() else run_migrations_online()

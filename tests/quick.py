@@ -17,7 +17,8 @@ STARTING = {"browser", "page", "start_redis", "start_front", "start_durable", "n
 LEFT_OUT = (
     *("api/survival", "decoupled", "deploy", "monitoring", "serving", "transfer", "backups"),
     *("apidocs/test_client.py", "apidocs/test_documents.py", "apidocs/test_schemathesis.py"),
-    *("core/test_guards.py", "core/test_migrations.py", "test_deploy.py", "test_docs.py", "test_html.py"),
+    *("core/test_guards.py", "core/test_migrations.py", "revisions/test_migrations.py"),
+    *("test_deploy.py", "test_docs.py", "test_html.py"),
     *("test_boundaries.py", "test_language.py", "test_observatory.py", "test_prefix.py", "test_requirements.py"),
 )
 

@@ -33,6 +33,7 @@ KNOWN_FILES = {
         "checks",
         "declarations",
         "encrypted",
+        "migrations",
         "settings",
     ),
 }

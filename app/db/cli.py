@@ -15,6 +15,7 @@ import services
 from core import migrations
 from core import modules
 from core.cli import CommandGroup
+from core.data import revisions
 
 _x = click.option("-x", "--x-arg", "x", multiple=True, metavar="NAME=VALUE", help="Pass a value to alembic/env.py.")
 _sql = click.option("--sql", is_flag=True, help="Print the SQL instead of running it.")
@@ -177,6 +178,7 @@ def _run(function: Callable[..., Any], *arguments: Any, x: tuple[str, ...] = (),
     config.attributes["environment"] = current_app.config["APP_ENV"]
     config.cmd_opts = Namespace(cmd=(function, [], []), x=[*(group.params["x"] if group else ()), *x], **options)
     try:
-        function(config, *arguments, **options)
+        with migrations.explained(revisions.history()):
+            function(config, *arguments, **options)
     except migrations.CommandError as error:
         raise click.ClickException(str(error)) from error

@@ -4,7 +4,6 @@ import importlib
 import logging
 from typing import Any
 
-from flask import Flask
 from flask import flash
 from flask import g
 from flask import redirect
@@ -16,17 +15,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
 from werkzeug.wrappers import Response
 
-from core import modules
 from core.access import ANONYMOUS
 from core.access import PUBLIC
 from core.access import access
 from core.data import drivers
 from core.data import revisions
-from core.data import strays
 from core.http import errors
 from core.http.links import own_url
 from core.http.redirects import safe_next
-from core.signals import app_ready
 from services import db
 
 logger = logging.getLogger(__name__)
@@ -40,13 +36,6 @@ def install(state: BlueprintSetupState) -> None:
     app.register_error_handler(OperationalError, answer)
     app.register_error_handler(ProgrammingError, answer)
     state.add_url_rule("/_development/upgrade", "upgrade", upgrade, methods=["POST"])
-    app_ready.connect(warn, app)
-
-
-def warn(app: Flask) -> None:
-    """Log the tables that no revision has."""
-    for stray in strays.find_strays(modules.installed(app)):
-        logger.warning("%s %s", stray.message, stray.hint)
 
 
 def answer(error: DBAPIError) -> Any:

@@ -15,9 +15,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrations
-from core import modules
 from core.data import revisions
-from core.data import strays
 from core.platform import platform_of
 from services import db
 
@@ -181,13 +179,6 @@ def clock(deployment: Deployment) -> Iterator[Finding]:
         if apart > CLOCK_SECONDS:
             text = f"The clock of the database is {apart:.0f} seconds away."
             yield Finding(text, "Keep both by NTP.", "DATABASE_URL")
-
-
-@check("core.table-stray", Level.ERROR)
-def table_stray(deployment: Deployment) -> Iterator[Finding]:
-    """Every table that a module declares is in the reach of its models.py, and so of migrations."""
-    for stray in strays.find_strays(modules.installed(deployment.app)):
-        yield Finding(stray.message, stray.hint, stray.file)
 
 
 @check("core.revision", Level.ERROR, needs=Needs.DATABASE)

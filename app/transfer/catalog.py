@@ -17,8 +17,8 @@ from sqlalchemy.types import TypeEngine
 from core import migrations
 from core import modules
 from core.data import inventory
-from core.migrations.autogenerate import Autogenerate
-from core.migrations.spelling import DIALECTS
+from core.migrations import Tables
+from core.migrations.tables import DIALECTS
 from services import db
 
 from .faults import TransferError
@@ -98,7 +98,7 @@ class Catalog:
 def read(app: Flask, dialect: Dialect) -> Catalog:
     """Return the tables of an application's modules, and the core's own."""
     history = ScriptDirectory.from_config(migrations.make_config())
-    known = Autogenerate(modules.installed(app), history)
+    known = Tables(modules.installed(app), history)
     merged = sa.MetaData()
     found = {id(db.metadata): db.metadata}
     for module in modules.installed(app):

@@ -71,7 +71,7 @@ def _tune_server(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
         statement = f"SET timezone = 'UTC'; SET lock_timeout = '{seconds}s'"
     else:
-        statement = f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {seconds}"
+        statement = f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}"
 
     @event.listens_for(engine, "connect")
     def set_session(connection: Any, record: Any) -> None:

@@ -1,5 +1,6 @@
 """Migrating from within Python, as the alembic command does it."""
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,6 @@ from ..data import revisions
 from ..data.revisions import Distance
 from .environment import find_url
 from .environment import make_engine
-from .heads import muted
 from .heads import refuse_several_heads
 
 
@@ -75,5 +75,10 @@ def distance(connection: Connection) -> Distance:
 
 def applied(connection: Connection) -> set[str]:
     """Return the revisions that this database is at: one, or none."""
-    with muted():
+    log = logging.getLogger("alembic.runtime.migration")
+    # Each context of a migration logs lines about itself.
+    log.disabled = True
+    try:
         return set(MigrationContext.configure(connection).get_current_heads())
+    finally:
+        log.disabled = False

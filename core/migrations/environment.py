@@ -1,7 +1,8 @@
-"""One command of alembic on one database, safely."""
+"""One command of alembic on one database: what ``alembic/env.py`` is written with."""
 
-import warnings
+import logging
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic import context
-from alembic import op
 from alembic.config import Config
-from alembic.operations import Operations
+from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
 from alembic.util import CommandError
@@ -28,75 +28,132 @@ from .. import modules
 from ..configuration import ConfigError
 from ..data import engines
 from ..data import guards
+from ..data import inventory
+from ..modules import Module
 from ..signals import migrated
-from . import heads
 from . import locks
-from .autogenerate import Autogenerate
-from .expressions import leave_out
-from .generated import make_portable
-from .rebuilds import batch_alter_table
+from .tables import Tables
+
+logger = logging.getLogger("core.migrations")
 
 
 class Environment:
-    """One command of alembic on one database: what ``alembic/env.py`` is written with.
+    """One command of alembic on one database.
 
-    :raises alembic.util.CommandError: if the deployment cannot be read, or a module cannot be loaded
+    A module changes it by a class ``Environment`` in its ``migrations.py``, which inherits from this one.
     """
 
-    def __init__(self) -> None:
-        self.config = context.config
-        try:
-            self.url = find_url(self.config)
-            if self.config.cmd_opts is not None and "url" not in self.config.attributes:
-                _start_logging()
-            names = self.config.attributes.get("installed_apps", settings.INSTALLED_APPS)
-            self._autogenerate = Autogenerate(modules.load(names), context.script)
-        except (ConfigError, modules.ModuleError) as error:
-            raise CommandError(str(error)) from error
+    def __init__(self, url: URL, installed: Sequence[Module]) -> None:
+        self.url = url
+        self.tables = Tables(installed, context.script)
         #: The tables of all installed modules.
-        self.target_metadata = self._autogenerate.metadata
+        self.target_metadata = self.tables.metadata
 
-    def needs_migrations(self) -> bool:
-        """Return whether the command runs or compares revisions; the others are answered here, without a database."""
-        if heads.is_history(self.config):
-            heads.list_history(self.url)
-            return False
-        return not heads.is_ready(self.url, context.script)
+    # --- comparison -----------------------------------------------------------------------------
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments for ``context.configure`` that every command has."""
+        return {
+            "target_metadata": self.target_metadata,
+            "include_name": self.include_name,
+            "include_object": self.include_object,
+            "render_as_batch": True,
+            "process_revision_directives": self.process_revision_directives,
+            "transaction_per_migration": True,
+            # Alembic takes SQLite for one without transactions around DDL; engines.tune makes it begin them.
+            "transactional_ddl": True if self.url.get_backend_name() == "sqlite" else None,
+        }
+
+    def include_name(self, name: str | None, kind: str, parents: Any) -> bool:
+        """Return whether this table of the database is ours to compare."""
+        return kind != "table" or name is None or self.tables.is_ours(name)
+
+    def include_object(self, item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+        """Return whether this table, column or index is to be compared."""
+        return kind != "table" or reflected or inventory.is_migrated(item)
+
+    def process_revision_directives(
+        self, migration: MigrationContext, revision: Any, directives: list[ops.MigrationScript]
+    ) -> None:
+        """Name what was left alone, note the modules of new tables, and write no revision if there is nothing to do."""
+        if self.tables.left_alone:
+            names = ", ".join(sorted(self.tables.left_alone))
+            logger.warning("Left alone, because no installed module has them: %s", names)
+        (script,) = directives
+        steps = script.upgrade_ops.ops if script.upgrade_ops is not None else []
+        made = [step.table_name for step in steps if isinstance(step, ops.CreateTableOp)]
+        migration.opts["template_args"]["tables"] = {name: self.tables.owners[name] for name in made}
+        if is_written(script) and script.upgrade_ops is not None and script.upgrade_ops.is_empty():
+            context.config.print_stdout("No changes in the models: no revision is written.")
+            directives.clear()
+
+    # --- running --------------------------------------------------------------------------------
 
     def configure(self, **options: Any) -> None:
         """Call ``context.configure`` with these options and those of every command."""
-        context.configure(
-            **self._autogenerate.options(),
-            transaction_per_migration=True,
-            # Alembic takes SQLite for one without transactions around DDL; engines.tune makes it begin them.
-            transactional_ddl=True if self.url.get_backend_name() == "sqlite" else None,
-            **options,
-        )
-        make_portable(context.get_context().dialect)
-        leave_out(context.get_context().impl)
+        context.configure(**self.options(), **options)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Yield a connection while no other migration runs on this database."""
-        _guard(self.config, self.url)
+        _guard(context.config, self.url)
         with locks.exclusive(make_engine(self.url)) as connection:
             yield connection
 
     def run_migrations(self, connection: Connection) -> None:
-        """Run the revisions, again where a table is locked for a moment, and send the signal ``migrated``."""
+        """Run the revisions, and send the signal ``migrated``."""
         ran: list[str] = []
-        enum_types = _EnumTypes(connection)
 
         def on_version_apply(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any) -> None:
-            _check_foreign_keys(ctx, step)
-            enum_types.drop_unused()
+            self.finish_revision(connection, step)
             if not step.is_stamp:
                 ran.extend(step.up_revision_ids)
 
         self.configure(connection=connection, on_version_apply=on_version_apply)
-        locks.patiently(connection, _migrate)
+        self.run(connection)
         if ran:
             migrated.send(None, revisions=ran)
+
+    def run(self, connection: Connection) -> None:
+        """Run the revisions of this command, or compare the database with the models."""
+        context.run_migrations()
+
+    def finish_revision(self, connection: Connection, step: MigrationInfo) -> None:
+        """Undo the revision if it leaves rows that point nowhere: SQLite's keys are off meanwhile."""
+        if connection.dialect.name != "sqlite":
+            return
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            places = ", ".join(sorted({f"{row[0]!r} to {row[2]!r}" for row in broken}))
+            raise CommandError(
+                f"Revision {step.up_revision_id} leaves {len(broken)} rows whose foreign key points to no row, "
+                f"from {places}: it was undone. Repair or delete these rows first (PRAGMA foreign_key_check lists "
+                "them)."
+            )
+
+
+def make_environment() -> Environment:
+    """Return the environment of this command: the core's, with what the installed modules add to it.
+
+    :raises alembic.util.CommandError: if the deployment cannot be read, or a module cannot be loaded
+    """
+    config = context.config
+    try:
+        url = find_url(config)
+        if config.cmd_opts is not None and "url" not in config.attributes:
+            _start_logging()
+        installed = modules.load(config.attributes.get("installed_apps", settings.INSTALLED_APPS))
+    except (ConfigError, modules.ModuleError) as error:
+        raise CommandError(str(error)) from error
+    added = [file.Environment for module in installed if (file := module.file("migrations")) is not None]
+    cls = type("Environment", (*reversed(added), Environment), {})
+    found: Environment = cls(url, installed)
+    return found
+
+
+def is_written(script: ops.MigrationScript) -> bool:
+    """Return whether a revision is to be written; ``alembic check`` only compares."""
+    return script.message is not None or bool(getattr(context.config.cmd_opts, "autogenerate", False))
 
 
 def _guard(config: Config, url: URL) -> None:
@@ -108,63 +165,6 @@ def _guard(config: Config, url: URL) -> None:
     refusal = guards.refuse(url, str(named) if named else None, "-x database=NAME", environment)
     if refusal:
         raise CommandError(refusal)
-
-
-def _migrate() -> None:
-    """Run the revisions; what alters a table in a batch is ours."""
-    with warnings.catch_warnings(), Operations.context(context.get_context()) as operations:
-        # A revision says it for MariaDB, and runs on every engine.
-        warnings.filterwarnings("ignore", "autoincrement and existing_autoincrement only make sense for MySQL")
-        # SQLite's indexes are compared and carried over by their statements.
-        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
-        warnings.filterwarnings("ignore", "autogenerate skipping metadata-specified expression-based index")
-        op.batch_alter_table = batch_alter_table(operations)
-        context.get_context().run_migrations()
-
-
-def _check_foreign_keys(ctx: MigrationContext, step: MigrationInfo) -> None:
-    """Undo the revision if it leaves rows that point nowhere: SQLite's keys are off meanwhile."""
-    if ctx.dialect.name != "sqlite" or ctx.connection is None:
-        return
-    broken = ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    if broken:
-        places = ", ".join(sorted({f"{row[0]!r} to {row[2]!r}" for row in broken}))
-        raise CommandError(
-            f"Revision {step.up_revision_id} leaves {len(broken)} rows whose foreign key points to no row, "
-            f"from {places}: it was undone. Repair or delete these rows first (PRAGMA foreign_key_check lists them)."
-        )
-
-
-_USED_ENUM_TYPES = sa.text("""
-    SELECT DISTINCT type.oid::regtype::text
-    FROM pg_type type JOIN pg_depend depend ON depend.refobjid IN (type.oid, type.typarray)
-    WHERE type.typtype = 'e' AND type.typnamespace = current_schema()::regnamespace
-    AND depend.refclassid = 'pg_type'::regclass AND depend.deptype = 'n'
-""")
-
-
-class _EnumTypes:
-    """PostgreSQL's enum types that are in use, to drop those that a revision has left without a column.
-
-    Without this the next revision that makes such a column fails: the type exists already.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.used = self._used()
-        connection.rollback()
-
-    def drop_unused(self) -> None:
-        """Drop the types that lost their last use since the last call."""
-        used = self._used()
-        for name in sorted(self.used - used):
-            self.connection.exec_driver_sql(f"DROP TYPE IF EXISTS {name}")
-        self.used = used
-
-    def _used(self) -> set[str]:
-        if self.connection.dialect.name != "postgresql":
-            return set()
-        return set(self.connection.scalars(_USED_ENUM_TYPES))
 
 
 def make_engine(url: URL) -> Engine:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def downgrade():
 class Project:
     """A folder like the platform's, with modules and a history of its own."""
 
-    def __init__(self, folder: Path, serial: str) -> None:
+    def __init__(self, folder: Path, serial: str, installed: Sequence[str] = ()) -> None:
         self.folder = folder
         self.serial = serial
         self.versions = folder / "alembic" / "versions"
@@ -49,7 +50,7 @@ class Project:
         shutil.copy(ROOT / "alembic.ini", folder)
         for name in ("env.py", "script.py.mako"):
             shutil.copy(ROOT / "alembic" / name, folder / "alembic")
-        self.installed: list[str] = []
+        self.installed = [*installed]
 
     def module(self, label: str, models: str) -> str:
         """Write a module; its label is made unique, so that tests share no name in one process."""
@@ -105,6 +106,22 @@ class Project:
 
 
 @contextmanager
+def temporary(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, installed: Sequence[str] = ()
+) -> Iterator[Project]:
+    """Yield an empty project, with a folder, modules and a history of its own.
+
+    :param installed: modules of the platform that it has
+    """
+    project = Project(folder, f"{abs(hash(request.node.nodeid)):x}"[:8], installed)
+    monkeypatch.setattr(revisions, "ROOT", project.folder)
+    monkeypatch.syspath_prepend(project.folder)
+    yield project
+    for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
+        del sys.modules[name]
+
+
+@contextmanager
 def connected(url: URL) -> Iterator[sa.Connection]:
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         yield connection
@@ -124,9 +141,5 @@ def execute(url: URL, statement: str) -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Project]:
     """Return an empty project, with a folder, modules and a history of its own."""
-    project = Project(tmp_path / "project", f"{abs(hash(request.node.nodeid)):x}"[:8])
-    monkeypatch.setattr(revisions, "ROOT", project.folder)
-    monkeypatch.syspath_prepend(project.folder)
-    yield project
-    for name in [name for name in sys.modules if name.partition(".")[0].endswith(project.serial)]:
-        del sys.modules[name]
+    with temporary(tmp_path / "project", monkeypatch, request) as project:
+        yield project

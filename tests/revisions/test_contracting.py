@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.engine import URL
 
+from app.revisions.contracting import is_wider
 from core import migrations
-from core.migrations.contracting import is_wider
 from tests.core.projects import Project
 from tests.core.projects import connected
 from tests.core.projects import execute

@@ -19,7 +19,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from . import catalogue
 from . import statements
 
-logger = logging.getLogger("core.migrations")
+logger = logging.getLogger(__name__)
 
 #: ``name``, ``name DESC``, ``name(10)``: a column, though it may be written as a text.
 _COLUMN = re.compile(r"(?i)[`\"\[]?[\w$]+[`\"\]]?\s*(\(\d+\))?(\s+(asc|desc))?")

@@ -11,7 +11,7 @@ from alembic.autogenerate.render import renderers
 from alembic.operations import ops
 from sqlalchemy.types import TypeEngine
 
-logger = logging.getLogger("core.migrations")
+logger = logging.getLogger(__name__)
 
 
 def name_contracting(steps: ops.OpContainer) -> bool:

@@ -1,6 +1,7 @@
 """Tables of installed modules that no revision has: ``models.py`` does not reach their MetaData, or their file."""
 
 import ast
+import logging
 import sys
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -8,15 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from flask import Flask
+from flask.blueprints import BlueprintSetupState
 from sqlalchemy import MetaData
 from sqlalchemy import Table
 
-import config
+from core import modules
+from core import signals
+from core.data import inventory
+from core.data import revisions
+from core.modules import Module
 from services import db
 
-from .. import modules
-from ..modules import Module
-from . import inventory
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,17 @@ class Stray:
     def hint(self) -> str:
         """Return a sentence that says what to write."""
         return f"Import it in {self.module.replace('.', '/')}/models.py, or move it there: migrations read that file."
+
+
+def warn_in_development(state: BlueprintSetupState) -> None:
+    """In development, log the tables that no revision has once the application is whole."""
+    if state.app.config["APP_ENV"] == "development":
+        signals.app_ready.connect(_warn, sender=state.app)
+
+
+def _warn(app: Flask) -> None:
+    for stray in find_strays(modules.installed(app)):
+        logger.warning("%s %s", stray.message, stray.hint)
 
 
 def find_strays(installed: Sequence[Module]) -> Iterator[Stray]:
@@ -68,7 +84,7 @@ def _dotted(module: Module, path: Path) -> str:
 
 
 def _shown(path: Path) -> str:
-    return str(path.relative_to(config.ROOT)) if path.is_relative_to(config.ROOT) else str(path)
+    return str(path.relative_to(revisions.ROOT)) if path.is_relative_to(revisions.ROOT) else str(path)
 
 
 def _foreign(loaded: ModuleType, known: set[int]) -> set[str]:

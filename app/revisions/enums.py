@@ -22,10 +22,11 @@ from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
+from sqlalchemy import Connection
 
 from . import statements
 
-logger = logging.getLogger("core.migrations")
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -222,3 +223,37 @@ def _check(name: str, table: str, column: sa.Column[Any], members: Sequence[str]
     constraint = sa.CheckConstraint(text, name=sa.schema.conv(name))
     sa.Table(table, sa.MetaData(), sa.Column(column.name, sa.Text), constraint)
     return constraint
+
+
+# --- types that are left over -------------------------------------------------------------------
+
+_USED_ENUM_TYPES = sa.text("""
+    SELECT DISTINCT type.oid::regtype::text
+    FROM pg_type type JOIN pg_depend depend ON depend.refobjid IN (type.oid, type.typarray)
+    WHERE type.typtype = 'e' AND type.typnamespace = current_schema()::regnamespace
+    AND depend.refclassid = 'pg_type'::regclass AND depend.deptype = 'n'
+""")
+
+
+class EnumTypes:
+    """PostgreSQL's enum types that are in use, to drop those that a revision has left without a column.
+
+    Without this the next revision that makes such a column fails: the type exists already.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.used = self._used()
+        connection.rollback()
+
+    def drop_unused(self) -> None:
+        """Drop the types that lost their last use since the last call."""
+        used = self._used()
+        for name in sorted(self.used - used):
+            self.connection.exec_driver_sql(f"DROP TYPE IF EXISTS {name}")
+        self.used = used
+
+    def _used(self) -> set[str]:
+        if self.connection.dialect.name != "postgresql":
+            return set()
+        return set(self.connection.scalars(_USED_ENUM_TYPES))

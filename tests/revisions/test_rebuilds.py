@@ -49,7 +49,7 @@ def url(project: Project, new_database: Callable[[str], URL]) -> URL:
     """Return a database with all that SQLite has for a table; the next revision is ``two``."""
     url = new_database("sqlite")
     project.revision("one", "; ".join(f"op.execute({statement!r})" for statement in (*SCHEMA, *ROWS)))
-    migrations.upgrade(url, installed_apps=[])
+    migrations.upgrade(url, installed_apps=project.installed)
     return url
 
 
@@ -67,7 +67,7 @@ def rows(url: URL, query: str) -> list[tuple[object, ...]]:
 def alter(project: Project, url: URL, table: str, *steps: str, arguments: str = "") -> None:
     body = "\n        ".join(steps)
     project.revision("two", f"with op.batch_alter_table({table!r}{arguments}) as batch_op:\n        {body}", down="one")
-    migrations.upgrade(url, installed_apps=[])
+    migrations.upgrade(url, installed_apps=project.installed)
 
 
 def test_rebuild_keeps_all_that_was_there(project: Project, url: URL) -> None:
@@ -158,7 +158,7 @@ def test_options_and_rowids_are_kept(project: Project, url: URL) -> None:
         ),
         down="one",
     )
-    migrations.upgrade(url, installed_apps=[])
+    migrations.upgrade(url, installed_apps=project.installed)
     assert catalogue(url)["pair"].endswith("WITHOUT ROWID, STRICT")
     assert rows(url, "SELECT * FROM pair") == [("x", "y", "x")]
     assert rows(url, "SELECT rowid, name FROM plain ORDER BY rowid") == [(3, "three"), (7, "seven")]

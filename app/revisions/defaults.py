@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeEngine
 from .catalogue import generated_expression
 from .generated import has_virtual
 
-logger = logging.getLogger("core.migrations")
+logger = logging.getLogger(__name__)
 
 NOW = re.compile(r"\(?(now|current_timestamp)(\(\d?\))?\)?", re.IGNORECASE)
 

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import URL
 
+from app.revisions import strays
 from core import modules
-from core.data import strays
 from tests.checks import found
 from tests.core.projects import Project
 
@@ -101,11 +101,11 @@ def test_start_and_doctor_name_table(
 ) -> None:
     label = write(project, OWN)
     with caplog.at_level(logging.WARNING):
-        app = make_app(None, [label])
+        app = make_app(None, project.installed)
         assert "no revision has" not in caplog.text
-        make_app(None, [label, "app.development"], APP_ENV="development")
+        make_app(None, project.installed, APP_ENV="development")
 
-    (finding,) = found(app, "core.table-stray")
+    (finding,) = found(app, "revisions.table-stray")
     assert finding.message.startswith(f"{label}_note in ")
 
 

@@ -9,30 +9,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql import elements
 from sqlalchemy.sql import functions
-from sqlalchemy.types import TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 from .defaults import NOW
 from .defaults import without_cast
-
-DIALECTS = [sa.make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql", "mysql", "mariadb")]
-
-
-def make_plain(table: sa.Table) -> None:
-    """Give each column of a copied table the plain type that makes the same column."""
-    for column in table.columns:
-        column.type = plain(column.type)
-
-
-def plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the SQLAlchemy type that makes the same column on every engine as this project's decorator."""
-    if not isinstance(type_, TypeDecorator) or type(type_).__module__.startswith("sqlalchemy."):
-        return type_
-    found = plain(type_.impl_instance)
-    for dialect in DIALECTS:
-        if type_.compile(dialect) != found.compile(dialect):
-            found = found.with_variant(plain(type_.load_dialect_impl(dialect)), dialect.name)
-    return found
 
 
 def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:
