@@ -19,6 +19,7 @@ from . import declarations
 from . import modules
 from . import signals
 from .access import endpoints
+from .access import security_log
 from .configuration import ConfigError
 from .configuration import collected
 from .crud import readers
@@ -58,6 +59,8 @@ BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
 AFTER_MODULES: tuple[Callable[[Flask], Any], ...] = (
     # Every endpoint is guarded, and wrapped as modules enforce what is declared for it.
     *(apis.adopt_plain_apis, endpoints.guard, declarations.init_app),
+    # What modules record in the security log.
+    security_log.init_app,
     # Every answer is completed.
     *(headers.init_app, hosts.init_app),
     # The site's menu and commands.

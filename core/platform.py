@@ -32,6 +32,8 @@ class Platform:
     roles_loader: Callable[[], Any] | None = None
     policies: dict[str, Any] = field(default_factory=dict)
     policy_sources: list[Any] = field(default_factory=list)
+    #: The names of the events that the security log may have.
+    security_events: set[str] = field(default_factory=set)
 
     #: Rows: the verbs that faces serve, by model, and the rows that a relationship may name.
     served: dict[type[Any], Any] = field(default_factory=dict)
@@ -42,6 +44,8 @@ class Platform:
     api_endpoints: dict[str, bool] = field(default_factory=dict)
     #: Path → the name of the host by which it is answered, whatever name was asked for.
     any_host: dict[str, str] = field(default_factory=dict)
+    #: The kinds of problem that modules have added, by name.
+    problem_kinds: dict[str | None, Any] = field(default_factory=dict)
     #: The headers of all responses.
     completion: Any = None
     sign_in_endpoint: str | None = None

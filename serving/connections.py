@@ -91,7 +91,7 @@ def _own(client: socket.socket) -> Socket:
     return Socket(client.family, client.type, client.proto, client.detach())
 
 
-class Connection(TConn):  # type: ignore[misc]
+class Connection(TConn):  # type: ignore[misc]  # it has no types
     """A connection whose next request is gathered before a thread looks at it."""
 
     def __init__(self, worker: "Worker", client: socket.socket, address: Any, server: Any) -> None:

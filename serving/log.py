@@ -15,7 +15,7 @@ from . import settings
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Logger(GunicornLogger):  # type: ignore[misc]
+class Logger(GunicornLogger):  # type: ignore[misc]  # it has no types
     """gunicorn's logger with the lines of :mod:`core.logs`: redacted, in UTC, as text or JSON."""
 
     def setup(self, cfg: Config) -> None:

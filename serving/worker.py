@@ -41,7 +41,7 @@ ROOM = 20
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
     """Serves with threads, each request when all of it is there."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -35,6 +35,7 @@ KNOWN_FILES = {
         "encrypted",
         "migrations",
         "settings",
+        "security_events",
     ),
 }
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
@@ -64,10 +65,11 @@ OURS = {
 
 @dataclass(frozen=True)
 class Source:
-    """One file: its path from the project's root, and its syntax."""
+    """One file: its path from the project's root, its syntax, and its text."""
 
     path: PurePosixPath
     tree: ast.Module
+    text: str
 
     @property
     def name(self) -> str:
@@ -94,7 +96,7 @@ TYPE_ONLY = ast.parse("TYPE_CHECKING", mode="eval").body
 
 
 def sources(texts: dict[str, str]) -> list[Source]:
-    return [Source(PurePosixPath(path), ast.parse(text)) for path, text in texts.items()]
+    return [Source(PurePosixPath(path), ast.parse(text), text) for path, text in texts.items()]
 
 
 @functools.cache
@@ -274,6 +276,80 @@ def unknown_offers(found: list[Source]) -> list[str]:
     return faults
 
 
+#: Labels that are words of the language or of the field as well. In a text they mean no module.
+WORDS = {
+    *("about", "api", "bulk", "cors", "db", "deprecation", "development", "events", "example", "health", "history"),
+    *("home", "limits", "secret", "uploads"),
+}
+
+
+def core_names_modules(found: list[Source], installed: list[str] = INSTALLED_APPS) -> list[str]:
+    """No text of the core names a module: by its label, a name that begins with it, a setting, or an event."""
+    labels = {name.rpartition(".")[2] for name in installed} - WORDS
+    owned = [*_settings_of(found), *_events_of(found)]
+    names, words = "|".join([*sorted(labels), *map(re.escape, owned)]), "|".join(sorted(WORDS))
+    pattern = re.compile(rf"(?<![a-z])app\.[a-z]+|^(?:{words})[./]\w|(?<![A-Za-z])(?:{names})(?![A-Za-z])")
+    faults = []
+    for source in found:
+        if source.path.parts[0] != "core":
+            continue
+        for constant in _texts(source):
+            if named := pattern.search(constant.value):
+                faults.append(f"{source.path}:{constant.lineno}: the core must not name a module: {named[0]!r}")
+    return faults
+
+
+def _texts(source: Source) -> Iterator[ast.Constant]:
+    """Yield the strings of a file that are no docstrings."""
+    holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    heads = [node.body[0] for node in ast.walk(source.tree) if isinstance(node, holders) and node.body]
+    docstrings = {id(head.value) for head in heads if isinstance(head, ast.Expr)}
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node
+
+
+def _settings_of(found: list[Source]) -> list[str]:
+    """Return the names of the settings that modules have."""
+    calls = [call for source in found if source.path.match("app/*/settings.py") for call in ast.walk(source.tree)]
+    names = [one.args[0] for one in calls if isinstance(one, ast.Call) and ast.unparse(one.func) == "Setting"]
+    return [str(name.value) for name in names if isinstance(name, ast.Constant)]
+
+
+def _events_of(found: list[Source]) -> list[str]:
+    """Return the events that modules write into the security log."""
+    files = [source for source in found if source.path.match("app/*/security_events.py")]
+    dicts = [node for source in files for node in ast.walk(source.tree) if isinstance(node, ast.Dict)]
+    return [key.value for one in dicts for key in one.keys if isinstance(key, ast.Constant)]
+
+
+#: What libraries keep in ``app.extensions``, that modules read.
+THEIRS = {"security"}
+
+
+def extension_keys(found: list[Source]) -> list[str]:
+    """A module keeps one object in ``app.extensions``, under its label; the core keeps one as well."""
+    faults = []
+    for source in found:
+        own = source.path.parts[1] if source.path.parts[0] == "app" else "andamio"
+        for node in ast.walk(source.tree):
+            key = _extension_key(node)
+            if key is not None and key not in {own, *THEIRS} and source.path.parts[0] in ("app", "core"):
+                faults.append(f"{source.path}:{node.lineno}: keep it in the object under {own!r}, not as {key!r}")
+    return faults
+
+
+def _extension_key(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Subscript):
+        place, key = node.value, node.slice
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+        place, key = node.func.value, node.args[0]
+    else:
+        return None
+    of_app = ast.unparse(place).endswith(".extensions") and isinstance(key, ast.Constant)
+    return str(key.value) if of_app else None
+
+
 #: The file that commits the session.
 COMMITS = "core/crud/transactions.py"
 
@@ -294,6 +370,20 @@ def commits(found: list[Source]) -> list[str]:
             if of_session and source.path.parts[0] in ("core", "app") and str(source.path) != COMMITS:
                 faults.append(f"{source.path}:{call.lineno}: commit by core.crud.transaction")
     return faults
+
+
+#: ``# type: ignore`` without the error's code, or without a reason after it.
+UNEXPLAINED = re.compile(r"#\s*type:\s*ignore(?!\[[a-z, -]+\]  # \S)")
+
+
+def unexplained_ignores(found: list[Source]) -> list[str]:
+    """An ignored error of the type checker is named, and the reason stands after it."""
+    return [
+        f"{source.path}:{number}: write # type: ignore[CODE]  # REASON"
+        for source in found
+        for number, line in enumerate(source.text.splitlines(), 1)
+        if UNEXPLAINED.search(line)
+    ]
 
 
 def long_functions(found: list[Source]) -> list[str]:
@@ -326,6 +416,9 @@ RULES: list[Callable[[list[Source]], list[str]]] = [
     near_misses,
     unknown_offers,
     commits,
+    core_names_modules,
+    extension_keys,
+    unexplained_ignores,
     long_functions,
 ]
 
@@ -561,6 +654,51 @@ def test_unknown_offer_found():
     (found,) = unknown_offers(sources({"app/health/__init__.py": "offers(app, 'rpc')\noffers(app, 'pulse')"}))
 
     assert "'pulse'" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'key = "maintenance"',
+        'hint = "Run flask doctor."',
+        'import_module("app.shop")',
+        'hint = f"see app.history of {x}"',
+        'event = "history.pruned"',
+        'names = ("MAIL_URL",)',
+        'record("token.made")',
+    ],
+)
+def test_module_named_in_core_is_found(text):
+    modules = {
+        "app/accounts/settings.py": 'SETTINGS = (Setting("MAIL_URL", str, None, ""),)',
+        "app/accounts/security_events.py": 'EVENTS = {"token.made": "a token was made"}',
+    }
+    installed = ["app.accounts", "app.maintenance", "app.doctor", "app.history"]
+
+    assert len(core_names_modules(sources({**modules, "core/x.py": text}), installed)) == 1
+    assert core_names_modules(sources({**modules, "app/shop/x.py": text}), installed) == []
+
+
+@pytest.mark.parametrize("text", ['"""See app.history."""', 'word = "the secret is weak"', 'x = "in development only"'])
+def test_word_of_the_field_passes(text):
+    assert core_names_modules(sources({"core/x.py": text})) == []
+
+
+@pytest.mark.parametrize(
+    "text", ['app.extensions["basket"] = {}', 'x = app.extensions.get("blog_x")', 'app.extensions.setdefault("b", {})']
+)
+def test_strange_extension_key_is_found(text):
+    assert len(extension_keys(sources({"app/blog/routes.py": text}))) == 1
+
+
+@pytest.mark.parametrize("ignore", ["# type: ignore", "# type: ignore[misc]", "# type:ignore[misc] # x"])
+def test_unexplained_ignore_is_found(ignore):
+    assert len(unexplained_ignores(sources({"core/x.py": f"x = 1  {ignore}"}))) == 1
+    assert unexplained_ignores(sources({"core/x.py": "x = 1  # it has no types"})) == []
+
+
+def test_extension_under_label_passes():
+    assert extension_keys(sources({"app/blog/routes.py": 'app.extensions["blog"] = Blog()'})) == []
 
 
 @pytest.mark.parametrize("text", ["db.session.commit()", "session.commit()", "def f():\n    db.session().commit()"])

@@ -236,7 +236,7 @@ def test_bad_header_lowers_score(good_scan: Scan, name: str, value: str, points:
 
 def test_arithmetic_of_cookies_scripts_and_redirects(good_scan: Scan) -> None:
     def scored(**changes: object) -> int:
-        return score(replace(good_scan, answer=replace(good_scan.answer, **changes)))  # type: ignore[arg-type]
+        return score(replace(good_scan, answer=replace(good_scan.answer, **changes)))
 
     assert scored(cookies=["session=x; HttpOnly; SameSite=Lax"]) == 120
     assert scored(cookies=["session=x; Secure; SameSite=Lax"]) == 70

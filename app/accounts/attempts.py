@@ -52,7 +52,6 @@ HALF_WAY = "tf_account"
 
 def init_app(app: Flask, blueprint: str) -> None:
     """Count the attempts at the views of a blueprint."""
-    throttles.init_app(app)
     app.after_request_funcs.setdefault(blueprint, []).append(finish)
 
 

@@ -30,6 +30,7 @@ from flask_security.utils import get_message
 
 from core.data.outbox import after_commit
 
+from .state import accounts_of
 from .users import normalized
 
 logger = logging.getLogger(__name__)
@@ -87,10 +88,10 @@ def send(recipient: str, subject: str, text: str) -> None:
 
 def _transports(app: Flask) -> list[Transport]:
     """Return what sends the mails of an application, made at its first mail."""
-    if "mails" not in app.extensions:
-        app.extensions["mails"] = [_transport(url) for url in app.config["MAIL_URL"]]
-    found: list[Transport] = app.extensions["mails"]
-    return found
+    accounts = accounts_of(app)
+    if accounts.transports is None:
+        accounts.transports = [_transport(url) for url in app.config["MAIL_URL"]]
+    return accounts.transports
 
 
 def _transport(url: str) -> Transport:
@@ -114,7 +115,7 @@ def _show(message: EmailMessage) -> None:
 
 
 class Memory:
-    """Keeps the mails, for tests: ``app.extensions["mails"][0].messages``."""
+    """Keeps the mails, for tests: ``accounts_of(app).transports[0].messages``."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []

@@ -115,8 +115,8 @@ class User(Versioned, UserMixin, Model):
         MutableList.as_mutable(JSON(none_as_null=True)), info={"secret": True, "label": "Recovery codes"}
     )
     # Lists of our own classes: Flask-Security names its mixins.
-    roles: Mapped[list[Role]] = relationship(secondary=user_role, order_by=Role.name)  # type: ignore[assignment]
-    webauthn: Mapped[list["Passkey"]] = relationship(  # type: ignore[assignment]
+    roles: Mapped[list[Role]] = relationship(secondary=user_role, order_by=Role.name)  # type: ignore[assignment]  # untyped in Flask-Security
+    webauthn: Mapped[list["Passkey"]] = relationship(  # type: ignore[assignment]  # untyped in Flask-Security
         back_populates="user", cascade="all, delete-orphan", order_by="Passkey.id", info={"label": "Passkeys"}
     )
 

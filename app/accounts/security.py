@@ -38,6 +38,7 @@ from . import commits
 from . import factors
 from . import forms
 from . import identities
+from . import throttles
 from .confirming import choosing
 from .confirming import owner_only
 from .mails import Mails
@@ -49,6 +50,7 @@ from .models import Role
 from .models import User
 from .passwords import Passwords
 from .sessions import lifetimes
+from .state import Accounts
 from .users import Datastore
 from .users import identify
 
@@ -100,6 +102,7 @@ ASKED_FIRST = {"confirm_email": choosing, "change_email_confirm": owner_only}
 def init_app(app: Flask) -> None:
     """Give an application the pages on which people sign in."""
     app.config.update(options(app) | factors.options(app))
+    app.extensions["accounts"] = Accounts(throttles.Attempts(app.config["REDIS_URL"]), lifetimes.make_store(app))
     with unchanged(app):
         security = Security(
             app,

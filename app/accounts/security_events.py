@@ -1,4 +1,4 @@
-"""Receivers of Flask-Security's signals: they begin and end sessions, and write the security log."""
+"""Events of the security log, and receivers of Flask-Security's signals: they begin and end sessions, and write it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +32,38 @@ from . import throttles
 from . import users
 from .models import User
 from .sessions import lifetimes
+
+#: Events of the security log, and their meaning.
+EVENTS = {
+    "account.registered": "an account was made by registration",
+    "account.confirmed": "the owner of an account confirmed its address",
+    "account.created": "an operator made an account",
+    "account.disabled": "an account was closed, its sessions ended",
+    "account.enabled": "an account was opened again",
+    "sign-in.succeeded": "a user signed in; `by` says with what",
+    "sign-in.failed": "a password, code or passkey was wrong; `by` says which",
+    "sign-in.throttled": "too many attempts: this one was not tried; `by` says of what",
+    "sign-out": "a user signed out",
+    "reauthenticated": "a signed-in user authenticated again",
+    "sessions.ended": "sessions were ended from elsewhere; `count` says how many, `reason` why",
+    "session.refused": "a cookie named a session that has ended; a copy, or one that was left too long",
+    "password.changed": "a user changed their password",
+    "password.reset": "a password was set by a link from a mail",
+    "password.reset-asked": "a mail with such a link was sent",
+    "email.changed": "the address of an account was changed",
+    "email.change-asked": "a link was sent to a new address",
+    "second-factor.changed": "a second factor was set up or replaced",
+    "second-factor.removed": "a second factor was taken away",
+    "recovery-codes.made": "new recovery codes replace the old ones",
+    "recovery-code.used": "a recovery code was used up",
+    "passkey.added": "a passkey was added",
+    "passkey.removed": "a passkey was taken away",
+    "token.made": "a personal access token was made; `target` is its number",
+    "token.revoked": "a personal access token was revoked",
+    "token.refused": "a token was sent that does not count",
+    "role.changed": "a role was given or taken away; `role`, `target`",
+    "permission.changed": "what a role grants was changed; `role`, `permission`",
+}
 
 #: Second factor by the view that ends the sign-in: Flask-Security's signal does not contain it.
 SECOND_FACTORS = {"two_factor_token_validation": "code", "mf_recovery": "recovery", "wan_signin_response": "webauthn"}

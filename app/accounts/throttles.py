@@ -14,39 +14,25 @@ each process counts for itself.
 
 import hashlib
 import hmac
-import logging
 import math
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from operator import methodcaller
 from typing import Any
-from typing import TypeVar
 
 import limits
-from flask import Flask
 from flask import current_app
 from flask import session
-from limits.errors import StorageError
-from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from core.api.limits import REDIS_SECONDS
+from core.api.counters import Counters
 from core.api.limits import address
-from core.data.circuit_breaker import CircuitBreaker
-from core.data.circuit_breaker import CircuitOpenError
 
 from .counters import ThreadSafeMemory
 from .sessions.lifetimes import KNOWN
-
-logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
-
-#: Seconds without a question to a Redis that gave no answer.
-REST_SECONDS = 1.0
+from .state import accounts_of
 
 #: Accounts that a browser is known for; with one more, the first is forgotten.
 MOST_KNOWN = 5
@@ -84,21 +70,14 @@ MAILS = Throttle("mail", own="3 per 15 minutes", account="10 per day", address="
 TOKENS = "60 per minute"
 
 
-class Counters:
-    """Counts for one application: in Redis where there is one and while it answers, else in this process."""
+class Attempts:
+    """Counts the attempts of one application.
+
+    :param url: of Redis
+    """
 
     def __init__(self, url: str | None) -> None:
-        waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
-        here = MovingWindowRateLimiter(ThreadSafeMemory())
-        self._places = [here]
-        silences: tuple[type[Exception], ...] = (TimeoutError,)
-        if url:
-            storage: Any = storage_from_string(url, wrap_exceptions=True, **waits)
-            self._places.insert(0, MovingWindowRateLimiter(storage))
-            # What limits has imported by now: redis takes a tenth of a start.
-            silences += (storage.dependency.TimeoutError,)
-        # One sign-in counts often, and would wait each time.
-        self._breaker = CircuitBreaker(partial(_is_silence, silences), rest=REST_SECONDS)
+        self.counters = Counters(MovingWindowRateLimiter, ThreadSafeMemory(), url)
 
     def hit(self, text: str, *key: str) -> float:
         """Count an attempt, and return the seconds to wait if that was one too many."""
@@ -111,40 +90,20 @@ class Counters:
     def clear(self, text: str, *key: str) -> None:
         """Forget what was counted."""
         for item in limits.parse_many(text):
-            self._ask(methodcaller("clear", item, *key))
+            self.counters.ask(methodcaller("clear", item, *key))
 
     def _longest(self, text: str, key: tuple[str, ...], count: Callable[[Any, Any], bool]) -> float:
         return max(self._wait(item, key, count) for item in limits.parse_many(text))
 
     def _wait(self, item: limits.RateLimitItem, key: tuple[str, ...], count: Callable[[Any, Any], bool]) -> float:
-        if self._ask(lambda place: count(place, item)):
+        if self.counters.ask(lambda place: count(place, item)):
             return 0.0
-        reset_at: float = self._ask(lambda place: place.get_window_stats(item, *key)).reset_time
+        reset_at: float = self.counters.ask(lambda place: place.get_window_stats(item, *key)).reset_time
         return max(1.0, reset_at - time.time())
 
-    def _ask(self, question: Callable[[MovingWindowRateLimiter], Result]) -> Result:
-        for place in self._places[:-1]:
-            try:
-                return self._breaker.call(partial(question, place))
-            except CircuitOpenError:
-                continue
-            except StorageError as error:
-                logger.warning("attempts are counted in this process only: %s", str(error).splitlines()[0])
-        return question(self._places[-1])
 
-
-def _is_silence(silences: tuple[type[Exception], ...], error: Exception) -> bool:
-    return isinstance(getattr(error, "storage_error", None), silences)
-
-
-def init_app(app: Flask) -> None:
-    """Let this application count attempts."""
-    app.extensions["accounts_counters"] = Counters(app.config["REDIS_URL"])
-
-
-def _counters() -> Counters:
-    found: Counters = current_app.extensions["accounts_counters"]
-    return found
+def _attempts() -> Attempts:
+    return accounts_of(current_app).attempts
 
 
 # --- attempts -----------------------------------------------------------------------------------
@@ -157,7 +116,7 @@ def attempt(throttle: Throttle, account: str) -> int:
 
     :param account: its :func:`mark`
     """
-    counters = _counters()
+    counters = _attempts()
     wait = 0.0
     if not _browser(account):
         wait = max(
@@ -172,19 +131,19 @@ def attempt(throttle: Throttle, account: str) -> int:
 def failed(throttle: Throttle, account: str) -> None:
     """Count for the account and for the address that an attempt has failed."""
     if not _browser(account):
-        _counters().hit(throttle.account, throttle.name, "account", account)
-        _counters().hit(throttle.address, throttle.name, "address", address())
+        _attempts().hit(throttle.account, throttle.name, "account", account)
+        _attempts().hit(throttle.address, throttle.name, "address", address())
 
 
 def succeeded(throttle: Throttle, account: str) -> None:
     """Forget this browser's, and this address's, attempts at an account."""
     for whose in {_browser(account), address()} - {""}:
-        _counters().clear(throttle.own, throttle.name, "own", account, whose)
+        _attempts().clear(throttle.own, throttle.name, "own", account, whose)
 
 
 def bad_token() -> int:
     """Count a token that is none, and return the seconds to wait if that was one too many."""
-    return math.ceil(_counters().hit(TOKENS, "token", address()))
+    return math.ceil(_attempts().hit(TOKENS, "token", address()))
 
 
 # --- known browsers -----------------------------------------------------------------------------

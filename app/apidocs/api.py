@@ -1,5 +1,7 @@
 """The document, at ``/openapi.json``: an API of its own, so that pages of other sites may read it (CORS)."""
 
+from dataclasses import dataclass
+from dataclasses import field
 from hashlib import blake2b
 from typing import Any
 
@@ -47,7 +49,7 @@ def document() -> Response:
 
 def built() -> documents.Document:
     """Return the document as the current identity may read it, built when it is asked for first."""
-    kept: dict[Hidden, documents.Document] = current_app.extensions.setdefault("apidocs", {})
+    kept: dict[Hidden, documents.Document] = _kept().built
     hidden = _hidden()
     if hidden not in kept:
         if len(kept) >= MOST_KEPT:
@@ -56,9 +58,22 @@ def built() -> documents.Document:
     return kept[hidden]
 
 
+@dataclass
+class Documents:
+    """The documents of one application, ``app.extensions["apidocs"]``: as they are built, and as they are served."""
+
+    built: dict[Hidden, documents.Document] = field(default_factory=dict)
+    served: dict[tuple[str, Hidden], tuple[bytes, str]] = field(default_factory=dict)
+
+
+def _kept() -> Documents:
+    found: Documents = current_app.extensions.setdefault("apidocs", Documents())
+    return found
+
+
 def served() -> tuple[bytes, str]:
     """Return the document as bytes, with the path at which the application is mounted, and its ETag."""
-    kept: dict[tuple[str, Hidden], tuple[bytes, str]] = current_app.extensions.setdefault("apidocs_served", {})
+    kept: dict[tuple[str, Hidden], tuple[bytes, str]] = _kept().served
     root = request.script_root
     key = (root, _hidden())
     if key not in kept:

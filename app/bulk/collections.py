@@ -50,7 +50,7 @@ METHODS = ("create", "update", "delete")
 WRITING = ("dispatch_request", "post", "patch", "delete", "change", "load", "precondition")
 
 
-class BulkResource(Resource):  # type: ignore[misc]
+class BulkResource(Resource):  # type: ignore[misc]  # it has no types
     """Creates, updates and deletes many items of one collection.
 
     For the documentation of the API: :attr:`resource`, :attr:`schemas` and :attr:`limit` say what it takes.

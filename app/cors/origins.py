@@ -6,18 +6,17 @@ nothing but "network error". Cookies are never asked for (no ``Access-Control-Al
 """
 
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Flask
 from flask import Response
 from flask import current_app
 from flask import request
-from flask_cors.core import get_cors_options
-from flask_cors.core import set_cors_headers
+from flask_cors import cross_origin
 
 from core.configuration import ConfigError
 from core.http import apis
@@ -64,10 +63,10 @@ RESPONSE_HEADERS = (
 class Policy:
     """The origins that may call the APIs of one blueprint.
 
-    :param options: Flask-CORS's
+    :param answer: returns the response that it gets with the headers of Flask-CORS
     """
 
-    options: Any
+    answer: Callable[[Response], Response]
     any_origin: bool
 
 
@@ -78,9 +77,9 @@ def install(app: Flask) -> None:
     """
     owners = apis.owners(app)
     _check_names(app, owners)
-    found = {owner: _policy(app, origins_of(app, owner)) for owner in owners}
-    app.extensions["cors_origins"] = {owner: policy for owner, policy in found.items() if policy is not None}
-    if app.extensions["cors_origins"]:
+    found = {owner: _policy(origins_of(app, owner)) for owner in owners}
+    app.extensions["cors"] = {owner: policy for owner, policy in found.items() if policy is not None}
+    if app.extensions["cors"]:
         app.after_request(_allow)
 
 
@@ -102,25 +101,27 @@ def _check_names(app: Flask, owners: Iterable[str]) -> None:
         raise ConfigError([f"{key} is of no API: correct its name ({names}) or unset it" for key in sorted(unknown)])
 
 
-def _policy(app: Flask, origins: Sequence[str]) -> Policy | None:
+def _policy(origins: Sequence[str]) -> Policy | None:
     if not origins:
         return None
     any_origin = "*" in origins
-    options = get_cors_options(
-        app,
-        {
-            "origins": "*" if any_origin else list(_patterns(origins)),
-            "allow_headers": list(REQUEST_HEADERS),
-            "expose_headers": list(RESPONSE_HEADERS),
-            "max_age": PREFLIGHT_SECONDS,
-            "supports_credentials": False,
-            "send_wildcard": True,
-            "always_send": False,
-            # Flask-CORS says it only where it lets an origin in: a cache would keep the other answers for all.
-            "vary_header": False,
-        },
+    answering = cross_origin(
+        origins="*" if any_origin else list(_patterns(origins)),
+        allow_headers=list(REQUEST_HEADERS),
+        expose_headers=list(RESPONSE_HEADERS),
+        max_age=PREFLIGHT_SECONDS,
+        supports_credentials=False,
+        send_wildcard=True,
+        always_send=False,
+        # Flask-CORS says it only where it lets an origin in: a cache would keep the other answers for all.
+        vary_header=False,
+        automatic_options=False,
     )
-    return Policy(options, any_origin)
+    return Policy(answering(_unchanged), any_origin)
+
+
+def _unchanged(response: Response) -> Response:
+    return response
 
 
 def _patterns(origins: Sequence[str]) -> Iterator[re.Pattern[str]]:
@@ -132,7 +133,7 @@ def _patterns(origins: Sequence[str]) -> Iterator[re.Pattern[str]]:
 
 def _allow(response: Response) -> Response:
     owner = apis.owner_of(current_app, request)
-    policy: Policy | None = current_app.extensions["cors_origins"].get(owner or "")
+    policy: Policy | None = current_app.extensions["cors"].get(owner or "")
     # A module may have Flask-CORS on its blueprint: browsers refuse what says it twice.
     if policy is not None and "Access-Control-Allow-Origin" not in response.headers:
         _add_headers(policy, response)
@@ -145,10 +146,10 @@ def _add_headers(policy: Policy, response: Response) -> None:
         # Also without an origin: a cache must not give this answer to a page.
         headers["Vary"] = ", ".join([*headers.getlist("Vary"), "Origin"])
     if "HTTP_ORIGIN" in request.environ:
-        set_cors_headers(response, policy.options)
+        policy.answer(response)
     elif policy.any_origin:
         # And may give this one.
         headers["Access-Control-Allow-Origin"] = "*"
-        headers["Access-Control-Expose-Headers"] = policy.options.expose_headers
+        headers["Access-Control-Expose-Headers"] = ", ".join(RESPONSE_HEADERS)
     if "Access-Control-Allow-Methods" in headers and "Allow" in headers:
         headers["Access-Control-Allow-Methods"] = headers["Allow"]

@@ -105,6 +105,9 @@ class Examiner:
         self.app = app
         self.checks = checks
         self.trials = {check.name: _Trial(app, check) for check in checks}
+        #: What checks keep between two runs: a client of Redis, and tables by what they are named after.
+        self.redis: Any = None
+        self.tables: dict[Any, Any] = {}
         self._lock = Lock()
         self._report = Report([], -AGAIN_SECONDS)
         self._outcomes: dict[str, str] = {}

@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any
 
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +18,7 @@ from core.data import writability
 from core.data.revisions import Distance
 from services import db
 
+from .examination import examiner
 from .terms import CheckFailed
 from .terms import check
 
@@ -73,7 +73,7 @@ def schema() -> str | None:
 
 def _missing_at_head(distance: Distance) -> dict[str, list[str]]:
     """Return what no revision has made; the catalogue is not read each second for it."""
-    known = current_app.extensions.setdefault("health_tables", {})
+    known = examiner().tables
     found: tuple[float, dict[str, list[str]]] | None = known.get(distance.applied)
     if found is None or time.monotonic() - found[0] > TABLES_SECONDS:
         known.clear()
@@ -102,10 +102,9 @@ def counters() -> None:
     url = current_app.config["REDIS_URL"]
     if not url:
         return
-    client: Any = current_app.extensions.get("health_redis")
-    if client is None:
+    if examiner().redis is None:
         # It is imported where one is set only: it takes a while.
         redis = importlib.import_module("redis")
         waits = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-        client = current_app.extensions["health_redis"] = redis.Redis.from_url(url, **waits)
-    client.ping()
+        examiner().redis = redis.Redis.from_url(url, **waits)
+    examiner().redis.ping()

@@ -43,7 +43,7 @@ def check(*, seconds: float = SECONDS, essential: bool = True) -> Callable[[Func
         raise ValueError(f"A check takes more than 0 and at most {SECONDS} seconds, not {seconds}.")
 
     def decorate(function: Function) -> Function:
-        function.health = Terms(seconds, essential)  # type: ignore[attr-defined]
+        function.health = Terms(seconds, essential)  # type: ignore[attr-defined]  # a mark
         return function
 
     return decorate

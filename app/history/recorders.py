@@ -11,6 +11,8 @@ A read costs nothing: there are no listeners but those of models that are record
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
@@ -50,29 +52,36 @@ _INSERT = sa.insert(Change.__table__).inline()
 _NAMES = [column.name for column in Change.__table__.columns if column.name != "id"]
 
 
+@dataclass
+class History:
+    """The plans of one application."""
+
+    plans: Plans = field(default_factory=dict)
+
+
 def install(state: BlueprintSetupState) -> None:
     """Let an application have a history; what is recorded is known when all its modules are there."""
-    state.app.extensions["history"] = {}
+    state.app.extensions["history"] = History()
 
 
 @app_ready.connect
 def begin(app: Flask) -> None:
     """Record the models that faces serve, and those that say ``__recorded__ = True``; never what says ``False``."""
-    plans: Plans | None = app.extensions.get("history")
-    if plans is None:
+    history: History | None = app.extensions.get("history")
+    if history is None:
         return
     declared = (value for _, file in offers(app, "models") for value in vars(file).values())
     said = (value for value in declared if hasattr(value, "__mapper__") and value.__dict__.get("__recorded__"))
     for model in (*served(app), *said):
         if getattr(model, "__recorded__", True):
-            plans[model] = make_plan(sa.inspect(model))
+            history.plans[model] = make_plan(sa.inspect(model))
             _listen(model)
 
 
 def plans_of(app: Flask | None = None) -> Plans:
     """Return what is recorded, by model."""
-    found: Plans = (app or current_app).extensions["history"]
-    return found
+    history: History = (app or current_app).extensions["history"]
+    return history.plans
 
 
 @contextmanager
@@ -129,7 +138,7 @@ def _place(mapper: Mapper[Any], item: Any) -> tuple[list[notes.Note], Plan | Non
 def _start(session: Session, *rest: Any) -> None:
     # The remains of a failed flush are not true.
     session.info.pop("history", None)
-    if has_app_context() and current_app.extensions.get("history"):
+    if has_app_context() and "history" in current_app.extensions and plans_of():
         session.info["history"] = []
 
 
@@ -146,7 +155,7 @@ def keep(
     model: type[Any], *, key: Any, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, **rest: Any
 ) -> None:
     """Record what a statement has done, of which the session does not know."""
-    plan = current_app.extensions.get("history", {}).get(model)
+    plan = plans_of().get(model) if "history" in current_app.extensions else None
     if plan is None:
         return
     verb = "create" if before is None else "delete" if after is None else "update"

@@ -1,15 +1,16 @@
-"""Count the requests of each caller, on Flask-Limiter, and refuse with 429 what exceeds a limit.
+"""Count the requests of each caller, by the strategies of limits, and refuse with 429 what exceeds a limit.
 
 Who asks too often gets 429; every answer says what is left.
 
-Flask-Limiter keeps the storage of one application, so each has its own; and its hooks, which every
-request would pay for (68 µs), are not installed: the views that are limited count for themselves.
+The views that are limited count for themselves: a request to another one pays nothing.
 """
 
 import functools
 import math
 import time
 from collections.abc import Callable
+from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any
 
 import limits
@@ -18,12 +19,12 @@ from flask import Response
 from flask import after_this_request
 from flask import g
 from flask import request
-from flask_limiter import Limiter
-from limits.errors import StorageError
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from core.access import Identity
 from core.access import security_log
-from core.api.limits import REDIS_SECONDS
+from core.api.counters import Counters
 from core.api.limits import address
 from core.declarations import Declaration
 from core.http.problems import KINDS
@@ -42,7 +43,7 @@ def count(app: Flask, endpoint: str, declaration: Declaration) -> Callable[..., 
     if not app.config["RATE_LIMITS"]:
         return view
     if "limits" not in app.extensions:
-        app.extensions["limits"] = _make_limiter(app)
+        app.extensions["limits"] = Counters(FixedWindowRateLimiter, MemoryStorage(), app.config["REDIS_URL"])
     return _counted(app, app.extensions["limits"], endpoint, declaration)
 
 
@@ -71,46 +72,18 @@ def _check(endpoint: str, text: Any) -> None:
         )
 
 
-def _make_limiter(app: Flask) -> Limiter:
-    url = app.config["REDIS_URL"]
-    waits: dict[str, Any] = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
-    limiter = Limiter(
-        caller,
-        storage_uri=url or "memory://",
-        storage_options={**waits, "wrap_exceptions": True} if url else {},
-        # While Redis is away, each process counts for itself. Of the requests that find it out at the same
-        # time Flask-Limiter forgives one; the others pass uncounted.
-        in_memory_fallback_enabled=bool(url),
-        swallow_errors=True,
-    )
-    # An application that it knows already gets no hooks.
-    app.extensions.setdefault("limiter", set()).add(limiter)
-    limiter.init_app(app)
-    return limiter
-
-
-def _counted(app: Flask, limiter: Limiter, endpoint: str, declaration: Declaration) -> Callable[..., Any]:
+def _counted(app: Flask, counters: Counters, endpoint: str, declaration: Declaration) -> Callable[..., Any]:
     """Wrap a view: count its requests, and refuse what is too much."""
-
-    def counted_function() -> None:
-        """Let the decorator count."""
-
-    # It distinguishes functions by their names.
-    counted_function.__qualname__ = endpoint
-    text = f"The limit is {declaration.value}."
-    count_request = limiter.shared_limit(declaration.value, scope=declaration.place, error_message=text)(
-        counted_function
-    )
-    add_headers = functools.partial(_add_headers, limiter)
-    meter = functools.partial(_charge, limiter, declaration.value)
+    items = sorted(limits.parse_many(declaration.value))
     view = app.ensure_sync(app.view_functions[endpoint])
 
     @functools.wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
         if request.method != "OPTIONS":
-            after_this_request(add_headers)
-            count_request()
-            g.meter = meter
+            meter = Meter(counters, items, (caller(), declaration.place), declaration.value)
+            after_this_request(meter.add_headers)
+            meter.count()
+            g.charge_parts = meter.charge
         return view(*args, **kwargs)
 
     return counted
@@ -119,36 +92,55 @@ def _counted(app: Flask, limiter: Limiter, endpoint: str, declaration: Declarati
 # --- at a request -------------------------------------------------------------------------------
 
 
-def _charge(limiter: Limiter, text: str, parts: int) -> None:
-    """Count what a request does beyond the one that is counted already."""
-    try:
-        for one in limiter.current_limits:
-            if not limiter.limiter.test(one.limit, *one.request_args, cost=parts - 1):
-                one.breached = True
-                g.exceeded = one
-                detail = f"The request counts as {parts}, and the limit is {text}. Wait, or send fewer at once."
-                raise Refusal(Problem(KINDS["too-many-requests"], detail))
-        for one in limiter.current_limits:
-            limiter.limiter.hit(one.limit, *one.request_args, cost=parts - 1)
-    except StorageError:
-        # Redis went away since the request itself was counted; the next one finds it out.
-        return
+class Meter:
+    """Counts one request by the limits of its endpoint.
 
+    :param items: the limits, the one that renews first before the others
+    :param key: for whom they count, and by what was limited
+    :param text: the limits as they were declared
+    """
 
-def _add_headers(limiter: Limiter, response: Response) -> Response:
-    """Say what is left, of the limit that was exceeded or else of the one that renews first."""
-    current = g.get("exceeded") or limiter.current_limit
-    if current is None:
+    def __init__(
+        self, counters: Counters, items: Sequence[limits.RateLimitItem], key: tuple[str, str], text: str
+    ) -> None:
+        self.counters, self.items, self.key, self.text = counters, items, key, text
+        self.exceeded: limits.RateLimitItem | None = None
+
+    def count(self) -> None:
+        """Count the request.
+
+        :raises Refusal: 429 if it is one too many
+        """
+        for item in self.items:
+            if not self.counters.ask(methodcaller("hit", item, *self.key)):
+                self._refuse(item, f"The limit is {self.text}.")
+
+    def charge(self, parts: int) -> None:
+        """Count what the request does beyond the one that is counted already.
+
+        :raises Refusal: 429 if the limits leave less
+        """
+        more = parts - 1
+        for item in self.items:
+            if not self.counters.ask(methodcaller("test", item, *self.key, cost=more)):
+                what = f"The request counts as {parts}, and the limit is {self.text}."
+                self._refuse(item, f"{what} Wait, or send fewer at once.")
+        for item in self.items:
+            self.counters.ask(methodcaller("hit", item, *self.key, cost=more))
+
+    def add_headers(self, response: Response) -> Response:
+        """Say what is left, of the limit that was exceeded or else of the one that renews first."""
+        item = self.exceeded or self.items[0]
+        reset, remaining = self.counters.ask(methodcaller("get_window_stats", item, *self.key))
+        headers = response.headers
+        headers["X-RateLimit-Limit"] = str(item.amount)
+        headers["X-RateLimit-Remaining"] = str(remaining)
+        headers["X-RateLimit-Reset"] = str(math.ceil(reset))
+        if self.exceeded is not None:
+            headers["Retry-After"] = str(max(1, math.ceil(reset - time.time())))
+            security_log.record("limit.exceeded", security_log.DENIED, target=request.endpoint)
         return response
-    try:
-        reset, remaining = current.window
-    except StorageError:
-        return response
-    headers = response.headers
-    headers["X-RateLimit-Limit"] = str(current.limit.amount)
-    headers["X-RateLimit-Remaining"] = str(remaining)
-    headers["X-RateLimit-Reset"] = str(math.ceil(reset))
-    if current.breached:
-        headers["Retry-After"] = str(max(1, math.ceil(reset - time.time())))
-        security_log.record("limit.exceeded", security_log.DENIED, target=request.endpoint)
-    return response
+
+    def _refuse(self, item: limits.RateLimitItem, detail: str) -> None:
+        self.exceeded = item
+        raise Refusal(Problem(KINDS["too-many-requests"], detail))

@@ -7,6 +7,8 @@ the header ``X-Maintenance-Bypass``.
 
 import hashlib
 import hmac
+from dataclasses import dataclass
+from dataclasses import field
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -24,15 +26,19 @@ from itsdangerous import Signer
 from core.access import ANONYMOUS
 from core.declarations import declared
 from core.http.prefix import cookie_name
-from core.http.problems import KINDS
+from core.http.problems import Kind
 from core.http.problems import Problem
 from core.http.problems import Refusal
 from core.http.redirects import safe_next
 from core.http.request import check_environ
+from core.platform import platform_of
 from core.signals import app_ready
 
 from . import closings
 from .closings import Maintenance
+
+#: The kind of problem that a closed site answers with.
+CLOSED = Kind("maintenance", 503, "Closed for maintenance", "Try again after the seconds in `Retry-After`.")
 
 #: A parameter of any address, and a header for programs.
 PARAMETER = "bypass_token"
@@ -43,19 +49,28 @@ USUAL_SECONDS = 120
 OVERDUE_SECONDS = 30
 
 
+@dataclass
+class Openings:
+    """The endpoints of one application that stay open."""
+
+    endpoints: set[str] = field(default_factory=set)
+
+
 def install(state: BlueprintSetupState) -> None:
     """Look before each request whether the site is closed."""
     # After what is wrong with the request itself, and before any form token or sign-in is asked for.
     functions = state.app.before_request_funcs[None]
     functions.insert(functions.index(check_environ) + 1, partial(refuse, state.app.config["MAINTENANCE_FILE"]))
-    state.app.extensions["stays_open"] = set()
+    state.app.extensions["maintenance"] = Openings()
+    platform_of(state.app).problem_kinds[CLOSED.name] = CLOSED
 
 
 @app_ready.connect
 def collect(app: Flask) -> None:
     """Find the endpoints that stay open, in an application that has this module."""
-    if "stays_open" in app.extensions:
-        app.extensions["stays_open"] = {endpoint for endpoint, _ in declared(app, "stays_open")}
+    openings: Openings | None = app.extensions.get("maintenance")
+    if openings is not None:
+        openings.endpoints = {endpoint for endpoint, _ in declared(app, "stays_open")}
 
 
 def refuse(path: str) -> Response | None:
@@ -73,7 +88,7 @@ def refuse(path: str) -> Response | None:
     g.identity = ANONYMOUS
     left = found.seconds_left()
     seconds = USUAL_SECONDS if left is None else max(left, OVERDUE_SECONDS)
-    raise Refusal(Problem(KINDS["maintenance"], found.text, headers={"Retry-After": str(seconds)}))
+    raise Refusal(Problem(CLOSED, found.text, headers={"Retry-After": str(seconds)}))
 
 
 def passed() -> Maintenance | None:
@@ -86,7 +101,11 @@ def _is_open() -> bool:
     endpoint = request.endpoint or ""
     # A page of another site asks first whether it may ask, and could not read the refusal of that.
     is_preflight = request.method == "OPTIONS"
-    return is_preflight or endpoint.rpartition(".")[2] == "static" or endpoint in current_app.extensions["stays_open"]
+    return (
+        is_preflight
+        or endpoint.rpartition(".")[2] == "static"
+        or endpoint in current_app.extensions["maintenance"].endpoints
+    )
 
 
 # --- who passes ---------------------------------------------------------------------------------

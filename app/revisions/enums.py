@@ -194,7 +194,7 @@ def _as_standard(text: str, autogen_context: AutogenContext) -> str:
 
 
 def _changed(table: str, name: str, column: sa.Column[Any], text: str) -> list[ops.MigrateOperation]:
-    wanted = column.type.enums  # type: ignore[attr-defined]
+    wanted = column.type.enums  # type: ignore[attr-defined]  # of an Enum
     there = [member.replace("''", "'") for member in re.findall(r"'((?:[^']|'')*)'", text)]
     warn_of_lost(f"{table}.{column.name}", there, wanted)
     if not set(wanted) - set(there):
@@ -210,7 +210,7 @@ def _column_of(table: sa.Table, constraint: Any) -> "sa.Column[Any] | None":
         return None
     names = {column.name for column in constraint.columns}
     found = [column for column in table.columns if column.name in names and isinstance(column.type, sa.Enum)]
-    return found[0] if found and not found[0].type.native_enum else None  # type: ignore[attr-defined]
+    return found[0] if found and not found[0].type.native_enum else None  # type: ignore[attr-defined]  # of an Enum
 
 
 def add_to(plugin: Plugin) -> None:

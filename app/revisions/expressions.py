@@ -56,7 +56,7 @@ def leave_out(impl: DefaultImpl) -> None:
             make(index, **keywords)
 
     if has_none(impl.dialect):
-        impl.create_index = create_index  # type: ignore[method-assign]
+        impl.create_index = create_index  # type: ignore[method-assign]  # of this instance only
 
 
 _LEFT_OUT = (

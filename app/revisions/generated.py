@@ -24,7 +24,7 @@ class _Nullable:
     def get_column_specification(self, column: sa.Column[Any], **kw: Any) -> str:
         if column.computed is not None:
             kw["_force_column_to_nullable"] = True
-        found: str = super().get_column_specification(column, **kw)  # type: ignore[misc]
+        found: str = super().get_column_specification(column, **kw)  # type: ignore[misc]  # of the compiler
         return found
 
 
@@ -32,7 +32,7 @@ class _Stored:
     """PostgreSQL before 18 stores what others compute when it is read: the values are the same."""
 
     def visit_computed_column(self, generated: sa.Computed, **kw: Any) -> str:
-        if not generated.persisted and not has_virtual(self.dialect):  # type: ignore[attr-defined]
+        if not generated.persisted and not has_virtual(self.dialect):  # type: ignore[attr-defined]  # of the compiler
             generated = sa.Computed(generated.sqltext, persisted=True)
-        found: str = super().visit_computed_column(generated, **kw)  # type: ignore[misc]
+        found: str = super().visit_computed_column(generated, **kw)  # type: ignore[misc]  # of the compiler
         return found

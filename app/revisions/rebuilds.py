@@ -43,7 +43,7 @@ def batch_alter_table(operations: Operations) -> Callable[..., Any]:
         reflect_kwargs: Any = None,
         naming_convention: Any = None,
     ) -> Iterator[BatchOperations]:
-        batch = Batch(  # type: ignore[no-untyped-call]
+        batch = Batch(  # type: ignore[no-untyped-call]  # it has no types
             operations,
             table_name,
             schema,
@@ -97,7 +97,7 @@ class Rebuild:
         self.impl = batch.impl
         self.name = batch.table_name
         self.quote = batch.dialect.identifier_preparer.quote_identifier
-        self.compiler: Any = batch.dialect.ddl_compiler(batch.dialect, None)  # type: ignore[arg-type]
+        self.compiler: Any = batch.dialect.ddl_compiler(batch.dialect, None)  # type: ignore[arg-type]  # it compiles no statement
         self.naming_convention = batch.naming_convention
         self.statement = Statement.parse(catalogue.read_statement(connection, self.name))
         self.kept = [*self.statement.columns]

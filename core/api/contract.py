@@ -104,7 +104,7 @@ def contract(
             response.headers.setdefault("Cache-Control", data_is_kept())
             return response
 
-        checked.contract = terms  # type: ignore[attr-defined]
+        checked.contract = terms  # type: ignore[attr-defined]  # a mark
         return checked
 
     return decorate

@@ -90,7 +90,7 @@ def idempotent(view: Callable[..., Any]) -> Callable[..., Response]:
             return _transact(work)
         return _do_once(work)
 
-    once.idempotent = True  # type: ignore[attr-defined]
+    once.idempotent = True  # type: ignore[attr-defined]  # a mark
     return once
 
 

@@ -16,9 +16,6 @@ from ..declarations import View
 from ..declarations import declare
 from ..declarations import declaring
 
-#: Seconds that Redis may take before the counters of this process are used instead.
-REDIS_SECONDS = 0.5
-
 
 def limit(blueprint: Blueprint, text: str) -> None:
     """Limit how often one caller may ask the endpoints of a blueprint, together.
@@ -40,9 +37,9 @@ def charge(parts: int) -> None:
 
     :raises Refusal: 429 if the limit of its endpoint leaves fewer
     """
-    meter: Callable[[int], None] | None = g.get("meter")
-    if meter is not None and parts > 1:
-        meter(parts)
+    charge_parts: Callable[[int], None] | None = g.get("charge_parts")
+    if charge_parts is not None and parts > 1:
+        charge_parts(parts)
 
 
 def address() -> str:

@@ -81,7 +81,7 @@ def works_without_app(function: Function) -> Function:
 
     ``current_app`` is then what :func:`core.cli.stand_in.create_stand_in` makes.
     """
-    function.works_without_app = True  # type: ignore[attr-defined]
+    function.works_without_app = True  # type: ignore[attr-defined]  # a mark
     return function
 
 

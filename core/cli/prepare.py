@@ -29,7 +29,7 @@ def prepare(contract: bool) -> None:
         click.echo(f"Held back: {ids}. Once no earlier code runs any more: flask prepare --contract")
     if in_development:
         _load_demo()
-    signals.prepared.send(current_app._get_current_object())  # type: ignore[attr-defined]
+    signals.prepared.send(current_app._get_current_object())  # type: ignore[attr-defined]  # of the proxy
 
 
 def _load_demo() -> None:

@@ -31,7 +31,7 @@ class SortKey:
 
     def equal(self, mark: Any, value: Any) -> ColumnElement[bool]:
         """Return the condition for rows that are equal by this column."""
-        return self.column.is_(None) if value is None else self.column == mark  # type: ignore[no-any-return]
+        return self.column.is_(None) if value is None else self.column == mark  # type: ignore[no-any-return]  # Any in SQLAlchemy
 
     def beyond(self, mark: Any, value: Any) -> ColumnElement[bool] | None:
         """Return the condition for rows that come after by this column; ``None`` if none do."""

@@ -412,7 +412,7 @@ class Listing:
         own = self._bound(name)
         condition = condition if own is None else sa.and_(condition, own)
         relation = path.relation.of_type(path.target)
-        return relation.any(condition) if path.relation.property.uselist else relation.has(condition)  # type: ignore[no-any-return]
+        return relation.any(condition) if path.relation.property.uselist else relation.has(condition)  # type: ignore[no-any-return]  # Any there
 
     def paginate(self, select: sa.Select[Any], query: Query) -> sa.Select[Any]:
         """Add the order, the place and the limit: one row more than asked for shows if more follow."""
@@ -480,7 +480,7 @@ def _unsortable(ref: ColumnRef) -> str | None:
 
 def _condition(column: Any, item: Filter, name: str) -> ColumnElement[bool]:
     if item.operator == "isnull":
-        return column.is_(None) if item.value else column.is_not(None)  # type: ignore[no-any-return]
+        return column.is_(None) if item.value else column.is_not(None)  # type: ignore[no-any-return]  # Any there
     dialect = db.engine.dialect
     if item.operator == "in":
         marks = [sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(item.value))]
@@ -489,7 +489,7 @@ def _condition(column: Any, item: Filter, name: str) -> ColumnElement[bool]:
         return texts.begins(column, sa.bindparam(name, type_=sa.String), dialect)
     mark = sa.bindparam(name, type_=column.type)
     if item.operator in _ORDERED:
-        return _ORDERED[item.operator](texts.ordered(column, dialect), mark)  # type: ignore[no-any-return]
+        return _ORDERED[item.operator](texts.ordered(column, dialect), mark)  # type: ignore[no-any-return]  # Any there
     return texts.unequal(column, mark, dialect) if item.operator == "ne" else texts.equal(column, mark, dialect)
 
 

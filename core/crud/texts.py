@@ -48,7 +48,7 @@ def equal(column: Any, value: Any, dialect: Dialect) -> ColumnElement[bool]:
 
 def unequal(column: Any, value: Any, dialect: Dialect) -> ColumnElement[bool]:
     """Return the condition that a column has another value."""
-    return _exactly(column, dialect) != value  # type: ignore[no-any-return]
+    return _exactly(column, dialect) != value  # type: ignore[no-any-return]  # Any there
 
 
 def one_of(column: Any, values: list[Any], dialect: Dialect) -> ColumnElement[bool]:
@@ -60,7 +60,7 @@ def begins(column: Any, pattern: Any, dialect: Dialect) -> ColumnElement[bool]:
     """Return the condition that a column has the beginning of :func:`beginning`."""
     if dialect.name == "sqlite":
         # Its LIKE takes a for A, and thereby uses no index.
-        return column.op("GLOB", is_comparison=True)(pattern)  # type: ignore[no-any-return]
+        return column.op("GLOB", is_comparison=True)(pattern)  # type: ignore[no-any-return]  # Any there
     exactly = _exactly(column, dialect).like(pattern, escape="/")
     return _refined(column.like(pattern, escape="/"), exactly, column, dialect)
 
@@ -78,7 +78,7 @@ def contains(column: Any, pattern: Any, dialect: Dialect) -> ColumnElement[bool]
         lower = sa.func.lower_unicode
         return lower(column).like(lower(pattern), escape="/")
     if dialect.name in _MARIADB:
-        return _by_code_point(sa.func.lower(column), dialect).like(sa.func.lower(pattern), escape="/")  # type: ignore[no-any-return]
+        return _by_code_point(sa.func.lower(column), dialect).like(sa.func.lower(pattern), escape="/")  # type: ignore[no-any-return]  # Any there
     # "C" knows the case of ASCII only.
     cased = sa.collate(column, "default") if _collation(column, dialect) == "C" else column
     return cased.ilike(pattern, escape="/")

@@ -80,7 +80,7 @@ def _is_silence(error: Any) -> bool:
 
 
 def _limit_psycopg(driver: Any) -> Any:
-    class Connection(driver.Connection):  # type: ignore[misc]
+    class Connection(driver.Connection):  # type: ignore[misc]  # the driver is chosen at run time
         """Waits for the server up to its time limit."""
 
         patience: float | None = None
@@ -112,7 +112,7 @@ def _limit_psycopg(driver: Any) -> Any:
 
 
 def _limit_pymysql(driver: Any) -> Any:
-    class Connection(driver.connections.Connection):  # type: ignore[misc]
+    class Connection(driver.connections.Connection):  # type: ignore[misc]  # the driver is chosen at run time
         """Ends abandoned statements on the server."""
 
         def query(self, sql: Any, unbuffered: bool = False) -> Any:

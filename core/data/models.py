@@ -66,7 +66,7 @@ class Money(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         if value is None or dialect.name != "sqlite":
-            return value  # type: ignore[no-any-return]
+            return value  # type: ignore[no-any-return]  # Any in SQLAlchemy
         return Decimal(f"{value:.{self.scale}f}")
 
 
@@ -114,7 +114,7 @@ def sequence_of(connection: Any, column: sa.Column[Any]) -> str | None:
     if bind.dialect.name != "postgresql":
         return None
     if isinstance(column.default, sa.Sequence):
-        return bind.dialect.identifier_preparer.format_sequence(column.default)  # type: ignore[no-any-return]
+        return bind.dialect.identifier_preparer.format_sequence(column.default)  # type: ignore[no-any-return]  # Any in SQLAlchemy
     table = bind.dialect.identifier_preparer.format_table(column.table)
     found: str | None = connection.scalar(sa.select(sa.func.pg_get_serial_sequence(table, column.name)))
     return found

@@ -286,7 +286,7 @@ class Range(fields.Field[Any]):
             if lower is not None and lower == upper:
                 raise ValidationError('Nothing is in this range: an empty one is {"bounds": "empty"}.')
             left, right = "[", ")"
-        return Bounds(lower, upper, bounds=("(" if lower is None else left) + (")" if upper is None else right))  # type: ignore[arg-type]
+        return Bounds(lower, upper, bounds=("(" if lower is None else left) + (")" if upper is None else right))  # type: ignore[arg-type]  # one of four
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
         """Return what it takes and shows; that its lower end is below the upper one, no JSON Schema can say."""

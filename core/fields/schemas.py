@@ -120,12 +120,12 @@ class ModelSchemaOpts(SQLAlchemyAutoSchemaOpts):
     """The defaults of :class:`ModelSchema`: our converter, foreign keys included, dicts loaded."""
 
     def __init__(self, meta: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(meta, *args, **kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(meta, *args, **kwargs)  # type: ignore[no-untyped-call]  # it has no types
         self.model_converter = getattr(meta, "model_converter", Converter)
         self.include_fk = getattr(meta, "include_fk", True)
 
 
-class ModelSchema(ma.SQLAlchemyAutoSchema):  # type: ignore[name-defined,misc]
+class ModelSchema(ma.SQLAlchemyAutoSchema):  # type: ignore[name-defined,misc]  # made at run time
     """The base of the schemas of models."""
 
     OPTIONS_CLASS = ModelSchemaOpts

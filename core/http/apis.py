@@ -116,7 +116,7 @@ def _by_other_methods(error: MethodNotAllowed) -> Iterator[str]:
     """Yield the endpoints that an address has for the methods that it serves."""
     for method in sorted(error.valid_methods or ()):
         try:
-            yield request_ctx.url_adapter.match(method=method)[0]  # type: ignore[union-attr]
+            yield request_ctx.url_adapter.match(method=method)[0]  # type: ignore[union-attr]  # a request has one
         except HTTPException:
             continue
 

@@ -43,7 +43,7 @@ class Application(Flask):
             return hosts.origin() + super().url_for(endpoint, **values | {"_external": False})
         return super().url_for(endpoint, **values)
 
-    def raise_routing_exception(self, request: Request) -> NoReturn:  # type: ignore[override]
+    def raise_routing_exception(self, request: Request) -> NoReturn:  # type: ignore[override]  # it is our class
         """Refuse what is at no address, or redirect to another one on this host."""
         error, adapter = request.routing_exception, request_ctx.url_adapter
         if isinstance(error, NotFound | RequestRedirect) and adapter is not None:

@@ -38,6 +38,7 @@ from ..data import revisions
 from ..data import writability
 from ..declarations import stays_open
 from ..logs import request_id
+from ..platform import platform_of
 from .apis import is_for_programs
 from .challenges import challenge
 from .json import dump_bytes
@@ -294,4 +295,6 @@ def flatten(messages: Mapping[Any, Any], path: Path = ()) -> list[tuple[Path, st
 @stays_open()
 def show_kind(name: str) -> str:
     """Show what a problem's ``type`` means."""
-    return render_template("problem.html", kind=KINDS.get(name) or abort(404))
+    return render_template(
+        "problem.html", kind=KINDS.get(name) or platform_of(current_app).problem_kinds.get(name) or abort(404)
+    )

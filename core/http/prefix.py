@@ -18,7 +18,7 @@ def init_app(app: Flask) -> None:
     """Mount the application below its prefix; URLs that are made outside of a request have it too."""
     prefix = app.config["SCRIPT_NAME"]
     if prefix:
-        app.wsgi_app = Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]
+        app.wsgi_app = Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]  # as Flask documents it
         app.config["APPLICATION_ROOT"] = prefix
         app.config["SESSION_COOKIE_NAME"] += suffix(prefix)
 

@@ -131,7 +131,6 @@ _KINDS = (
         "It has been logged. Try again later; if it stays, report it with the request id.",
     ),
     Kind("unavailable", 503, "Not available right now", "Try again after the seconds in `Retry-After`."),
-    Kind("maintenance", 503, "Closed for maintenance", "Try again after the seconds in `Retry-After`."),
 )
 
 KINDS = {kind.name: kind for kind in _KINDS}

@@ -31,7 +31,7 @@ WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 def init_app(app: Flask) -> None:
     """Take the caller's address and scheme from the proxies in front, if there are any."""
     hops, allowed = app.config["PROXY_HOPS"], app.config["FORWARDED_ALLOW_IPS"]
-    app.wsgi_app = Proxies(app.wsgi_app, hops, allowed)  # type: ignore[method-assign]
+    app.wsgi_app = Proxies(app.wsgi_app, hops, allowed)  # type: ignore[method-assign]  # as Flask documents it
 
 
 class Proxies:

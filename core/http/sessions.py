@@ -84,7 +84,7 @@ def session_owner() -> str:
 
 def show_to_page() -> None:
     """Show the current user on an error page though the request was refused the session; no view runs any more."""
-    found = session._get_current_object()  # type: ignore[attr-defined]
+    found = session._get_current_object()  # type: ignore[attr-defined]  # of the proxy
     if isinstance(found, LazySession):
         found.show()
 

@@ -7,15 +7,15 @@ from typing import Any
 #: matched: an unbounded prefix made 7,000 letters of a visitor's path hold the process for minutes.
 _NAMES = r"(?:password|passwd|secret|token|api[_-]?key|session|authorization|cookie)[\w-]{0,30}"
 
-#: ``password=…``, ``"token": "…"``, ``Authorization: Bearer …``, ``postgresql://user:password@host``, and a
-#: personal access token wherever it stands, also in an address.
+#: ``password=…``, ``"token": "…"``, ``Authorization: Bearer …``, ``postgresql://user:password@host``,
+#: and ``PRODUCT_pat_…``, as personal access tokens begin, wherever it stands, also in an address.
 #: The name or the scheme stays, so that the line stays useful.
 _SECRETS = re.compile(
     rf"""(?ix)
     (?P<name> {_NAMES} \\?["']? \s{{0,3}} [=:] \s{{0,3}} (?:(?:basic|bearer|token|digest)\s{{1,3}})? )
     (?: "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | \\?["']? [^\s"'&,;\\()\[\]{{}}]+ )
     | (?<=://) (?P<user> [^/\s:@]*): [^/\s]+ (?=@)
-    | (?P<kind> andamio_pat_) \w{{1,200}}
+    | (?P<kind> (?<![a-z]) [a-z]{{1,20}}_pat_) \w{{1,200}}
     """
 )
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)

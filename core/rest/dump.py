@@ -119,9 +119,9 @@ def _is_plain(field: fields.Field[Any], column: sa.Column[Any]) -> bool:
     if any(getattr(cls, name) is not getattr(fields.Field, name) for name in _OF_FIELDS):
         return False
     if cls is fields.Enum:
-        return isinstance(type_, sa.Enum) and type_.enum_class is not None and not field.by_value  # type: ignore[attr-defined]
+        return isinstance(type_, sa.Enum) and type_.enum_class is not None and not field.by_value  # type: ignore[attr-defined]  # a field of its kind
     if cls is Exact:
-        return isinstance(type_, sa.Numeric) and type_.asdecimal and field.places is None  # type: ignore[attr-defined]
+        return isinstance(type_, sa.Numeric) and type_.asdecimal and field.places is None  # type: ignore[attr-defined]  # a field of its kind
     if _is_alone(field, column):
         return True
     known = next((base for base in cls.__mro__ if base in _AS_THEY_ARE), None)

@@ -68,7 +68,7 @@ ON_COLLECTION = {"GET": "list", "POST": "create"}
 ON_ITEM = {"GET": "get", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 
 
-class Api(RestfulApi):  # type: ignore[misc]
+class Api(RestfulApi):  # type: ignore[misc]  # it has no types
     """Flask-RESTful's Api on a blueprint, without its grip on the application.
 
     The original wraps the application's error handling once for each Api, so that handlers are
@@ -108,7 +108,7 @@ class Api(RestfulApi):  # type: ignore[misc]
         return view if policy is None else access(policy)(view)
 
 
-class ModelResource(Resource):  # type: ignore[misc]
+class ModelResource(Resource):  # type: ignore[misc]  # it has no types
     """A collection and its items."""
 
     init_every_request = False

@@ -68,7 +68,7 @@ def test_endpoint_without_prefix_takes_tokens(sqlite_app: Flask) -> None:
     """A resource of Flask-RESTful is an API's wherever it is, a page is none."""
     plain = Blueprint("plain", __name__)
 
-    class Teller(Resource):  # type: ignore[misc]
+    class Teller(Resource):
         def get(self) -> dict[str, str | None]:
             return {"key": identity().key}
 

@@ -100,7 +100,7 @@ def test_failed_sign_in_leaves_redis_empty(make_app: Any, start_redis: Any) -> N
     with failing_commits(app):
         assert sign_in(app.test_client()).status_code == 503
 
-    assert app.extensions["accounts_sessions"]._client.keys("andamio:session:*") == []
+    assert app.extensions["accounts"].sessions._client.keys("andamio:session:*") == []
 
 
 def test_failed_commit_uses_up_no_attempts(sqlite_app: Flask) -> None:

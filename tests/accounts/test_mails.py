@@ -171,7 +171,7 @@ def test_server_away_logged_without_waiting(
     monkeypatch.setattr(mails, "PAUSES_SECONDS", (0, 0.01))
     app = make_app(MAIL_URL=["smtp://127.0.0.1:1"])
     send_to(app, subject="Choose a new password")
-    app.extensions["mails"][0].executor.shutdown()
+    app.extensions["accounts"].transports[0].executor.shutdown()
     assert "the mail 'Choose a new password' could not be sent" in caplog.text
     assert "ada@example.org" not in caplog.text
     assert "www.example.org" not in caplog.text

@@ -99,7 +99,7 @@ class Browser:
 def records(app: Flask) -> list[Record]:
     with app.app_context():
         user = users.find("ada@example.org")
-        return list(app.extensions["accounts_sessions"].of(user.id))
+        return list(app.extensions["accounts"].sessions.of(user.id))
 
 
 # --- ended --------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_record_of_other_account_refused(app):
 
 def age(app: Flask, *, created: timedelta = timedelta(), seen: timedelta = timedelta()) -> None:
     """Let all sessions be as old as that."""
-    store = app.extensions["accounts_sessions"]
+    store = app.extensions["accounts"].sessions
     for record in records(app):
         moved = Record(
             record.digest,
@@ -400,7 +400,7 @@ def test_clearing_away_is_bounded(user_app, monkeypatch):
         Browser(user_app)
     age(user_app, seen=timedelta(days=15))
     with user_app.app_context():
-        user_app.extensions["accounts_sessions"].purge()
+        user_app.extensions["accounts"].sessions.purge()
         db.session.commit()
         assert len(db.session.scalars(select(Session)).all()) <= 1
 
@@ -556,7 +556,7 @@ def test_ended_session_signs_in_again(user_app):
 @pytest.mark.parametrize("app", ["redis"], indirect=True)
 def test_redis_away_ends_no_session(app, start_redis, caplog):
     ada = Browser(app)
-    store = app.extensions["accounts_sessions"]
+    store = app.extensions["accounts"].sessions
     client, store._client = store._client, _Gone()
 
     answer = ada.client.get("/accounts/")
@@ -582,7 +582,7 @@ class _Gone:
 @pytest.mark.parametrize("app", ["redis"], indirect=True)
 def test_records_in_redis_expire_by_themselves(app):
     Browser(app)
-    store = app.extensions["accounts_sessions"]
+    store = app.extensions["accounts"].sessions
     (record,) = records(app)
 
     seconds = store._client.ttl(f"andamio:session:{record.digest}")

@@ -10,6 +10,7 @@ from flask_security import hash_password
 from werkzeug.test import TestResponse
 
 from app.accounts import users
+from app.accounts.state import accounts_of
 from services import db
 from tests.forms import submit
 
@@ -39,7 +40,7 @@ def sign_out(client: FlaskClient) -> TestResponse:
 
 def mails(app: Flask) -> list[EmailMessage]:
     """Return what was sent, the oldest first."""
-    return app.extensions["mails"][0].messages if "mails" in app.extensions else []
+    return accounts_of(app).transports[0].messages if accounts_of(app).transports else []
 
 
 def text(mail: EmailMessage) -> str:

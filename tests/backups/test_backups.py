@@ -47,7 +47,7 @@ def rows(url: URL) -> dict[str, list[Any]]:
         tables = [table for table in warehouse.Base.metadata.sorted_tables if table.name in there]
         return {table.name: sorted(map(repr, connection.execute(table.select()))) for table in tables}
 
-    return execute(url, read)  # type: ignore[no-any-return]
+    return execute(url, read)
 
 
 def fill(url: URL, things: int = 300) -> None:
@@ -211,7 +211,7 @@ def test_foreign_file_is_refused(tmp_path: Path, content: bytes | str | None, me
     elif content == "folder":
         path.mkdir()
     else:
-        path.write_bytes(content)  # type: ignore[arg-type]
+        path.write_bytes(content)
     with pytest.raises(BackupError, match=message):
         restoring.verify(path)
 

@@ -112,13 +112,13 @@ def errors(answer: Any, status: int, kind: str) -> list[tuple[str | None, str]]:
 
 
 def test_contract_readable_from_view() -> None:
-    terms = order.contract  # type: ignore[attr-defined]
+    terms = order.contract
     assert isinstance(terms, Contract)
     assert isinstance(terms.body, OrderSchema)
     assert (terms.status, terms.problems, terms.media, terms.batch) == (201, ("in-use",), ("application/json",), None)
     assert terms.query is None
-    assert question.contract.status == 200  # type: ignore[attr-defined]
-    assert nothing.contract.status == 204  # type: ignore[attr-defined]
+    assert question.contract.status == 200
+    assert nothing.contract.status == 204
     assert question.__doc__ == "Ask."
 
 

@@ -114,6 +114,7 @@ def test_log_time_in_utc(make_bare_app, style, capsys, monkeypatch):
         "postgresql://site:p@hunter2@db/site",
         "redis://:hunter2@db/0",
         "GET /cities/andamio_pat_hunter2 404",
+        "GET /cities?q=github_pat_hunter2 404",
     ],
 )
 def test_a_secret_is_redacted(line):

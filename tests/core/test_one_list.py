@@ -237,7 +237,7 @@ def test_face_strategy_keeps_rule(client: FlaskClient) -> None:
         verbs: Crud = client.application.view_functions["post.parcel_list"].__wrapped__.__self__.verbs
         query = verbs.listing.parse({})
         with pytest.raises(TypeError, match="Parcels"):
-            verbs.list_by(object(), query)  # type: ignore[arg-type]
+            verbs.list_by(object(), query)
         with pytest.raises(TypeError, match="Parcels"):
-            verbs.get_by(object(), 2)  # type: ignore[arg-type]
+            verbs.get_by(object(), 2)
         assert [item.name for item in verbs.list(query).items] == ["Found"]

@@ -90,7 +90,7 @@ def stubborn() -> dict[str, Any]:
 
 @api.post("/beneath")
 def beneath() -> dict[str, Any]:
-    found = session._get_current_object()  # type: ignore[attr-defined]
+    found = session._get_current_object()
     return {"name": dict.get(found, "name")}
 
 

@@ -36,7 +36,7 @@ def program(name: str, require_program: Callable[[object, str], None], package: 
 def run(*command: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
     """Run a program; its output is in ``stdout``, all of it."""
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": 120}
-    return subprocess.run(list(map(str, command)), **{**output, **options})  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(list(map(str, command)), **{**output, **options})
 
 
 @pytest.fixture

@@ -318,7 +318,7 @@ def test_compressed_etag_still_matches(nginx_alone: NginxSite) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_looks_like_the_site(nginx_alone: NginxSite, browser, scheme: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_page_looks_like_the_site(nginx_alone: NginxSite, browser, scheme: str, tmp_path: Path) -> None:
     context = browser.new_context(ignore_https_errors=True, color_scheme=scheme, viewport={"width": 360, "height": 640})
     page = context.new_page()
     faults: list[str] = []

@@ -135,7 +135,7 @@ def test_site_name_is_no_systemd_specifier(render: Render, tmp_path: Path, monke
 )
 def test_breaking_value_refused(option: str, value: object) -> None:
     with pytest.raises(Unusable, match=f"--{option.rstrip('s').replace('_', '-')}"):
-        Deployment(**{option: value})  # type: ignore[arg-type]
+        Deployment(**{option: value})
 
 
 def test_refusal_is_sentence_writing_nothing(render: Render, tmp_path: Path) -> None:

@@ -309,7 +309,7 @@ def answering(app: Flask, name: str, value: str | None) -> Flask:
 
         return serve(environ, start)
 
-    app.wsgi_app = change  # type: ignore[method-assign]
+    app.wsgi_app = change
     return app
 
 

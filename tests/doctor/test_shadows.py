@@ -142,7 +142,7 @@ def test_shell_knows_both_models(write_module: Write, make_app: Make) -> None:
     with app.app_context():
         found = shell_names()
 
-    assert [found[name].__tablename__ for name in ("Thing", "two_Thing")] == ["one_thing", "two_thing"]  # type: ignore[attr-defined]
+    assert [found[name].__tablename__ for name in ("Thing", "two_Thing")] == ["one_thing", "two_thing"]
 
 
 def test_same_check_is_named(write_module: Write, make_app: Make) -> None:

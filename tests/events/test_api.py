@@ -27,7 +27,7 @@ def ids(client: FlaskClient, query: str = "") -> list[str]:
 
 
 def keep_contract(app: Flask, endpoint: str, answer: Any) -> None:
-    assert app.view_functions[endpoint].contract.answer.validate(answer) == {}  # type: ignore[attr-defined]
+    assert app.view_functions[endpoint].contract.answer.validate(answer) == {}
 
 
 # --- what comes in ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def ask(client: FlaskClient, path: str) -> Any:
     answer = client.get(f"/events/{path}")
     assert answer.status_code == 200, answer.text
     endpoint = f"events.{path.partition('?')[0]}"
-    schema = client.application.view_functions[endpoint].contract.answer  # type: ignore[attr-defined]
+    schema = client.application.view_functions[endpoint].contract.answer
     assert schema.validate(answer.json) == {}
     return answer.json
 

@@ -88,7 +88,7 @@ def look(page: Page) -> None:
     """Look at a page wide and light, and on a phone in the dark."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme, width in (("light", 1280), ("dark", 360)):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate(VIOLATIONS) == [], (page.url, scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)

@@ -67,7 +67,7 @@ def test_pages_are_for_everybody(
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
             assert not page.evaluate(VIOLATIONS), f"{scheme}, {width} px"

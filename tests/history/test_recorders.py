@@ -169,7 +169,7 @@ def test_expression_recorded_as_result(office: Office) -> None:
     key = office.add(title="Rent", big=20)
 
     def work() -> None:
-        db.session.get_one(Entry, key).big = Entry.big + 1  # type: ignore[assignment]
+        db.session.get_one(Entry, key).big = Entry.big + 1
 
     office.write(work)
     assert (office.last().before, office.last().after) == ({"big": 20}, {"big": 21})

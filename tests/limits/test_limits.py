@@ -418,7 +418,7 @@ def test_processes_count_alone_without_redis(make_limited_app, start_redis, capl
     redis.stop()
 
     assert codes(client, "/shop/v1/rare", 3) == [200, 429, 429]
-    assert len([record for record in caplog.records if "falling back to in-memory" in record.message]) == 1
+    assert len([record for record in caplog.records if "each process counts for itself" in record.message]) == 1
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 

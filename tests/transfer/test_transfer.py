@@ -136,7 +136,7 @@ def values(url: URL) -> dict[str, Any]:
         sealed = connection.scalars(sa.text("SELECT sealed FROM shipments_crate WHERE id = 1")).all()
         return {**found, "nulls": connection.scalars(nulls).all(), "sealed": sealed}
 
-    return execute(url, read)  # type: ignore[no-any-return]
+    return execute(url, read)
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
@@ -580,7 +580,7 @@ def test_killed_load_resumes_in_constant_memory(new_database: NewDatabase, tmp_p
 
     def loaded() -> int:
         asked = sa.select(sa.func.count()).select_from(idempotency_keys)
-        return execute(target, lambda connection: connection.scalar(asked))  # type: ignore[no-any-return]
+        return execute(target, lambda connection: connection.scalar(asked))
 
     kill_when(start(target, "load", "--replace", str(folder)), lambda: loaded() > 0)
     there = loaded()

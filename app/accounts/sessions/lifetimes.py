@@ -32,6 +32,7 @@ from core.http.sessions import SAFE_METHODS
 from services import db
 
 from ..models import User
+from ..state import accounts_of
 from .in_database import DatabaseStore
 from .owners import Owner
 from .owners import user_of
@@ -62,13 +63,13 @@ LONGEST_ADDRESS = 45
 
 
 def init_app(app: Flask) -> None:
-    """Keep records of this application's sessions."""
-    app.extensions["accounts_sessions"] = _make_store(app)
+    """Load the user of a session by its record."""
     app.config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=app.config["SESSION_MAX_HOURS"])
     app.login_manager.user_loader(load)  # type: ignore[attr-defined]  # Flask-Login sets it
 
 
-def _make_store(app: Flask) -> Store:
+def make_store(app: Flask) -> Store:
+    """Return the place where an application keeps the records of its sessions."""
     idle = timedelta(hours=app.config["SESSION_IDLE_HOURS"])
     longest = timedelta(hours=app.config["SESSION_MAX_HOURS"])
     if app.config["SESSION_STORE"] == "redis":
@@ -82,8 +83,7 @@ def _make_store(app: Flask) -> Store:
 
 def store() -> Store:
     """Return where this application keeps the records."""
-    found: Store = current_app.extensions["accounts_sessions"]
-    return found
+    return accounts_of(current_app).sessions
 
 
 # --- beginning ----------------------------------------------------------------------------------
