@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -65,6 +66,27 @@ def gate(app: Flask, statement: str, parties: int = 2) -> Iterator[None]:
         yield
     finally:
         event.remove(engine, "before_cursor_execute", wait)
+
+
+@contextmanager
+def meeting(app: Flask, table: str, seconds: float = 3) -> Iterator[None]:
+    """Hold the first request that has read a table until another has read it, or cannot: that one waits for a lock."""
+    with app.app_context():
+        engine = db.engine
+    barrier = threading.Barrier(2)
+    held = threading.local()
+
+    def wait(connection: Any, cursor: Any, text: str, *rest: Any) -> None:
+        if text.startswith("SELECT") and f"FROM {table}" in text and not getattr(held, "once", False):
+            held.once = True
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait(seconds)
+
+    event.listen(engine, "after_cursor_execute", wait)
+    try:
+        yield
+    finally:
+        event.remove(engine, "after_cursor_execute", wait)
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:

@@ -23,6 +23,7 @@ from tests.accounts.users import make_user
 from tests.accounts.users import sign_in
 from tests.commits import at_once
 from tests.commits import gate
+from tests.commits import meeting
 from tests.forms import open_form
 from tests.forms import submit
 
@@ -125,6 +126,27 @@ def test_tokens_at_once_keep_limit(app: Flask, monkeypatch: pytest.MonkeyPatch) 
 
     assert sorted(statuses) == [200, 200, 422, 422, 422]
     assert count(app, sa.select(Token.id)) == 2
+
+
+@pytest.mark.parametrize(("names", "most"), [(("nightly", "nightly"), 50), (("nightly", "weekly"), 1)])
+def test_tokens_read_together_are_counted(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, names: tuple[str, str], most: int
+) -> None:
+    monkeypatch.setattr(issuing, "MOST_TOKENS", most)
+    make_user(app, roles=["administrator"])
+    sign_in(client)
+    form = open_form(client, "/accounts/tokens/new") | {"scopes": ["history.change.read"]}
+
+    def make(name: str) -> Callable[[], int]:
+        other = app.test_client()
+        other._cookies.update(client._cookies)
+        return lambda: other.post("/accounts/tokens/new", data={**form, "name": name}).status_code
+
+    with meeting(app, "accounts_token"):
+        statuses = at_once(*map(make, names))
+
+    assert sorted(statuses) == [200, 422]
+    assert count(app, sa.select(Token.id)) == 1
 
 
 def test_invitations_at_once_make_one_account(app: Flask) -> None:
