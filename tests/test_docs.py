@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,24 +196,35 @@ def _section(heading: str, number: int = 1) -> str:
     return re.findall(r"^```sh\n(.*?)^```$", found[1], re.M | re.S)[number - 1]
 
 
-@WITH_DEMOS
-def test_readme_product_start_works(tmp_path: Path) -> None:
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Reader]:
+    """Return a copy where a product has been started as the README says."""
     reader = Reader(tmp_path / "project", installed=True)
     for command in _section("Starting your product").splitlines():
         reader.run(command, "")
     text = (reader.folder / "settings.py").read_text()
     (reader.folder / "settings.py").write_text(re.sub(r'    "app\.(example|api|events)",\n', "", text))
-    try:
-        for command in _section("Starting your product", 2).splitlines():
-            reader.run(command, "")
-        assert "core_idempotency_key" in reader.revision()
-        reader.run("flask --app run apidocs check", "")
-        reader.run("make run", "")
-        reader.run("curl http://127.0.0.1:5000/", "Installed modules")
-        reader.run(ADMINISTRATOR, "")
-        reader.run("flask --app run accounts list", "you@example.org…administrator")
-    finally:
-        reader.stop()
+    for command in _section("Starting your product", 2).splitlines():
+        reader.run(command, "")
+    yield reader
+    reader.stop()
+
+
+@WITH_DEMOS
+def test_started_product_keeps_its_tests(started: Reader) -> None:
+    """Collect its tests and check its style; `make product` runs them all, in CI."""
+    started.run("python -m pytest --quiet --collect-only tests", "")
+    started.run("python -m ruff check .", "")
+
+
+@WITH_DEMOS
+def test_readme_product_start_works(started: Reader) -> None:
+    assert "core_idempotency_key" in started.revision()
+    started.run("flask --app run apidocs check", "")
+    started.run("make run", "")
+    started.run("curl http://127.0.0.1:5000/", "Installed modules")
+    started.run(ADMINISTRATOR, "")
+    started.run("flask --app run accounts list", "you@example.org…administrator")
 
 
 def test_readme_production_is_true(tmp_path: Path, new_database: Callable[[str], URL]) -> None:
