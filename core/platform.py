@@ -38,6 +38,8 @@ class Platform:
     #: Rows: the verbs that faces serve, by model, and the rows that a relationship may name.
     served: dict[type[Any], Any] = field(default_factory=dict)
     selectable: Callable[[type[Any]], Any] | None = None
+    #: The declared resources, each with the label of its module.
+    resources: list[tuple[str, Any]] = field(default_factory=list)
 
     #: HTTP: path → the outermost blueprint of the API below it; endpoint → whether it is an API's.
     api_prefixes: dict[str, str] = field(default_factory=dict)

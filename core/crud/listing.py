@@ -201,8 +201,13 @@ class Listing:
             return ColumnRef(mapper.columns[name])
         if relation not in mapper.relationships:
             raise TypeError(f"{self.model.__name__} has no relationship {relation}, named in {name}")
-        target = aliased(mapper.relationships[relation].entity.class_)
-        return ColumnRef(sa.inspect(target).selectable.c[column], getattr(self.model, relation), target)
+        related = mapper.relationships[relation].mapper
+        if column not in related.column_attrs:
+            raise TypeError(f"{related.class_.__name__} has no column {column}, named in {name}")
+        target = aliased(related.class_)
+        # An attribute may be called otherwise than its column.
+        aliased_column = sa.inspect(target).selectable.corresponding_column(related.columns[column])
+        return ColumnRef(aliased_column, getattr(self.model, relation), target)
 
     def _guarded(self, name: str) -> Iterator[tuple[type[Any], str]]:
         """Yield what a name leads by that not everybody may read."""

@@ -1,0 +1,137 @@
+"""One declaration that makes the verbs of a model and their faces.
+
+:class:`Resource` is the verbs (:class:`core.crud.Crud`) of which everything is derived from the model that the class
+does not say itself. ``register`` adds pages at ``/<module>/invoices`` and REST at ``/<module>/api/v1/invoices``; the
+methods of JSON-RPC, the document of the API, the menu and the permissions follow. A face of one's own is a class one
+rung below, in its attribute: ``pages = InvoicePages``, ``rest = InvoiceResource``, ``None`` for no such face.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
+from marshmallow import Schema
+
+from ..crud.verbs import Crud
+from ..crud.verbs import check_allow
+from ..fields.words import plural
+from ..fields.words import words
+from ..forms.model_forms import ModelForm
+from ..pages import Pages
+from ..rest import Api
+from ..rest import ModelResource
+from . import derivation
+from . import registry
+
+#: The path of a module's API, below its own.
+API_PREFIX = "/api/v1"
+
+#: Blueprint to its API; both are declared once, whichever applications have them.
+_apis: WeakKeyDictionary[Blueprint, Api] = WeakKeyDictionary()
+
+
+class Resource(Crud):
+    """The verbs and the faces of one model.
+
+    Each attribute below may be declared; what is not declared is derived from the model when the class is registered.
+    """
+
+    #: What is allowed in every face: any of list, get, create, update, delete; of a view, only to read.
+    allow: ClassVar[Sequence[str]]
+    #: Name in addresses: by default that of the class, ``InvoiceLines`` is ``invoice-lines``.
+    path: ClassVar[str]
+    #: Name of the list for people: by default that of the class, ``Invoice lines``.
+    plural: ClassVar[str]
+    #: What the list shows: attributes, relationships among them.
+    columns: ClassVar[Sequence[str]]
+    #: What the page of a row shows.
+    details: ClassVar[Sequence[str]]
+    #: What forms and bodies take, and in which order; by default all that may be written.
+    fields: ClassVar[Sequence[str] | None] = None
+    #: Relationships that ``?include=`` shows, each with the schema of its rows.
+    includes: ClassVar[Mapping[str, type[Schema]]]
+    #: The form, the schema, and the two faces.
+    form: ClassVar[type[ModelForm]]
+    schema: ClassVar[type[Schema]]
+    pages: ClassVar[type[Pages] | None]
+    rest: ClassVar[type[ModelResource] | None]
+    #: The verbs, as registered.
+    verbs: ClassVar["Resource"]
+
+    @classmethod
+    def register(cls, blueprint: Blueprint, api: Api | None = None) -> None:
+        """Add the faces to a module's blueprint.
+
+        :param api: where the REST resource is added; by default the blueprint's own, below ``/api/v1``
+        :raises TypeError: if a declaration does not fit its model
+        """
+        module = blueprint.import_name.rpartition(".")[2]
+        cls._derive(module)
+        check_allow(cls)
+        cls.verbs = cls()
+        cls.pages = _face(cls, "pages", Pages, ("verbs", "form", "columns", "details", "plural", "allow"))
+        cls.rest = _face(cls, "rest", ModelResource, ("verbs", "schema", "includes", "allow"))
+        if cls.pages is not None:
+            cls.pages.register(blueprint, f"/{cls.path}")
+        if cls.rest is not None:
+            cls.rest.register(api or _api_of(blueprint), f"/{cls.path}")
+
+        def announce(state: BlueprintSetupState) -> None:
+            registry.add(state.app, module, cls.verbs)
+
+        blueprint.record(announce)
+
+    @classmethod
+    def _derive(cls, module: str) -> None:
+        """Set what the class does not declare."""
+        model, noun = cls.model, words(cls.__name__)
+        _set_missing(
+            cls,
+            allow=derivation.allowed_verbs(model),
+            path=noun.replace(" ", "-"),
+            plural=(noun if noun != words(model.__name__) else plural(noun)).capitalize(),
+            search=derivation.search(model),
+            filters=derivation.filters(model),
+            sorts=derivation.sorts(model),
+            columns=derivation.list_columns(model),
+            details=derivation.details(model),
+            includes=derivation.includes(model),
+        )
+        cls.access = {**derivation.access(model, module), **cls.access}
+        if not _declares(cls, "schema", Resource):
+            cls.schema = derivation.schema(model, cls.fields)
+        if not _declares(cls, "form", Resource) and {"create", "update"} & set(cls.allow):
+            cls.form = derivation.form(model, cls.fields)
+
+
+def _declares(cls: type, name: str, base: type) -> bool:
+    """Return whether a class, or one between it and a base, has an attribute of its own."""
+    return any(name in vars(each) for each in cls.__mro__[: cls.__mro__.index(base)])
+
+
+def _set_missing(cls: type, **derived: Any) -> None:
+    for name, value in derived.items():
+        if not _declares(cls, name, Resource):
+            setattr(cls, name, value)
+
+
+def _face(cls: type[Resource], name: str, base: type, names: Sequence[str]) -> Any:
+    """Return the class of a face: the declared one or a plain one, with what it does not say itself."""
+    face = getattr(cls, name) if _declares(cls, name, Resource) else base
+    if face is None:
+        return None
+    missing = {key: getattr(cls, key) for key in names if not _declares(face, key, base) and hasattr(cls, key)}
+    return type(f"{cls.__name__}{base.__name__}", (face,), {"__module__": cls.__module__, **missing})
+
+
+def _api_of(blueprint: Blueprint) -> Api:
+    """Return the API of a blueprint, and make it for the first resource."""
+    if blueprint not in _apis:
+        nested = Blueprint("api", blueprint.import_name, url_prefix=API_PREFIX)
+        _apis[blueprint] = Api(nested)
+        blueprint.register_blueprint(nested)
+    return _apis[blueprint]
