@@ -52,7 +52,8 @@ class Platform:
     completion: Any = None
     sign_in_endpoint: str | None = None
 
-    #: Pages: the offers of ``menu.py``, and the pages of models.
+    #: Pages: the lists of declared resources, the offers of ``menu.py``, and the pages of models.
+    lists: list[tuple[str, str, str]] = field(default_factory=list)
     menu: dict[str, Callable[[], Any]] = field(default_factory=dict)
     row_menu: list[Callable[[Any], Any]] = field(default_factory=list)
     header_templates: list[str] = field(default_factory=list)

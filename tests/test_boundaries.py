@@ -54,6 +54,7 @@ CORE_ORDER = (
     {"api"},
     {"forms"},
     {"rest", "pages"},
+    {"resources"},
     {"migrations"},
     {"cli"},
     {"factory"},

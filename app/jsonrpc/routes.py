@@ -30,9 +30,9 @@ def _label(description: Description) -> str:
 
 
 def _about(label: str) -> str:
-    """Return what the ``rpc.py`` of a module says of itself."""
+    """Return what the ``rpc.py`` of a module says of itself, or where it has none, the module."""
     for module in installed_modules(current_app):
-        file = module.file("rpc") if module.label == label else None
-        if file is not None:
+        if module.label == label:
+            file = module.file("rpc") or module.package
             return " ".join((file.__doc__ or "").partition("\n\n")[0].split())
     return "What this endpoint says of itself."

@@ -10,6 +10,7 @@ from core.access.endpoints import Guarded
 from core.api.limits import charge
 from core.modules import ModuleError
 from core.modules import offers
+from core.resources import registered
 from core.signals import app_ready
 
 from . import bp
@@ -19,6 +20,7 @@ from .documents import index
 from .methods import Method
 from .methods import collect
 from .methods import make_method
+from .resources import methods_of
 from .signatures import SignatureError
 from .transactions import admit
 from .transactions import batch_seconds
@@ -42,7 +44,7 @@ def collect_methods(app: Flask) -> None:
         raise ModuleError(f"A module with methods cannot have the label {taken[0]!r}: rename its package.")
     own = {"App.index": make_method("App.index", index), "rpc.discover": make_method("rpc.discover", discover)}
     try:
-        methods = own | collect(files)
+        methods = own | methods_of(registered(app)) | collect(files)
     except SignatureError as error:
         raise ModuleError(str(error)) from error
     app.extensions["jsonrpc"] = Dispatcher(

@@ -1,5 +1,5 @@
 """The site's header, made of what the modules offer in their ``menu.py``: entries, templates at its end,
-and notices below it.
+and notices below it. A module without entries has those of its resources.
 
 A module that is taken out of ``INSTALLED_APPS`` takes its entries with it.
 """
@@ -7,6 +7,7 @@ A module that is taken out of ``INSTALLED_APPS`` takes its entries with it.
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -17,6 +18,7 @@ from flask.globals import request_ctx
 
 from ..access import may_open
 from ..modules import ModuleError
+from ..modules import installed
 from ..modules import offers
 from ..platform import platform_of
 
@@ -53,7 +55,10 @@ def init_app(app: Flask) -> None:
     :raises core.modules.ModuleError: if one leads to an endpoint that there is not
     """
     files = [(module.name, file) for module, file in offers(app, "menu")]
-    platform_of(app).menu = {name: file.entries for name, file in files if hasattr(file, "entries")}
+    declared = {name: file.entries for name, file in files if hasattr(file, "entries")}
+    platform_of(app).menu = {
+        module.name: declared.get(module.name) or partial(_lists, app, module.label) for module in installed(app)
+    }
     platform_of(app).row_menu = [file.row_entries for _, file in files if hasattr(file, "row_entries")]
     platform_of(app).header_templates = [file.header for _, file in files if hasattr(file, "header")]
     platform_of(app).notices = [file.notice for _, file in files if hasattr(file, "notice")]
@@ -66,6 +71,11 @@ def init_app(app: Flask) -> None:
                     raise ModuleError(
                         f"Module {name!r}: its menu names the endpoint {link.endpoint!r}, which no view has."
                     )
+
+
+def _lists(app: Flask, label: str) -> list[Link]:
+    """Return the lists of a module's resources: its entries where it has no ``menu.py``."""
+    return [Link(title, endpoint) for module, title, endpoint in platform_of(app).lists if module == label]
 
 
 def menu() -> list[Entry]:

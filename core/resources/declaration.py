@@ -22,6 +22,7 @@ from ..fields.words import plural
 from ..fields.words import words
 from ..forms.model_forms import ModelForm
 from ..pages import Pages
+from ..platform import platform_of
 from ..rest import Api
 from ..rest import ModelResource
 from . import derivation
@@ -82,6 +83,9 @@ class Resource(Crud):
 
         def announce(state: BlueprintSetupState) -> None:
             registry.add(state.app, module, cls.verbs)
+            if cls.pages is not None and "list" in cls.pages.allow:
+                name = ".".join(filter(None, (state.name_prefix, state.name, f"{cls.pages().name}_list")))
+                platform_of(state.app).lists.append((module, cls.pages.plural, name))
 
         blueprint.record(announce)
 

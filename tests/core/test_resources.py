@@ -28,7 +28,7 @@ def client(
     make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
 ) -> Iterator[FlaskClient]:
     """Return a client of a clerk who may do everything in the music shop, on each engine."""
-    app = make_app(new_database(engine_name), [chinook.__name__])
+    app = make_app(new_database(engine_name), [chinook.__name__, "app.jsonrpc"])
     set_identity_loader(app, lambda: CLERK)
     with app.app_context():
         chinook.Base.metadata.create_all(db.engine)
@@ -105,14 +105,14 @@ def test_page_shows_related_rows_by_name(client: FlaskClient, track: Any) -> Non
 
 def test_form_adds_a_row(client: FlaskClient, track: Any) -> None:
     response = forms.submit(client, "/chinook/employees/new", last_name="Adams", first_name="Andrew")
-    assert response.status_code == 302
+    assert response.status_code == 303
     boss = client.get(f"{API}/employees").json["items"][0]["id"]
 
     response = forms.submit(
         client, "/chinook/employees/new", last_name="Edwards", first_name="Nancy", reports_to=str(boss)
     )
 
-    assert response.status_code == 302
+    assert response.status_code == 303
     assert client.get(f"{API}/employees?reports_to_id={boss}").json["items"][0]["first_name"] == "Nancy"
 
 
@@ -137,3 +137,57 @@ def test_resources_are_registered(client: FlaskClient) -> None:
 
     assert found[0] == ("chinook", "Artists")
     assert len(found) == 10
+
+
+# --- JSON-RPC ---
+
+
+def call(client: FlaskClient, method: str, **params: Any) -> Any:
+    """Call a method, and return its result or its error."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": f"chinook.{method}", "params": params}
+    answer = client.post("/rpc", json=body).json
+    return answer.get("result", answer.get("error"))
+
+
+def test_methods_do_as_rest_does(client: FlaskClient, track: Any) -> None:
+    made = call(client, "track.create", values={**track, "name": "Dog Eat Dog"} | {"id": 2})
+    assert made["message"] == "The data is not valid"
+
+    made = call(client, "media_type.create", values={"name": "AAC"})
+    assert made == {"id": 2, "name": "AAC"}
+    assert call(client, "media_type.update", key=2, values={"name": "AAC 256"}) == {"id": 2, "name": "AAC 256"}
+    assert call(client, "media_type.get", key=2, fields="name") == {"name": "AAC 256"}
+    assert call(client, "media_type.delete", key=2) is None
+    assert call(client, "media_type.get", key=2)["code"] == -32001
+
+
+def test_method_lists_with_filters(client: FlaskClient, track: Any) -> None:
+    found = call(client, "track.list", filter={"milliseconds__gte": 1000, "name__in": ["Go Down"]}, include="album")
+
+    assert found["items"][0]["album"]["title"] == "Let There Be Rock"
+    assert (found["next"], found["previous"]) == (None, None)
+    assert call(client, "track.list", count=True, limit=1)["total"] == 1
+
+
+@pytest.mark.parametrize("params", [{"filter": {"colour": 1}}, {"filter": {"limit": 1}}, {"filter": {"name": {}}}])
+def test_method_list_refuses_wrong_filters(client: FlaskClient, track: Any, params: Any) -> None:
+    error = call(client, "track.list", **params)
+
+    assert error["data"]["errors"][0]["field"] == next(iter(params["filter"]))
+
+
+def test_methods_ask_for_permissions(client: FlaskClient, track: Any) -> None:
+    set_identity_loader(client.application, lambda: Identity("visitor", "Visitor"))
+
+    assert call(client, "track.list")["code"] == -32007
+    assert call(client, "track.delete", key=1)["code"] == -32007
+
+
+def test_methods_are_described(client: FlaskClient) -> None:
+    document = client.post("/rpc", json={"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"}).json["result"]
+    methods = {method["name"]: method for method in document["methods"]}
+
+    assert methods["chinook.invoice_line.create"]["params"][0]["schema"]["properties"]["quantity"]["minimum"] == 1
+    assert "album_id" in methods["chinook.track.get"]["result"]["schema"]["properties"]
+    assert methods["chinook.track.list"]["x-access"] == "chinook.track.read"
+    assert client.get("/docs/rpc").status_code == 200
