@@ -39,6 +39,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 COMMANDS = {
     "access": "Show who may do what.",
     "prepare": "Bring the database to head; in development, load the demo data.",
+    "resources": "Show the declared resources.",
 }
 
 #: Flask's own, which it finds before an application's.

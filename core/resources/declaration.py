@@ -21,6 +21,7 @@ from ..crud.verbs import check_allow
 from ..fields.words import plural
 from ..fields.words import words
 from ..forms.model_forms import ModelForm
+from ..forms.model_forms import model_form
 from ..pages import Pages
 from ..platform import platform_of
 from ..rest import Api
@@ -51,10 +52,10 @@ class Resource(Crud):
     columns: ClassVar[Sequence[str]]
     #: What the page of a row shows.
     details: ClassVar[Sequence[str]]
-    #: What forms and bodies take, and in which order; by default all that may be written.
-    fields: ClassVar[Sequence[str] | None] = None
-    #: Relationships that ``?include=`` shows, each with the schema of its rows.
-    includes: ClassVar[Mapping[str, type[Schema]]]
+    #: What forms and bodies take, in this order; by default all that may be written.
+    fields: ClassVar[Sequence[str]]
+    #: Relationships whose rows ``?include=`` shows; by default those to rows of the same module.
+    includes: ClassVar[Sequence[str]]
     #: The form, the schema, and the two faces.
     form: ClassVar[type[ModelForm]]
     schema: ClassVar[type[Schema]]
@@ -74,8 +75,14 @@ class Resource(Crud):
         cls._derive(module)
         check_allow(cls)
         cls.verbs = cls()
-        cls.pages = _face(cls, "pages", Pages, ("verbs", "form", "columns", "details", "plural", "allow"))
-        cls.rest = _face(cls, "rest", ModelResource, ("verbs", "schema", "includes", "allow"))
+        given = {
+            name: getattr(cls, name)
+            for name in ("verbs", "form", "columns", "details", "plural", "schema", "allow")
+            if hasattr(cls, name)
+        }
+        given["includes"] = derivation.included(cls.model, cls.includes)
+        cls.pages = _face(cls, "pages", Pages, given)
+        cls.rest = _face(cls, "rest", ModelResource, given)
         if cls.pages is not None:
             cls.pages.register(blueprint, f"/{cls.path}")
         if cls.rest is not None:
@@ -103,13 +110,13 @@ class Resource(Crud):
             sorts=derivation.sorts(model),
             columns=derivation.list_columns(model),
             details=derivation.details(model),
+            fields=derivation.fields(model),
             includes=derivation.includes(model),
         )
         cls.access = {**derivation.access(model, module), **cls.access}
-        if not _declares(cls, "schema", Resource):
-            cls.schema = derivation.schema(model, cls.fields)
-        if not _declares(cls, "form", Resource) and {"create", "update"} & set(cls.allow):
-            cls.form = derivation.form(model, cls.fields)
+        _set_missing(cls, schema=derivation.schema(model, cls.fields))
+        if {"create", "update"} & set(cls.allow):
+            _set_missing(cls, form=model_form(model, only=cls.fields))
 
 
 def _declares(cls: type, name: str, base: type) -> bool:
@@ -123,12 +130,13 @@ def _set_missing(cls: type, **derived: Any) -> None:
             setattr(cls, name, value)
 
 
-def _face(cls: type[Resource], name: str, base: type, names: Sequence[str]) -> Any:
+def _face(cls: type[Resource], name: str, base: type, given: Mapping[str, Any]) -> Any:
     """Return the class of a face: the declared one or a plain one, with what it does not say itself."""
     face = getattr(cls, name) if _declares(cls, name, Resource) else base
     if face is None:
         return None
-    missing = {key: getattr(cls, key) for key in names if not _declares(face, key, base) and hasattr(cls, key)}
+    known = {key for each in base.__mro__ for key in (*vars(each), *getattr(each, "__annotations__", ()))}
+    missing = {key: value for key, value in given.items() if key in known and not _declares(face, key, base)}
     return type(f"{cls.__name__}{base.__name__}", (face,), {"__module__": cls.__module__, **missing})
 
 

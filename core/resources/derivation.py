@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from marshmallow import Schema
 from sqlalchemy.orm.interfaces import MANYTOMANY
 from sqlalchemy.orm.interfaces import MANYTOONE
-from sqlalchemy.orm.interfaces import ONETOMANY
 
 from ..access import Policy
 from ..access import permission
@@ -29,8 +28,6 @@ from ..fields.columns import plain_type
 from ..fields.schemas import ModelSchema
 from ..fields.schemas import is_read_only
 from ..fields.words import words
-from ..forms.model_forms import ModelForm
-from ..forms.model_forms import model_form
 
 #: Columns of a list, at most.
 MOST_COLUMNS = 7
@@ -84,22 +81,45 @@ def details(model: type[Any]) -> Sequence[str]:
     return list(dict.fromkeys([*columns, *_links(mapper)]))
 
 
-def includes(model: type[Any]) -> Mapping[str, type[Schema]]:
-    """Return the relationships to rows of the same module, each with the schema of these rows."""
-    mapper = sa.inspect(model)
+def includes(model: type[Any]) -> Sequence[str]:
+    """Return the relationships to rows of the same module."""
     package = model.__module__.rpartition(".")[0]
-    return {
-        relation.key: schema(relation.mapper.class_)
-        for relation in mapper.relationships
+    return [
+        relation.key
+        for relation in sa.inspect(model).relationships
         if relation.lazy not in ("dynamic", "write_only")
         and relation.mapper.class_.__module__.rpartition(".")[0] == package
-    }
+    ]
+
+
+def included(model: type[Any], names: Sequence[str]) -> Mapping[str, type[Schema]]:
+    """Return relationships, each with the schema of its rows.
+
+    :raises TypeError: if one is no relationship
+    """
+    relations = sa.inspect(model).relationships
+    unknown = sorted(set(names) - set(relations.keys()))
+    if unknown:
+        raise TypeError(f"includes: {model.__name__} has no relationship {', '.join(unknown)}")
+    return {name: schema(relations[name].mapper.class_) for name in names}
+
+
+def fields(model: type[Any]) -> Sequence[str]:
+    """Return what forms and bodies take: what may be written, as it is declared, a foreign key as its row."""
+    mapper = sa.inspect(model)
+    pointers = _pointers(mapper)
+    written = [
+        pointers.get(name, name)
+        for name, column in _columns(mapper)
+        if not is_read_only(column) and column is not mapper.version_id_col
+    ]
+    return list(dict.fromkeys((*written, *_links(mapper))))
 
 
 def schema(model: type[Any], names: Sequence[str] | None = None) -> type[Schema]:
     """Make the schema of a model, with the keys of many-to-many links.
 
-    :param names: the attributes that may be written; by default all
+    :param names: what may be written; by default all that may
     """
     mapper = sa.inspect(model)
     left_out = [relation.key for relation in mapper.relationships if relation.key not in _links(mapper)]
@@ -109,15 +129,6 @@ def schema(model: type[Any], names: Sequence[str] | None = None) -> type[Schema]
         left_out += [name for name in (*writable, *_links(mapper)) if not {name, pointers.get(name)} & set(names)]
     meta = type("Meta", (), {"model": model, "include_relationships": True, "exclude": tuple(dict.fromkeys(left_out))})
     return type(f"{model.__name__}Schema", (ModelSchema,), {"Meta": meta, "__module__": model.__module__})
-
-
-def form(model: type[Any], names: Sequence[str] | None = None) -> type[ModelForm]:
-    """Make the form of a model; the rows on the many side of a relationship are written by their own forms.
-
-    :param names: the attributes that it shows; by default all that may be written
-    """
-    relations = sa.inspect(model).relationships
-    return model_form(model, only=names, exclude=[one.key for one in relations if one.direction is ONETOMANY])
 
 
 def search(model: type[Any]) -> Sequence[str]:

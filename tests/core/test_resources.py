@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import Blueprint
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
@@ -13,6 +14,7 @@ from core.access import Identity
 from core.access import set_identity_loader
 from core.fields.words import words
 from core.resources import registered
+from core.resources.writing import write
 from services import db
 from tests import forms
 from tests.core import chinook
@@ -191,3 +193,23 @@ def test_methods_are_described(client: FlaskClient) -> None:
     assert "album_id" in methods["chinook.track.get"]["result"]["schema"]["properties"]
     assert methods["chinook.track.list"]["x-access"] == "chinook.track.read"
     assert client.get("/docs/rpc").status_code == 200
+
+
+# --- writing the declaration out ---
+
+
+def test_written_declaration_says_the_same(client: FlaskClient) -> None:
+    written = client.application.test_cli_runner().invoke(args=["resources", "show", "chinook.Tracks"]).output
+    known = {**vars(chinook)}
+    exec(written.replace("class Tracks", "class Written"), known)  # noqa: S102 - what the command wrote
+    blueprint = Blueprint("written", "app.chinook")
+    known["Written"].register(blueprint)
+
+    assert write(known["Written"].verbs).replace("Written", "Tracks") == written
+
+
+def test_unknown_resource_names_the_known(client: FlaskClient) -> None:
+    result = client.application.test_cli_runner().invoke(args=["resources", "show", "chinook.Cars"])
+
+    assert result.exit_code == 1
+    assert "chinook.Tracks" in result.output
