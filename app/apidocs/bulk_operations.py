@@ -74,7 +74,7 @@ def _operation(bulk: type[Bulk], method: str, name: str, components: Components)
     verbs, schema = bulk.resource.verbs, bulk.resource().visible.schema()
     properties: dict[str, JsonSchema] = {"method": {"type": "string", "const": method}}
     if method != "create":
-        properties["key"] = components.property(verbs.listing.fields[verbs.listing.key], INPUT)
+        properties["key"] = components.property(verbs.key.field(), INPUT)
         if verbs.version_key is not None:
             properties["version"] = {"type": "integer", "description": "What you have seen of it."}
     if method != "delete":

@@ -157,7 +157,7 @@ class ModelOperations:
         return {"required": True, "content": {media: {"schema": self.components.of(self.schema, shape)}}}
 
     def _key(self) -> list[parameters.Parameter]:
-        field = self.verbs.listing.fields[self.verbs.listing.key]
+        field = self.verbs.key.field()
         key = {**self.components.property(field, INPUT), "description": f"The key of the {self.noun}."}
         return parameters.of_path(self.rule, {"key": key})
 
@@ -181,9 +181,11 @@ class ModelOperations:
         }
 
     def _key_shown(self) -> str | None:
-        """Return the name under which an item shows its key, if it does."""
+        """Return the name under which an item shows its key, if it is one field and shown."""
+        if self.verbs.key.is_composite:
+            return None
         for name, field in self.schema.dump_fields.items():
-            if (field.attribute or name) == self.verbs.listing.key:
+            if (field.attribute or name) in self.verbs.key.names:
                 return field.data_key or name
         return None
 

@@ -51,6 +51,7 @@ class Batch:
         self.verbs = bulk.resource.verbs
         self.schema = bulk.items.visible.schema()
         self.schemas = bulk.operations(bulk.items.visible.hidden())
+        self.key = self.verbs.key.field()
         self.found: dict[Hashable, Any] = {}
 
     def run(self, operations: Sequence[Any], *, atomic: bool) -> list[Result]:
@@ -73,7 +74,7 @@ class Batch:
         if not isinstance(operation, dict) or operation.get("method") not in ("update", "delete"):
             return None
         try:
-            return self.verbs.listing.fields[self.verbs.listing.key].deserialize(operation.get("key"))
+            return self.key.deserialize(operation.get("key"))
         except ValidationError:
             return None
 

@@ -15,7 +15,6 @@ Google's AIP-136: no key of an item can be mistaken for it.
 """
 
 from collections.abc import Mapping
-from copy import copy
 from typing import Any
 from typing import ClassVar
 
@@ -149,10 +148,9 @@ def _operation_schemas(resource: type[ModelResource], hidden: frozenset[str]) ->
 
 
 def _operation_schema(resource: type[ModelResource], method: str, hidden: frozenset[str]) -> Schema:
-    listing = resource.verbs.listing
     found: dict[str, fields.Field[Any]] = {"method": fields.String(required=True, validate=validate.Equal(method))}
     if method != "create":
-        found["key"] = copy(listing.fields[listing.key])
+        found["key"] = resource.verbs.key.field()
         found["key"].required = True
         if resource.verbs.version_key is not None:
             # Required as well; that it is missing is another problem than a malformed body.

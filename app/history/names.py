@@ -108,10 +108,9 @@ def _target(plan: Plan, name: str) -> str | None:
 def _read(plan: Plan, texts: Iterable[Hashable]) -> Mapping[Hashable, Any]:
     """Return rows by the texts of their keys, those that the current identity may read."""
     model = plan.mapper.class_
-    if len(plan.mapper.primary_key) != 1:
-        return {}
-    name = plan.mapper.get_property_by_column(plan.mapper.primary_key[0]).key
     keys = [key for text in texts if (key := plan.key_of(str(text))) is not None]
-    select = readers.narrow(sa.select(model).where(getattr(model, name).in_(keys)), model, "get")
+    columns = plan.mapper.primary_key
+    chosen = columns[0].in_(keys) if len(columns) == 1 else sa.tuple_(*columns).in_(keys)
+    select = readers.narrow(sa.select(model).where(chosen), model, "get")
     rows = db.session.scalars(select.options(*without_long(model))).unique().all()
     return {plan.key_text(plan.mapper.primary_key_from_instance(row)): row for row in rows}

@@ -66,13 +66,16 @@ class Plan:
         return str(parts[0]) if len(parts) == 1 else json.dumps(parts)
 
     def key_of(self, text: str) -> Any:
-        """Read a key of one column; ``None`` if no row can have it."""
-        (column,) = self.mapper.primary_key
-        name = self.mapper.get_property_by_column(column).key
+        """Read the text of a key: a value, or of several columns, a tuple; ``None`` if no row can have it."""
+        # Not the plan's own fields, which take what no column of this type holds.
         try:
-            # Not the plan's own field, which takes what no column of this type holds.
-            return from_text(make_field(self.mapper.columns[name]), text)
-        except (TypeError, ValidationError):
+            names = [self.mapper.get_property_by_column(column).key for column in self.mapper.primary_key]
+            known = [make_field(self.mapper.columns[name]) for name in names]
+            if len(known) == 1:
+                return from_text(known[0], text)
+            parts = json.loads(text)
+            return tuple(field.deserialize(part) for field, part in zip(known, parts, strict=True))
+        except (TypeError, ValueError, ValidationError):
             return None
 
     def write(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:

@@ -62,14 +62,14 @@ def subject(plan: Plan, key: str) -> Any:
 
 
 def _stored(plan: Plan, key: str) -> Any:
-    parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
+    parsed = plan.key_of(key)
     if parsed is None or not exists(plan, parsed):
         return None
     return db.session.get(plan.mapper.class_, parsed, options=without_long(plan.mapper.class_))
 
 
 def _gone(plan: Plan, key: str) -> Any:
-    parsed = plan.key_of(key) if len(plan.mapper.primary_key) == 1 else None
+    parsed = plan.key_of(key)
     if parsed is not None and db.session.get(plan.mapper.class_, parsed, options=without_long(plan.mapper.class_)):
         return None
     last = last_whole(plan, key)

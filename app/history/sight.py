@@ -103,7 +103,7 @@ def exists(plan: Plan, key: Any) -> bool:
     verbs = _bounding(plan)
     if verbs is not None and verbs.has_own_get:
         return bool(_given(verbs, [key]))
-    return verbs is None or bool(db.session.scalar(sa.select(_existing(verbs).where(verbs.key == key).exists())))
+    return verbs is None or bool(db.session.scalar(sa.select(_existing(verbs).where(verbs.key.among([key])).exists())))
 
 
 def existed(plan: Plan, values: Mapping[str, Any]) -> bool:
@@ -161,12 +161,12 @@ def _absent(plan: Plan, texts: set[str]) -> set[str]:
     if verbs is None:
         return set()
     keys = {key: text for text in texts if (key := plan.key_of(text)) is not None}
-    stored = {*db.session.scalars(sa.select(verbs.key).where(verbs.key.in_(keys)))}
+    stored = {*map(verbs.key.of_row, db.session.execute(sa.select(*verbs.key.columns).where(verbs.key.among(keys))))}
     if verbs.has_own_get:
         there = _given(verbs, stored)
     else:
-        chosen = _existing(verbs).where(verbs.key.in_(keys)).with_only_columns(verbs.key)
-        there = {*db.session.scalars(chosen)}
+        chosen = _existing(verbs).where(verbs.key.among(keys)).with_only_columns(*verbs.key.columns)
+        there = {*map(verbs.key.of_row, db.session.execute(chosen))}
     gone = {text for key, text in keys.items() if key not in stored and not existed(plan, last_known(plan, text))}
     return {keys[key] for key in stored - there} | gone | (texts - {*keys.values()})
 

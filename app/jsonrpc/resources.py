@@ -121,7 +121,7 @@ class Calls:
         if verb == "list":
             yield from (_parameter(name, field_for(kind), default) for name, kind, default in _OF_LISTS)
         if verb in ("get", "update", "delete"):
-            yield _parameter("key", self.verbs.listing.fields[self.verbs.listing.key])
+            yield _parameter("key", self.verbs.key.field())
         if verb in ("create", "update"):
             yield _parameter("values", Values(self.items))
         if verb in ("update", "delete") and self.verbs.version_key is not None:

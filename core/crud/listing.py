@@ -158,15 +158,11 @@ class Listing:
 
     def __post_init__(self) -> None:
         mapper = sa.inspect(self.model)
-        if len(mapper.primary_key) != 1:
-            raise TypeError(
-                f"{self.model.__name__} has a key of several columns, and verbs take one: make a column of its own the "
-                "key, and hold these together by a UniqueConstraint"
-            )
-        self.key = mapper.get_property_by_column(mapper.primary_key[0]).key
+        #: The attributes of the key.
+        self.keys = tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
         self.order = self._with_key(self.order)
         ordered = {name.removeprefix("-") for name in (*self.sorts, *self.order)}
-        self.paths = {name: self._path(name) for name in {*self.search, *self.filters, *ordered, self.key}}
+        self.paths = {name: self._path(name) for name in {*self.search, *self.filters, *ordered, *self.keys}}
         for name in ordered:
             fault = _unsortable(self.paths[name])
             if fault:
@@ -334,10 +330,9 @@ class Listing:
 
     def _with_key(self, names: Sequence[str]) -> tuple[str, ...]:
         """End with the key, in the direction of the last name, so that the order is total."""
-        if any(name.removeprefix("-") == self.key for name in names):
-            return tuple(names)
-        descending = bool(names) and names[-1].startswith("-")
-        return (*names, f"-{self.key}" if descending else self.key)
+        named = {name.removeprefix("-") for name in names}
+        mark = "-" if names and names[-1].startswith("-") else ""
+        return (*names, *(f"{mark}{name}" for name in self.keys if name not in named))
 
     def asked_of_others(self, query: Query) -> dict[str, Any]:
         """Return the relationships to other rows by whose columns a question filters or sorts, by name."""

@@ -14,7 +14,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from services import db
 
-from . import texts
+from .keys import Key
 from .listing import Listing
 from .listing import Query
 
@@ -23,8 +23,7 @@ class Rows(Protocol):
     """The part of the verbs that says which rows there are."""
 
     listing: Listing
-    #: The column of the primary key.
-    key: Any
+    key: Key
 
     def statement(self, query: Query) -> sa.Select[Any]:
         """Return the SELECT of one page."""
@@ -85,4 +84,4 @@ def select_one(verbs: Rows, key: Any) -> sa.Select[Any]:
 
     :param key: its value, or a parameter for it
     """
-    return verbs.visible("get").where(texts.equal(verbs.key, key, db.engine.dialect))
+    return verbs.visible("get").where(verbs.key.equals(key, db.engine.dialect))

@@ -47,13 +47,12 @@ from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import NotFound
 from ..exceptions import Stale
-from ..fields.strict import from_text
 from ..fields.words import words
 from . import integrity
 from . import readers
 from . import references
-from .addresses import address_fault
 from .digits import refuse_lost_digits
+from .keys import Key
 from .listing import Listing
 from .listing import Query
 from .strategies import Entities
@@ -103,7 +102,7 @@ class Crud:
         self._check_access()
         self.listing = Listing(self.model, self.search, self.filters, self.sorts, self.order, self.page_size, self.fold)
         mapper = sa.inspect(self.model)
-        self.key = getattr(self.model, self.listing.key)
+        self.key = Key(self.model)
         self.relations = frozenset(mapper.relationships.keys())
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
@@ -247,8 +246,8 @@ class Crud:
         """
         if not self.has_own_get:
             self.require("get")
-            select = self.visible("get").where(self.key.in_([*keys])).options(*options)
-            return {getattr(item, self.listing.key): item for item in db.session.scalars(select).unique()}
+            select = self.visible("get").where(self.key.among(keys)).options(*options)
+            return {self.key.of(item): item for item in db.session.scalars(select).unique()}
         found = {}
         for key in keys:
             with suppress(NotFound):
@@ -283,8 +282,9 @@ class Crud:
         """
         self.require("update", item)
         self._refuse_stale(item, version)
-        if data.get(self.listing.key, key := getattr(item, self.listing.key)) != key:
-            raise Invalid({self.listing.key: ["The key of a row cannot be changed."]})
+        for name in self.key.names:
+            if data.get(name, key := getattr(item, name)) != key:
+                raise Invalid({name: ["The key of a row cannot be changed."]})
         self._assign(item, data)
         self._flush(data)
         signals.row_updated.send(self.model, item=item)
@@ -310,7 +310,7 @@ class Crud:
         self.require("list")
         query = self.listing.parse({}) if query is None else query
         self.require_asked(query)
-        rows = self.listing.where(self.visible("list"), query).with_only_columns(self.key).order_by(None)
+        rows = self.listing.where(self.visible("list"), query).with_only_columns(*self.key.columns).order_by(None)
         if limit is not None:
             rows = rows.limit(limit)
         values = self.listing.values(query)
@@ -339,18 +339,13 @@ class Crud:
         if not isinstance(key, str):
             return key
         try:
-            value = from_text(self.listing.fields[self.listing.key], key)
+            return self.key.read(key)
         except ValidationError:
-            value = None
-        # A row has one address: 007 is not 7.
-        if value is None or (isinstance(value, int) and str(value) != key):
-            raise self.missing(key)
-        return value
+            raise self.missing(key) from None
 
     def address(self, item: Any) -> str:
         """Return the text that names a row in an address: what :meth:`parse_key` reads."""
-        text = self.listing.fields[self.listing.key]._serialize(getattr(item, self.listing.key), None, None)
-        return str(text).lower() if isinstance(text, bool) else str(text)
+        return self.key.write(self.key.of(item))
 
     def version(self, item: Any) -> int | None:
         """Return the version of a row; ``None`` if the model has none."""
@@ -399,13 +394,9 @@ class Crud:
 
     def _refuse_unnameable(self, item: Any) -> None:
         """Refuse a key by which no face could name the row."""
-        name = self.listing.key
-        if getattr(item, name, None) is None:
-            # The database or a default will give it.
-            return
-        fault = address_fault(self.model, self.address(item))
-        if fault:
-            raise Invalid({name: [fault]})
+        fault = self.key.fault(item)
+        if fault is not None:
+            raise Invalid({fault[0]: [fault[1]]})
 
     def _refuse_unknown(self, data: Mapping[str, Any]) -> None:
         # A plain property may write what is no column: a password, as its hash.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
+from typing import Self
 from weakref import WeakKeyDictionary
 
 from flask import Blueprint
@@ -62,11 +63,11 @@ class Resource(Crud):
     pages: ClassVar[type[Pages] | None]
     rest: ClassVar[type[ModelResource] | None]
     #: The verbs, as registered.
-    verbs: ClassVar["Resource"]
+    verbs: ClassVar[Any]
 
     @classmethod
-    def register(cls, blueprint: Blueprint, api: Api | None = None) -> None:
-        """Add the faces to a module's blueprint.
+    def register(cls, blueprint: Blueprint, api: Api | None = None) -> Self:
+        """Add the faces to a module's blueprint, and return the verbs.
 
         :param api: where the REST resource is added; by default the blueprint's own, below ``/api/v1``
         :raises TypeError: if a declaration does not fit its model
@@ -95,6 +96,7 @@ class Resource(Crud):
                 platform_of(state.app).lists.append((module, cls.pages.plural, name))
 
         blueprint.record(announce)
+        return cls.verbs
 
     @classmethod
     def _derive(cls, module: str) -> None:

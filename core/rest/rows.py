@@ -125,8 +125,9 @@ class RowReader:
         return self._prepared.get(key) or self._prepare(key, engine, shown, query)
 
     def _prepare(self, key: Any, engine: Engine, shown: Projection, query: Query | None) -> Prepared:
-        own_key, sort = self.verbs.key, query.sort if query else ()
-        one = sa.bindparam("key", type_=own_key.type)
+        key_columns, sort = self.verbs.key.columns, query.sort if query else ()
+        marks = [sa.bindparam(f"key{number}", type_=column.type) for number, column in enumerate(key_columns)]
+        one = marks if self.verbs.key.is_composite else marks[0]
         select = self.verbs.statement(query) if query else select_one(self.verbs, one)
         version = self.verbs.version_key
         prepared = prepare(
@@ -171,7 +172,8 @@ class _Columns:
         """Read one row, and its version."""
         engine = db.engine
         prepared = self.reader.prepared(engine, self.shown, None)
-        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters({"key": key}))
+        given = {f"key{number}": part for number, part in enumerate(verbs.key.parts(key))}
+        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters(given))
         if not rows:
             return None
         version = None if prepared.version is None else rows[0][prepared.version]

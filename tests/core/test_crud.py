@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.orm import Mapped
-from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core import signals
@@ -29,17 +26,6 @@ from tests.core.warehouse import boxes
 from tests.core.warehouse import makers
 from tests.core.warehouse import tags
 from tests.core.warehouse import things
-
-
-class OtherBase(DeclarativeBase):
-    pass
-
-
-class Pair(OtherBase):
-    __tablename__ = "pair"
-    left: Mapped[int] = mapped_column(primary_key=True)
-    right: Mapped[int] = mapped_column(primary_key=True)
-
 
 PEN = {"name": "pen", "maker_id": 1}
 
@@ -373,16 +359,6 @@ def test_unknown_attribute_is_programming_error() -> None:
 def test_relationships_and_plain_properties_are_attributes(maker: Maker) -> None:
     item = boxes.create({"shout": "WOOD", "maker": maker})
     assert (item.name, item.maker_id) == ("wood", 1)
-
-
-def test_composite_key_refused_at_start() -> None:
-    class Pairs(Crud):
-        model = Pair
-
-    with pytest.raises(
-        TypeError, match="Pair has a key of several columns, and verbs take one: make a column of its own the key"
-    ):
-        Pairs()
 
 
 def test_list_walks_by_cursor_over_entities() -> None:
