@@ -75,7 +75,7 @@ class Resource(Crud):
         module = blueprint.import_name.rpartition(".")[2]
         cls._derive(module)
         check_allow(cls)
-        cls.verbs = cls()
+        verbs = cls.verbs = cls()
         given = {
             name: getattr(cls, name)
             for name in ("verbs", "form", "columns", "details", "plural", "schema", "allow")
@@ -90,13 +90,13 @@ class Resource(Crud):
             cls.rest.register(api or _api_of(blueprint), f"/{cls.path}")
 
         def announce(state: BlueprintSetupState) -> None:
-            registry.add(state.app, module, cls.verbs)
+            registry.add(state.app, module, verbs)
             if cls.pages is not None and "list" in cls.pages.allow:
                 name = ".".join(filter(None, (state.name_prefix, state.name, f"{cls.pages().name}_list")))
                 platform_of(state.app).lists.append((module, cls.pages.plural, name))
 
         blueprint.record(announce)
-        return cls.verbs
+        return verbs
 
     @classmethod
     def _derive(cls, module: str) -> None:

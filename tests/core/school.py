@@ -79,7 +79,7 @@ class Fee(Base):
     name: Mapped[str] = mapped_column(exact(40), primary_key=True)
     net: Mapped[Decimal] = mapped_column(Money(10, 2))
     tax: Mapped[Decimal] = mapped_column(Money(10, 2))
-    total: Mapped[Decimal] = mapped_column(Money(10, 2), Computed("net + tax"))
+    total: Mapped[Decimal] = mapped_column(Money(10, 2), Computed("net + tax", persisted=True))
 
     def __str__(self) -> str:
         return f"{self.name} {self.year}"

@@ -1,9 +1,11 @@
 """Keys of several columns, text keys, computed columns and views work in each face, on each engine."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
@@ -26,22 +28,41 @@ CLERK = Identity(
 API = "/school/api/v1"
 
 
+@pytest.fixture(scope="module")
+def urls(databases: Any) -> Iterator[dict[str, URL]]:
+    """Keep the database of the school, one an engine."""
+    made: dict[str, URL] = {}
+    yield made
+    for url in made.values():
+        databases.drop(url)
+
+
 @pytest.fixture
-def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+def client(
+    make_app: Callable[..., Flask], urls: dict[str, URL], databases: Any, engine_name: str
+) -> Iterator[FlaskClient]:
     """Return a client of a clerk at a school with two courses and a student, on each engine."""
-    app = make_app(new_database(engine_name), [school.__name__, "app.history", "app.jsonrpc", "app.apidocs"])
+    is_new = engine_name not in urls
+    if is_new:
+        urls[engine_name] = databases.make(engine_name)
+    app = make_app(urls[engine_name], [school.__name__, "app.history", "app.jsonrpc", "app.apidocs"])
     set_identity_loader(app, lambda: CLERK)
+    tables = [table for table in school.Base.metadata.sorted_tables if not table.info.get("is_view")]
     with app.app_context():
-        PlatformBase.metadata.create_all(db.engine)
-        tables = [table for table in school.Base.metadata.sorted_tables if not table.info.get("is_view")]
-        school.Base.metadata.create_all(db.engine, tables)
-        db.session.execute(school.CREATE_VIEW)
+        if is_new:
+            PlatformBase.metadata.create_all(db.engine)
+            school.Base.metadata.create_all(db.engine, tables)
+            db.session.execute(school.CREATE_VIEW)
+        for code, title in (("LA-1", "Latin"), ("LA,2", "Latin II")):
+            db.session.add(school.Course(code=code, title=title))
+        db.session.add(school.Student(id=1, name="Ana"))
         db.session.commit()
-    client = app.test_client()
-    for code, title in (("LA-1", "Latin"), ("LA,2", "Latin II")):
-        assert client.post(f"{API}/courses", json={"code": code, "title": title}).status_code == 201
-    assert client.post(f"{API}/students", json={"name": "Ana"}).status_code == 201
-    return client
+    yield app.test_client()
+    with app.app_context():
+        db.session.execute(sa.update(school.Course).values(needs_code=None))
+        for table in reversed(tables):
+            db.session.execute(table.delete())
+        db.session.commit()
 
 
 def enrol(client: FlaskClient, code: str = "LA,2", grade: int | None = None) -> Any:
