@@ -1,4 +1,4 @@
-"""What a declaration derives from its model: columns of a list, search, filters, orders and access.
+"""Derived declarations: columns of a list, search, filters, orders and access, from a model.
 
 Nothing here asks the database or a request. What a caller may not read is left out when it is shown, see
 :mod:`core.access.columns`; a column that is hidden from everyone is not derived at all.

@@ -45,7 +45,7 @@ def client(
     is_new = engine_name not in urls
     if is_new:
         urls[engine_name] = databases.make(engine_name)
-    app = make_app(urls[engine_name], [school.__name__, "app.history", "app.jsonrpc", "app.apidocs"])
+    app = make_app(urls[engine_name], ["app.bulk", school.__name__, "app.history", "app.jsonrpc", "app.apidocs"])
     set_identity_loader(app, lambda: CLERK)
     tables = [table for table in school.Base.metadata.sorted_tables if not table.info.get("is_view")]
     with app.app_context():
@@ -77,7 +77,7 @@ def call(client: FlaskClient, method: str, **params: Any) -> Any:
     return answer.get("result", answer.get("error"))
 
 
-def test_rest_names_a_row_by_all_columns(client: FlaskClient) -> None:
+def test_rest_item_of_composite_key(client: FlaskClient) -> None:
     made = enrol(client)
     assert made.status_code == 201
     assert made.headers["Location"] == f"{API}/enrolments/1%2CLA%252C2"
