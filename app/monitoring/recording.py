@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 from flask import Flask
@@ -22,6 +23,7 @@ from flask import request
 
 from core.access import security_log
 from core.data import execution
+from core.modules import ModuleError
 from services import db
 
 from . import measures
@@ -71,8 +73,20 @@ def install(app: Flask, early: Sequence[str] = ()) -> None:
     with app.app_context():
         for engine in db.engines.values():
             pools.listen(engine, _most_connections(app))
-    if any(os.environ.get(name) for name in TRACED_BY) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
-        importlib.import_module(f"{__package__}.traces").install(app)
+    named = [name for name in TRACED_BY if os.environ.get(name)]
+    if named and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
+        _import_traces(named[0]).install(app)
+
+
+def _import_traces(variable: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"{__package__}.traces")
+    except ModuleNotFoundError as error:
+        raise ModuleError(
+            f"{variable} asks for traces, and {error.name!r} is not installed: write opentelemetry-sdk and "
+            "opentelemetry-exporter-otlp-proto-http into requirements.in, run `make lock` and install what it pins, or "
+            f"remove {variable}."
+        ) from error
 
 
 class Recorder:

@@ -14,6 +14,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from config import ROOT
+from core.modules import ModuleError
 from tests.monitoring.serving import GUNICORN
 from tests.monitoring.serving import Site
 from tests.monitoring.serving import wait
@@ -161,3 +162,12 @@ def test_tracing_not_imported_when_unset() -> None:
     assert "app.monitoring.recording" in loaded
     # redis-py imports OpenTelemetry's metrics by itself, where they are installed.
     assert not loaded & {"app.monitoring.traces", "opentelemetry.sdk.trace", "opentelemetry.exporter"}
+
+
+def test_missing_packages_are_named(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    monkeypatch.delitem(sys.modules, "app.monitoring.traces", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+
+    with pytest.raises(ModuleError, match=r"OTLP_ENDPOINT asks for traces, .*write opentelemetry-sdk and .*`make lock`"):
+        make_app(None, ["app.monitoring"])
