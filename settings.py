@@ -4,6 +4,7 @@
 INSTALLED_APPS = [
     # platform
     "app.bulk",
+    "app.dialects",
     "app.home",
     "app.health",
     "app.doctor",

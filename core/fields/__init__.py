@@ -2,12 +2,6 @@
 
 from .columns import field_class
 from .columns import make_field
-from .dialects import Array
-from .dialects import Choices
-from .dialects import Hstore
-from .dialects import MultiRange
-from .dialects import Patterned
-from .dialects import Range
 from .json_schema import json_schema
 from .relations import Related
 from .strict import Blob
@@ -27,21 +21,15 @@ from .temporal import Moment
 from .temporal import ZonedClock
 
 __all__ = [
-    "Array",
     "Blob",
-    "Choices",
     "Clock",
     "Day",
     "Duration",
     "Exact",
     "Flag",
-    "Hstore",
     "Json",
     "Local",
     "Moment",
-    "MultiRange",
-    "Patterned",
-    "Range",
     "Real",
     "Related",
     "Text",

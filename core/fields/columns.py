@@ -1,9 +1,9 @@
 """The field that fits a column: chosen from its type, once for schemas, forms, filters and cursors.
 
-Every type of SQLAlchemy, PostgreSQL, MySQL and SQLite has one, or is refused at start with what to
-do instead.
+Every type has one, or is refused at start with what to do instead. A module adds fields for the types of one engine.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,13 +13,6 @@ from marshmallow import validate
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import postgresql
 
-from . import dialects
-from .dialects import Array
-from .dialects import Choices
-from .dialects import Hstore
-from .dialects import MultiRange
-from .dialects import Patterned
-from .dialects import Range
 from .strict import LONGEST_BLOB
 from .strict import LONGEST_TEXT
 from .strict import UNPADDED
@@ -28,6 +21,7 @@ from .strict import Exact
 from .strict import Flag
 from .strict import Json
 from .strict import Real
+from .strict import Structured
 from .strict import Text
 from .strict import UniqueId
 from .strict import UniqueIdText
@@ -41,6 +35,8 @@ from .temporal import ZonedClock
 
 #: A field class and the arguments that a column's type sets.
 Chosen = tuple[type[fields.Field[Any]], dict[str, Any]]
+
+_ADDED: list[Callable[[Any], Chosen | None]] = []
 
 #: Bits of a whole number by the column's type. The first that fits counts.
 _BITS: tuple[tuple[type, int], ...] = (
@@ -63,16 +59,6 @@ _SIZES: dict[type, int] = {mysql.TINYTEXT: 255, mysql.TINYBLOB: 255}
 #: Types of bytes.
 BINARY = (sa.LargeBinary, sa.BINARY, sa.VARBINARY, mysql.TINYBLOB, mysql.MEDIUMBLOB, mysql.LONGBLOB)
 
-#: What the ends of PostgreSQL's ranges are.
-_ENDS: tuple[tuple[type, type, Any], ...] = (
-    (postgresql.INT4RANGE, postgresql.INT4MULTIRANGE, sa.Integer()),
-    (postgresql.INT8RANGE, postgresql.INT8MULTIRANGE, sa.BigInteger()),
-    (postgresql.NUMRANGE, postgresql.NUMMULTIRANGE, sa.Numeric()),
-    (postgresql.DATERANGE, postgresql.DATEMULTIRANGE, sa.Date()),
-    (postgresql.TSRANGE, postgresql.TSMULTIRANGE, sa.DateTime()),
-    (postgresql.TSTZRANGE, postgresql.TSTZMULTIRANGE, sa.DateTime(timezone=True)),
-)
-
 #: Characters of a text that are read with each row of a list.
 LONGEST_READ = 1000
 
@@ -83,8 +69,13 @@ _REFUSED: tuple[tuple[type, str], ...] = (
     (sa.types.NullType, "it has no type: give it one"),
 )
 
-#: What only filters, sorts and keys of simple values can be: one that a query string can hold.
-_NO_TEXT = (Json, Array, Choices, Hstore, Range, MultiRange, Blob)
+
+def add_fields(choose: Callable[[Any], Chosen | None]) -> None:
+    """Ask a function of a module for the field of a type, before the core chooses one.
+
+    :param choose: takes a type and returns the field class with its arguments, or ``None``
+    """
+    _ADDED.append(choose)
 
 
 def plain_type(column: sa.Column[Any]) -> Any:
@@ -132,7 +123,7 @@ def field_class(column: sa.Column[Any]) -> Chosen:
     if not isinstance(column, sa.Column) and isinstance(type_, sa.types.NullType):
         # An expression of SQL, which is only shown.
         return fields.Raw, {}
-    chosen = _common(type_) or _of_postgresql(type_) or _of_mysql(type_) or _of_texts(type_)
+    chosen = next(filter(None, (choose(type_) for choose in (*_ADDED, _common, _of_texts))), None)
     if chosen is None:
         reason = next((why for kind, why in _REFUSED if isinstance(type_, kind)), "it has no form in JSON")
         raise TypeError(
@@ -148,7 +139,7 @@ def make_field(column: sa.Column[Any]) -> fields.Field[Any]:
     :raises TypeError: if a query string cannot hold its values
     """
     cls, arguments = field_class(column)
-    if issubclass(cls, _NO_TEXT):
+    if issubclass(cls, Structured | Json | Blob):
         raise TypeError(f"column {column} of type {column.type!r} can be neither filtered, sorted nor a key")
     return cls(**arguments, allow_none=False)
 
@@ -183,9 +174,6 @@ def _common(type_: Any) -> Chosen | None:
             return Json, {}
         case sa.Uuid():
             return UniqueId if type_.as_uuid else UniqueIdText, {}
-        case sa.ARRAY():
-            inner = _item(type_.item_type)
-            return Array, {"inner": inner, "dimensions": type_.dimensions or 1, "as_tuple": type_.as_tuple}
     if isinstance(type_, BINARY):
         return Blob, _bytes_of(type_)
     return _of_times(type_)
@@ -205,44 +193,8 @@ def _of_times(type_: Any) -> Chosen | None:
     return None
 
 
-def _of_postgresql(type_: Any) -> Chosen | None:
-    match type_:
-        case postgresql.HSTORE():
-            return Hstore, {}
-        case postgresql.OID():
-            return Whole, {"validate": [validate.Range(0, 2**32 - 1)]}
-        case postgresql.BIT():
-            return Patterned, dialects.bits(type_.length or 1, varying=type_.varying)
-        case postgresql.INET():
-            return Patterned, dialects.INET
-        case postgresql.CIDR():
-            return Patterned, dialects.CIDR
-        case postgresql.MACADDR():
-            return Patterned, dialects.MACADDR
-        case postgresql.MACADDR8():
-            return Patterned, dialects.MACADDR8
-        case postgresql.ranges.AbstractRange():
-            return _range_of(type_)
-    return None
-
-
-def _of_mysql(type_: Any) -> Chosen | None:
-    match type_:
-        case mysql.YEAR():
-            return Whole, {"validate": [validate.Range(1901, 2155)]}
-        case mysql.BIT():
-            return Whole, {"validate": [validate.Range(0, 2 ** (type_.length or 1) - 1)]}
-        case mysql.SET():
-            return Choices, {"choices": type_.values}
-        case mysql.INET4():
-            return Patterned, dialects.INET4
-        case mysql.INET6():
-            return Patterned, dialects.INET6
-    return None
-
-
 def _of_texts(type_: Any) -> Chosen | None:
-    if not isinstance(type_, sa.String):
+    if not isinstance(type_, sa.String) or isinstance(type_, mysql.SET):
         return None
     if isinstance(type_, sa.CHAR | sa.NCHAR):
         # PostgreSQL fills a shorter one with spaces, MariaDB drops those at the end.
@@ -276,19 +228,3 @@ def _places(type_: Any) -> dict[str, Any]:
         return {"places": type_.fsp or 0}
     precision = getattr(type_, "precision", None)
     return {} if precision is None else {"places": precision}
-
-
-def _range_of(type_: Any) -> Chosen | None:
-    for single, several, end in _ENDS:
-        if isinstance(type_, single | several):
-            step = {"Integer": 1, "BigInteger": 1, "Date": dialects.ONE_DAY}.get(type(end).__name__)
-            inner = _item(end)
-            if isinstance(type_, single):
-                return Range, {"inner": inner, "step": step}
-            return MultiRange, {"inner": Range(inner, step=step)}
-    return None
-
-
-def _item(type_: Any) -> fields.Field[Any]:
-    cls, arguments = field_class(sa.Column("item", type_))
-    return cls(**arguments, allow_none=False)

@@ -3,8 +3,7 @@
 Both the schemas and the query strings of lists use them: a value that passes can be stored and
 compared on every engine, and is never changed on the way. Each shows by ``json_schema`` what it
 takes and shows; :mod:`core.fields.json_schema` adds what its validators say. Times are in
-:mod:`core.fields.temporal`, arrays and what only one engine has in :mod:`core.fields.dialects`; which of them a
-column gets says :mod:`core.fields.columns`.
+:mod:`core.fields.temporal`; which of them a column gets says :mod:`core.fields.columns`.
 """
 
 import base64
@@ -75,6 +74,14 @@ def require_visible(value: str) -> None:
     """
     if _INVISIBLE.fullmatch(value):
         raise ValidationError("This field is required.")
+
+
+class Spelled(fields.Field[Any]):
+    """A text of one form, which forms take as JSON has it."""
+
+
+class Structured(fields.Field[Any]):
+    """A list or an object of one form: no query string holds it, and forms take it as JSON."""
 
 
 class Text(fields.String):
@@ -195,7 +202,7 @@ class UniqueId(fields.UUID):
         return found if shown else {**found, "pattern": _UUID}
 
 
-class UniqueIdText(UniqueId):
+class UniqueIdText(Spelled, UniqueId):
     """A UUID of a column that keeps it as a text: ``Uuid(as_uuid=False)``."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 from marshmallow import fields
 
+from .strict import Spelled
 from .strict import matches
 
 _HOUR = r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -129,7 +130,7 @@ class Clock(_Matching, fields.Time):
         return {"type": "string"} if shown else {"type": "string", "pattern": self.pattern}
 
 
-class ZonedClock(Clock):
+class ZonedClock(Spelled, Clock):
     """A time of day with its zone, ``12:30:00+01:00``; only PostgreSQL keeps it."""
 
     default_error_messages = {"invalid": "A time of day needs its seconds and a zone: 12:30:00+01:00."}
@@ -145,7 +146,7 @@ class ZonedClock(Clock):
         return found if shown else {**found, "pattern": self.pattern}
 
 
-class Duration(fields.Field[dt.timedelta]):
+class Duration(Spelled):
     """A span of time in ISO 8601, ``P1DT2H``, of weeks or of days, hours, minutes and seconds.
 
     Months and years have no fixed length. The format "duration" of JSON Schema (RFC 3339,

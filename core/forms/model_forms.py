@@ -37,18 +37,11 @@ from ..fields import schemas
 from ..fields.columns import field_class
 from ..fields.columns import is_hidden
 from ..fields.columns import plain_type
-from ..fields.dialects import Array
-from ..fields.dialects import Choices
-from ..fields.dialects import Hstore
-from ..fields.dialects import MultiRange
-from ..fields.dialects import Patterned
-from ..fields.dialects import Range
 from ..fields.strict import LONGEST_TEXT
 from ..fields.strict import Blob
-from ..fields.strict import UniqueIdText
+from ..fields.strict import Spelled
+from ..fields.strict import Structured
 from ..fields.strict import Whole
-from ..fields.temporal import Duration
-from ..fields.temporal import ZonedClock
 from ..fields.words import choice_label
 from ..fields.words import enum_choices
 from ..fields.words import label
@@ -69,10 +62,6 @@ from .rows import RowSelect
 from .rows import Searching
 from .walking import field_at
 from .walking import leaves
-
-#: Fields whose values a person writes as the API does: in a text, or in JSON.
-RULED = (Duration, Patterned, UniqueIdText, ZonedClock)
-RULED_JSON = (Array, Choices, Hstore, MultiRange, Range)
 
 #: Texts longer than this many characters get a text area.
 LONG_TEXT = 255
@@ -346,9 +335,9 @@ class Converter(ModelConverter):
                 "leave it out with exclude=, or write a field for it in a subclass of the form."
             )
         found: Callable[..., Any]
-        if issubclass(chosen, RULED):
+        if issubclass(chosen, Spelled):
             found = self.conv_ruled
-        elif issubclass(chosen, RULED_JSON):
+        elif issubclass(chosen, Structured):
             found = self.conv_ruled_json
         elif issubclass(chosen, Whole):
             found = self.handle_integer_types

@@ -27,20 +27,13 @@ from sqlalchemy.engine import Dialect
 from ..data.models import Money
 from ..data.models import UtcDateTime
 from ..fields.columns import plain_type
-from ..fields.dialects import Array
-from ..fields.dialects import Choices
-from ..fields.dialects import Hstore
-from ..fields.dialects import MultiRange
-from ..fields.dialects import Patterned
-from ..fields.dialects import Range
 from ..fields.strict import Blob
 from ..fields.strict import Exact
 from ..fields.strict import Json
 from ..fields.strict import Real
-from ..fields.strict import UniqueIdText
-from ..fields.temporal import Duration
+from ..fields.strict import Spelled
+from ..fields.strict import Structured
 from ..fields.temporal import Moment
-from ..fields.temporal import ZonedClock
 
 #: PostgreSQL's numbers for its types of numbers (``SELECT oid FROM pg_type``).
 _FLOAT8 = 701
@@ -63,8 +56,8 @@ _AS_THEY_ARE: dict[type, type | tuple[type, ...]] = {
     Json: sa.JSON,
 }
 
-#: Fields that write a value without looking at the rest of the row; their own method is called.
-_ALONE = (Array, Blob, Choices, Duration, Hstore, MultiRange, Patterned, Range, UniqueIdText, ZonedClock)
+#: Fields that write a value without looking at the rest of the row: these, and classes that derive directly from them.
+_ALONE = {Blob, Spelled, Structured}
 
 #: What a schema and a field must not override. Nor may a field override one of these writers below the class
 #: that is known.
@@ -139,7 +132,7 @@ def _is_alone(field: fields.Field[Any], column: sa.Column[Any]) -> bool:
     if type(field) is Exact:
         # An engine's variant of the type may give floats.
         return bool(plain_type(column)._variant_mapping)
-    return type(field) in _ALONE
+    return not _ALONE.isdisjoint({type(field), *type(field).__bases__})
 
 
 def _is_known(type_: sa.types.TypeEngine[Any]) -> bool:

@@ -1,7 +1,4 @@
-"""A module with a column of every type that schemas serve: of all engines, of PostgreSQL, of MariaDB.
-
-Each has a Base of its own, so that each engine gets the tables that it can make.
-"""
+"""A module with a column of every type of all engines that schemas serve."""
 
 import enum
 from typing import Any
@@ -9,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Blueprint
 from sqlalchemy import orm
-from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
@@ -24,14 +20,6 @@ from core.rest import ModelResource
 
 class Common(orm.DeclarativeBase):
     """Columns of all engines."""
-
-
-class Postgres(orm.DeclarativeBase):
-    """Columns of PostgreSQL."""
-
-
-class Maria(orm.DeclarativeBase):
-    """Columns of MariaDB."""
 
 
 class Metal(enum.Enum):
@@ -82,94 +70,12 @@ class Coin(Versioned, Common):
     double: Mapped[int | None] = mapped_column(sa.Integer, sa.Computed("length(name)", persisted=True))
 
 
-class Chest(Versioned, Postgres):
-    __tablename__ = "vault_chest"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    numbers: Mapped[Any | None] = mapped_column(sa.ARRAY(sa.SmallInteger))
-    texts: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.String(3)))
-    grid: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Integer, dimensions=2, as_tuple=True))
-    amounts: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Numeric(5, 2)))
-    moments: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.DateTime(timezone=True)))
-    metals: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Enum(Metal, name="vault_metals")))
-    marks: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Uuid))
-    labels: Mapped[Any | None] = mapped_column(pg.HSTORE)
-    data: Mapped[Any | None] = mapped_column(pg.JSONB(none_as_null=True))
-    address: Mapped[Any | None] = mapped_column(pg.INET)
-    network: Mapped[Any | None] = mapped_column(pg.CIDR)
-    card: Mapped[str | None] = mapped_column(pg.MACADDR)
-    long_card: Mapped[str | None] = mapped_column(pg.MACADDR8)
-    small: Mapped[Any | None] = mapped_column(pg.INT4RANGE)
-    large: Mapped[Any | None] = mapped_column(pg.INT8RANGE)
-    amount: Mapped[Any | None] = mapped_column(pg.NUMRANGE)
-    days: Mapped[Any | None] = mapped_column(pg.DATERANGE)
-    stay: Mapped[Any | None] = mapped_column(pg.TSRANGE)
-    booked: Mapped[Any | None] = mapped_column(pg.TSTZRANGE)
-    gaps: Mapped[Any | None] = mapped_column(pg.INT4MULTIRANGE)
-    shifts: Mapped[Any | None] = mapped_column(pg.TSTZMULTIRANGE)
-    flags: Mapped[str | None] = mapped_column(pg.BIT(4))
-    some: Mapped[str | None] = mapped_column(pg.BIT(4, varying=True))
-    oid: Mapped[int | None] = mapped_column(pg.OID)
-    zip: Mapped[str | None] = mapped_column(pg.DOMAIN("vault_zip", sa.String(5), check=r"VALUE ~ '^\d{5}$'"))
-    mail: Mapped[str | None] = mapped_column(pg.CITEXT)
-    span: Mapped[Any | None] = mapped_column(pg.INTERVAL)
-    zoned: Mapped[Any | None] = mapped_column(pg.TIME(timezone=True))
-    tenths: Mapped[Any | None] = mapped_column(pg.TIMESTAMP(timezone=True, precision=1))
-    raw: Mapped[bytes | None] = mapped_column(pg.BYTEA)
-    words: Mapped[Any] = mapped_column(
-        pg.TSVECTOR, sa.Computed("to_tsvector('simple', coalesce(mail, ''))", persisted=True)
-    )
-
-
-class Jar(Versioned, Maria):
-    __tablename__ = "vault_jar"
-
-    id: Mapped[int] = mapped_column(mysql.INTEGER(unsigned=True), primary_key=True)
-    tiny: Mapped[int | None] = mapped_column(mysql.TINYINT(1))
-    byte: Mapped[int | None] = mapped_column(mysql.TINYINT(unsigned=True))
-    medium: Mapped[int | None] = mapped_column(mysql.MEDIUMINT)
-    word: Mapped[int | None] = mapped_column(mysql.SMALLINT(unsigned=True))
-    big: Mapped[int | None] = mapped_column(mysql.BIGINT(unsigned=True))
-    amount: Mapped[Any | None] = mapped_column(mysql.DECIMAL(5, 2, unsigned=True))
-    ratio: Mapped[Any | None] = mapped_column(mysql.DOUBLE(unsigned=True))
-    year: Mapped[int | None] = mapped_column(mysql.YEAR)
-    marks: Mapped[Any | None] = mapped_column(mysql.SET("a", "b", "c"))
-    metal: Mapped[str | None] = mapped_column(mysql.ENUM("gold", "lead"))
-    flags: Mapped[int | None] = mapped_column(mysql.BIT(64))
-    moment: Mapped[Any | None] = mapped_column(mysql.DATETIME(fsp=3))
-    whole: Mapped[Any | None] = mapped_column(mysql.DATETIME)
-    stamp: Mapped[Any | None] = mapped_column(mysql.TIMESTAMP(fsp=6))
-    clock: Mapped[Any | None] = mapped_column(mysql.TIME(fsp=6))
-    text: Mapped[str | None] = mapped_column(mysql.LONGTEXT)
-    short: Mapped[str | None] = mapped_column(mysql.TINYTEXT)
-    raw: Mapped[bytes | None] = mapped_column(mysql.MEDIUMBLOB)
-    few: Mapped[bytes | None] = mapped_column(mysql.VARBINARY(5))
-    fixed: Mapped[bytes | None] = mapped_column(mysql.BINARY(2))
-    four: Mapped[str | None] = mapped_column(mysql.INET4)
-    six: Mapped[str | None] = mapped_column(mysql.INET6)
-
-
 class Coins(Crud):
     model = Coin
     filters = dict.fromkeys(
         ("mint", "upper", "metal", "uid", "clock", "since", "local", "span", "weight", "whole"), ("eq", "gt", "isnull")
     )
     sorts = ("mint", "metal", "uid", "clock", "since", "local", "span", "whole")
-
-
-class Chests(Crud):
-    model = Chest
-    filters = dict.fromkeys(
-        ("address", "network", "card", "long_card", "flags", "some", "oid", "zip", "mail", "span", "zoned"),
-        ("eq", "in"),
-    )
-    sorts = ("address", "network", "card", "flags", "oid", "zip", "span", "zoned")
-
-
-class Jars(Crud):
-    model = Jar
-    filters = dict.fromkeys(("byte", "big", "year", "amount", "flags", "metal", "clock", "four", "six"), ("eq", "gt"))
-    sorts = ("tiny", "big", "year", "amount", "flags", "stamp", "four", "six")
 
 
 bp = Blueprint("vault", __name__, url_prefix="/vault")
@@ -181,12 +87,10 @@ def schema_of(model: type[Any]) -> type[ModelSchema]:
     return type(f"{model.__name__}Schema", (ModelSchema,), {"Meta": type("Meta", (), {"model": model})})
 
 
-def serve(crud: type[Crud], url: str) -> None:
+def serve(api: Api, crud: type[Crud], url: str) -> None:
     """Register a resource of a model."""
     members = {"verbs": crud(), "schema": schema_of(crud.model)}
     type(f"{crud.model.__name__}Resource", (ModelResource,), members).register(api, url)
 
 
-serve(Coins, "/coins")
-serve(Chests, "/chests")
-serve(Jars, "/jars")
+serve(api, Coins, "/coins")

@@ -15,10 +15,12 @@ from marshmallow import fields
 from sqlalchemy.dialects.postgresql.ranges import MultiRange as Ranges
 from sqlalchemy.dialects.postgresql.ranges import Range as Bounds
 
-from .json_schema import json_schema
-from .strict import WITHOUT_NUL
-from .strict import check_text
-from .strict import matches
+from core.fields.json_schema import json_schema
+from core.fields.strict import WITHOUT_NUL
+from core.fields.strict import Spelled
+from core.fields.strict import Structured
+from core.fields.strict import check_text
+from core.fields.strict import matches
 
 #: From a day to the next.
 ONE_DAY = timedelta(days=1)
@@ -42,7 +44,7 @@ _IPV6 = "|".join(
 _LENGTH4, _LENGTH6 = "(3[0-2]|[12]?[0-9])", "(12[0-8]|1[01][0-9]|[1-9]?[0-9])"
 
 
-class Array(fields.Field[Any]):
+class Array(Structured):
     """A list of values of one type; in several dimensions, lists of the same length. NULL is no item.
 
     :param inner: the field of an item
@@ -114,7 +116,7 @@ def _list_of(items: dict[str, Any], times: int = 1) -> dict[str, Any]:
     return items if times == 0 else {"type": "array", "items": _list_of(items, times - 1)}
 
 
-class Choices(fields.Field[set[str]]):
+class Choices(Structured):
     """A set of some of the texts that MariaDB's SET names, shown in its order."""
 
     def __init__(self, *, choices: Sequence[str], **kwargs: Any) -> None:
@@ -137,7 +139,7 @@ class Choices(fields.Field[set[str]]):
         return {"type": "array", "items": {"type": "string", "enum": self.choices}, "uniqueItems": True}
 
 
-class Hstore(fields.Field[dict[str, str | None]]):
+class Hstore(Structured):
     """An object whose values are texts or null."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, str | None] | None:
@@ -166,7 +168,7 @@ class Hstore(fields.Field[dict[str, str | None]]):
         }
 
 
-class Patterned(fields.Field[Any]):
+class Patterned(Spelled):
     """A text of one pattern, and what the driver gives and takes for it.
 
     :param noun: what it is, for the message
@@ -236,7 +238,7 @@ def bits(length: int, *, varying: bool) -> dict[str, Any]:
     return {"pattern": f"^[01]{digits}$", "noun": f"{'at most ' * varying}{length} digits of 0 and 1"}
 
 
-class Range(fields.Field[Any]):
+class Range(Structured):
     """A range as ``{"lower": 1, "upper": 5, "bounds": "[)"}``; null is an end that is open.
 
     A range of whole numbers or days is brought into the form ``[)``, as PostgreSQL does. The empty
@@ -312,7 +314,7 @@ class Range(fields.Field[Any]):
         return {"anyOf": [some, nothing]}
 
 
-class MultiRange(fields.Field[Any]):
+class MultiRange(Structured):
     """A list of ranges, brought in order and joined where they meet, as PostgreSQL does."""
 
     def __init__(self, inner: Range, **kwargs: Any) -> None:

@@ -1,0 +1,21 @@
+"""Dialects: fields for what only PostgreSQL or MariaDB has: arrays, ranges, sets, addresses, bits.
+
+A module whose models have such columns stands below this one. Without it they are refused at start.
+"""
+
+from flask import Blueprint
+
+from core.fields.columns import add_fields
+
+from .columns import choose
+from .fields import Array
+from .fields import Choices
+from .fields import Hstore
+from .fields import MultiRange
+from .fields import Patterned
+from .fields import Range
+
+bp = Blueprint("dialects", __name__)
+add_fields(choose)
+
+__all__ = ["Array", "Choices", "Hstore", "MultiRange", "Patterned", "Range", "bp"]
