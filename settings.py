@@ -7,6 +7,7 @@ INSTALLED_APPS = [
     "app.dialects",
     "app.home",
     "app.health",
+    "app.outages",
     "app.doctor",
     "app.accounts",
     "app.monitoring",

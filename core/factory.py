@@ -23,10 +23,8 @@ from .access import security_log
 from .configuration import ConfigError
 from .configuration import collected
 from .crud import readers
-from .data import deadlines
 from .data import engines
 from .data import execution
-from .data import writability
 from .http import apis
 from .http import errors
 from .http import form_check
@@ -47,8 +45,7 @@ BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
     # The request as it arrives: what proxies say of it, its path, its id.
     *(proxies.init_app, prefix.init_app, paths.init_app, request.init_app, request_ids.init_app),
     # The shared objects, and the database beneath them.
-    *(services.init_app, engines.init_app, form_check.init_app),
-    *(deadlines.init_app, writability.init_app, execution.init_app),
+    *(services.init_app, engines.init_app, execution.init_app, form_check.init_app),
     # Errors, which every answer of a module may need.
     errors.init_app,
     # What pages are made with.

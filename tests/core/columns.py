@@ -1,4 +1,4 @@
-"""What is asked of each type of column: there and back, found, in order, refused, in a form."""
+"""Assertions about one type of column: it goes there and back, is found, sorted, refused, and is in a form."""
 
 import json
 from collections.abc import Callable

@@ -12,16 +12,18 @@ request gets 503, and what must not happen twice carries an ``Idempotency-Key``.
 from contextlib import closing
 from functools import partial
 from typing import Any
+from typing import cast
 
 from flask import Flask
 from flask import has_request_context
+from flask.blueprints import BlueprintSetupState
 from sqlalchemy import Engine
 from sqlalchemy import event
 
+from core.data.circuit_breaker import CircuitBreaker
+from core.data.circuit_breaker import CircuitOpenError
+from core.data.threads import begin
 from services import db
-
-from . import circuit_breaker as doors
-from .threads import begin
 
 #: Seconds that a connection may take to say that it is still there; see ``PING_AFTER_SECONDS`` in core/data/engines.py.
 PING_SECONDS = 2.0
@@ -34,8 +36,9 @@ _CHECK_CLIENT = "SET client_connection_check_interval = '2s'"
 _CHECKS_CLIENT_SINCE = 140000
 
 
-def init_app(app: Flask) -> None:
+def install(state: BlueprintSetupState) -> None:
     """Hold the statements of this application's requests to ``DATABASE_STATEMENT_SECONDS``; 0 is for ever."""
+    app = cast(Flask, state.app)
     seconds = app.config.get("DATABASE_STATEMENT_SECONDS", 0)
     with app.app_context():
         for engine in db.engines.values():
@@ -64,12 +67,12 @@ def _limit(engine: Engine, seconds: float) -> None:
 
 def _one_at_a_time(engine: Engine, connect: Any) -> Any:
     error = engine.dialect.loaded_dbapi.OperationalError
-    breaker = doors.CircuitBreaker(_is_silence)
+    breaker = CircuitBreaker(_is_silence)
 
     def make_connection(dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> Any:
         try:
             return breaker.call(lambda: connect(*args, **options))
-        except doors.CircuitOpenError as closed:
+        except CircuitOpenError as closed:
             raise error(f"The database: {closed}") from None
 
     return make_connection

@@ -84,7 +84,7 @@ def owner_of(folder: Path) -> Iterator[None]:
 @pytest.fixture
 def make_notes(make_app: Make, write_module: Callable[..., str]) -> Make:
     def make(url: URL) -> Flask:
-        app = make_app(url, ["app.health", write_module("notes", init=MODULE)])
+        app = make_app(url, ["app.health", "app.outages", write_module("notes", init=MODULE)])
         set_identity_loader(app, editor)
         return app
 

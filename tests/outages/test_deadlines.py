@@ -24,7 +24,7 @@ def make_slow(make_app: Callable[..., Flask], new_database: Callable[[str], URL]
     """Make an application whose page takes as many seconds as requested, in the database."""
 
     def make(url: URL | None = None, **config: Any) -> Flask:
-        app = make_app(url or new_database(engine_name), [], DATABASE_STATEMENT_SECONDS=1, **config)
+        app = make_app(url or new_database(engine_name), ["app.outages"], DATABASE_STATEMENT_SECONDS=1, **config)
 
         def sleep(seconds: int, way: str) -> str:
             sql = SLEEP[engine_name].format(seconds)
