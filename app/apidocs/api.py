@@ -14,7 +14,7 @@ from flask import request
 from core.access import has_looked
 from core.access import hidden_attributes
 from core.api.bodies import check_acceptable
-from core.crud.served import served as crud_served
+from core.crud.readers import served as crud_served
 from core.http.apis import mark_api
 from core.http.headers import data_is_kept
 from core.http.json import dump_bytes

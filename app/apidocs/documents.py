@@ -21,7 +21,7 @@ from core.declarations import declared
 from core.http.apis import is_api_endpoint
 from core.modules import installed
 from core.rest import ModelResource
-from core.rest.visible import Visible
+from core.rest.projections import Visible
 
 from . import answers
 from . import parameters

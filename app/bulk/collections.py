@@ -28,11 +28,11 @@ from marshmallow import validate
 
 import settings
 from core.api.bodies import check_acceptable
+from core.api.bodies import json_response
 from core.api.bodies import read_object
 from core.api.conditional import check_etag
 from core.api.idempotency import idempotent
 from core.api.limits import charge
-from core.api.responses import json_response
 from core.fields.strict import Flag
 from core.fields.strict import Whole
 from core.http.links import refuse_args

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Response
 
 from core.api.bodies import JSON
+from core.api.bodies import json_response
 from core.api.contract import contract
 from core.api.limits import limited
-from core.api.responses import json_response
 from core.http.links import cursor_urls
 from core.http.links import link_header
 from core.http.links import query_url

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.crud import readers
-from core.crud.loading import without_long
+from core.crud.readers import without_long
 from services import db
 
 from .bounds import LISTED_ROWS

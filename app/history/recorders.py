@@ -30,7 +30,7 @@ from sqlalchemy.orm import object_session
 
 from core.access import identity
 from core.access import is_unchecked
-from core.crud.served import served
+from core.crud.readers import served
 from core.data.models import now
 from core.logs import request_id
 from core.modules import offers

@@ -7,8 +7,8 @@ from core.access import PUBLIC
 from core.access import allowed
 from core.access import identity
 from core.access import require
-from core.crud.loading import without_long
-from core.crud.served import served
+from core.crud.readers import served
+from core.crud.readers import without_long
 from core.exceptions import NotFound
 from services import db
 

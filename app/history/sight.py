@@ -16,7 +16,7 @@ from core.access import hidden_attributes
 from core.access import unchecked
 from core.crud import Crud
 from core.crud import readers
-from core.crud.loading import without_long
+from core.crud.readers import without_long
 from services import db
 
 from .bounds import READ_BYTES

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from core.crud import Crud
 from core.crud import readers
 from core.crud import references
-from core.crud.served import Served
-from core.crud.served import served
+from core.crud.readers import Served
+from core.crud.readers import served
 from core.exceptions import InUse
 from core.exceptions import Invalid
 from core.exceptions import NotFound

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from core.access import Policy
 from core.crud import readers
 from core.crud import references
-from core.crud.served import Served
+from core.crud.readers import Served
 from core.data.models import Owned
 from core.fields.columns import plain_type
 from core.fields.schemas import is_read_only

@@ -10,9 +10,9 @@ from core.access import access
 from core.api.bodies import JSON
 from core.api.bodies import WrongMediaType
 from core.api.bodies import check_acceptable
+from core.api.bodies import empty_response
 from core.api.contract import read_query
 from core.api.limits import limit
-from core.api.responses import empty_response
 from core.http.apis import mark_api
 
 from .calls import Dispatcher

@@ -1,4 +1,4 @@
-"""Requests to an API: media types and JSON bodies, checked before a view sees them."""
+"""Bodies of requests to an API, checked before a view sees them, and of its answers."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from flask import Response
 from flask import request
 from marshmallow import Schema
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.exceptions import UnsupportedMediaType
 
 from ..exceptions import Invalid
+from ..http.json import dump_bytes
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -77,3 +79,15 @@ def _as_sent(keys: Mapping[str, str], name: str) -> str:
     """Return the name of a field in the body; of ``lines.0.quantity`` the first part is a field of the schema."""
     first, dot, rest = name.partition(".")
     return f"{keys.get(first, first)}{dot}{rest}"
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    """Answer with JSON."""
+    return Response(dump_bytes(body), status, mimetype=JSON)
+
+
+def empty_response(status: int = 204) -> Response:
+    """Answer without a body, and without the content type that Flask would say of it."""
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    return response

@@ -7,16 +7,20 @@ related rows are shown too, the version says nothing of them, and a digest of wh
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 
 from flask import Response
 from flask import request
+from werkzeug.datastructures import ETags
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import PreconditionFailed
 from werkzeug.exceptions import PreconditionRequired
+from werkzeug.http import parse_etags
 
 from ..http.headers import data_is_kept
+
+#: What a header may say; werkzeug takes what is malformed as well.
+_TAGS = re.compile(r'\*|[ \t,]*(?:(?:W/)?"[^"]*"[ \t,]*)+')
 
 
 def make_etag(body: bytes, version: int | None = None, *, only_columns: bool = False) -> str:
@@ -40,7 +44,7 @@ def revalidate(response: Response) -> Response:
     response.headers["Cache-Control"] = data_is_kept()
     if "HTTP_IF_MATCH" in request.environ and request.method in ("GET", "HEAD"):
         wanted = _read_tags("If-Match")
-        if wanted is not None and wanted is not ANY and response.get_etag()[0] not in wanted.strong:
+        if wanted is not None and not wanted.contains(response.get_etag()[0] or ""):
             raise changed()
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
@@ -77,48 +81,25 @@ def check_etag(current: Callable[[], str | None], *, exists: bool = True) -> Non
 def _check(is_current: Callable[[str], bool], *, exists: bool = True) -> None:
     """Evaluate the conditions of a change, in the order of RFC 9110, section 13.2.2."""
     wanted = _read_tags("If-Match")
-    if wanted is not None and not (exists if wanted is ANY else any(map(is_current, wanted.strong))):
+    if wanted is not None and not (exists if wanted.star_tag else any(map(is_current, wanted))):
         raise changed()
     refused = _read_tags("If-None-Match")
-    if refused is not None and (exists if refused is ANY else any(map(is_current, refused.all))):
+    if refused is not None and (exists if refused.star_tag else any(map(is_current, refused.as_set(True)))):
         raise PreconditionFailed("It is there in a state that If-None-Match excludes: nothing was changed.")
 
 
-@dataclass(frozen=True)
-class Tags:
-    """The ETags of a condition.
-
-    :param strong: those that name the very same bytes; a weak one never fulfils ``If-Match``
-    """
-
-    strong: tuple[str, ...] = ()
-    weak: tuple[str, ...] = ()
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        return (*self.strong, *self.weak)
-
-
-#: Any state: ``*``.
-ANY = Tags(("*",))
-
-_TAG = re.compile(r'(W/)?"([^"]*)"')
-
-
-def _read_tags(name: str) -> Tags | None:
-    """Return the ETags of a header; ``None`` if it is not there.
+def _read_tags(name: str) -> ETags | None:
+    """Return the ETags of a header; ``None`` if it is not there. A weak one never fulfils ``If-Match``.
 
     :raises BadRequest: if it is no list of them
     """
     text = request.headers.get(name)
     if text is None:
         return None
-    if text.strip() == "*":
-        return ANY
-    found = _TAG.findall(text)
-    if not found or _TAG.sub("", text).strip(" \t,"):
+    text = text.strip()
+    if not _TAGS.fullmatch(text):
         raise BadRequest(f'{name} is no list of ETags: write * or, in quotes, "1".')
-    return Tags(tuple(tag for weak, tag in found if not weak), tuple(tag for weak, tag in found if weak))
+    return parse_etags(text)
 
 
 def changed() -> PreconditionFailed:

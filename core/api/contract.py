@@ -35,11 +35,11 @@ from ..http.links import single_args
 from ..http.problems import KINDS
 from .bodies import JSON
 from .bodies import check_acceptable
+from .bodies import empty_response
+from .bodies import json_response
 from .bodies import read_json
 from .bodies import read_object
 from .limits import charge
-from .responses import empty_response
-from .responses import json_response
 
 #: A view, by whatever arguments.
 View = Callable[..., Any]

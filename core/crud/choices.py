@@ -25,6 +25,8 @@ from ..fields.columns import plain_type
 from ..fields.strict import as_json
 from . import readers
 from . import texts
+from .keys import among
+from .keys import attribute_of
 from .listing import MAX_SEARCH
 from .listing import Query
 
@@ -63,7 +65,7 @@ class Choices:
         found = []
         for column in self.mapper.primary_key:
             cls, arguments = field_class(column)
-            attribute = self.mapper.get_property_by_column(column).class_attribute
+            attribute = getattr(self.model, attribute_of(self.model, column))
             found.append((attribute, cls(**arguments, allow_none=False)))
         return found
 
@@ -86,15 +88,8 @@ class Choices:
         except ValidationError:
             return None
 
-    def _among(self, keys: Sequence[tuple[Any, ...]]) -> Any:
-        if len(self._keys) == 1:
-            return self._keys[0][0].in_([key[0] for key in keys])
-        # A comparison of tuples does not use the key's index on every engine.
-        alternatives = [
-            sa.and_(*(attribute == value for (attribute, _), value in zip(self._keys, key, strict=True)))
-            for key in keys
-        ]
-        return sa.or_(sa.false(), *alternatives)
+    def _among(self, keys: Iterable[tuple[Any, ...]]) -> Any:
+        return among([attribute for attribute, _ in self._keys], keys)
 
     # --- rows -----------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from ..exceptions import Invalid
 from ..exceptions import Unnumbered
 from ..exceptions import VerbError
 from ..fields.words import words
+from .keys import attribute_of
 from .rules import find_rule
 from .rules import rule_columns
 from .rules import rule_message
@@ -85,10 +86,10 @@ def _taken(
     columns = rule_columns(rule)
     for column in columns:
         # The caller has not sent it: the database took a number that a row has already.
-        if column in numbered(column.table) and _attribute(model, column) not in data and writes(error, column.table):
+        if column in numbered(column.table) and attribute_of(model, column) not in data and writes(error, column.table):
             return Unnumbered(_explain_number(column, asked))
     message = rule_message(rule) or f"Another {words(model.__name__)} has this already."
-    return Invalid(_placed(model, [_attribute(model, column) for column in columns], message))
+    return Invalid(_placed(model, [attribute_of(model, column) for column in columns], message))
 
 
 def _explain_number(column: sa.Column[Any], asked: Any) -> str:
@@ -104,7 +105,7 @@ def _broken(error: IntegrityError | OperationalError, model: type[Any]) -> VerbE
     rule = find_rule(error, model)
     columns = rule_columns(rule)
     # What several columns must fulfil together is a fault of the whole.
-    names = [_attribute(model, columns[0])] if len(columns) == 1 else []
+    names = [attribute_of(model, columns[0])] if len(columns) == 1 else []
     return Invalid(_placed(model, names, rule_message(rule) or "The data breaks a rule of its table."))
 
 
@@ -132,14 +133,14 @@ def _named_column(error: IntegrityError | OperationalError, model: type[Any]) ->
     else:
         name = str(cause).rpartition(".")[2]
     columns = sa.inspect(model).local_table.columns
-    return _attribute(model, columns[name]) if name in columns else ""
+    return attribute_of(model, columns[name]) if name in columns else ""
 
 
 def _dangling(model: type[Any], data: Mapping[str, Any], asked: Any) -> list[str]:
     """Return the attributes of those foreign keys that lead to no row."""
     found: list[str] = []
     for key in getattr(sa.inspect(model).local_table, "foreign_key_constraints", ()):
-        names = [_attribute(model, column) for column in key.columns]
+        names = [attribute_of(model, column) for column in key.columns]
         values = [data.get(name) for name in names]
         if any(value is None for value in values):
             continue
@@ -147,7 +148,3 @@ def _dangling(model: type[Any], data: Mapping[str, Any], asked: Any) -> list[str
         if not asked.scalar(sa.select(sa.exists().where(*same))):
             found += names
     return found
-
-
-def _attribute(model: type[Any], column: sa.Column[Any]) -> str:
-    return str(sa.inspect(model).get_property_by_column(column).key)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from marshmallow import ValidationError
@@ -16,10 +17,19 @@ from marshmallow import fields
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import ColumnElement
 
+from ..data.models import key_fault
 from ..fields.columns import make_field
 from ..fields.strict import from_text
 from . import texts
-from .addresses import address_fault
+
+#: Words that stand for something else in the addresses of a model's rows. By model: its faces are declared once,
+#: whichever applications have them.
+_reserved: WeakKeyDictionary[type[Any], set[str]] = WeakKeyDictionary()
+
+
+def reserve(model: type[Any], word: str) -> None:
+    """Keep a word from being the key of a row: it stands for something else in an address."""
+    _reserved.setdefault(model, set()).add(word)
 
 
 class Key:
@@ -32,7 +42,7 @@ class Key:
         mapper = sa.inspect(model)
         self.model = model
         #: The attributes.
-        self.names = tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
+        self.names = tuple(attribute_of(model, column) for column in mapper.primary_key)
         self.columns = tuple(getattr(model, name) for name in self.names)
         self._fields = tuple(make_field(mapper.columns[name]) for name in self.names)
 
@@ -82,23 +92,22 @@ class Key:
 
     def among(self, values: Iterable[Any]) -> ColumnElement[bool]:
         """Return the condition for the rows with one of several keys."""
-        if not self.is_composite:
-            return self.columns[0].in_([*values])  # type: ignore[no-any-return]  # an attribute of any model
-        # A comparison of tuples does not use the key's index on every engine.
-        return sa.or_(sa.false(), *(self._equal(value) for value in values))
-
-    def _equal(self, value: Any) -> ColumnElement[bool]:
-        return sa.and_(*(column == part for column, part in zip(self.columns, self.parts(value), strict=True)))
+        return among(self.columns, map(self.parts, values))
 
     def fault(self, item: Any) -> tuple[str, str] | None:
         """Return the attribute by which no address could name a row, and why; ``None`` if one can."""
         for name, field in zip(self.names, self._fields, strict=True):
             value = getattr(item, name, None)
             # The database or a default will give it.
-            fault = None if value is None else address_fault(self.model, self._text(field, value))
+            fault = None if value is None else self._fault(self._text(field, value))
             if fault:
                 return name, fault
         return None
+
+    def _fault(self, text: str) -> str | None:
+        if text in _reserved.get(self.model, ()):
+            return f"No address can name “{text}”: it stands for something else there."
+        return key_fault(text)
 
     def field(self) -> fields.Field[Any]:
         """Make the field of a key in JSON: that of its column, or the text of an address."""
@@ -111,6 +120,20 @@ class Key:
     def _text(field: fields.Field[Any], value: Any) -> str:
         text = field._serialize(value, None, None)
         return str(text).lower() if isinstance(text, bool) else str(text)
+
+
+def attribute_of(model: type[Any], column: Any) -> str:
+    """Return the name of the attribute that holds a column."""
+    return str(sa.inspect(model).get_property_by_column(column).key)
+
+
+def among(columns: Sequence[Any], keys: Iterable[tuple[Any, ...]]) -> ColumnElement[bool]:
+    """Return the condition for the rows with some keys, of one column or of several."""
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])  # type: ignore[no-any-return]  # an attribute of any model
+    # A comparison of tuples does not use the key's index on every engine.
+    rows = (sa.and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys)
+    return sa.or_(sa.false(), *rows)
 
 
 class KeyText(fields.Field[Any]):

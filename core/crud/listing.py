@@ -12,34 +12,25 @@ import base64
 import binascii
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import field
 from decimal import Decimal
 from functools import partial
-from operator import ge
-from operator import gt
-from operator import le
-from operator import lt
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from marshmallow import ValidationError
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 import settings
 from services import db
 
-from ..access import column_policies
 from ..access import hidden_attributes
 from ..exceptions import BadQuery
 from ..exceptions import unknown_parameters
-from ..fields.columns import make_field
 from ..fields.columns import plain_type
 from ..fields.decimals import lost_digits
 from ..fields.strict import from_text
@@ -47,9 +38,8 @@ from . import readers
 from . import texts
 from .keyset import SortKey
 from .keyset import after
-
-#: Operator to the ending of its parameter: ``population__gte=100000``.
-OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull")
+from .names import LONGEST_SORTED
+from .names import Names
 
 #: Parameters that are not filters.
 RESERVED = ("q", "sort", "limit", "page", "cursor", "count")
@@ -58,8 +48,6 @@ _NO_NAMES: frozenset[str] = frozenset()
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
 
 MAX_CURSOR = 3000
-#: Characters of a text by which a list is sorted: cursors carry it, in the URL.
-LONGEST_SORTED = 255
 MAX_IN = 100
 MAX_SEARCH = 200
 
@@ -122,96 +110,18 @@ class Query:
         return {item.name for item in self.filters} | {name.removeprefix("-") for name in self.sort}
 
 
-@dataclass(frozen=True)
-class ColumnRef:
-    """A column that a list is asked about: of the model, or of one that it points to.
-
-    :param relation: the attribute of the model that leads there; ``None`` for a column of its own
-    :param target: the model or, where rows are joined for sorting, its alias
-    """
-
-    column: Any
-    relation: Any = None
-    target: Any = None
-
-
 @dataclass
-class Listing:
-    """Listing of the rows of one model.
+class Listing(Names):
+    """Listing of the rows of one model: reads questions, and makes them into SQL.
 
-    A name is a column's, or ``category.name`` for one of a related row. Search and filters ask
-    whether there is such a related row, sorting needs a relation to one.
+    Search and filters ask whether there is such a related row, sorting needs a relation to one.
 
-    :param search: columns in which ``q`` is looked for
-    :param filters: columns, each with its operators
-    :param sorts: columns that ``sort`` may name
-    :param order: the order where none is asked for, in the words of ``sort``
+    :param page_size: rows a page, where the caller does not say
+    :param fold: brings the words of a search into the form in which the columns hold them
     """
 
-    model: type[Any]
-    search: Sequence[str] = ()
-    filters: Mapping[str, Iterable[str]] = field(default_factory=dict)
-    sorts: Sequence[str] = ()
-    order: Sequence[str] = ()
     page_size: int = settings.PAGE_SIZE
     fold: Callable[[str], str] = str
-
-    def __post_init__(self) -> None:
-        mapper = sa.inspect(self.model)
-        #: The attributes of the key.
-        self.keys = tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
-        self.order = self._with_key(self.order)
-        ordered = {name.removeprefix("-") for name in (*self.sorts, *self.order)}
-        self.paths = {name: self._path(name) for name in {*self.search, *self.filters, *ordered, *self.keys}}
-        for name in ordered:
-            fault = _unsortable(self.paths[name])
-            if fault:
-                raise TypeError(f"{self.model.__name__} cannot be sorted by {name}: {fault}")
-        unknown = sorted({operator for operators in self.filters.values() for operator in operators} - set(OPERATORS))
-        if unknown:
-            raise TypeError(f"{self.model.__name__} has no filter {', '.join(unknown)}: use {', '.join(OPERATORS)}")
-        self._refuse_no_texts()
-        self.fields = {name: make_field(self.paths[name].column) for name in {*self.filters, *ordered}}
-        #: Of the names that lead to other rows, the relationship.
-        self.relations = {
-            name: path.relation.property for name, path in self.paths.items() if path.relation is not None
-        }
-        #: Of the names that not everybody may read, the model and the attribute.
-        self.guarded = {name: guarded for name in self.paths for guarded in self._guarded(name)}
-
-    def _refuse_no_texts(self) -> None:
-        begun = [name for name, operators in self.filters.items() if "startswith" in operators]
-        wrong = sorted(name for name in {*self.search, *begun} if not texts.is_text(self.paths[name].column))
-        if wrong:
-            raise TypeError(
-                f"{self.model.__name__} cannot be searched by {', '.join(wrong)}, which is no text: "
-                "take it out of search, and startswith out of its filters"
-            )
-
-    def _path(self, name: str) -> ColumnRef:
-        relation, _, column = name.rpartition(".")
-        mapper = sa.inspect(self.model)
-        if not relation:
-            if name not in mapper.column_attrs:
-                raise TypeError(f"{self.model.__name__} has no column {name}")
-            return ColumnRef(mapper.columns[name])
-        if relation not in mapper.relationships:
-            raise TypeError(f"{self.model.__name__} has no relationship {relation}, named in {name}")
-        related = mapper.relationships[relation].mapper
-        if column not in related.column_attrs:
-            raise TypeError(f"{related.class_.__name__} has no column {column}, named in {name}")
-        target = aliased(related.class_)
-        # An attribute may be called otherwise than its column.
-        aliased_column = sa.inspect(target).selectable.corresponding_column(related.columns[column])
-        return ColumnRef(aliased_column, getattr(self.model, relation), target)
-
-    def _guarded(self, name: str) -> Iterator[tuple[type[Any], str]]:
-        """Yield what a name leads by that not everybody may read."""
-        relation, _, column = name.rpartition(".")
-        steps = [(self.model, relation or column)]
-        if relation:
-            steps.append((self.relations[name].mapper.class_, column))
-        yield from ((model, step) for model, step in steps if step in column_policies(model))
 
     def hidden(self) -> frozenset[str]:
         """Return the names of columns that the current identity may not read."""
@@ -319,20 +229,14 @@ class Listing:
         unknown = [name for name in plain if name not in known]
         if unknown or len(set(plain)) < len(plain):
             raise ValidationError(f"Sort by one or more of {', '.join(known)}, with - in front for descending.")
-        return self._with_key(names)
+        return self.with_key(names)
 
     def default_order(self) -> tuple[str, ...]:
         """Return the order where none is asked for, by columns that the current identity may read."""
         hidden = self.hidden()
         if not hidden:
             return tuple(self.order)
-        return self._with_key([name for name in self.order if name.removeprefix("-") not in hidden])
-
-    def _with_key(self, names: Sequence[str]) -> tuple[str, ...]:
-        """End with the key, in the direction of the last name, so that the order is total."""
-        named = {name.removeprefix("-") for name in names}
-        mark = "-" if names and names[-1].startswith("-") else ""
-        return (*names, *(f"{mark}{name}" for name in self.keys if name not in named))
+        return self.with_key([name for name in self.order if name.removeprefix("-") not in hidden])
 
     def asked_of_others(self, query: Query) -> dict[str, Any]:
         """Return the relationships to other rows by whose columns a question filters or sorts, by name."""
@@ -388,13 +292,13 @@ class Listing:
 
     def where(self, select: sa.Select[Any], query: Query) -> sa.Select[Any]:
         """Add the search and the filters, as parameters to be given by :meth:`values`."""
+        dialect = db.engine.dialect
         if query.q:
             pattern = sa.bindparam("q", type_=sa.String)
-            dialect = db.engine.dialect
             found = {name: texts.contains(self.paths[name].column, pattern, dialect) for name in self._searched(query)}
             select = select.where(sa.or_(*(self._related(name, like) for name, like in found.items())))
         for number, item in enumerate(query.filters):
-            condition = _condition(self.paths[item.name].column, item, f"f{number}")
+            condition = texts.compare(self.paths[item.name].column, item.operator, f"f{number}", item.value, dialect)
             select = select.where(self._related(item.name, condition))
         return select
 
@@ -464,36 +368,6 @@ class Listing:
             if value is not None:
                 values[f"c{number}"] = value
         return values
-
-
-def _unsortable(ref: ColumnRef) -> str | None:
-    type_ = plain_type(ref.column)
-    if ref.relation is not None and ref.relation.property.uselist:
-        return "it has several"
-    if type(type_) is sa.Float:
-        # On MariaDB it has 24 bits and equals no value that is shown of it: a cursor would not move.
-        return "make it a Double"
-    if isinstance(type_, sa.String) and not 0 < (type_.length or 0) <= LONGEST_SORTED:
-        return f"a cursor carries texts of at most {LONGEST_SORTED} characters, give it a length"
-    return None
-
-
-def _condition(column: Any, item: Filter, name: str) -> ColumnElement[bool]:
-    if item.operator == "isnull":
-        return column.is_(None) if item.value else column.is_not(None)  # type: ignore[no-any-return]  # Any there
-    dialect = db.engine.dialect
-    if item.operator == "in":
-        marks = [sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(item.value))]
-        return texts.one_of(column, marks, dialect)
-    if item.operator == "startswith":
-        return texts.begins(column, sa.bindparam(name, type_=sa.String), dialect)
-    mark = sa.bindparam(name, type_=column.type)
-    if item.operator in _ORDERED:
-        return _ORDERED[item.operator](texts.ordered(column, dialect), mark)  # type: ignore[no-any-return]  # Any there
-    return texts.unequal(column, mark, dialect) if item.operator == "ne" else texts.equal(column, mark, dialect)
-
-
-_ORDERED = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
 
 def _limit(text: str) -> int:

@@ -5,7 +5,11 @@ policy allows. They are the verbs that a face of this application serves, else t
 without verbs is open to everybody.
 """
 
+from collections.abc import Container
 from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,9 +17,13 @@ from weakref import ref
 
 import sqlalchemy as sa
 from flask import Flask
+from flask import current_app
 from flask import g
+from flask.sansio.app import App
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import defer
 from sqlalchemy.orm import selectinload
+from sqlalchemy.orm.interfaces import ORMOption
 
 from services import db
 
@@ -25,7 +33,10 @@ from ..access import allowed
 from ..access import condition
 from ..access import identity
 from ..fields import relations
-from .served import served
+from ..fields.columns import is_long
+from ..platform import platform_of
+from .keys import among
+from .keys import attribute_of
 
 if TYPE_CHECKING:
     from .verbs import Crud
@@ -34,6 +45,19 @@ if TYPE_CHECKING:
 _CACHE = "readable_rows"
 
 _first: "WeakKeyDictionary[type[Any], ref[Crud]]" = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Served:
+    """The verbs over a model that some face serves.
+
+    :param allow: what any face does with them
+    :param writes: verb to the attributes that any face writes with it: ``create`` and ``update``
+    """
+
+    verbs: "Crud"
+    allow: frozenset[str]
+    writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def init_app(app: Flask) -> None:
@@ -69,6 +93,24 @@ def verbs_of(model: type[Any]) -> "Crud | None":
     return None
 
 
+def serve(app: App, verbs: "Crud", allow: Iterable[str], writes: Iterable[str] = ()) -> None:
+    """Make known that a face serves these verbs; of several objects for one model the first counts.
+
+    :param writes: the attributes that the face takes from outside: the fields of its form or its schema
+    """
+    known: dict[type[Any], Served] = platform_of(app).served
+    found = known.setdefault(verbs.model, Served(verbs, frozenset()))
+    if found.verbs is verbs:
+        written = {verb: found.writes.get(verb, frozenset()) | {*writes} for verb in {"create", "update"} & {*allow}}
+        known[verbs.model] = Served(verbs, found.allow | {*allow}, {**found.writes, **written})
+
+
+def served(app: App | None = None) -> dict[type[Any], Served]:
+    """Return what is served, by model; by default of the current application."""
+    found: dict[type[Any], Served] = platform_of(app or current_app).served
+    return found
+
+
 def may_list(model: type[Any]) -> bool:
     """Return whether the current identity may list some of a model's rows at least."""
     policy = policy_of(model, "list")
@@ -98,17 +140,13 @@ def bound(model: type[Any], verb: str = "list", entity: Any = None) -> ColumnEle
 
 def _among(rows: sa.Select[Any], model: type[Any], entity: Any) -> ColumnElement[bool]:
     """Return the condition that a row is one of a SELECT's."""
-    names = [_attribute(model, column) for column in sa.inspect(model).primary_key]
+    names = [attribute_of(model, column) for column in sa.inspect(model).primary_key]
     # An alias: without one the inner SELECT would be about the row of the outer one.
     keys = rows.with_only_columns(*(getattr(model, name) for name in names)).order_by(None).subquery()
     here = [getattr(entity, name) for name in names]
     left = here[0] if len(here) == 1 else sa.tuple_(*here)
     among: ColumnElement[bool] = left.in_(sa.select(*keys.c))
     return among
-
-
-def _attribute(model: type[Any], column: sa.Column[Any]) -> str:
-    return str(sa.inspect(model).get_property_by_column(column).key)
 
 
 def narrow(select: Any, model: type[Any], verb: str = "list") -> Any:
@@ -131,6 +169,17 @@ def load(relation: Any) -> Any:
     prop = relation.property
     own = bound(prop.mapper.class_, "list" if prop.uselist else "get")
     return selectinload(relation if own is None else relation.and_(own))
+
+
+def without_long(model: type[Any], shown: Container[str] = ()) -> list[ORMOption]:
+    """Return the options that leave columns unread whose values may be long; they are read when they are asked for.
+
+    :param shown: attributes that are read nevertheless
+    """
+    mapper = sa.inspect(model)
+    needed = {*mapper.primary_key, mapper.version_id_col}
+    columns = [one for one in mapper.column_attrs if one.key not in shown and one.columns[0] not in needed]
+    return [defer(one.class_attribute) for one in columns if is_long(one.columns[0])]
 
 
 # --- of rows that were read ---------------------------------------------------------------------
@@ -180,7 +229,7 @@ def _missing(model: type[Any], items: list[Any]) -> list[Any]:
 
 
 def _existing(model: type[Any], keys: set[Any]) -> set[Any]:
-    columns = [getattr(model, _attribute(model, column)) for column in sa.inspect(model).primary_key]
-    among = sa.tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key for (key,) in keys])
+    columns = [getattr(model, attribute_of(model, column)) for column in sa.inspect(model).primary_key]
+    found = narrow(sa.select(*columns), model, "get").where(among(columns, keys))
     with db.session.no_autoflush:
-        return {tuple(row) for row in db.session.execute(narrow(sa.select(*columns), model, "get").where(among))}
+        return {tuple(row) for row in db.session.execute(found)}

@@ -7,6 +7,10 @@ database's language. A column of :func:`core.data.models.exact` needs none of wh
 every comparison; a collation that a column names itself is left as it is.
 """
 
+from operator import ge
+from operator import gt
+from operator import le
+from operator import lt
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,6 +43,28 @@ def ordered(column: Any, dialect: Dialect) -> Any:
     elif not isinstance(type_, sa.String) or isinstance(type_, postgresql.CITEXT | mysql.SET):
         return column
     return _by_code_point(column, dialect)
+
+
+def compare(column: Any, operator: str, name: str, value: Any, dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition of a filter, its value to be given by parameters.
+
+    :param name: of the parameter, or the beginning of those of an ``in``
+    :param value: what a statement is made for: whether it is NULL, or how many values there are
+    """
+    match operator:
+        case "isnull":
+            return column.is_(None) if value else column.is_not(None)  # type: ignore[no-any-return]  # Any in SQLAlchemy
+        case "in":
+            return one_of(column, [sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(value))], dialect)
+        case "startswith":
+            return begins(column, sa.bindparam(name, type_=sa.String), dialect)
+    mark = sa.bindparam(name, type_=column.type)
+    if operator in _ORDERED:
+        return _ORDERED[operator](ordered(column, dialect), mark)  # type: ignore[no-any-return]  # Any in SQLAlchemy
+    return unequal(column, mark, dialect) if operator == "ne" else equal(column, mark, dialect)
+
+
+_ORDERED = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
 
 def equal(column: Any, value: Any, dialect: Dialect) -> ColumnElement[bool]:

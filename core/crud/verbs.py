@@ -21,12 +21,6 @@ from typing import final
 
 import sqlalchemy as sa
 from marshmallow import ValidationError
-from sqlalchemy import event
-from sqlalchemy.exc import CircularDependencyError
-from sqlalchemy.exc import DataError
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.orm.interfaces import MANYTOMANY
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -43,15 +37,11 @@ from ..access import identity
 from ..access import require
 from ..data.models import Owned
 from ..exceptions import Forbidden
-from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import NotFound
-from ..exceptions import Stale
 from ..fields.words import words
-from . import integrity
 from . import readers
-from . import references
-from .digits import refuse_lost_digits
+from . import writing
 from .keys import Key
 from .listing import Listing
 from .listing import Query
@@ -60,8 +50,6 @@ from .strategies import Strategy
 
 #: Verbs that a face may be allowed.
 VERBS = ("list", "get", "create", "update", "delete")
-
-event.listen(db.session, "before_flush", refuse_lost_digits)
 
 
 @dataclass(frozen=True)
@@ -106,7 +94,7 @@ class Crud:
         self.relations = frozenset(mapper.relationships.keys())
         self.linked = {relation.key for relation in mapper.relationships if relation.direction is MANYTOMANY}
         self.version_key = mapper.version_id_col.key if mapper.version_id_col is not None else None
-        _store_null(mapper.local_table)
+        writing.store_null(mapper.local_table)
         self.attributes = set(mapper.all_orm_descriptors.keys())
         #: True if the rows that exist depend on more than the policies of access.
         self.has_own_select = self._overrides("select", "visible")
@@ -266,9 +254,9 @@ class Crud:
         if isinstance(item, Owned):
             item.owner_key = identity().key
         self._assign(item, data)
-        self._refuse_unnameable(item)
+        writing.refuse_unnameable(self, item)
         db.session.add(item)
-        self._flush(data)
+        writing.flush(self.model, data)
         signals.row_created.send(self.model, item=item)
         return item
 
@@ -281,12 +269,12 @@ class Crud:
         :raises TypeError: as for :meth:`create`
         """
         self.require("update", item)
-        self._refuse_stale(item, version)
+        writing.refuse_stale(self, item, version)
         for name in self.key.names:
             if data.get(name, key := getattr(item, name)) != key:
                 raise Invalid({name: ["The key of a row cannot be changed."]})
         self._assign(item, data)
-        self._flush(data)
+        writing.flush(self.model, data)
         signals.row_updated.send(self.model, item=item)
         return item
 
@@ -297,9 +285,9 @@ class Crud:
         :raises InUse: if other rows point to it
         """
         self.require("delete", item)
-        self._refuse_stale(item, version)
+        writing.refuse_stale(self, item, version)
         db.session.delete(item)
-        self._flush({}, deleting=True)
+        writing.flush(self.model, {}, deleting=True)
         signals.row_deleted.send(self.model, item=item)
 
     def count(self, query: Query | None = None, limit: int | None = None) -> int:
@@ -376,94 +364,9 @@ class Crud:
         )
 
     def _assign(self, item: Any, data: Mapping[str, Any]) -> None:
-        self._refuse_unknown(data)
-        new = sa.inspect(item).transient
-        if not new:
-            links = {name: value for name, value in data.items() if name in self.relations}
-            data = {**data, **{name: references.with_hidden(getattr(item, name), links[name]) for name in links}}
-        # Setting an equal value would be no change for the columns, but one for relationships.
-        changed = [name for name, value in data.items() if new or self._differs(item, name, value)]
-        references.check(item, {name: data[name] for name in changed})
-        for name in changed:
-            setattr(item, name, data[name])
-        if not new and self.version_key is not None and any(name in self.linked for name in changed):
-            # What is written to a secondary table alone would count no version.
-            setattr(item, self.version_key, getattr(item, self.version_key) + 1)
+        writing.assign(self, item, data)
         with db.session.no_autoflush:
             self.check(item)
-
-    def _refuse_unnameable(self, item: Any) -> None:
-        """Refuse a key by which no face could name the row."""
-        fault = self.key.fault(item)
-        if fault is not None:
-            raise Invalid({fault[0]: [fault[1]]})
-
-    def _refuse_unknown(self, data: Mapping[str, Any]) -> None:
-        # A plain property may write what is no column: a password, as its hash.
-        unknown = [
-            name
-            for name in data
-            if name not in self.attributes and not isinstance(getattr(self.model, name, None), property)
-        ]
-        if unknown:
-            raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
-
-    def _differs(self, item: Any, name: str, value: Any) -> bool:
-        before = getattr(item, name, None)
-        # Rows that are linked by a secondary table have no order of their own.
-        if name in self.linked:
-            return set(before or ()) != set(value)
-        # In JSON 1 is not true, though Python finds them equal.
-        return before != value or type(before) is not type(value)
-
-    def _refuse_stale(self, item: Any, version: int | None) -> None:
-        if version is not None and version != self.version(item):
-            raise Stale
-
-    def _flush(self, data: Mapping[str, Any], *, deleting: bool = False) -> None:
-        savepoint = db.session().get_nested_transaction()
-        # Changes before a savepoint are their author's to undo.
-        undo = (savepoint or db.session).rollback
-        asked: Any = db.session
-        if savepoint is not None:
-            # Once it is undone the session answers no more until its block has ended; the connection does.
-            asked = db.session.connection({"mapper": sa.inspect(self.model)})
-        try:
-            db.session.flush()
-        except StaleDataError:
-            undo()
-            raise Stale from None
-        except Invalid:
-            # A decimal that the engine would not keep; see core.crud.digits.
-            undo()
-            raise
-        except IntegrityError as error:
-            undo()
-            raise integrity.explain(error, self.model, data, asked, deleting=deleting) from error
-        except OperationalError as error:
-            if not integrity.is_refusal(error):
-                raise
-            undo()
-            raise integrity.explain(error, self.model, data, asked) from error
-        except DataError as error:
-            undo()
-            raise integrity.describe_misfit(error, self.model) from error
-        except CircularDependencyError as error:
-            # The ORM finds no order in which to write a row that points to itself.
-            undo()
-            if deleting:
-                raise InUse("It points to itself: change that first.") from error
-            raise Invalid({"": ["A row cannot point to itself here."]}) from error
-
-
-def _store_null(table: Any) -> None:
-    """Store None as NULL in nullable columns of JSON: SQLAlchemy would store JSON's null where it is set."""
-    for column in (column for column in table.columns if column.nullable):
-        for type_ in (column.type, *column.type._variant_mapping.values()):
-            while isinstance(type_, sa.types.TypeDecorator):
-                type_ = type_.impl_instance
-            if isinstance(type_, sa.JSON):
-                type_.none_as_null = True
 
 
 def check_allow(face: Any) -> None:

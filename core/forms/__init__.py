@@ -1,6 +1,6 @@
 """Forms made from models' declarations."""
 
-from .model_forms import Converter
+from .converter import Converter
 from .model_forms import ModelForm
 from .model_forms import model_form
 

@@ -1,7 +1,7 @@
 """The form fields and validators that WTForms and WTForms-SQLAlchemy lack."""
 
 import json
-import re
+import uuid
 from datetime import UTC
 from typing import Any
 
@@ -29,7 +29,7 @@ class FitsColumn:
         self.field_flags = _flags(self.rule)
 
     def __call__(self, form: Any, field: Field) -> None:
-        if field.process_errors or isinstance(field, RuledField | RuledJSONField):
+        if field.process_errors or getattr(field, "rule", None) is not None:
             # The field has said already that this is no value of its kind, or has read it by the rule.
             return
         text = field.raw_data[0].strip() if field.raw_data else ""
@@ -65,24 +65,35 @@ class Required(validators.InputRequired):
 
 
 class JSONField(fields.TextAreaField):
-    """Any JSON value, written as text."""
+    """A JSON value, written as text.
+
+    :param rule: the field in JSON that reads and writes the value; without it, any value is taken
+    """
+
+    def __init__(self, *args: Any, rule: marshmallow.fields.Field[Any] | None = None, **kwargs: Any) -> None:
+        self.rule = rule
+        super().__init__(*args, **kwargs)
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        return "" if self.data is None else escaped_json(json.dumps(self.data, indent=2, ensure_ascii=False))
+        if self.data is None:
+            return ""
+        value = self.data if self.rule is None else _written(self.rule, self.data)
+        return escaped_json(json.dumps(value, indent=2 if self.rule is None else None, ensure_ascii=False))
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the text.
 
-        :raises ValueError: if it is no JSON
+        :raises ValueError: if it is no JSON, or if the rule refuses it
         """
         self.data = None
         if valuelist and valuelist[0].strip():
             try:
-                self.data = load_strictly(valuelist[0])
+                value = load_strictly(valuelist[0])
             except ValueError as error:
                 raise ValueError(f"Not valid JSON: {error}.") from error
+            self.data = value if self.rule is None or value is None else _read(self.rule, value)
 
 
 class RuledField(fields.StringField):
@@ -107,31 +118,6 @@ class RuledField(fields.StringField):
         """
         text = valuelist[0].strip() if valuelist else ""
         self.data = _read(self.rule, text) if text else None
-
-
-class RuledJSONField(JSONField):
-    """A list, a range or another value whose field in JSON reads and writes more than a text.
-
-    :param rule: the field
-    """
-
-    def __init__(self, *args: Any, rule: marshmallow.fields.Field[Any], **kwargs: Any) -> None:
-        self.rule = rule
-        super().__init__(*args, **kwargs)
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])
-        return "" if self.data is None else escaped_json(json.dumps(_written(self.rule, self.data), ensure_ascii=False))
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        """Read the JSON.
-
-        :raises ValueError: if it is no JSON, or if the field refuses it
-        """
-        super().process_formdata(valuelist)
-        self.data, given = None, self.data
-        self.data = None if given is None else _read(self.rule, given)
 
 
 def _written(rule: marshmallow.fields.Field[Any], value: Any) -> Any:
@@ -178,23 +164,6 @@ class UTCField(fields.DateTimeLocalField):
             self.data = self.data.replace(tzinfo=UTC)
 
 
-#: What is no value of an ``input`` of these types: a browser would show nothing of it.
-_TYPED = {
-    "number": re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?"),
-    "date": re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}"),
-    "time": re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?"),
-    "datetime-local": re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?"),
-}
-
-
-def show_as_typed(field: Any) -> None:
-    """Show a text that is no value of its control as it was typed, in a control of texts."""
-    pattern = _TYPED.get(getattr(field.widget, "input_type", ""))
-    text = str(field.raw_data[0]) if field.raw_data else ""
-    if field.errors and text and pattern is not None and not pattern.fullmatch(text):
-        field.render_kw = {**(field.render_kw or {}), "type": "text", "min": False, "max": False, "step": False}
-
-
 def _flags(rule: marshmallow.fields.Field[Any]) -> dict[str, Any]:
     """Add the limits to the control, for the browser's keyboard and its own checks."""
     flags: dict[str, Any] = {}
@@ -204,3 +173,24 @@ def _flags(rule: marshmallow.fields.Field[Any]) -> dict[str, Any]:
         if isinstance(check, validate.Range):
             flags |= {name: value for name, value in (("min", check.min), ("max", check.max)) if value is not None}
     return flags
+
+
+# --- filters ------------------------------------------------------------------------------------
+
+
+def none_if_empty(value: Any) -> Any:
+    """Return ``None`` for what is empty."""
+    return value or None
+
+
+def unix_lines(value: Any) -> Any:
+    """Return a text with the line breaks as they are stored: browsers send those of a text area as CR LF."""
+    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
+
+
+def as_uuid(value: Any) -> Any:
+    """Return the UUID that a text says; what says none stays, to be refused."""
+    try:
+        return uuid.UUID(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

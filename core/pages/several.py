@@ -18,6 +18,9 @@ from sqlalchemy.orm.interfaces import ONETOMANY
 
 from services import db
 
+from ..access import hidden_attributes
+from ..crud.keys import among
+from ..crud.keys import attribute_of
 from ..crud.readers import bound
 from ..crud.readers import may_list
 from ..crud.readers import readable
@@ -97,18 +100,18 @@ def _statement(
     """Return the SELECT of the first related rows of each row.
 
     :param own: the condition for the related rows that the current identity may list
-    :param keys: of the rows; as :func:`_among` has it
+    :param keys: of the rows; ``None`` for those that the parameter ``keys`` gives
     """
     target = relation.mapper.class_
     parent: Any = aliased(relation.parent.class_)
-    columns = [_attribute(parent, relation.parent, column) for column in relation.parent.primary_key]
-    own_key = [_attribute(target, relation.mapper, column) for column in relation.mapper.primary_key]
+    columns = [getattr(parent, attribute_of(relation.parent.class_, column)) for column in relation.parent.primary_key]
+    own_key = [getattr(target, attribute_of(target, column)) for column in relation.mapper.primary_key]
     place = sa.func.row_number().over(partition_by=columns, order_by=_order(relation, own_key))
     total = sa.func.count().over(partition_by=columns)
     wanted = [column.label(f"p{number}") for number, column in enumerate(columns)]
     wanted += [column.label(f"k{number}") for number, column in enumerate(own_key)]
     select = sa.select(*wanted, place.label("place"), total.label("total")).select_from(parent)
-    select = select.join(getattr(parent, relation.key)).where(_among(columns, keys))
+    select = select.join(getattr(parent, relation.key)).where(_with_keys(columns, keys))
     # The window is over the rows that may be listed: the condition stands within.
     numbered = (select if own is None else select.where(own)).subquery()
     match = sa.and_(*(column == numbered.c[f"k{number}"] for number, column in enumerate(own_key)))
@@ -117,21 +120,9 @@ def _statement(
     return outer.order_by(*parts, numbered.c.place)
 
 
-def _attribute(of: Any, mapper: Any, column: Any) -> Any:
-    return getattr(of, mapper.get_property_by_column(column).key)
-
-
-def _among(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]] | None) -> Any:
-    """Return the condition for the rows with some keys; without keys, for those that the parameter ``keys`` gives."""
-    if keys is None:
-        given: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
-        return columns[0].in_(given)
-    if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
-    # A comparison of tuples does not use the key's index on every engine.
-    return sa.or_(
-        *(sa.and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys),
-    )
+def _with_keys(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]] | None) -> Any:
+    given: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+    return columns[0].in_(given) if keys is None else among(columns, keys)
 
 
 def _order(relation: RelationshipProperty[Any], own: Sequence[Any]) -> list[Any]:
@@ -152,11 +143,41 @@ def _list_url(relation: RelationshipProperty[Any], key: tuple[Any, ...]) -> str 
     model = relation.mapper.class_
     pairs = relation.local_remote_pairs or ()
     if relation.direction is ONETOMANY and len(pairs) == 1 and pairs[0][0].primary_key:
-        filtered = relation.mapper.get_property_by_column(pairs[0][1]).key
+        filtered = attribute_of(model, pairs[0][1])
         url = list_of(model, filtered, key[0])
         if url is not None:
             return url
     (column,) = relation.parent.primary_key
-    own = relation.parent.get_property_by_column(column).key
+    own = attribute_of(relation.parent.class_, column)
     back = relation.back_populates or relation.backref
     return list_of(model, f"{back}.{own}", key[0]) if isinstance(back, str) else None
+
+
+@dataclass(frozen=True)
+class Related:
+    """The rows of one relationship.
+
+    :param name: of the relationship
+    :param more: how many others there are besides these
+    :param url: of the list of all of them; ``None`` if there is no such list
+    """
+
+    name: str
+    items: Sequence[Any]
+    more: int
+    url: str | None
+
+
+def related(item: Any) -> list[Related]:
+    """Return what belongs to a row, for each of its one-to-many relationships that may be listed."""
+    relations = sa.inspect(type(item)).relationships
+    hidden = hidden_attributes(type(item))
+    names = [
+        relation.key
+        for relation in relations
+        if relation.direction is ONETOMANY and relation.uselist
+        if relation.key not in hidden and may_list(relation.mapper.class_)
+    ]
+    shown = Shown(type(item), [item], names)
+    found = {name: shown(item, name) for name in names}
+    return [Related(name, sorted(one.items, key=str), one.others, one.url) for name, one in found.items()]

@@ -36,13 +36,13 @@ from ..access import Policy
 from ..access import access
 from ..access import hidden_attributes
 from ..crud import readers
-from ..crud.addresses import reserve
 from ..crud.consequences import EFFECTS
 from ..crud.consequences import PREVENTS
 from ..crud.consequences import consequences
+from ..crud.keys import reserve
 from ..crud.listing import Query
-from ..crud.loading import without_long
-from ..crud.served import serve
+from ..crud.readers import serve
+from ..crud.readers import without_long
 from ..crud.transactions import transaction
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
@@ -72,8 +72,8 @@ from .controls import read_controls
 from .display import show
 from .model_pages import ModelPages
 from .pagination import paginate
-from .related import related
 from .several import Shown
+from .several import related
 
 Answer = str | Response | tuple[str, int]
 

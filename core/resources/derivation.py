@@ -16,7 +16,7 @@ from sqlalchemy.orm.interfaces import MANYTOONE
 
 from ..access import Policy
 from ..access import permission
-from ..crud.listing import LONGEST_SORTED
+from ..crud.names import LONGEST_SORTED
 from ..crud.texts import is_text
 from ..crud.verbs import VERBS
 from ..data.models import Owned

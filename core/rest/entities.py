@@ -21,7 +21,7 @@ from ..crud.verbs import Page
 from ..fields.schemas import loads
 from .projections import WHOLE
 from .projections import Projection
-from .visible import Visible
+from .projections import Visible
 
 #: Schemas of projections that a reader keeps.
 MOST_SCHEMAS = 100

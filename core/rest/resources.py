@@ -29,6 +29,7 @@ from ..access.endpoints import ByMethod
 from ..api.bodies import JSON
 from ..api.bodies import MERGE_PATCH
 from ..api.bodies import check_acceptable
+from ..api.bodies import empty_response
 from ..api.bodies import names_as_sent
 from ..api.bodies import read_object
 from ..api.conditional import check_etag
@@ -37,9 +38,8 @@ from ..api.conditional import make_etag
 from ..api.conditional import revalidate
 from ..api.deprecation import Deprecation
 from ..api.idempotency import idempotent
-from ..api.responses import empty_response
 from ..crud import readers
-from ..crud.served import serve
+from ..crud.readers import serve
 from ..crud.transactions import transaction
 from ..crud.verbs import VERBS
 from ..crud.verbs import Crud
@@ -57,9 +57,9 @@ from ..http.links import single_args
 from .changes import add_defaults
 from .changes import merge_json
 from .projections import Projections
+from .projections import Visible
 from .projections import check_includes
 from .rows import make_reader
-from .visible import Visible
 
 #: What the body of a PATCH may be; both are read as a merge patch.
 PATCHES = (JSON, MERGE_PATCH)

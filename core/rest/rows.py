@@ -9,15 +9,20 @@ Where a listener is attached to the engine (echo, tracing, a test that counts qu
 through SQLAlchemy, so that nothing is hidden from them.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from marshmallow import Schema
 from sqlalchemy import Engine
+from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy.orm.interfaces import MANYTOONE
 
 from services import db
 
@@ -31,14 +36,144 @@ from ..crud.verbs import Page
 from ..data import cursors
 from . import dump
 from .entities import EntityReader
-from .lookups import make_lookups
 from .projections import WHOLE
 from .projections import Projection
-from .statements import Prepared
-from .statements import prepare
 
 #: Statements that a reader keeps.
 MOST_PREPARED = 500
+
+
+#: Name to column, none.
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One statement and what its rows become.
+
+    :param names: its parameters: in order for drivers that count, else a mapping is passed
+    :param constants: parameters that SQLAlchemy adds of its own (SQLite's LIMIT needs an OFFSET)
+    :param binds: what SQLAlchemy does to a value on the way in, by parameter
+    :param sort: where a row has the values of the sort keys, and what SQLAlchemy does to them on the way out
+    :param version: where a row has its version
+    :param links: where a row has the keys of the rows that it leads to
+    """
+
+    sql: str
+    names: tuple[str, ...] | None
+    constants: Mapping[str, Any]
+    binds: Mapping[str, Callable[[Any], Any]]
+    dump: dump.RowDump
+    sort: tuple[tuple[int, Callable[[Any], Any] | None], ...]
+    version: int | None
+    links: Mapping[str, int]
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Bring values into the form that the driver takes."""
+        given = {**self.constants, **values}
+        ready = {name: self.binds[name](value) if name in self.binds else value for name, value in given.items()}
+        return ready if self.names is None else tuple(ready[name] for name in self.names)
+
+    def sort_values(self, row: Sequence[Any]) -> list[Any]:
+        """Return the values by which a row is sorted."""
+        return [process(row[place]) if process else row[place] for place, process in self.sort]
+
+
+def prepare(
+    engine: Engine,
+    select: sa.Select[Any],
+    plan: dump.Plan,
+    *,
+    sort: Sequence[Any] = (),
+    version: Any = None,
+    links: Mapping[str, Any] = _NONE,
+) -> Prepared:
+    """Make a statement that reads what a plan shows, and beside it what else is wanted of a row.
+
+    :param sort: columns of the sort keys
+    :param version: the column of the version, if there is one
+    :param links: name to the column of a key
+    """
+    wanted = [*sort, *([version] if version is not None else []), *links.values()]
+    columns = [*plan.columns]
+    for column in wanted:
+        if not any(known is column for known in columns):
+            columns.append(column)
+    places = [next(i for i, known in enumerate(columns) if known is column) for column in wanted]
+    dialect = engine.dialect
+    compiled = select.with_only_columns(*columns).compile(dialect=dialect)
+    binds = {
+        name: process
+        for name, bind in compiled.binds.items()
+        if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))
+    }
+    return Prepared(
+        sql=str(compiled),
+        names=tuple(compiled.positiontup) if compiled.positional and compiled.positiontup is not None else None,
+        constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
+        binds=binds,
+        dump=dump.compile_rows(plan, dialect),
+        sort=tuple((place, dump.processor(column, dialect)) for place, column in zip(places, sort, strict=False)),
+        version=None if version is None else places[len(sort)],
+        links=dict(zip(links, places[len(places) - len(links) :], strict=True)),
+    )
+
+
+def make_lookups(model: type[Any], includes: Mapping[str, type[Schema]]) -> dict[str, "Lookup"]:
+    """Make the lookups of those relations for which that is all it takes."""
+    relations = sa.inspect(model).relationships
+    found = {}
+    for name, schema in includes.items():
+        relation = relations[name]
+        plan = dump.plan(schema(), relation.mapper.class_) if _is_by_key(relation) else None
+        if plan is not None:
+            found[name] = Lookup(relation, plan)
+    return found
+
+
+def _is_by_key(relation: RelationshipProperty[Any]) -> bool:
+    """Return whether the other row is found by its primary key alone, in a table that is its model's own."""
+    pairs = relation.local_remote_pairs or ()
+    if relation.direction is not MANYTOONE or len(pairs) != 1:
+        return False
+    ((local, remote),) = pairs
+    mapper = relation.mapper
+    plain = mapper.inherits is None and mapper.polymorphic_on is None
+    # Of another type, the driver might give values that are not equal.
+    alike = type(local.type) is type(remote.type) and (remote,) == tuple(mapper.primary_key)
+    return plain and alike and any(relation.primaryjoin.compare(side) for side in (local == remote, remote == local))
+
+
+class Lookup:
+    """Reads what is shown of rows, by the values that the driver gave for their keys."""
+
+    def __init__(self, relation: RelationshipProperty[Any], plan: dump.Plan) -> None:
+        ((self.column, self.key),) = relation.local_remote_pairs or ()
+        self.plan = plan
+        self._prepared: dict[Any, Prepared] = {}
+
+    def find(self, keys: Iterable[Any]) -> dict[Any, dict[str, Any]]:
+        """Return what is shown of the rows with these keys, by key."""
+        wanted = list(keys)
+        if not wanted:
+            return {}
+        engine = db.engine
+        # A statement for each power of two, not for each number: some keys are asked for twice.
+        size = 1 << (len(wanted) - 1).bit_length()
+        prepared = self._prepared.get((engine.dialect.name, size))
+        if prepared is None:
+            prepared = prepare(engine, self._select(size), self.plan, links={"key": self.key})
+            # The keys come from the driver, and go back as they are.
+            prepared = self._prepared[engine.dialect.name, size] = replace(prepared, binds={})
+        wanted += wanted[:1] * (size - len(wanted))
+        values = {f"k{number}": key for number, key in enumerate(wanted)}
+        rows = cursors.read_rows(engine, prepared.sql, prepared.parameters(values))
+        place = prepared.links["key"]
+        return {row[place]: prepared.dump(row) for row in rows}
+
+    def _select(self, size: int) -> sa.Select[Any]:
+        marks = [sa.bindparam(f"k{number}", type_=self.key.type) for number in range(size)]
+        return sa.select(self.key).where(self.key.in_(marks))
 
 
 def make_reader(

@@ -21,9 +21,9 @@ from core.data.models import Money
 from core.data.models import UtcDateTime
 from core.fields.schemas import ModelSchema
 from core.http.json import dump_bytes
-from core.rest.lookups import make_lookups
 from core.rest.projections import Projection
 from core.rest.rows import RowReader
+from core.rest.rows import make_lookups
 from core.rest.rows import make_reader
 from services import db
 
