@@ -1,4 +1,4 @@
-"""How the verbs write a row: what is set, what is refused, and what a refusal of the database means."""
+"""Writing of a row by the verbs: the values that are set, those that are refused, and refusals of the database."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
