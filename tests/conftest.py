@@ -8,11 +8,15 @@ import os
 
 # First of all: whatever is imported, and whatever process a test starts, is for tests.
 os.environ["APP_ENV"] = "testing"
+# Hundreds of processes import the same sources, which would each be compiled again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import fcntl
+import gc
 import logging
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -62,6 +66,8 @@ from tests import servers
 from tests import tables
 from tests.nginx import NginxSite
 
+sys.dont_write_bytecode = False
+
 # A test sees the configuration that it sets, never that of the developer's shell.
 for _key in collected.known(modules.load(settings.INSTALLED_APPS)):
     for _name in _key.names(os.environ) if _key.name != "APP_ENV" else ():
@@ -91,25 +97,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--quick``, for `make test`."""
+    """Add ``--quick``, for `make test`, and ``--engine``, for `make product`."""
     parser.addoption("--quick", action="store_true", help="run what needs no server, browser or other process")
+    parser.addoption("--engine", choices=ENGINES, help="run tests of each engine on this one only")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the quick tests for ``--quick``."""
+    """Keep the quick tests for ``--quick``, and those on an engine for ``--engine``."""
+    engine_name = config.getoption("--engine")
+    kept = [item for item in items if engine_name is None or quick.is_on(item, engine_name)]
     if config.getoption("--quick"):
-        kept = {item: quick.is_quick(item) for item in items}
-        config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
-        items[:] = [item for item in items if kept[item]]
+        kept = [item for item in kept if quick.is_quick(item)]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=list(set(items) - set(kept)))
+        items[:] = kept
     items.sort(key=quick.is_long, reverse=True)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected, a million objects, out of the garbage collector's rounds."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the servers to a worker of pytest-xdist: they are found, or started, once for all."""
+    """Hand the servers to a worker of pytest-xdist: they are found, or started, once for all.
+
+    Many tests want servers that need not keep anything: each database that is made on another waits for the disk.
+    """
     if not node.config.getoption("--quick"):
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda engine_name: _address(node.config, engine_name), ENGINES[1:]))
+            list(pool.map(lambda engine_name: _address(node.config, engine_name, is_hasty=True), ENGINES[1:]))
     node.workerinput["session"] = node.config.stash[SESSION]
 
 
@@ -134,11 +152,11 @@ def _session_number(config: pytest.Config) -> int:
     raise pytest.UsageError("a thousand test sessions run on this machine already")
 
 
-def _address(config: pytest.Config, engine_name: str) -> tuple[str, str]:
+def _address(config: pytest.Config, engine_name: str, *, is_hasty: bool = False) -> tuple[str, str]:
     session = config.stash[SESSION]
     if engine_name not in session:
         try:
-            server = servers.find(engine_name)
+            server = servers.find(engine_name, is_hasty=is_hasty)
         except servers.Missing as missing:
             session[engine_name] = ("", str(missing))
         else:
@@ -266,6 +284,32 @@ def new_database(databases: Databases) -> Iterator[Callable[[str], URL]]:
     yield make
     for url in made:
         databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def table_databases(databases: Databases) -> Iterator[tables.TableDatabases]:
+    """Keep the databases of the tests' own tables."""
+    kept = tables.TableDatabases(databases.make)
+    yield kept
+    for engine in kept.engines.values():
+        databases.drop(engine.url)
+
+
+@pytest.fixture
+def database_of(table_databases: tables.TableDatabases) -> Iterator[Callable[[str, MetaData], URL]]:
+    """Return the URL of a database with the tables of a metadata on an engine; it is emptied after the test.
+
+    A new database for each test takes ten times as long: ``new_database`` is for those that change tables.
+    """
+    used: set[tuple[str, MetaData]] = set()
+
+    def url(engine_name: str, metadata: MetaData) -> URL:
+        used.add((engine_name, metadata))
+        return table_databases.open(engine_name, metadata)
+
+    yield url
+    for engine_name, metadata in used:
+        table_databases.empty(engine_name, metadata)
 
 
 class Platform:

@@ -25,7 +25,7 @@ LEFT_OUT = (
 #: In a test: a process of its own, another engine, or examples that hypothesis makes by the dozen.
 SLOW = re.compile(r"subprocess|\bPopen|\bLaunched\(|\"(?:postgresql|mariadb)\"|\bspawn\(|@often\b|@given\b")
 
-ENGINES = {"postgresql", "mariadb"}
+ENGINES = {"sqlite", "postgresql", "mariadb"}
 
 #: Tests that take a minute and more: they begin first, so that none of them runs alone at the end.
 LONG = ("test_deploy.py", "apidocs/test_schemathesis.py", "test_docs.py", "api/survival")
@@ -37,10 +37,18 @@ def is_quick(item: pytest.Item) -> bool:
         return False
     if STARTING & set(item.fixturenames) or _is_below(item.path, LEFT_OUT):
         return False
+    return _engines(item) <= {"sqlite"} and not _says_slow(item.function)
+
+
+def is_on(item: pytest.Item, engine_name: str) -> bool:
+    """Return whether a test runs on an engine: its parameters name that one, or none."""
+    found = _engines(item)
+    return not found or engine_name in found
+
+
+def _engines(item: pytest.Item) -> set[str]:
     parameters = getattr(item, "callspec", None)
-    if parameters is not None and ENGINES & {str(value) for value in parameters.params.values()}:
-        return False
-    return not _says_slow(item.function)
+    return ENGINES & {str(value) for value in parameters.params.values()} if parameters else set()
 
 
 @cache

@@ -48,19 +48,24 @@ class Server:
     stop: Callable[[], None] = field(default=lambda: None)
 
 
-def find(engine_name: str) -> Server:
+def find(engine_name: str, *, is_hasty: bool = False) -> Server:
     """Return the server the environment names, else one on this machine's usual port, else a private one.
 
+    :param is_hasty: rather a private one, which never waits for the disk
     :raises Missing: if there is none of these
     """
     named = os.environ.get(f"TEST_{engine_name.upper()}_URL")
     if named:
         url = make_url(named)
         return Server(url.set(drivername=DRIVERS.get(url.drivername, url.drivername)))
+    start = {"postgresql": _start_postgresql, "mariadb": _start_mariadb}[engine_name]
+    if is_hasty:
+        with suppress(Missing):
+            return start()
     for url in _usual(engine_name):
         if _answers(url):
             return Server(url)
-    return {"postgresql": _start_postgresql, "mariadb": _start_mariadb}[engine_name]()
+    return start()
 
 
 def _usual(engine_name: str) -> Iterator[URL]:

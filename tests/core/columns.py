@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 
 from core.forms import model_form
 from services import db
+from tests import tables
 
 Bases = Mapping[str, Sequence[type[orm.DeclarativeBase]]]
 
@@ -29,24 +30,24 @@ def opened(
     used = []
 
     def make(engine_name: str) -> FlaskClient:
-        if engine_name not in urls:
+        is_new = engine_name not in urls
+        if is_new:
             urls[engine_name] = databases.make(engine_name)
             if engine_name == "postgresql":
                 _add_types(urls[engine_name])
         app = make_app(urls[engine_name], modules)
         used.append((app, engine_name))
         with app.app_context():
-            for base in bases[engine_name]:
+            for base in bases[engine_name] if is_new else ():
                 base.metadata.create_all(db.engine)
         return app.test_client()
 
     yield make
     for app, engine_name in used:
-        with app.app_context():
+        with app.app_context(), db.engine.connect() as connection:
             for base in bases[engine_name]:
-                for table in base.metadata.tables.values():
-                    db.session.execute(table.delete())
-            db.session.commit()
+                tables.empty(connection, [table.name for table in reversed(base.metadata.sorted_tables)])
+            connection.commit()
 
 
 def _add_types(url: URL) -> None:

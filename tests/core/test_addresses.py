@@ -14,7 +14,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import URL
 
-from services import db
 from tests.core import winery
 from tests.core.winery import Base
 from tests.forms import submit
@@ -25,10 +24,8 @@ TAKEN = ["a.", "...", "a b ", "%2F", "%", "new ", ":bulk", "a:bulk", "edit", "ü
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), ["app.bulk", winery.__name__])
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
+    app = make_app(database_of(engine_name, Base.metadata), ["app.bulk", winery.__name__])
     return app
 
 

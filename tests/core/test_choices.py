@@ -46,11 +46,10 @@ class Visitor:
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
     """Return an application of a few discs, on each engine."""
-    app = open_app(make_app, new_database(engine_name))
+    app = open_app(make_app, database_of(engine_name, discs.Base.metadata))
     with app.app_context():
-        discs.Base.metadata.create_all(db.engine)
         discs.plant(db.session, 120)
     return app
 

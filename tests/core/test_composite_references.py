@@ -18,10 +18,9 @@ SHOWN, CLOSED, MISSING = (1, 5), (2, 7), (3, 9)
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    url = new_database(engine_name)
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
+    url = database_of(engine_name, offices.Base.metadata)
     engine = sa.create_engine(url)
-    offices.Base.metadata.create_all(engine)
     with engine.begin() as connection:
         rooms = [(*SHOWN, False, "Library"), (*CLOSED, True, "Vault")]
         names = ("floor", "number", "is_closed", "label")

@@ -23,12 +23,11 @@ DELETE = "/discs/discs/1/delete"
 
 
 @pytest.fixture
-def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+def client(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with a disc that others point to in every way."""
-    app = make_app(new_database(engine_name), [discs.__name__])
+    app = make_app(database_of(engine_name, discs.Base.metadata), [discs.__name__])
     set_identity_loader(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     with app.app_context():
-        discs.Base.metadata.create_all(db.engine)
         discs.plant(db.session, 3)
         db.session.add_all([discs.Loan(disc_id=1), discs.Loan(disc_id=1), discs.Loan(disc_id=2)])
         labels = [discs.Label(name="Mine", owner_key="clerk"), discs.Label(name="Hidden")]

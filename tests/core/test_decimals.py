@@ -23,10 +23,8 @@ KEPT = ["0.0000", "-0.0001", "99999999999.9999", "-12345678901.2345", "100000000
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), ["app.bulk", winery.__name__])
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
+    app = make_app(database_of(engine_name, Base.metadata), ["app.bulk", winery.__name__])
     return app
 
 

@@ -24,11 +24,10 @@ KEEPER = Identity("keeper", "Kim", frozenset({"shop.cost.read"}), via="session")
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
     """Return the shop with albums 1 (which exists for no caller) and 3, and a track of each."""
-    url = new_database(engine_name)
+    url = database_of(engine_name, shop.Base.metadata)
     engine = sa.create_engine(url)
-    shop.Base.metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(sa.insert(shop.Artist.__table__), [{"id": 1, "name": "Ada"}])
         rows = [(1, "Hidden", 701), (3, "Shown", 703), (4, "Other", 694)]

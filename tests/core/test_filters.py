@@ -30,11 +30,10 @@ def sender() -> Callable[[], Any]:
 
 
 @pytest.fixture
-def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+def client(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with one disc, on each engine."""
-    app = make_app(new_database(engine_name), [discs.__name__])
+    app = make_app(database_of(engine_name, discs.Base.metadata), [discs.__name__])
     with app.app_context():
-        discs.Base.metadata.create_all(db.engine)
         values = {"made_at": datetime(2026, 2, 28, 12, 30, 15, tzinfo=UTC), "opens": time(7, 5), "price": Decimal("10")}
         length = timedelta(hours=1, minutes=30)
         db.session.add(discs.Disc(name="Disc", stock=5, length=length, box=discs.Box(name="Box"), **values))

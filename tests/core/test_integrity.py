@@ -64,10 +64,9 @@ class Parcel(Base):
 
 
 @pytest.fixture(autouse=True)
-def database(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Iterator[None]:
-    app = make_app(new_database(engine_name), [])
+def database(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Iterator[None]:
+    app = make_app(database_of(engine_name, Base.metadata), [])
     with app.app_context():
-        Base.metadata.create_all(db.engine)
         yield
         db.session.rollback()
 

@@ -78,10 +78,9 @@ INCLUDES = {name: schema_of(model) for name, model in {"badge": Badge, "birthday
 
 
 @pytest.fixture
-def reader(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Any:
-    app = make_app(new_database(engine_name), [])
+def reader(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Any:
+    app = make_app(database_of(engine_name, Base.metadata), [])
     with app.app_context():
-        Base.metadata.create_all(db.engine)
         db.session.add_all(Badge(uid=uid, worth=Decimal("1.5")) for uid in UIDS)
         db.session.add_all([Day(day=date(2026, 1, 31)), Place(code="ä/b", is_open=True)])
         db.session.flush()

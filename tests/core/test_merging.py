@@ -26,11 +26,10 @@ def sender() -> Callable[[], Any]:
 
 
 @pytest.fixture
-def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> FlaskClient:
+def client(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with a disc and a memo, on each engine."""
-    app = make_app(new_database(engine_name), [discs.__name__])
+    app = make_app(database_of(engine_name, discs.Base.metadata), [discs.__name__])
     with app.app_context():
-        discs.Base.metadata.create_all(db.engine)
         box, other = discs.Box(id=1, name="Box"), discs.Box(id=2, name="Other box")
         tracks = [discs.Track(id=key, title=f"Track {key}") for key in (1, 2, 3)]
         disc = discs.Disc(id=1, name="At first", stock=5, notes="one\r\ntwo", box=box, tracks=tracks[:2])

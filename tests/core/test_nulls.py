@@ -19,10 +19,8 @@ BOTTLES = "/winery/data/bottles"
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), ["app.bulk", winery.__name__])
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
+    app = make_app(database_of(engine_name, Base.metadata), ["app.bulk", winery.__name__])
     return app
 
 

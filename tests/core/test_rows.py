@@ -69,12 +69,9 @@ def reader_of(model_: type[Any], **options: Any) -> RowReader | EntityReader:
 
 
 @pytest.fixture
-def animals_app(
-    make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
-) -> Iterator[Flask]:
-    app = make_app(new_database(engine_name), [])
+def animals_app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Iterator[Flask]:
+    app = make_app(database_of(engine_name, Base.metadata), [])
     with app.app_context():
-        Base.metadata.create_all(db.engine)
         db.session.add_all([Dog(name="Rex"), Animal(name="Cat"), Bird(name="Kea", wings=2), Dog(name="Ida")])
         db.session.add(Old(number=7, title="x"))
         db.session.commit()

@@ -21,10 +21,8 @@ BOTTLES = "/winery/data/bottles"
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), ["app.bulk", winery.__name__])
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
+    app = make_app(database_of(engine_name, Base.metadata), ["app.bulk", winery.__name__])
     return app
 
 
@@ -101,6 +99,8 @@ def test_unique_expression_names_column(app: Flask, client: FlaskClient) -> None
     try:
         answer = client.post(BOTTLES, json={"code": "AB"})
     finally:
+        with app.app_context():
+            index.drop(db.engine)
         Bottle.__table__.indexes.remove(index)
     assert [error["field"] for error in answer.json["errors"]] == ["code"]
 

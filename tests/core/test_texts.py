@@ -22,10 +22,9 @@ TEXTS = (*LETTERS, None)
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
-    app = make_app(new_database(engine_name), [winery.__name__])
+def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
+    app = make_app(database_of(engine_name, Base.metadata), [winery.__name__])
     with app.app_context():
-        Base.metadata.create_all(db.engine)
         db.session.add_all(Wine(name=text, label=text) for text in TEXTS)
         db.session.commit()
     return app
