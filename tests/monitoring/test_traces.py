@@ -169,5 +169,7 @@ def test_missing_packages_are_named(make_app: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.delitem(sys.modules, "app.monitoring.traces", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
 
-    with pytest.raises(ModuleError, match=r"OTLP_ENDPOINT asks for traces, .*write opentelemetry-sdk and .*`make lock`"):
+    with pytest.raises(
+        ModuleError, match=r"OTLP_ENDPOINT asks for traces, .*write opentelemetry-sdk and .*`make lock`"
+    ):
         make_app(None, ["app.monitoring"])
