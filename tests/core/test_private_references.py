@@ -24,12 +24,13 @@ CHANGED = {"If-Match": "*"}
 
 
 @pytest.fixture
-def allotments(make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str) -> Flask:
+def allotments(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
     """Return a garden where Ada has the beds 1 and 2, and Ben has bed 3 and a plant in it."""
-    app = make_app(new_database(engine_name), ["app.bulk", garden.__name__], WTF_CSRF_ENABLED=False)
+    app = make_app(
+        database_of(engine_name, garden.Base.metadata), ["app.bulk", garden.__name__], WTF_CSRF_ENABLED=False
+    )
     set_identity_loader(app, lambda: garden.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     with app.app_context():
-        garden.Base.metadata.create_all(db.engine)
         for name, tenant in (("First", "ada"), ("Second", "ada"), ("Third", "ben")):
             db.session.add(garden.Bed(name=name, owner_key=tenant))
             db.session.flush()

@@ -15,7 +15,6 @@ from core.access import set_identity_loader
 from core.fields.words import words
 from core.resources import registered
 from core.resources.writing import write
-from services import db
 from tests import forms
 from tests.core import chinook
 
@@ -26,14 +25,10 @@ API = "/chinook/api/v1"
 
 
 @pytest.fixture
-def client(
-    make_app: Callable[..., Flask], new_database: Callable[[str], URL], engine_name: str
-) -> Iterator[FlaskClient]:
+def client(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Iterator[FlaskClient]:
     """Return a client of a clerk who may do everything in the music shop, on each engine."""
-    app = make_app(new_database(engine_name), [chinook.__name__, "app.jsonrpc"])
+    app = make_app(database_of(engine_name, chinook.Base.metadata), [chinook.__name__, "app.jsonrpc"])
     set_identity_loader(app, lambda: CLERK)
-    with app.app_context():
-        chinook.Base.metadata.create_all(db.engine)
     return app.test_client()
 
 
