@@ -63,12 +63,6 @@ SETTINGS = (
     Setting("DATABASE_POOL_OVERFLOW", integer(0, 1000), 10, "connections above that, closed again after use"),
     Setting("DATABASE_TIMEOUT_SECONDS", integer(1, 600), 5, "how long to wait for a connection or a lock, in seconds"),
     Setting(
-        "DATABASE_STATEMENT_SECONDS",
-        integer(0, 3600),
-        10,
-        "how long a request waits for one statement, in seconds, before it is answered with 503; 0 for ever",
-    ),
-    Setting(
         "DATABASE_COMMENTS",
         one_of("none", "route", "request"),
         "none",

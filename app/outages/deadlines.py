@@ -39,7 +39,7 @@ _CHECKS_CLIENT_SINCE = 140000
 def install(state: BlueprintSetupState) -> None:
     """Hold the statements of this application's requests to ``DATABASE_STATEMENT_SECONDS``; 0 is for ever."""
     app = cast(Flask, state.app)
-    seconds = app.config.get("DATABASE_STATEMENT_SECONDS", 0)
+    seconds = app.config["DATABASE_STATEMENT_SECONDS"]
     with app.app_context():
         for engine in db.engines.values():
             if seconds and engine.dialect.name != "sqlite":
