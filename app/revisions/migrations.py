@@ -50,7 +50,7 @@ enums.add_to(_plugin)
 
 NO_TABLE = (
     "%s is a view or a foreign table in the database, and is left alone. Say so in the model: "
-    '__table_args__ = {"info": {"migrated": False}}'
+    '__table_args__ = {"info": {"is_view": True}}'
 )
 
 

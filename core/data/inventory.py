@@ -42,8 +42,16 @@ _COLUMNS = {
 
 
 def is_migrated(table: sa.Table) -> bool:
-    """Return whether revisions make a table: not if its ``info``, or its MetaData's, has ``"migrated": False``."""
-    return table.info.get("migrated", table.metadata.info.get("migrated", True)) is not False
+    """Return whether revisions make a table: no view, and not if its ``info`` or its MetaData's says otherwise.
+
+    ``info={"is_view": True}`` is a view, ``info={"migrated": False}`` a table of another system.
+    """
+    return not is_view(table) and table.info.get("migrated", table.metadata.info.get("migrated", True)) is not False
+
+
+def is_view(table: sa.Table) -> bool:
+    """Return whether a table is declared as a view: ``info={"is_view": True}``."""
+    return bool(table.info.get("is_view"))
 
 
 def lacking(app: Flask, *, also_unmigrated: bool = False) -> dict[str, list[str]]:

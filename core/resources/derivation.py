@@ -19,6 +19,7 @@ from ..access import permission
 from ..crud.names import LONGEST_SORTED
 from ..crud.texts import is_text
 from ..crud.verbs import VERBS
+from ..data.inventory import is_view
 from ..data.models import Owned
 from ..data.models import Timestamped
 from ..fields.columns import is_hidden
@@ -41,14 +42,9 @@ PERMISSION_VERBS = {"list": "read", "get": "read", "create": "add", "update": "e
 _DATES = (sa.Date, sa.DateTime, sa.Time)
 
 
-def is_view(model: type[Any]) -> bool:
-    """Return whether a model is mapped to a view, whose table says so: ``info={"is_view": True}``."""
-    return bool(sa.inspect(model).local_table.info.get("is_view"))
-
-
 def allowed_verbs(model: type[Any]) -> Sequence[str]:
     """Return the verbs that a model can be used with: a view is only read."""
-    return ("list", "get") if is_view(model) else VERBS
+    return ("list", "get") if is_view(sa.inspect(model).local_table) else VERBS
 
 
 def access(model: type[Any], module: str) -> Mapping[str, Policy]:

@@ -301,7 +301,7 @@ legacy = sa.Table("LABEL_legacy", elsewhere, sa.Column("id", sa.Integer, primary
 """
 
 
-NOT_OURS = '__table_args__ = {"info": {"migrated": False}}'
+NOT_OURS = '__table_args__ = {"info": {"is_view": True}}'
 
 
 def test_view_is_left_alone(project, new_database, engine_name, caplog):
@@ -341,4 +341,4 @@ def test_undeclared_view_is_named(project, new_database, engine_name, caplog):
     command.upgrade(project.config(url), "head")
     assert f"{label}_total" not in project.autogenerate(url)
     assert f"{label}_total is a view or a foreign table in the database, and is left alone" in caplog.text
-    assert '__table_args__ = {"info": {"migrated": False}}' in caplog.text
+    assert '__table_args__ = {"info": {"is_view": True}}' in caplog.text
