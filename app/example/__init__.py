@@ -4,4 +4,5 @@ from flask import Blueprint
 
 bp = Blueprint("example", __name__, url_prefix="/example", template_folder="templates")
 
+from . import resources
 from . import routes

@@ -14,6 +14,7 @@ from core.access import permission
 from . import stock_movements as movements
 from .models import Reason
 from .models import StockMovement
+from .movements import latest
 
 Sku = Annotated[str, Length(min=1, max=20)]
 
@@ -73,7 +74,7 @@ def stock_movements(sku: Sku, limit: Annotated[int, Range(min=1, max=100)] = 20)
     :raises NotFound: if there is no such product
     :example: {"sku": "HA-1000", "limit": 5}
     """
-    return [_shown(one) for one in movements.latest(movements.find(sku), limit)]
+    return [_shown(one) for one in latest(movements.find(sku), limit)]
 
 
 def _shown(one: StockMovement) -> Movement:

@@ -1,7 +1,5 @@
 """Stock movements, in and out: counted so that two at once never take the same thing."""
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 
 from core.access import unchecked
@@ -11,7 +9,7 @@ from services import db
 from .models import Product
 from .models import Reason
 from .models import StockMovement
-from .products import products
+from .resources import products
 
 #: So many of one product a shop can have; the columns hold as much.
 MOST = 2**31 - 1
@@ -47,12 +45,6 @@ def move(sku: str, quantity: int, reason: Reason) -> StockMovement:
     db.session.add(movement)
     db.session.flush()
     return movement
-
-
-def latest(product: Product, limit: int = 10) -> Sequence[StockMovement]:
-    """Return the last movements of a product, the newest first."""
-    chosen = sa.select(StockMovement).where(StockMovement.product_id == product.id)
-    return db.session.scalars(chosen.order_by(StockMovement.id.desc()).limit(limit)).all()
 
 
 def _one(select: sa.Select[Product], sku: str) -> Product:

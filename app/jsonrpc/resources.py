@@ -39,6 +39,14 @@ _OF_LISTS: tuple[tuple[str, Any, Any], ...] = (
     ("count", bool, False),
 )
 
+#: Values of texts with a format.
+_SAMPLES = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T12:00:00Z",
+    "time": "12:00:00",
+    "uuid": "01234567-89ab-4cde-8f01-23456789abcd",
+}
+
 _DOCS = {
     "list": """List {plural}, a page at a time.
 
@@ -105,7 +113,17 @@ def _methods(module: str, resource: Resource) -> Iterator[Method]:
         method.__doc__ = _DOCS[verb].format(noun=noun, plural=resource.plural.lower())
         method.policy = resource.access.get(verb, PUBLIC)  # type: ignore[attr-defined]  # read by Method.policy
         signature = Signature([*calls.parameters(verb)], None, Any, calls.result(verb))
-        yield Method(f"{module}.{noun.replace(' ', '_')}.{verb}", method, signature)
+        yield ResourceMethod(f"{module}.{noun.replace(' ', '_')}.{verb}", method, signature)
+
+
+class ResourceMethod(Method):
+    """A method of a resource: its example is made of the fields that it needs."""
+
+    @property
+    def examples(self) -> list[dict[str, Any]]:
+        """One call with the parameters that are required."""
+        needed = [one for one in self.signature.parameters if one.required]
+        return [{one.name: sample(one.field) for one in needed}] if needed else []
 
 
 class Calls:
@@ -168,6 +186,22 @@ class Calls:
     def delete(self, key: Any, version: int | None = None) -> None:
         """Delete a row."""
         self.verbs.delete(self.verbs.get(key), version)
+
+
+def sample(field: fields.Field[Any]) -> Any:
+    """Return a value that a field takes: its example, or the simplest of its JSON Schema."""
+    if "example" in field.metadata:
+        return field.metadata["example"]
+    schema = json_schema(field)
+    if isinstance(field, Values):
+        return {name: sample(one) for name, one in field.named().items() if one.required}
+    if "enum" in schema:
+        return schema["enum"][0]
+    kinds = schema.get("type", "string")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if kind == "string":
+        return _SAMPLES.get(schema.get("format", ""), "text"[: schema.get("maxLength", 4)])
+    return {"boolean": True, "array": [], "object": {}}.get(kind, max(1, schema.get("minimum", 1)))
 
 
 def _text(name: str, value: Any) -> str:
@@ -233,6 +267,10 @@ class Values(fields.Raw):
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
         """Return what the current identity may write."""
-        named = self.items.visible.schema().load_fields
-        properties = {field.data_key or name: json_schema(field) for name, field in named.items()}
+        properties = {name: json_schema(field) for name, field in self.named().items()}
         return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    def named(self) -> dict[str, fields.Field[Any]]:
+        """Return the fields that the current identity may write, by their names in JSON."""
+        named = self.items.visible.schema().load_fields
+        return {field.data_key or name: field for name, field in named.items()}

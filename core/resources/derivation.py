@@ -70,11 +70,15 @@ def list_columns(model: type[Any]) -> Sequence[str]:
 
 
 def details(model: type[Any]) -> Sequence[str]:
-    """Return what the page of a row shows: every column but its version, and rows that many-to-many links name."""
+    """Return what the page of a row shows: columns but a counted key and the version, and many-to-many links."""
     mapper = sa.inspect(model)
     pointers = _pointers(mapper)
-    columns = [pointers.get(name, name) for name, column in _columns(mapper) if column is not mapper.version_id_col]
-    return list(dict.fromkeys([*columns, *_links(mapper)]))
+    shown = [
+        pointers.get(name, name)
+        for name, column in _columns(mapper)
+        if column is not mapper.version_id_col and not _is_counted(column)
+    ]
+    return list(dict.fromkeys([*shown, *_links(mapper)]))
 
 
 def includes(model: type[Any]) -> Sequence[str]:
@@ -184,9 +188,13 @@ def _operators(mapper: Any, column: Any) -> Sequence[str]:
 
 def _is_technical(mapper: Any, name: str, column: Any) -> bool:
     """Return whether a column says nothing to who reads a list: a counted key, a version, a long text."""
-    is_counted = column.primary_key and not column.foreign_keys and not is_text(column)
     is_stamp = issubclass(mapper.class_, Timestamped) and name in ("created_at", "updated_at")
-    return is_counted or is_stamp or is_long(column) or column is mapper.version_id_col
+    return _is_counted(column) or is_stamp or is_long(column) or column is mapper.version_id_col
+
+
+def _is_counted(column: Any) -> bool:
+    """Return whether a column is a number that the database counts up, which says nothing to people."""
+    return column is column.table.autoincrement_column
 
 
 def _columns(mapper: Any) -> Iterator[tuple[str, Any]]:

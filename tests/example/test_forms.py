@@ -23,7 +23,7 @@ from app.example.models import Category
 from app.example.models import Product
 from app.example.models import Status
 from app.example.models import Tag
-from app.example.products import Products
+from app.example.resources import Products
 from services import db
 from tests import forms
 

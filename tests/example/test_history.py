@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.example.models import Product
-from app.example.products import products
+from app.example.resources import products
 from app.history.models import Change
 from services import db
 from tests.example.conftest import Shop

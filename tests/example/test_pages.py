@@ -18,7 +18,7 @@ import settings
 from app.example import demo
 from app.example.models import Product
 from app.example.models import Status
-from app.example.products import products
+from app.example.resources import products
 from services import db
 
 LIST = "/example/products"

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from app.example.models import Product
 from app.example.models import StockMovement
-from app.example.products import products
+from app.example.resources import products
 from core.exceptions import InUse
 
 Call = Callable[..., Any]

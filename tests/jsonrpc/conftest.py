@@ -122,13 +122,17 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 @pytest.fixture
 def app(make_app: Callable[..., Flask], new_database: Any, write_module: Call, engine_name: str) -> Flask:
     """Return an application with the methods, on each engine."""
-    return _with_table(make_app(new_database(engine_name), ["app.jsonrpc", write_module("numbers", METHODS)]))
+    return _with_table(
+        make_app(new_database(engine_name), ["app.limits", "app.jsonrpc", write_module("numbers", METHODS)])
+    )
 
 
 @pytest.fixture
 def sqlite_app(make_app: Callable[..., Flask], new_database: Any, write_module: Call) -> Flask:
     """Return an application with the methods, on SQLite."""
-    return _with_table(make_app(new_database("sqlite"), ["app.jsonrpc", write_module("numbers", METHODS)]))
+    return _with_table(
+        make_app(new_database("sqlite"), ["app.limits", "app.jsonrpc", write_module("numbers", METHODS)])
+    )
 
 
 def _with_table(app: Flask) -> Flask:
