@@ -112,19 +112,6 @@ SETTINGS = (
         "for how long browsers that have seen the site use https only; a year in production, 0 for off",
     ),
     Setting("HSTS_SUBDOMAINS", boolean, False, "whether that includes all names below the site's"),
-    Setting(
-        "CORS_ORIGINS",
-        addresses.origins,
-        {"development": addresses.LOCAL_ORIGINS, "testing": [], "production": []},
-        "origins (`https://www.example.org`) whose pages may call the APIs, comma-separated; `*` for all, `none`; "
-        "pages of this machine in development, none in production",
-    ),
-    Setting(
-        "CORS_ORIGINS_<BLUEPRINT>",
-        addresses.origins,
-        None,
-        "the same for the API of one blueprint, instead of `CORS_ORIGINS`",
-    ),
     Setting("MAX_BODY_BYTES", integer(1024, 10**10), 1024 * 1024, "largest request body, in bytes"),
     Setting("RATE_LIMITS", boolean, True, "whether the limits of the APIs count; false for a load test"),
     Setting(

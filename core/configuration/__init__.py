@@ -4,6 +4,7 @@ The settings of the platform are in ``config.py``, which imports this package: n
 ``config`` but :mod:`.deployment`, which adds the settings of modules, and what stands on it.
 """
 
+from .addresses import host_and_port
 from .addresses import host_name
 from .settings import ConfigError
 from .settings import Group
@@ -14,4 +15,15 @@ from .values import one_of
 from .values import path_in
 from .values import words
 
-__all__ = ["ConfigError", "Group", "Setting", "boolean", "host_name", "integer", "one_of", "path_in", "words"]
+__all__ = [
+    "ConfigError",
+    "Group",
+    "Setting",
+    "boolean",
+    "host_and_port",
+    "host_name",
+    "integer",
+    "one_of",
+    "path_in",
+    "words",
+]

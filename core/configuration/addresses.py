@@ -1,4 +1,4 @@
-"""Readers of names and addresses: hosts, origins, proxies, Redis, and the path of a mounted application."""
+"""Readers of names and addresses: hosts, proxies, Redis, and the path of a mounted application."""
 
 import ipaddress
 import re
@@ -10,10 +10,6 @@ from .values import words
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]{1,5}))?")
-#: The port that browsers leave out of an origin.
-_PORTS = {"http": 80, "https": 443}
-_LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\]):\*")
-_ORIGIN = re.compile(r"(https?)://([^/?#@*]+)")
 
 
 class _IPv6Address(str):
@@ -26,9 +22,6 @@ class _IPv6Address(str):
 #: The names of a developer's machine. In development no other host is answered: a deployment without
 #: APP_ENV fails at its first request instead of running unsafely.
 LOOPBACK = ["localhost", ".localhost", "127.0.0.1", _IPv6Address("[::1]")]
-
-#: Origins of a site that is developed beside the API.
-LOCAL_ORIGINS = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
 
 
 def host_name(text: str) -> str:
@@ -83,29 +76,6 @@ def listening_host(text: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?", text):
             raise ValueError("write an address or a name of this machine, without a scheme or a port") from None
     return text
-
-
-def origins(text: str) -> list[str]:
-    """Read the origins whose pages may call: ``*`` for all, ``none`` for none."""
-    if text.lower() == "none":
-        return []
-    found = [word.lower() for word in words(text)]
-    if "*" in found and len(found) > 1:
-        raise ValueError("* stands for all sites: write it alone")
-    return [origin if origin == "*" or _LOOPBACK.fullmatch(origin) else _origin(origin) for origin in found]
-
-
-def _origin(text: str) -> str:
-    parts = _ORIGIN.fullmatch(text)
-    if not parts:
-        raise ValueError(
-            f"{text!r} is no origin: write SCHEME://HOST or SCHEME://HOST:PORT, without a path, a slash at the end "
-            "or a pattern (http://localhost:* is any port of this machine); * for all sites, none for no one"
-        )
-    host, port = host_and_port(parts[2])
-    if port == f":{_PORTS[parts[1]]}":
-        raise ValueError(f"browsers leave the port of {text!r} out: write {text.rpartition(':')[0]}")
-    return f"{parts[1]}://{host}{port}"
 
 
 def peers(text: str) -> list[str]:

@@ -299,7 +299,7 @@ def test_endpoint_says_what_is_an_api(app: Flask) -> None:
 
 def test_origins_are_of_the_endpoint(make_app: Callable[..., Flask]) -> None:
     site = "https://site.example"
-    client = make_app(LOCAL, [__name__], CORS_ORIGINS_MARKED=[site]).test_client()
+    client = make_app(LOCAL, [__name__, "app.cors"], CORS_ORIGINS_MARKED=[site]).test_client()
     headers = {"Origin": site, "Access-Control-Request-Method": "POST"}
 
     for path in ("/marked", "/marked/7", "/inner", "/marked/x"):

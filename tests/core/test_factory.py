@@ -7,6 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from core import signals
+from core.access import permissions
+from core.access.security_log import record
 from core.platform import platform_of
 from services import db
 
@@ -223,6 +225,21 @@ def test_different_applications_do_not_interfere(write_module: Write, make_app: 
     for app, label in ((left, "left"), (right, "right")):
         assert [module.label for module in platform_of(app).modules] == [label]
         assert list(platform_of(app).menu) == [label]
+
+
+def test_permissions_and_events_belong_to_application(write_module: Write, make_app: Make) -> None:
+    for label in ("left", "right"):
+        policy = f"from core.access import permission\nEDIT = permission('{label}.page.edit')\n"
+        events = f"EVENTS = {{'{label}.closed': 'it was closed'}}"
+        write_module(label, init=PAGE.format(label=label) + policy, security_events=events)
+    applications = {label: make_app(None, [label]) for label in ("left", "right")}
+    for label, app in applications.items():
+        other = {"left": "right", "right": "left"}[label]
+        assert permissions(app) == [f"{label}.page.edit"]
+        with app.app_context():
+            record(f"{label}.closed")
+            with pytest.raises(ValueError, match=f"{other}.closed"):
+                record(f"{other}.closed")
 
 
 def test_classic_module_in_two_applications(app: Flask, make_app: Make, new_database: Callable[..., object]) -> None:

@@ -37,87 +37,7 @@ def faults(installed: list[modules.Module] | None = None, **environ: str) -> lis
     return caught.value.faults
 
 
-# --- origins, Redis -----------------------------------------------------------------------------
-
-
-def test_origins_for_all_or_one_api():
-    config = load(
-        [],
-        {
-            "SECRET_KEY": STRONG,
-            "CORS_ORIGINS": "https://one.example, HTTP://Two.example:8080, https://bücher.example",
-            "CORS_ORIGINS_EVENTS": "*",
-            "CORS_ORIGINS_API": "none",
-            "CORS_ORIGINS_RPC": "",
-        },
-    )
-
-    assert config["CORS_ORIGINS"] == [
-        "https://one.example",
-        "http://two.example:8080",
-        "https://xn--bcher-kva.example",
-    ]
-    assert config["CORS_ORIGINS_EVENTS"] == ["*"]
-    assert config["CORS_ORIGINS_API"] == []
-    assert "CORS_ORIGINS_RPC" not in config
-
-
-@pytest.mark.parametrize(
-    ("environment", "origins"),
-    [
-        ("development", ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]),
-        ("testing", []),
-        ("production", []),
-    ],
-)
-def test_local_origins_in_development_only(environment, origins):
-    environ = {"APP_ENV": environment, "SECRET_KEY": STRONG, "DATABASE_URL": "sqlite://"}
-
-    assert load([], environ)["CORS_ORIGINS"] == origins
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "https://site.example",
-        "http://site.example:8080",
-        "https://xn--bcher-kva.example",
-        "http://10.0.0.1",
-        "http://[2001:db8::1]:81",
-        "http://[::1]:*",
-        "*",
-    ],
-)
-def test_origin_is_taken(origin):
-    assert load([], {"SECRET_KEY": STRONG, "CORS_ORIGINS": origin})["CORS_ORIGINS"] == [origin]
-
-
-@pytest.mark.parametrize("name", ["CORS_ORIGINS", "CORS_ORIGINS_API"])
-@pytest.mark.parametrize(
-    ("origin", "hint"),
-    [
-        ("https://*.example.org", "write SCHEME://HOST"),
-        ("https://site.example/", "write SCHEME://HOST"),
-        ("https://site.example/path", "write SCHEME://HOST"),
-        ("https://site.example?", "write SCHEME://HOST"),
-        ("https://user@site.example", "write SCHEME://HOST"),
-        ("site.example", "write SCHEME://HOST"),
-        ("ftp://site.example", "write SCHEME://HOST"),
-        ("https://", "write SCHEME://HOST"),
-        ("https://my_site.example", "has an underscore"),
-        ("https://site.example:0", "write HOST or HOST:PORT"),
-        ("https://site.example:*", "write SCHEME://HOST"),
-        ("null", "write SCHEME://HOST"),
-        ("https://site.example:443", "write https://site.example"),
-        ("http://site.example:080", "write http://site.example"),
-        ("https://one.example,*", "write it alone"),
-    ],
-)
-def test_invalid_origin_named_with_hint(name, origin, hint):
-    (found,) = faults(**{name: origin})
-
-    assert found.startswith(f"{name} is {origin!r}: ")
-    assert hint in found
+# --- Redis -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -177,9 +97,9 @@ def test_module_settings_read_with_platforms(write_shop):
 
 
 def test_module_and_platform_faults_together(write_shop):
-    found = faults(write_shop(), APP_ENV="production", SECRET_KEY="hunter2", SHOP_CURRENCY="DM", CORS_ORIGINS="x")
+    found = faults(write_shop(), APP_ENV="production", SECRET_KEY="hunter2", SHOP_CURRENCY="DM", HSTS_SECONDS="x")
 
-    assert [fault.split()[0] for fault in found] == ["CORS_ORIGINS", "SECRET_KEY", "SHOP_CURRENCY", "SHOP_TOKEN"]
+    assert [fault.split()[0] for fault in found] == ["HSTS_SECONDS", "SECRET_KEY", "SHOP_CURRENCY", "SHOP_TOKEN"]
     assert "SHOP_CURRENCY is 'DM': write one of EUR, USD" in found
     assert not any("hunter2" in fault for fault in found)
 
@@ -202,7 +122,7 @@ def test_unset_settings_take_defaults(write_shop, make_app: Make):
             "PREFIXES = ('SECRET',)\nSETTINGS = (Setting('SECRET_KEY', str, '', ''),)",
             "'SECRET_KEY', which the platform has",
         ),
-        ("PREFIXES = ('CORS',)\nSETTINGS = (Setting('CORS_ORIGINS', str, '', ''),)", "which the platform has as well"),
+        ("PREFIXES = ('HSTS',)\nSETTINGS = (Setting('HSTS_SECONDS', str, '', ''),)", "which the platform has as well"),
         (
             "PREFIXES = ('SESSION',)\nSETTINGS = (Setting('SESSION_COOKIE_NAME', str, '', ''),)",
             "which Flask has as well",

@@ -20,6 +20,7 @@ from app.doctor import programs
 from app.doctor.examination import collect
 from config import ROOT
 from core import migrations
+from core import modules
 from core.configuration import ConfigError
 from core.configuration import collected
 from services import db
@@ -38,6 +39,10 @@ WELL = {
 }
 
 
+#: The modules whose settings are looked at.
+WITH_ORIGINS = modules.load(["app.cors"])
+
+
 @pytest.fixture
 def make_production_app(make_app: Make, platform: Callable[[str], URL]) -> Make:
     """Make an application in production: ``make(HTTPS="false")`` with these variables of the environment."""
@@ -45,7 +50,7 @@ def make_production_app(make_app: Make, platform: Callable[[str], URL]) -> Make:
     def production(_url: URL | None = None, **environ: str) -> Flask:
         url = _url or platform("sqlite")
         given = {**WELL, "DATABASE_URL": url.render_as_string(hide_password=False), **environ}
-        return make_app(url, [], **collected.load([], given))
+        return make_app(url, [], **collected.load(WITH_ORIGINS, given))
 
     return production
 
@@ -81,7 +86,7 @@ def test_variable_that_is_wrong_is_found(
 
     assert message in finding.message
     assert finding.hint
-    assert finding.where in {*(key.name for key in collected.known([]))}
+    assert finding.where in {*(key.name for key in collected.known(WITH_ORIGINS))}
 
 
 #: What says nothing in a production where all is well, the database apart.

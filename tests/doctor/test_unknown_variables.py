@@ -17,7 +17,7 @@ from core import modules
 from core.configuration import ConfigError
 from core.configuration import collected
 
-MODULES = modules.load(["app.accounts"])
+MODULES = modules.load(["app.accounts", "app.cors"])
 KNOWN = collected.known(MODULES)
 
 
