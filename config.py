@@ -16,7 +16,6 @@ from core.configuration import boolean
 from core.configuration import integer
 from core.configuration import loading
 from core.configuration import one_of
-from core.configuration import sources
 from core.configuration import words
 
 #: The folder of the project.
@@ -168,9 +167,9 @@ def load(environ: Mapping[str, str] | None = None, groups: Sequence[Group] = ())
 
 def variables() -> dict[str, str]:
     """Return the variables of the process, above those of ``.env``, which is not read in testing."""
-    return sources.variables(ROOT)
+    return loading.variables(ROOT)
 
 
 def dotenv() -> dict[str, str]:
     """Return the variables that ``.env`` sets, none in testing."""
-    return sources.dotenv(ROOT)
+    return loading.dotenv(ROOT)

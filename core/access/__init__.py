@@ -22,13 +22,13 @@ from .identities import forget
 from .identities import has_looked
 from .identities import identity
 from .identities import set_identity_loader
-from .permissions import owners_permissions
-from .permissions import permissions
 from .policies import PUBLIC
 from .policies import SIGNED_IN
 from .policies import Policy
 from .policies import any_of
 from .policies import permission
+from .roles import owners_permissions
+from .roles import permissions
 from .roles import roles
 from .roles import set_role_loader
 

@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}")
 LONGEST_NAME = 100
 
 #: Every permission that imported code asks for. An application has those of its modules
-#: (:mod:`core.access.permissions`).
+#: (:func:`core.access.permissions`).
 NAMES: set[str] = set()
 
 #: Those of them that some policy does not ask of the owner of a row.
