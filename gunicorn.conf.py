@@ -16,8 +16,8 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from core.configuration import ConfigError
-from serving import log
-from serving import settings
+from core.serving import log
+from core.serving import settings
 
 try:
     serving = settings.read()
@@ -32,7 +32,7 @@ bind = serving.address
 umask = 0o007
 
 # gunicorn's gthread, whose threads do not wait for a request to arrive.
-worker_class = "serving.worker.Worker"
+worker_class = "core.serving.worker.Worker"
 workers = serving.workers
 threads = serving.threads
 # Workers are copies of one that is made already: they share its memory, and stand ready at once. So HUP gives new

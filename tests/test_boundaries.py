@@ -56,12 +56,11 @@ CORE_ORDER = (
     {"rest", "pages"},
     {"resources"},
     {"migrations"},
+    {"serving"},
     {"cli"},
     {"factory"},
 )
-OURS = {
-    *("app", "benchmarks", "config", "core", "run", "scripts", "services", "serving", "settings", "tests", "wsgi"),
-}
+OURS = {"app", "benchmarks", "config", "core", "run", "scripts", "services", "settings", "tests", "wsgi"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def sources(texts: dict[str, str]) -> list[Source]:
 
 @functools.cache
 def project() -> list[Source]:
-    folders = ("core", "app", "serving", "alembic", "benchmarks", "scripts")
+    folders = ("core", "app", "alembic", "benchmarks", "scripts")
     paths = [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
     return sources({path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(paths)})
 
@@ -144,7 +143,6 @@ def layers(found: list[Source]) -> list[str]:
         "services": set(),
         "core": {"config", "settings", "services", "core"},
         "run": {"config", "settings", "services", "core"},
-        "serving": {"config", "core", "serving"},
         "wsgi": {"run"},
         "alembic": {"core"},
     }

@@ -14,7 +14,7 @@ import pytest
 
 from config import ROOT
 
-FOLDERS = (".ci", "alembic", "app", "benchmarks", "core", "docs", "examples", "scripts", "serving", "tests")
+FOLDERS = (".ci", "alembic", "app", "benchmarks", "core", "docs", "examples", "scripts", "tests")
 SUFFIXES = {
     ".py",
     ".md",

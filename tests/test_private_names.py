@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("core", "app", "serving")
+FOLDERS = ("core", "app")
 FILES = ("services.py", "config.py", "settings.py", "run.py", "wsgi.py", "gunicorn.conf.py", "alembic/env.py")
-OURS = ("core", "app", "serving", "services", "config", "settings", "run", "wsgi")
+OURS = ("core", "app", "services", "config", "settings", "run", "wsgi")
 
 #: Strings that only look like a private name: ends of others, and the names of tables and constraints.
 WORDS = {"_FILE", "_URL", "_bulk", "_data_load", "_data_row", "_data_unique", "_detail", "_item", "_list", "_rowid_"}

@@ -24,7 +24,7 @@ def test_pyproject_names_every_module() -> None:
 
     assert set(SETUPTOOLS["py-modules"]) == modules
     found = {name for name in folders if any(fnmatch(name, pattern) for pattern in patterns)}
-    assert found == {"app", "core", "serving"}
+    assert found == {"app", "core"}
 
 
 def test_alembic_folder_shadows_no_library() -> None:

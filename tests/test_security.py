@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from config import ROOT
 
-FOLDERS = ("core", "app", "serving")
+FOLDERS = ("core", "app")
 SOURCES = [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
 TEMPLATES = sorted((ROOT / "app").rglob("templates/**/*.html"))
 SCRIPTS = sorted((ROOT / "app").rglob("static/*.js"))

@@ -15,7 +15,7 @@ from .findings import check
 SECRET_FILES = (".env", "instance/secret_key")
 
 #: The code, from the project's folder.
-CODE = ("app", "core", "serving", "alembic", "config.py", "services.py", "settings.py", "run.py")
+CODE = ("app", "core", "alembic", "config.py", "services.py", "settings.py", "run.py")
 
 #: Folders that are no source of this project, or are a deployment's own.
 _NOT_SOURCE = {"instance", "node_modules", "__pycache__", ".venv", ".env"}

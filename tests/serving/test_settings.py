@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from serving import settings
-from serving.machine import usable_cores
+from core.serving import settings
+from core.serving.machine import usable_cores
 from tests.processes import GUNICORN
 from tests.processes import ROOT
 
 UNIT = "system.slice/andamio.service"
-WORKER = "serving.worker.Worker"
+WORKER = "core.serving.worker.Worker"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def gunicorn(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
         (
             ["-b", "0.0.0.0:8000", "run:app"],
             {},
-            {"bind": "['0.0.0.0:8000']", "worker_class": "serving.worker.Worker"},
+            {"bind": "['0.0.0.0:8000']", "worker_class": "core.serving.worker.Worker"},
         ),
         (["--workers", "4", "--bind", "0.0.0.0:5000", "run:app"], {}, {"bind": "['0.0.0.0:5000']", "workers": "4"}),
         (

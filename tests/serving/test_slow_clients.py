@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from serving.arrivals import MOST_BYTES
-from serving.arrivals import Arrival
+from core.serving.arrivals import MOST_BYTES
+from core.serving.arrivals import Arrival
 from tests.processes import GUNICORN
 from tests.processes import ServerProcess
 from tests.processes import until

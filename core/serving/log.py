@@ -6,10 +6,9 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 
-from core.http import paths
-from core.logs import AddRequestId
-from core.logs import line_formatter
-
+from ..http import paths
+from ..logs import AddRequestId
+from ..logs import line_formatter
 from . import settings
 
 _MICROSECOND = timedelta(microseconds=1)
