@@ -38,7 +38,7 @@ threads = serving.threads
 # Workers are copies of one that is made already: they share its memory, and stand ready at once. So HUP gives new
 # workers with the same code; new code comes with USR2 (see below), or a restart.
 preload_app = True
-# Whatever grows, grows not for ever; no two at the same time.
+# Workers restart before a leak fills the memory, and never two at the same time.
 max_requests = 10_000
 max_requests_jitter = 2_000
 

@@ -71,7 +71,7 @@ def serve() -> None:
 
 
 app = make_app()
-# What is there now is not looked at again, nor at the end of the process, where that takes a third of the start.
+# Objects that exist now are not examined again, nor at the end of the process, where that takes a third of the start.
 gc.freeze()
 gc.enable()
 

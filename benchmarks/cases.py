@@ -56,15 +56,15 @@ def make_cases(ids: Sequence[int], seconds: float, tokens: Tokens) -> list[Case]
     authorized = {name: [authorize(request, token) for request in creates] for name, token in tokens.items()}
     sorts = ("name", "-price", "stock", "-created_at")
     html = [load.make_request("GET", f"/example/products?sort={sort}&page={n}") for sort in sorts for n in range(1, 11)]
-    everybody = (OURS, BARE, AUTOCOMMIT, DRF, STARTPROJECT)
+    everyone = (OURS, BARE, AUTOCOMMIT, DRF, STARTPROJECT)
     fresh = round(FRESH * max(seconds, 1))
     return [
-        Case("50 places", walk(everybody, "limit=50")),
+        Case("50 places", walk(everyone, "limit=50")),
         Case("50 places with their countries", walk((OURS, BARE, DRF), "limit=50&include=country")),
         Case("50 places, two fields", walk((OURS, BARE, DRF), "limit=50&fields=id,name")),
-        Case("one place", same(everybody, lambda: items)),
+        Case("one place", same(everyone, lambda: items)),
         Case("one place by JSON-RPC", same((OURS, BARE), lambda: calls)),
-        Case("create a place", {server.name: lambda made=authorized[server.name]: made for server in everybody}),
+        Case("create a place", {server.name: lambda made=authorized[server.name]: made for server in everyone}),
         Case(
             "create a place, Idempotency-Key",
             {server.name: lambda made=authorized[server.name]: keyed(made, fresh) for server in (OURS, BARE)},
@@ -163,7 +163,7 @@ def check_creates(headers: Mapping[str, str], tokens: Tokens) -> None:
     """
     for server in (OURS, BARE, AUTOCOMMIT, DRF, STARTPROJECT):
         if server.ask("POST", CITIES, new_city(0))[0] not in (401, 403):
-            raise SystemExit(f"{server.name} lets anybody create a place")
+            raise SystemExit(f"{server.name} lets anonymous visitors create a place")
     answers = []
     for server in (OURS, BARE):
         key = {name: f"{text}-{server.port}" for name, text in headers.items()}

@@ -1,4 +1,4 @@
--- What wrk sends: the requests of the file named by REQUESTS, apart by NUL, in turn. At the end one line of
+-- Requests of wrk: those of the file named by REQUESTS, apart by NUL, in turn. At the end one line of
 -- numbers: answers, microseconds, answers from 400 on, broken connections.
 local requests = {}
 local last = 0

@@ -40,7 +40,7 @@ from .pages import layout
 from .pages import menu
 from .platform import platform_of
 
-#: What starts before the modules, in this order.
+#: Steps before the modules are registered, in this order.
 BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
     # The request as it arrives: what proxies say of it, its path, its id.
     *(proxies.init_app, prefix.init_app, paths.init_app, request.init_app, request_ids.init_app),
@@ -48,15 +48,15 @@ BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
     *(services.init_app, engines.init_app, execution.init_app, form_check.init_app),
     # Errors, which every answer of a module may need.
     errors.init_app,
-    # What pages are made with.
+    # Forms and pages.
     *(layout.init_app, readers.init_app),
 )
 
-#: What looks at the modules' endpoints and finishes them, in this order.
+#: Steps that read the modules' endpoints and finish them, in this order.
 AFTER_MODULES: tuple[Callable[[Flask], Any], ...] = (
     # Every endpoint is guarded, and wrapped as modules enforce what is declared for it.
     *(apis.adopt_plain_apis, endpoints.guard, declarations.init_app),
-    # What modules record in the security log.
+    # Events that modules record in the security log.
     security_log.init_app,
     # Every answer is completed.
     *(headers.init_app, hosts.init_app),

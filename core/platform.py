@@ -18,7 +18,7 @@ class Platform:
 
     #: The fault in place of an application that cannot start.
     start_fault: Exception | None = None
-    #: Whether its configuration was read from the environment of this process.
+    #: True if its configuration was read from the environment of this process.
     has_read_environment: bool = False
     #: The installed modules, in order.
     modules: list[Any] = field(default_factory=list)

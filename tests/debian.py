@@ -32,7 +32,7 @@ PROGRAMS = {
 }
 START_SECONDS = 120
 PREFIX = "andamio-machine-"
-#: What a shell of root has after signing in, and no variable of this test.
+#: Environment of root's login shell, without variables of this test.
 SIGNED_IN = {
     "HOME": "/root",
     "LANG": "C.UTF-8",

@@ -26,7 +26,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value if value is not None else "" for name, value in attrs}
         if tag == "main":
-            # What stands in the header is on every page.
+            # The header's forms are on every page.
             self.forms.clear()
         elif tag == "form":
             self.inside = found.get("method", "get").lower() == "post"
@@ -45,7 +45,7 @@ class _Reader(HTMLParser):
 
     def _input(self, found: dict[str, str]) -> None:
         boxes = ("checkbox", "radio")
-        # What has no name is not sent.
+        # A control without a name is not sent.
         if "name" in found and (found.get("type") not in boxes or "checked" in found):
             self.forms[-1].append((found["name"], found.get("value", "on" if found.get("type") in boxes else "")))
 

@@ -11,7 +11,17 @@ import pytest
 from config import ROOT
 
 #: Fixtures that start a browser, a server or a program.
-STARTING = {"browser", "page", "start_redis", "start_front", "start_durable", "node_modules", "curl", "proxied"}
+STARTING = {
+    "browser",
+    "page",
+    "start_redis",
+    "start_nginx",
+    "start_durable",
+    "node_modules",
+    "curl",
+    "proxied_app",
+    "make_proxied_app",
+}
 
 #: Folders and files whose every test starts one, and what reads the whole source.
 LEFT_OUT = (
@@ -23,7 +33,7 @@ LEFT_OUT = (
 )
 
 #: In a test: a process of its own, another engine, or examples that hypothesis makes by the dozen.
-SLOW = re.compile(r"subprocess|\bPopen|\bLaunched\(|\"(?:postgresql|mariadb)\"|\bspawn\(|@often\b|@given\b")
+SLOW = re.compile(r"subprocess|\bPopen|\bServerProcess\(|\"(?:postgresql|mariadb)\"|\bspawn\(|@often\b|@given\b")
 
 ENGINES = {"sqlite", "postgresql", "mariadb"}
 

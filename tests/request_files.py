@@ -13,7 +13,7 @@ from config import ROOT
 
 def files_of(send: Callable[[], TestResponse]) -> set[str]:
     """Return the files of the core of which a function runs while a request is answered."""
-    # What is done once for each process or application does not count.
+    # Work done once for each process or application does not count.
     send()
     found = set()
 

@@ -142,7 +142,7 @@ def _start_postgresql(*, is_durable: bool = False) -> "PrivateServer":
     port = free_port()
     data = folder / "data"
     init = [initdb, "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-    # What makes it quick, and unfit for data that one wants to keep.
+    # Settings that make it quick, and unfit for data that must be kept.
     hasty = [] if is_durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
     settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", *hasty]
     serve = [postgres, "-D", data, "-p", str(port), *(word for setting in settings for word in ("-c", setting))]

@@ -9,7 +9,7 @@ from core.access import endpoints
 from core.access import permissions
 from core.access import roles
 
-#: What asks call by call, what writes nothing, and what the visitors of other sites send.
+#: Endpoints that check each call, that write nothing, and that visitors of other sites call.
 OPEN = {"POST jsonrpc.api.answer", "POST home.status", "POST events.collect"}
 
 
@@ -33,7 +33,7 @@ def test_writing_endpoint_is_not_public(sqlite_app: Flask) -> None:
         for one in endpoints.everything(sqlite_app)
         if one.verb in writing and one.policy is PUBLIC
     }
-    # Who signs in has not yet.
+    # A visitor who signs in is still anonymous.
     assert {name for name in found if " security." not in name} == {
         place for place in OPEN if place.partition(" ")[2] in sqlite_app.view_functions
     }

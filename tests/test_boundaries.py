@@ -1,4 +1,4 @@
-"""The layers of the house, held by reading its source: who may import whom, and what files are called.
+"""The layers of the house, held by reading its source: imports between packages, and names of files.
 
 A rule takes the sources and gives its faults. Each is first shown to find something.
 """
@@ -18,7 +18,7 @@ import pytest
 from config import ROOT
 from settings import INSTALLED_APPS
 
-#: What a module's files may be called besides plural nouns; the offers among them are collected by name.
+#: Names of a module's files besides plural nouns; the offers among them are collected by name.
 KNOWN_FILES = {
     *("routes", "api", "models", "schemas", "forms", "signals"),
     *(
@@ -322,7 +322,7 @@ def _events_of(found: list[Source]) -> list[str]:
     return [key.value for one in dicts for key in one.keys if isinstance(key, ast.Constant)]
 
 
-#: What libraries keep in ``app.extensions``, that modules read.
+#: Keys of libraries in ``app.extensions`` that modules read.
 THEIRS = {"security"}
 
 
@@ -371,7 +371,7 @@ def commits(found: list[Source]) -> list[str]:
     return faults
 
 
-#: What imported code registers, as its tables are in SQLAlchemy's metadata: by class or name, of which an application
+#: Objects that imported code registers, as tables are in SQLAlchemy's metadata: by class or name. An application
 #: reads those of its modules. It keeps nothing else at module level.
 REGISTRIES = {
     "NAMES": "permissions that policies ask for",

@@ -41,7 +41,7 @@ WHY = (
     "journalctl --unit=andamio --output=short-precise | tail -40"
 )
 
-#: What the next release brings: a module with a table of its own.
+#: The next release: a module with a table of its own.
 NEWS = '''"""News, in a table of its own."""
 
 from flask import Blueprint
@@ -98,7 +98,7 @@ class Server:
         self.machine = Debian()
         self.folder = "/root"
         self.variables: dict[str, str] = {}
-        # What the name server of the world would say.
+        # The address that a public name server would return.
         with open(self.machine.tree / "etc/hosts", "a") as hosts:
             hosts.write("127.0.0.1 www.example.org\n")
         self.repository = self.machine.tree / "root/repository"

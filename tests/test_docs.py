@@ -44,7 +44,7 @@ SERVES = ("make run", "make demo-site", "python run.py")
 ADMINISTRATOR = "flask --app run accounts create-admin you@example.org"
 EXPORT = re.compile(r"export (?P<name>[A-Z_]+)=(?P<value>.+)")
 
-#: What would run this very test again, or what CI runs anyway, is only looked at.
+#: Commands that would run this very test again, or that CI runs anyway, are only parsed.
 INSTEAD = {
     "make test": 'make test ARGS="tests/home"',
     'make test ARGS="-k test_status"': 'make --dry-run test ARGS="-k test_status"',

@@ -33,7 +33,7 @@ from services import db
 from tests import forms
 from tests.accounts.users import make_user
 from tests.accounts.users import sign_in
-from tests.core import discs
+from tests.core import music
 from tests.identities import editor
 
 NODE = ROOT / "tests" / "node"
@@ -41,7 +41,7 @@ NODE = ROOT / "tests" / "node"
 #: So many addresses of one endpoint are looked at.
 MOST = 6
 
-#: What no page may hold: control characters, and what Unicode says is no character (HTML, section 13.2.3.5).
+#: Characters that no page may hold: control characters and Unicode's noncharacters (HTML, section 13.2.3.5).
 NO_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef"
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17))
@@ -166,18 +166,18 @@ def test_every_page_is_valid(demo_app: Flask, node_modules: Path, tmp_path: Path
 def test_pages_of_any_model_are_valid(
     make_app: Callable[..., Flask], new_database: Callable[[str], URL], node_modules: Path, tmp_path: Path
 ) -> None:
-    app = make_app(new_database("sqlite"), [discs.__name__])
+    app = make_app(new_database("sqlite"), [music.__name__])
     set_identity_loader(app, editor)
     with app.app_context():
-        discs.Base.metadata.create_all(db.engine)
-        discs.plant(db.session, 60)
-        db.session.add_all([discs.Label(name=name) for name in (ODD, " ", "<b>")])
-        disc, now = db.session.get_one(discs.Disc, 1), datetime(2026, 2, 28, 12, 30, 15, 123456, UTC)
+        music.Base.metadata.create_all(db.engine)
+        music.plant(db.session, 60)
+        db.session.add_all([music.Label(name=name) for name in (ODD, " ", "<b>")])
+        disc, now = db.session.get_one(music.Disc, 1), datetime(2026, 2, 28, 12, 30, 15, 123456, UTC)
         disc.name, disc.notes, disc.made_at, disc.opens = ODD, ODD, now, time(7, 5)
         db.session.commit()
     client = app.test_client()
     crawl(client, app, pages := {})
-    edit = "/discs/discs/1/edit"
+    edit = "/music/discs/1/edit"
     fields = forms.open_form(client, edit)
     search = {"tracks__search": "0", "tracks__find": "1", "genre__search": "0", "genre__find": "1"}
     wrong = {"name": "", "stock": "x", "price": "1,5", "made_at": "yesterday", "opens": "7", "genre": "0"}
@@ -185,8 +185,8 @@ def test_pages_of_any_model_are_valid(
     for name, change in {"search": search, "wrong": wrong, "stale": stale, "asked": {"form__asked": "name"}}.items():
         pages[f"POST {name}"] = client.post(edit, data={**fields, **change}).text
     for query in ("genre_id__search=0&genre_id=7", "made_at__gte=x&opens=7&stock=x", "made_at__gte=2026-02-28T12:30"):
-        pages[query] = client.get(f"/discs/discs?{query}").text
-    for path in ("/discs/discs/1/delete", "/discs/genres/1/delete", "/discs/memos"):
+        pages[query] = client.get(f"/music/discs?{query}").text
+    for path in ("/music/discs/1/delete", "/music/genres/1/delete", "/music/memos"):
         pages[path] = client.get(path).text
     assert all("<main" in page for page in pages.values())
     faults = [fault for address, page in pages.items() for fault in parse(address, page)]

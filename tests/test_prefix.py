@@ -34,7 +34,7 @@ from tests.nginx import NginxSite
 
 PREFIX = "/app"
 
-#: What is no page to start from: files, and views that end the session or belong to a ceremony.
+#: Endpoints that the crawl does not start from: files, and views that end the session or belong to a ceremony.
 LEFT_OUT = re.compile(r"/static/|sign-out|/_development")
 
 

@@ -87,7 +87,7 @@ REQUIREMENTS = {
     "16.5": ("", "1 2 3"),
 }
 
-#: What stands in the last column where no test does.
+#: Values of the last column other than a test.
 WORDS = ("none here", "yours", "not met")
 
 #: Modules whose rows speak of files and tests that a product without them has deleted.

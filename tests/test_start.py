@@ -13,7 +13,7 @@ from settings import INSTALLED_APPS
 
 SCRIPT = "import json, sys, run; print(json.dumps(sorted(sys.modules)))"
 
-#: What only commands import, or a feature that is off by default.
+#: Packages that only commands import, or a feature that is off by default.
 LATER = ["alembic", "opentelemetry", "psycopg", "pymysql", "qrcode.image", "redis", "zxcvbn"]
 
 

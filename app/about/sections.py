@@ -41,7 +41,7 @@ PACKAGES = (
 #: Files of a module that the platform looks for by name.
 OFFERS = ("rpc", "health", "menu", "cli", "demo", "checks", "settings", "tasks", "admin")
 
-#: What servers read of the environment.
+#: Environment variables that the servers themselves read.
 SERVING = ("PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS")
 
 _VERSIONS = {"sqlite": "SELECT sqlite_version()", "postgresql": "SHOW server_version"}

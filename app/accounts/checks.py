@@ -34,7 +34,7 @@ FACTORS = {
 #: Endings of reserved addresses (RFC 2606), except those of test accounts.
 RESERVED = ("example.com", "example.net", "example.org")
 
-#: Hours after which NIST SP 800-63B asks everybody to sign in again, also at its lowest level: thirty days.
+#: Hours after which NIST SP 800-63B requires a new sign-in, also at its lowest level: thirty days.
 LONGEST_HOURS = 30 * 24
 
 #: Records of sessions that have ended; each sign-in clears away some.
@@ -132,7 +132,7 @@ def mail_kept(deployment: Deployment) -> Iterator[Finding]:
 
 @check("accounts.session-long", Level.WARNING, production=True)
 def session_long(deployment: Deployment) -> Iterator[Finding]:
-    """Everybody signs in again after thirty days at most (NIST SP 800-63B)."""
+    """Sessions last thirty days at most (NIST SP 800-63B)."""
     for name in ("SESSION_MAX_HOURS", "SESSION_IDLE_HOURS"):
         hours = deployment.config[name]
         if hours > LONGEST_HOURS:

@@ -65,7 +65,7 @@ def _new_password(label: str = "Password") -> PasswordField:
 def _again(name: str) -> PasswordField:
     """Make the field in which a new password is typed once more."""
     same = EqualToLocalize(name, message="RETYPE_PASSWORD_MISMATCH")
-    return PasswordField("The same again", [same, password_required], render_kw={"autocomplete": "new-password"})
+    return PasswordField("Repeat the password", [same, password_required], render_kw={"autocomplete": "new-password"})
 
 
 #: Characters that make a name look like more than one, or like another: line breaks, and right-to-left marks.
@@ -75,14 +75,14 @@ _MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 def is_one_line(form: Form, field: Field) -> None:
     """Refuse what cannot be read as it is written."""
     if _MISLEADING.search(field.data or ""):
-        raise ValidationError("Use letters, digits, spaces and signs.")
+        raise ValidationError("Use letters, digits, spaces and punctuation.")
 
 
 def _name() -> StringField:
     return StringField(
         "Name",
         [DataRequired("Enter your name."), Length(max=LONGEST_NAME), is_one_line],
-        description="As others see it here.",
+        description="Visible to other users.",
         render_kw={"autocomplete": "name"},
     )
 
@@ -98,7 +98,7 @@ class SignInForm(ButtonInTemplate, Guess, LoginForm):
     email = _email(EmailValidation(verify=False), autocomplete="username")
     password = _password()
     # Not Flask-Login's cookie for it, which no sign-out ends; see `sessions/lifetimes.py`.
-    remember = BooleanField("Stay signed in when the browser is closed", description="Only on a device of your own.")
+    remember = BooleanField("Stay signed in when the browser is closed", description="Only on your own device.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,7 +7,7 @@ from .roles.granting import EDIT_PEOPLE
 
 
 class People(Crud):
-    """Everybody who has an account."""
+    """Users: all accounts."""
 
     model = User
     search = ("name", "email")

@@ -33,20 +33,20 @@ class Section:
 #: Those that there are, under the headings of the account's page.
 SECTIONS = {
     "You": (
-        Section("accounts.profile", "Profile", "Your name, as others see it."),
-        Section("security.change_email", "Email address", "Where mails go, and what you sign in with."),
+        Section("accounts.profile", "Profile", "Your name, visible to other users."),
+        Section("security.change_email", "Email address", "The address for mails and for signing in."),
     ),
     "Signing in": (
-        Section("security.change_password", "Password", "Change it; other browsers are then signed out."),
-        Section("accounts.second_factor", "Second factor", "What signing in asks for besides the password."),
+        Section("security.change_password", "Password", "Change your password. This signs out other browsers."),
+        Section("accounts.second_factor", "Second factor", "An additional step when signing in."),
         Section("security.wan_register", "Passkeys", "Sign in with your device instead of a password."),
-        Section("accounts.sessions", "Sessions", "Where you are signed in; sign out of one, or of all."),
+        Section("accounts.sessions", "Sessions", "Your signed-in browsers. Sign out of one or all."),
     ),
-    "Programs": (Section("accounts.token_list", "Access tokens", "Let a program use the API in your name."),),
+    "Programs": (Section("accounts.token_list", "Access tokens", "Let a program use the API on your behalf."),),
     "Administration": (
-        Section("accounts.user_list", "People", "Everybody who has an account, and their roles."),
-        Section("accounts.role_list", "Roles", "What each role lets people do."),
-        Section("accounts.access_matrix", "Who may do what", "Every page and every method, role by role."),
+        Section("accounts.user_list", "People", "All accounts, and their roles."),
+        Section("accounts.role_list", "Roles", "The permissions of each role."),
+        Section("accounts.access_matrix", "Access by role", "Pages and methods, with the roles that may use them."),
     ),
 }
 

@@ -94,7 +94,7 @@ SETTINGS = (
         "SESSION_MAX_HOURS",
         integer(1, 24 * 400),
         30 * 24,
-        "hours after which everybody has to sign in again; thirty days",
+        "longest life of a session in hours, before the user must sign in again; thirty days",
     ),
     Setting(
         "ACCOUNTS_REGISTRATION",

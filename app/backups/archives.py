@@ -22,7 +22,7 @@ FORMAT = 1
 
 MANIFEST = "manifest.json"
 
-#: What the engine's part is called, so that it says how it is opened by hand.
+#: Name of the engine's part, chosen so that it says how it is opened by hand.
 MEMBERS = {"postgresql": "database.dump", "mariadb": "database.sql", "sqlite": "database.sqlite"}
 
 CHUNK_BYTES = 256 * 1024

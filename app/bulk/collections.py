@@ -40,7 +40,7 @@ from core.rest import ModelResource
 
 from .batches import Batch
 
-#: What follows the URL of a collection.
+#: Suffix of a collection's URL.
 SUFFIX = ":bulk"
 
 METHODS = ("create", "update", "delete")
@@ -57,7 +57,7 @@ class BulkResource(Resource):  # type: ignore[misc]  # it has no types
 
     init_every_request = False
 
-    #: Whose items they are.
+    #: The resource whose items they are.
     resource: ClassVar[type[ModelResource]]
     #: Method to the schema of its operations; of those that the resource allows.
     schemas: ClassVar[Mapping[str, Schema]]
@@ -118,7 +118,7 @@ def bulk_resource(resource: type[ModelResource]) -> type[BulkResource] | None:
 def _limit(resource: type[ModelResource]) -> int:
     if resource.bulk is not None:
         return resource.bulk
-    # What its own methods check would be passed by.
+    # Checks in its own methods would be bypassed.
     writes_itself = any(getattr(resource, name) is not getattr(ModelResource, name) for name in WRITING)
     return 0 if writes_itself else settings.MAX_OPERATIONS
 

@@ -27,7 +27,7 @@ ORIGINS = "CORS_ORIGINS"
 #: A browser asks again after so many seconds; Chromium's own limit.
 PREFLIGHT_SECONDS = 7200
 
-#: What a page may send, besides what it always may.
+#: Headers that a page may send, besides those that are always allowed.
 REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -40,7 +40,7 @@ REQUEST_HEADERS = (
     "X-Request-ID",
 )
 
-#: What a page may read, besides what it always may.
+#: Headers that a page may read, besides those that are always allowed.
 RESPONSE_HEADERS = (
     "Accept-Patch",
     "Allow",

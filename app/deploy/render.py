@@ -32,7 +32,7 @@ from .values import Unusable
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-#: What has happened to a file.
+#: Results of writing a file.
 WRITTEN, UNCHANGED, KEPT, MISSING, DIFFERENT = "written", "unchanged", "kept", "missing", "different"
 
 #: Template → where its text goes.
@@ -60,7 +60,7 @@ DAILY_FILES = {
     "daily.service": "server/etc/systemd/system/{name}-daily.service",
     "daily.timer": "server/etc/systemd/system/{name}-daily.timer",
 }
-#: What some reader of these files takes for the end of a line.
+#: Characters that some reader of these files takes for the end of a line.
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 #: Mozilla's intermediate list (ssl-config.mozilla.org, version 5.7) for TLS 1.2, of what has forward secrecy.

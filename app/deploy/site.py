@@ -16,7 +16,7 @@ from core.http import apis
 
 from .values import Unusable
 
-#: What may stand between quotation marks in nginx's configuration as it is.
+#: Characters allowed unescaped between quotation marks in nginx's configuration.
 _PLAIN = re.compile(r"[^\"\\$\x00-\x1f\x7f]+")
 _URL = re.compile(r"/(?:[A-Za-z0-9._~-]+/)+")
 #: Arguments of routes that are secrets, which logs must not show.

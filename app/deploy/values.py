@@ -30,7 +30,7 @@ class Deployment:
 
     :param name: of the units, the site, the database and the socket; two on one server have two
     :param domains: which the site answers to
-    :param user: whom the application runs as
+    :param user: user that the application runs as
     :param root: where the project lies, with its ``.venv``
     :param certificate: its path; by default that of Let's Encrypt, or Debian's own for ``localhost``
     :param webroot: where the proof for a certificate is laid

@@ -27,7 +27,7 @@ from .fields import Patterned
 from .fields import Range
 from .fields import bits
 
-#: What the ends of PostgreSQL's ranges are.
+#: Bounds of PostgreSQL's ranges.
 _ENDS: tuple[tuple[type, type, Any], ...] = (
     (postgresql.INT4RANGE, postgresql.INT4MULTIRANGE, sa.Integer()),
     (postgresql.INT8RANGE, postgresql.INT8MULTIRANGE, sa.BigInteger()),

@@ -122,7 +122,7 @@ def hosts_wide(deployment: Deployment) -> Iterator[Finding]:
     for host in hosts:
         if host.startswith(".") and "." not in host.strip(".") and host != ".localhost":
             yield Finding(
-                f"TRUSTED_HOSTS has {host!r}, in which anybody may have a name.",
+                f"TRUSTED_HOSTS has {host!r}, a domain that is open to registrations.",
                 "Name the site's own domain.",
                 "TRUSTED_HOSTS",
             )
@@ -178,7 +178,7 @@ def cors_any(deployment: Deployment) -> Iterator[Finding]:
                 )
             elif origin.startswith("http://"):
                 yield Finding(
-                    f"{name} lets {origin} in, whose pages anybody on the way can change.",
+                    f"{name} lets {origin} in, whose pages can be changed on the network.",
                     "Let in https:// only.",
                     name,
                 )
@@ -238,6 +238,6 @@ def policy_missing(deployment: Deployment) -> Iterator[Finding]:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         yield Finding(
             f"Open to everyone, without a declared policy: {', '.join(found[:5])}{more}.",
-            "Declare their policy; PUBLIC, where everybody is meant (docs/security.md).",
+            "Declare their policy; PUBLIC, for public endpoints (docs/security.md).",
             found[0],
         )

@@ -1,4 +1,4 @@
-"""Checks of the database: whether it answers, as whom we are there, what it is, and whether it fits the models."""
+"""Checks of the database: its availability, its user, its version, and its match with the models."""
 
 import io
 import logging

@@ -70,7 +70,7 @@ def code_writable(deployment: Deployment) -> Iterator[Finding]:
     writable = open_to_all or own
     if writable:
         yield Finding(
-            f"{', '.join(writable)} can be written by {'everybody' if open_to_all else 'this user'}: who finds a way "
+            f"{', '.join(writable)} can be written by {'all users' if open_to_all else 'this user'}: who finds a way "
             "to write a file has a way to run code.",
             "Give the code to another user than the one that runs it: chown -R root: . && chmod -R go-w .",
             writable[0],

@@ -17,7 +17,7 @@ from core.configuration.collected import ROOT
 from core.modules import blueprints
 from core.modules import installed
 
-#: What werkzeug and Flask add to a rule.
+#: Methods that werkzeug and Flask add to a rule.
 _ADDED = {"HEAD", "OPTIONS"}
 
 

@@ -33,7 +33,7 @@ def warn(app: Flask) -> None:
     if found:
         more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         named = ", ".join(found[:MOST_NAMED])
-        logger.warning("open to everybody, as no policy is declared: %s%s (see `access`)", named, more)
+        logger.warning("public, as no policy is declared: %s%s (see `access`)", named, more)
     for shadow in shadows.find_shadows(app):
         logger.warning("%s %s", shadow.message, shadow.hint)
     if platform_of(app).has_read_environment and app.config["APP_ENV"] != "testing":

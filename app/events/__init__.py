@@ -9,7 +9,7 @@ from core.http.apis import mark_api
 bp = Blueprint("events", __name__, url_prefix="/events")
 mark_api(bp)
 # Events are sent by the visitors of other sites, who have no account here; nothing in them names a person, and
-# the demo shows anybody what they add up to.
+# the demo's totals are public.
 restrict(bp, PUBLIC)
 
 from . import api

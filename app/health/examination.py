@@ -105,7 +105,7 @@ class Examiner:
         self.app = app
         self.checks = checks
         self.trials = {check.name: _Trial(app, check) for check in checks}
-        #: What checks keep between two runs: a client of Redis, and tables by what they are named after.
+        #: State of checks between two runs: a client of Redis, and tables by what they are named after.
         self.redis: Any = None
         self.tables: dict[Any, Any] = {}
         self._lock = Lock()
@@ -147,7 +147,7 @@ class _Trial:
         self.future: Future[Any] = Future()
         self.future.cancel()
         self.started = 0.0
-        #: Whether it took too long the last time: it is not waited for then, the next report has its result.
+        #: True if it took too long the last time: it is not waited for then, the next report has its result.
         self.is_slow = False
         #: How often it was started while the last one had not come back.
         self.hung = 0

@@ -29,7 +29,7 @@ REDIS_SECONDS = 0.5
 LOW_BYTES = 200 * 1024**2
 LEAST_BYTES = 20 * 1024**2
 
-#: Whether the tables match the models is checked again after so many seconds.
+#: Seconds until the match of tables and models is checked again.
 TABLES_SECONDS = 60.0
 
 

@@ -53,7 +53,7 @@ class CheckFailed(Exception):
     """Something does not work.
 
     :param message: what is wrong, for those who may know: it may name hosts, paths and versions
-    :param hint: what to do, in a few words that everybody may read
+    :param hint: what to do, in a few words, which are public
     :param parts: what is missing, by module; visitors see the names of the modules, and no more
     """
 

@@ -1,4 +1,4 @@
-"""A change in words: what of which row, from what to what, by whom."""
+"""A change in words: the row, its old and new values, and the user."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ class Entry:
 
     @property
     def who(self) -> str:
-        """By whom, in words."""
+        """Name of the user who made it."""
         if self.change.actor_key is not None:
             return self.change.actor_name or self.change.actor_key
         return "a command" if self.change.via == "command" else "a visitor who was not signed in"

@@ -119,7 +119,7 @@ def undo(key: str) -> Answer:
         try:
             return _take_back(plan, change)
         except undos.Refused as refused:
-            # What was read is gone with the transaction.
+            # The rows that were read are gone with the transaction.
             problems, change = refused.reasons, row_changes.get(key)
     found = undos.prepare(plan, change)
     found.require()

@@ -48,7 +48,7 @@ def count(app: Flask, endpoint: str, declaration: Declaration) -> Callable[..., 
 
 
 def caller() -> str:
-    """Return for whom a request counts: a user whose token was looked at already, else an address.
+    """Return the key that a request counts for: the user of a verified token, else an address.
 
     All tokens of one person count together, or each new one would be a new allowance. To look up whose session
     it is would cost a query before anything is counted: browsers count by their address.
@@ -96,7 +96,7 @@ class Meter:
     """Counts one request by the limits of its endpoint.
 
     :param items: the limits, the one that renews first before the others
-    :param key: for whom they count, and by what was limited
+    :param key: key that they count for, and name of the limit
     :param text: the limits as they were declared
     """
 

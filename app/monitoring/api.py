@@ -29,7 +29,7 @@ mark_api(metrics)
 
 @metrics.url_value_preprocessor
 def know_collector(endpoint: str | None, values: object) -> None:
-    """Know the collector by its token, before anybody looks for that in a database that may be away."""
+    """Recognize the collector by its token, without a query: the database may be unavailable."""
     if _sends_token() or _is_developer():
         g.identity = COLLECTOR
 

@@ -74,7 +74,7 @@ def _follow(engine: Engine, path: Path) -> None:
 
     @event.listens_for(engine, "invalidate")
     def close_others(connection: Any, record: Any, error: Any) -> None:
-        # What is beside the file is opened once in a process: one connection that only reads keeps others from writing.
+        # The files beside it are opened once in a process: one connection that only reads keeps others from writing.
         engine.pool.dispose()
 
 

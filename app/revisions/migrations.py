@@ -41,7 +41,7 @@ from .spelling import render_item
 
 logger = logging.getLogger(__name__)
 
-#: What compares where alembic cannot.
+#: Comparisons that Alembic lacks.
 PLUGIN = __name__
 _plugin = Plugin(PLUGIN)
 defaults.add_to(_plugin)

@@ -358,7 +358,7 @@ class Rebuild:
             ) from error
 
     def _execute(self, statement: str) -> list[Any]:
-        # What is text for the driver must not be read as SQLAlchemy's parameters.
+        # Colons in a literal must not be read as SQLAlchemy's parameters.
         result = self.connection.exec_driver_sql(statement)
         return list(result) if result.returns_rows else []
 

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
 _CONSTRAINTS = {"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"}
 _CLAUSES = {*_CONSTRAINTS, "NOT", "NULL", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS"} - {"FOREIGN"}
 
-#: What continues the clause before it: ``NOT NULL``, ``ON DELETE SET NULL``, ``DEFAULT NULL``, ``GENERATED ALWAYS AS``.
+#: Words that continue a clause: ``NOT NULL``, ``ON DELETE SET NULL``, ``DEFAULT NULL``, ``GENERATED ALWAYS AS``.
 _CONTINUES = {"NULL": {"NOT", "SET", "DEFAULT"}, "DEFAULT": {"SET"}, "AS": {"ALWAYS"}}
 
 
@@ -116,7 +116,7 @@ def _begins_clause(token: str, following: str, seen: list[str], clauses: list[li
         return False
     if word == "NOT" and following.upper() == "DEFERRABLE":
         return False
-    # What follows `CONSTRAINT name` is what has this name.
+    # The clause after `CONSTRAINT name` has this name.
     return not (clauses and _is_only_named([one for one in clauses[-1] if not _is_blank(one)]))
 
 

@@ -1,4 +1,4 @@
-"""Secret: changes SECRET_KEY without signing anybody out.
+"""Secret: changes SECRET_KEY without ending sessions.
 
 ``flask secret`` makes a secret, writes it beside the earlier one, encrypts again what the earlier one has encrypted
 (:mod:`core.fields.encryption`, columns that modules offer in ``encrypted.py``), and drops it when nothing needs it.

@@ -1,4 +1,4 @@
-"""``flask secret``: another ``SECRET_KEY``, without signing anybody out."""
+"""``flask secret``: another ``SECRET_KEY``, without ending sessions."""
 
 import sys
 from collections.abc import Iterator

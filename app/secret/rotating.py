@@ -37,7 +37,7 @@ def rotate(app: Flask, path: Path) -> None:
         if words(",".join(earlier)) != earlier:
             raise EnvFileError(
                 "SECRET_KEY has a comma in it, or blanks around it, and cannot stand in SECRET_KEY_FALLBACKS: "
-                "change it by hand. Everybody has to sign in again, and to set up their authenticator app."
+                "change it by hand. All users must sign in again, and set up their authenticator app again."
             )
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         values = {"SECRET_KEY": make(), "SECRET_KEY_FALLBACKS": ",".join(earlier), "SECRET_KEY_ROTATED_AT": now}

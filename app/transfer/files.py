@@ -127,7 +127,7 @@ class TableWriter:
     def __post_init__(self) -> None:
         self._digest = Digest(self.state.kinds, self.state.digest)
         self._file = open(file_of(self.folder, self.name), "ab", opener=_private)  # noqa: SIM115 - closed below
-        # What came after the last checkpoint does not count.
+        # Rows after the last checkpoint do not count.
         self._file.truncate(self.state.size)
 
     def add(self, row: list[Any]) -> None:

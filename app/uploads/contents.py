@@ -34,7 +34,7 @@ MOST_CHARACTERS = 60
 #: A file that is opened by its URL is a document without scripts, without an origin, and without anything to load.
 SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
-#: What a browser that guesses takes for a page (WHATWG MIME Sniffing, section 7.1); puremagic finds less.
+#: Markup that a guessing browser takes for a page (WHATWG MIME Sniffing, section 7.1); puremagic finds less.
 _MARKUP = re.compile(r"\ufeff?\s*<[a-zA-Z/!?]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -91,7 +91,7 @@ def safe_name(name: str, kind: str) -> str:
     if ending not in KINDS[kind]:
         stem, ending = name, KINDS[kind][0]
     stem = re.sub(r"[^\w-]+", "_", stem)[:MOST_CHARACTERS].strip("_-")
-    # What Windows takes for a device, whatever the ending.
+    # Names that Windows takes for a device, whatever the ending.
     is_device = re.fullmatch(r"(?i)con|prn|aux|nul|com\d|lpt\d", stem)
     return f"{'file' if not stem or is_device else stem}{ending}"
 

@@ -4,7 +4,7 @@
 
     notes: Mapped[str | None] = mapped_column(Text, info={"read": permission("shop.order.notes")})
 
-``info={"hidden": True}`` hides an attribute from every identity, ``info={"read": policy}`` from those whom the policy
+``info={"hidden": True}`` hides an attribute from every identity, ``info={"read": policy}`` from those that the policy
 does not allow: in pages, forms, REST and its filters, sorts and search, JSON-RPC, the history, and documents. What
 one may not read one cannot write either. A relationship is hidden with its foreign key.
 """

@@ -4,7 +4,7 @@
 ``policy`` of a plain resource. Those of a model's resource and of its pages follow from the verbs' own
 ``access``, method by method. It is checked before the body is read; a refusal is answered with 401 or 403.
 
-What is declared for no one stays open to everybody, as Flask has it, and :func:`undeclared` names it.
+An endpoint without a policy is public, as in Flask, and :func:`undeclared` names it.
 """
 
 import functools
@@ -81,7 +81,7 @@ def also(app: Flask, source: Source) -> None:
 
 
 def guard(app: Flask) -> None:
-    """Make the views ask that are not open to everybody.
+    """Make the views that are not public check their policy.
 
     :raises ModuleError: if what is declared is no policy
     """

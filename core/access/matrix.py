@@ -16,7 +16,7 @@ from .roles import roles
 YES, OWN, NO = "yes", "own", "no"
 
 #: Columns of anonymous visitors, and of signed-in users without any role.
-ANONYMOUS_COLUMN = "anybody"
+ANONYMOUS_COLUMN = "anonymous"
 SIGNED_IN_COLUMN = "signed in"
 
 

@@ -9,7 +9,7 @@
             "update": permission("shop.order.edit", owner="owner_key"),
         }
 
-What is declared for no one is open to everybody, as Flask has it, and shown as undeclared.
+An endpoint without a policy is public, as in Flask, and shown as undeclared.
 """
 
 import re
@@ -83,8 +83,8 @@ class Policy(ABC):
 
 
 @dataclass(frozen=True)
-class Everybody(Policy):
-    """Anybody may."""
+class Public(Policy):
+    """Allow all identities and anonymous visitors."""
 
     def allows(self, who: Identity, item: Any = None) -> bool:
         """Return that they may."""
@@ -208,7 +208,7 @@ class AnyOf(Policy):
         return [policy for policy in self.policies if policy.allows(who)]
 
 
-PUBLIC = Everybody()
+PUBLIC = Public()
 SIGNED_IN = SignedIn()
 
 

@@ -19,7 +19,7 @@ from werkzeug.http import parse_etags
 
 from ..http.headers import data_is_kept
 
-#: What a header may say; werkzeug takes what is malformed as well.
+#: Syntax of the header; werkzeug accepts malformed ones as well.
 _TAGS = re.compile(r'\*|[ \t,]*(?:(?:W/)?"[^"]*"[ \t,]*)+')
 
 

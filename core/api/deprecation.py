@@ -18,7 +18,7 @@ from ..declarations import View
 from ..declarations import declare
 from ..declarations import declaring
 
-#: What may stand between ``<`` and ``>`` of a Link header.
+#: Characters allowed between ``<`` and ``>`` of a Link header.
 _URL = re.compile(r"[!#-;=?-~]+")
 
 

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 #: Headers of an answer that are repeated with it; the others belong to the one request.
 KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Link")
 
-#: What an answer has that was given before.
+#: Header of a response that was given before.
 REPLAYED = "Idempotency-Replayed"
 
 #: Seconds until a request that meets itself in flight may come back.
@@ -110,7 +110,7 @@ def _do_once(work: Callable[[], Response]) -> Response:
 
 
 def _transact(work: Callable[[], Response], key: str | None = None) -> Response:
-    """Do the work and commit it; what has failed is undone before anybody else uses the session."""
+    """Do the work and commit it; on an error, roll back before the session is used again."""
     with transaction():
         response = work()
         if response.status_code >= 400:
@@ -140,7 +140,7 @@ def read_key(text: str) -> str:
 def _identify(key: str) -> str:
     """Return the id of a key: the same one of another caller, or for another address, is another key."""
     owner = session_owner()
-    # Whose session it is, is looked up: a copy of its cookie outlives the session, and must not get what was
+    # The session's owner is looked up: a copy of its cookie outlives the session, and must not get what was
     # answered in it. In a new session, the same user is still the same caller.
     who = identity() if owner else ANONYMOUS
     sent = f"{request.environ.get('HTTP_AUTHORIZATION', '')}\0{owner}"
@@ -158,7 +158,7 @@ def _fingerprint() -> str:
 # --- the key ------------------------------------------------------------------------------------
 
 
-# Who comes second must hear so at once, not wait for the first to end. PostgreSQL has a lock that can be
+# The second request must be refused at once, not wait for the first to end. PostgreSQL has a lock that can be
 # asked for, and that ends with the transaction; MariaDB gives up where it would wait; SQLite has one writer
 # at a time, so that the second waits its turn and finds the answer.
 _COLUMNS = "INTO core_idempotency_key (id, fingerprint, expires_at)"
@@ -250,7 +250,7 @@ def _repeat(found: Any, fingerprint: str) -> Response:
 
 
 def purge() -> None:
-    """Delete some of the expired keys, in a transaction of its own, without waiting for anybody."""
+    """Delete some of the expired keys, in a transaction of its own, without waiting for locks."""
     keys = idempotency_keys
     expired = sa.select(keys.c.id).where(keys.c.expires_at <= now()).order_by(keys.c.expires_at).limit(PURGE_ROWS)
     try:

@@ -139,7 +139,7 @@ def _load_module(module: Module, fault: Exception | None) -> click.Command:
 
 def _commands_of(file: ModuleType | None) -> dict[str, click.Command]:
     values = [value for value in vars(file).values() if isinstance(value, click.Command)] if file else []
-    # What belongs to a group of the module's own is found there.
+    # Commands of the module's own group are found there.
     groups = [value for value in values if isinstance(value, click.Group)]
     inner = {id(command) for group in groups for command in group.commands.values()}
     return {value.name: value for value in values if value.name and id(value) not in inner}

@@ -167,7 +167,7 @@ class Choices:
     def _searched(self, verbs: Any) -> list[Any]:
         hidden = hidden_attributes(self.model)
         columns = {name: column for name, column in self.mapper.columns.items() if name not in hidden}
-        # What is searched in other rows needs the right to read those.
+        # A search in other rows needs the right to read those.
         declared = [name for name in verbs.search if name in columns] if verbs is not None else []
         names = declared or [name for name, column in columns.items() if _is_plain_text(column)]
         return [getattr(self.model, name) for name in names]

@@ -19,7 +19,7 @@ from ..fields.words import plural
 from ..fields.words import words
 from . import readers
 
-#: What happens to a row, or by it.
+#: Effects of deleting a row.
 EFFECTS = DELETED, UNLINKED, PREVENTS = ("deleted", "unlinked", "prevents")
 
 #: Rows are counted up to this many.

@@ -26,7 +26,7 @@ from .rules import rule_columns
 from .rules import rule_message
 from .rules import writes
 
-#: What each engine says: PostgreSQL's SQLSTATE, MariaDB's number, the beginning of SQLite's text.
+#: Error codes by engine: PostgreSQL's SQLSTATE, MariaDB's number, the beginning of SQLite's text.
 _UNIQUE = ("23505", 1062, "UNIQUE constraint failed")
 _FOREIGN_KEY = ("23503", 1451, 1452, "FOREIGN KEY constraint failed")
 _CHECK = 4025
@@ -104,7 +104,7 @@ def _explain_number(column: sa.Column[Any], asked: Any) -> str:
 def _broken(error: IntegrityError | OperationalError, model: type[Any]) -> VerbError:
     rule = find_rule(error, model)
     columns = rule_columns(rule)
-    # What several columns must fulfil together is a fault of the whole.
+    # A rule on several columns is an error of the whole row.
     names = [attribute_of(model, columns[0])] if len(columns) == 1 else []
     return Invalid(_placed(model, names, rule_message(rule) or "The data breaks a rule of its table."))
 

@@ -245,7 +245,7 @@ class Listing(Names):
         return {name: self.relations[name] for name in query.names if name in self.relations}
 
     def depends_on_caller(self, query: Query) -> bool:
-        """Return whether the rows that a question asks about by a relationship are not the same for everybody."""
+        """Return whether a related row's visibility in a filter or search depends on the caller."""
         if not self.relations:
             return False
         names = {*query.names, *(self.search if query.q else ())}

@@ -76,7 +76,7 @@ class Names:
         self.relations = {
             name: path.relation.property for name, path in self.paths.items() if path.relation is not None
         }
-        #: Of the names that not everybody may read, the model and the attribute.
+        #: Of the names with a read policy, the model and the attribute.
         self.guarded = {name: guarded for name in self.paths for guarded in self._guarded(name)}
 
     def _refuse_no_texts(self) -> None:
@@ -106,7 +106,7 @@ class Names:
         return ColumnRef(aliased_column, getattr(self.model, relation), target)
 
     def _guarded(self, name: str) -> Iterator[tuple[type[Any], str]]:
-        """Yield what a name leads by that not everybody may read."""
+        """Yield the attributes with a read policy on a name's path."""
         relation, _, column = name.rpartition(".")
         steps = [(self.model, relation or column)]
         if relation:

@@ -2,7 +2,7 @@
 
 The rows of a model are those that its verbs give: their :meth:`Crud.select`, and of these the ones that their read
 policy allows. They are the verbs that a face of this application serves, else the first that were made. A model
-without verbs is open to everybody.
+without verbs is public.
 """
 
 from collections.abc import Container

@@ -21,7 +21,7 @@ from ..exceptions import Invalid
 from ..fields.words import words
 from . import readers
 
-#: What a reference to no row is refused with, by the key itself.
+#: Message for a reference to no row, formatted with the key.
 NO_SUCH_ROW = "There is no such row."
 
 
@@ -84,7 +84,7 @@ def _faults(item: Any, values: Mapping[str, Any], seen: set[int]) -> Iterator[tu
         messages = [*_unreadable([row for _, row in others if sa.inspect(row).has_identity])]
         if messages:
             yield name, messages
-        # What is not stored yet is the caller's own; where it leads to is not.
+        # A row that is not stored yet is the caller's own; the row that it refers to is not.
         for place, row in ((place, row) for place, row in others if not sa.inspect(row).has_identity):
             seen.add(id(row))
             path = f"{name}.{place}" if state.mapper.relationships[name].uselist else name
@@ -98,7 +98,7 @@ def _given(row: Any) -> dict[str, Any]:
 
 
 def _exists(item: Any, pointer: Pointer, values: Mapping[str, Any]) -> bool:
-    """Return whether a key leads to a row; where all rows exist for everybody, the database says so itself."""
+    """Return whether a key refers to a row; where all rows are public, the database checks that itself."""
     key = [values[name] if name in values else getattr(item, name) for name in pointer.names]
     if any(part is None for part in key):
         return True

@@ -49,7 +49,7 @@ def rule_columns(rule: Rule | None) -> list[sa.Column[Any]]:
     columns = list(getattr(rule, "columns", ()))
     if columns and isinstance(rule, sa.CheckConstraint):
         return columns
-    # What is written as a text has no columns to SQLAlchemy.
+    # A rule written as text has no columns to SQLAlchemy.
     text = _LITERAL.sub("", " ".join(_texts(rule)))
     names = {name.lower() for groups in _NAME.findall(text) for name in groups if name}
     return [column for column in rule.table.columns if column in columns or column.name.lower() in names]

@@ -69,7 +69,7 @@ class Entities:
         """Read the rows of a page, each with the values by which it is sorted."""
         names = [name.removeprefix("-") for name in query.sort]
         select = verbs.statement(query).options(*self.options)
-        # What a row is sorted by comes with it: of a related row, only where that exists for the caller.
+        # The sort value comes with the row: of a related row, only where that exists for the caller.
         select = select.add_columns(*(verbs.listing.paths[name].column for name in names))
         rows = [*db.session.execute(select, verbs.listing.values(query)).unique()]
         return Found(rows, lambda row: row[1:], lambda rows: [row[0] for row in rows])

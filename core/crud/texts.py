@@ -21,7 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from ..fields.columns import plain_type
 
-#: What compares character by character, without a change of case and without PAD SPACE.
+#: Collations that compare character by character, without a change of case and without PAD SPACE.
 _EXACT = {"postgresql": "C", "mysql": "utf8mb4_nopad_bin", "mariadb": "utf8mb4_nopad_bin"}
 
 _MARIADB = ("mysql", "mariadb")
@@ -121,7 +121,7 @@ def _exactly(column: Any, dialect: Dialect) -> Any:
 
 
 def _refined(rough: Any, exact: Any, column: Any, dialect: Dialect) -> ColumnElement[bool]:
-    # What is equal by characters is equal by any collation: the first condition is what an index serves.
+    # Texts equal by characters are equal by any collation: the first condition can use an index.
     is_exact = _exactly(column, dialect) is column
     return rough if is_exact else sa.and_(rough, exact)
 

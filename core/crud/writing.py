@@ -27,7 +27,7 @@ from . import references
 if TYPE_CHECKING:
     from .verbs import Crud
 
-#: What each mapper has of decimals.
+#: Decimal columns by mapper.
 _decimals: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
@@ -51,7 +51,7 @@ def assign(verbs: "Crud", item: Any, data: Mapping[str, Any]) -> None:
     for name in changed:
         setattr(item, name, data[name])
     if not new and verbs.version_key is not None and any(name in verbs.linked for name in changed):
-        # What is written to a secondary table alone would count no version.
+        # A write to a secondary table alone would count no version.
         setattr(item, verbs.version_key, getattr(item, verbs.version_key) + 1)
 
 
@@ -98,7 +98,7 @@ def refuse_lost_digits(session: Session, context: Any, instances: Any) -> None:
             continue
         engine_name = session.get_bind(mapper).dialect.name
         state = sa.inspect(item)
-        # What stands there already may be of another time, and is not written again.
+        # A stored value may have older digits, and is not written again.
         set_ = state.dict if not state.persistent else {name: state.dict.get(name) for name in state.committed_state}
         lost = {name: lost_digits(set_.get(name), type_, engine_name) for name, type_ in decimals.items()}
         errors = {name: [message] for name, message in lost.items() if message}

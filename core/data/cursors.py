@@ -125,7 +125,7 @@ class Cursor:
     def __init__(self, engine: Engine, raw: Any) -> None:
         self._engine = engine
         self._raw = raw
-        #: What ran last, for the error's message.
+        #: The last statement, for the error's message.
         self.last: tuple[Any, Any] = (None, None)
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> "Cursor":

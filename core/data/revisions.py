@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 #: The folder with ``alembic/``.
 ROOT = deployment.ROOT
 
-#: What brings the database to where the code is.
+#: The command that brings the database to the code's revision.
 UPGRADE = "alembic upgrade head"
 
 #: The same, without what earlier code would miss.
 PREPARE = "flask prepare"
 
-#: What runs what was held back, once no earlier code is left.
+#: The command that runs held-back revisions, once no earlier code is left.
 CONTRACT = "flask prepare --contract"
 
-#: What joins two revisions that follow the same one, as after two branches of the code were merged.
+#: The command that joins two revisions with the same parent, as after two branches of the code were merged.
 MERGE = "alembic merge heads"
 
 
@@ -128,7 +128,7 @@ def distance_from(applied: Iterable[str]) -> Distance:
         return Distance(heads, places, unknown=unknown)
     done = {one.revision for one in found.iterate_revisions(places, "base")} if places else set()
     pending = [one for one in revisions if one.revision not in done]
-    # What takes away what earlier code uses waits at the end of the history. An empty database has served no code.
+    # Revisions that remove what earlier code uses wait at the end of the history. An empty database has served no code.
     last = itertools.takewhile(lambda one: getattr(one.module, "contracts", False) is True, reversed(pending))
     count = len(pending) - (len([*last]) if places else 0)
     ids = tuple(one.revision for one in pending)

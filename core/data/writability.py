@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-#: What SQLite keeps beside its file.
+#: Files that SQLite keeps beside the database.
 BESIDE = ("", "-wal", "-shm", "-journal")
 
 _EFFECTIVE = os.access in os.supports_effective_ids

@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow import validate
 
-#: What the schemas refer to, below ``#/components/schemas/``: any value that a JSON column can keep.
+#: Schemas that others refer to, below ``#/components/schemas/``: any value that a JSON column can keep.
 COMPONENTS: dict[str, dict[str, Any]] = {
     "JsonValue": {
         # Without a type, which is any: generators of clients know no reference to a list of types.

@@ -46,7 +46,7 @@ class Related(fields.Field[Any]):
         self.keys = {name: make_field(mapper.columns[name]) for name in names}
         self.many = bool(relation.uselist)
         self.optional = relation.direction is not MANYTOONE or any(c.nullable for c in relation.local_columns)
-        # What a body gives comes in the body's order: it is shown in that of the keys, now and later.
+        # A body's items come in its own order: they are shown in the order of the keys, now and later.
         self.ordered = bool(relation.order_by) and self.dump_only
         self.collection: Callable[..., Any] = set if relation.collection_class is set else list
 

@@ -29,7 +29,7 @@ _MINUTES = rf"([0-9]{{1,8}}M({_SECONDS})?|{_SECONDS})"
 _HOURS = rf"T([0-9]{{1,6}}H{_MINUTES}?|{_MINUTES})"
 _DURATION = rf"^-?P([0-9]{{1,4}}W|{_DAYS}({_HOURS})?|{_HOURS})$"
 
-#: What stands before each letter of a duration, in the words of ``timedelta``.
+#: ``timedelta``'s argument for each letter of a duration.
 _UNITS = {"W": "weeks", "D": "days", "H": "hours", "M": "minutes", "S": "seconds"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-#: What a page cannot hold: control characters, and what Unicode says is no character (HTML, section 13.2.3.5).
+#: Characters that a page cannot hold: control characters and Unicode's noncharacters (HTML, section 13.2.3.5).
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef"
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17))

@@ -41,14 +41,14 @@ from .walking import leaves
 class ModelForm(FlaskForm):
     """The base of the forms of models."""
 
-    #: Whose rows it writes.
+    #: The model whose rows it writes.
     model: ClassVar[type[Any] | None] = None
     #: Foreign keys, each with the relationship that is chosen in its place.
     pointers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # What one may not read one cannot write: it stays as it is stored.
+        # A column that the caller may not read cannot be written: it stays as it is stored.
         for name in hidden_attributes(self.model) if self.model is not None else ():
             if name in self:
                 del self[name]

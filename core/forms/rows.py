@@ -24,7 +24,7 @@ from ..crud.choices import Choices
 from ..crud.choices import Found
 from ..crud.readers import may_read
 
-#: What the names of a control's search end with: its text, its button, and the text that has been answered.
+#: Suffixes of the names of a control's search: its text, its button, and the text that has been answered.
 SEARCH, FIND, SEARCHED = "__search", "__find", "__searched"
 
 #: Stands for the stored row where that is none of the choices. No key is written like this.
@@ -38,7 +38,7 @@ class Searching:
     offered: Choices
     name: str
     search: str = ""
-    #: Whether the form was sent for the sake of this search: nothing is to be saved.
+    #: True if the form was sent only to search: nothing is saved.
     is_asking: bool = False
 
     def read_search(self, formdata: Any) -> None:
@@ -342,5 +342,5 @@ class RowCheckboxes(Searching, QueryCheckboxField):
 
 def _choice(key: str, row: Any, *, selected: bool) -> Choice:
     text = str(row)
-    # What has no name is known by its key.
+    # A row without a name is shown by its key.
     return Choice(value=key, label=text if text.strip() else key, selected=selected, render_kw={})

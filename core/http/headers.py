@@ -109,7 +109,7 @@ class Completion:
             chosen = self._page
             if "content-security-policy" not in known:
                 headers.append(("Content-Security-Policy", self._policy()))
-            # Who has signed in sees their name at the top of every page, also of one that others may keep.
+            # Signed-in users see their name at the top of every page, also of one that shared caches may keep.
             if "cookie" not in known.get("vary", "").lower():
                 headers.append(("Vary", "Cookie"))
         else:
@@ -170,7 +170,7 @@ def csp_nonce() -> str:
     return nonce
 
 
-#: What a page may be given more of. Who may frame it, and what its base is, is for no page to say.
+#: Directives that a page may extend. Framing and the base URL are not among them.
 _EXTENSIBLE = {f"{name}-src" for name in ("script", "style", "img", "font", "connect", "media", "frame", "worker")}
 _EXTENSIBLE |= {"manifest-src", "form-action"}
 

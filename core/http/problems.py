@@ -11,7 +11,7 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
-#: What a fragment may hold as it is, besides letters and digits (RFC 3986, section 3.5).
+#: Characters allowed unescaped in a fragment, besides letters and digits (RFC 3986, section 3.5).
 _IN_FRAGMENT = "-._~!$&'()*+,;=:@?"
 
 #: Errors that one answer lists.

@@ -23,7 +23,7 @@ MOST_CHARACTERS = 2000
 #: One slash, then neither another nor what browsers take for one (WHATWG URL, "relative slash state").
 _PATH = re.compile(r"/(?![/\\])")
 
-#: What browsers drop or turn into a slash, wherever it stands, and what no URL has.
+#: Characters that browsers drop or turn into a slash, and those that no URL has.
 _UNSAFE = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
 
 

@@ -65,7 +65,7 @@ def undo_changes() -> None:
         return
     app = request_ctx.app
     request_ctx._session = app.session_interface.open_session(app, request_ctx.request)
-    # What was remembered of the session before: who has signed in, and the token of the forms.
+    # State of the earlier session: the signed-in user, and the CSRF token.
     for name in ("_login_user", app.config["WTF_CSRF_FIELD_NAME"]):
         g.pop(name, None)
     forget()
@@ -122,7 +122,7 @@ class LazySession(SecureCookieSession):
     def accessed(self, value: bool) -> None:
         self._accessed = value
         if not self._is_open:
-            # What is done at that may use the session itself.
+            # A receiver may use the session itself.
             self._is_open = True
             self._open()
 

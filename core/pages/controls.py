@@ -29,7 +29,7 @@ from .typed import shown_typed
 from .typed import unit_of
 from .typed import wrong_of
 
-#: What an operator adds to the label of its control.
+#: Suffix that an operator adds to the label of its control.
 _ENDINGS = {
     "ne": " is not", "gt": " above", "gte": " from", "lt": " below", "lte": " to",
     "startswith": " starts with", "isnull": " is empty",
@@ -82,7 +82,7 @@ def read_controls(verbs: Crud, given: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for parameter, text in given.items():
         if parameter in searches:
-            # What is looked for in a control is not asked of the list.
+            # The text of a control's search is not a filter of the list.
             continue
         name, operator = known.get(parameter, ("", ""))
         typed = name and _is_typed(verbs, name, operator)
@@ -107,8 +107,8 @@ def control_messages(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, 
 def _for_people(parameter: str, message: str) -> str:
     # The names of all parameters help programs only.
     if parameter == "sort":
-        return "Choose a heading of the table."
-    return "This list does not know it." if message.startswith(UNKNOWN) else message
+        return "Choose a column heading."
+    return "This filter does not exist." if message.startswith(UNKNOWN) else message
 
 
 def _parameters(verbs: Crud) -> dict[str, tuple[str, str]]:

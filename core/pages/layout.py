@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
 def _finalize(value: Any) -> Any:
     """Return what a template writes for a value: no character that HTML forbids."""
     if isinstance(value, Markup):
-        # What has been escaped already stays so.
+        # Markup stays as it is.
         return printable(value)
     if value is None or isinstance(value, int | float | Undefined) or hasattr(value, "__html__"):
         return value

@@ -88,7 +88,7 @@ def _read(relation: RelationshipProperty[Any], rows: Sequence[Any]) -> Mapping[A
 
 @lru_cache(maxsize=1000)
 def _common_statement(relation: RelationshipProperty[Any]) -> Any:
-    """Return the statement for keys of one column where all related rows are everybody's: it is made once."""
+    """Return the statement for keys of one column where all related rows are public: it is built once."""
     return _statement(relation, None, None)
 
 

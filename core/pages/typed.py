@@ -23,7 +23,7 @@ from ..fields.temporal import Local
 from ..fields.temporal import Moment
 from ..fields.temporal import ZonedClock
 
-#: What HTML calls a valid floating-point number, and the point at its end that people type.
+#: HTML's valid floating-point number, with the final point that people type.
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?")
 #: A time of ``datetime-local``; of people also with a space.
 _LOCAL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(\.[0-9]{1,6})?")

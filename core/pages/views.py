@@ -92,13 +92,13 @@ class Pages:
 
     verbs: ClassVar[Crud]
     form: ClassVar[type[ModelForm]]
-    #: What the list shows: attributes, relationships among them.
+    #: Columns of the list: attributes, relationships among them.
     columns: ClassVar[Sequence[str]]
-    #: What the page of a row shows; by default all that the form has, and the times; without a form, the columns.
+    #: Fields of a row's page; by default those of the form, and the times; without a form, the columns.
     details: ClassVar[Sequence[str]] = ()
-    #: What the list is called; by default the noun with an s.
+    #: Title of the list; by default the noun with an s.
     plural: ClassVar[str] = ""
-    #: What may be done: any of list, get, create, update, delete.
+    #: Verbs offered: any of list, get, create, update, delete.
     allow: ClassVar[Sequence[str]] = VERBS
 
     @classmethod
@@ -227,7 +227,7 @@ class Pages:
     def loads(self) -> Sequence[ExecutableOption]:
         """Return what the list reads with its rows: of what they lead to, that which the current identity may read."""
         relations = sa.inspect(self.verbs.model).relationships
-        # What leads to several rows is read apart, the first of them only.
+        # A relationship to several rows is read separately, and only the first of them.
         names = [name for name in self.readable(self.columns) if name in relations and not relations[name].uselist]
         joined = [readers.load(getattr(self.verbs.model, name)) for name in names]
         return [*joined, *without_long(self.verbs.model, self.columns)]

@@ -43,17 +43,17 @@ class Resource(Crud):
     Each attribute below may be declared; what is not declared is derived from the model when the class is registered.
     """
 
-    #: What is allowed in every face: any of list, get, create, update, delete; of a view, only to read.
+    #: Verbs offered in every face: any of list, get, create, update, delete; of a view, only to read.
     allow: ClassVar[Sequence[str]]
     #: Name in addresses: by default that of the class, ``InvoiceLines`` is ``invoice-lines``.
     path: ClassVar[str]
     #: Name of the list for people: by default that of the class, ``Invoice lines``.
     plural: ClassVar[str]
-    #: What the list shows: attributes, relationships among them.
+    #: Columns of the list: attributes, relationships among them.
     columns: ClassVar[Sequence[str]]
-    #: What the page of a row shows.
+    #: Fields of a row's page.
     details: ClassVar[Sequence[str]]
-    #: What forms and bodies take, in this order; by default all that may be written.
+    #: Fields of forms and bodies, in this order; by default all writable ones.
     fields: ClassVar[Sequence[str]]
     #: Relationships whose rows ``?include=`` shows; by default those to rows of the same module.
     includes: ClassVar[Sequence[str]]

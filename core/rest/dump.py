@@ -59,7 +59,7 @@ _AS_THEY_ARE: dict[type, type | tuple[type, ...]] = {
 #: Fields that write a value without looking at the rest of the row: these, and classes that derive directly from them.
 _ALONE = {Blob, Spelled, Structured}
 
-#: What a schema and a field must not override. Nor may a field override one of these writers below the class
+#: Methods that a schema and a field must not override. Nor may a field override one of these writers below the class
 #: that is known.
 _OF_SCHEMAS = ("dump", "get_attribute", "_serialize", "dict_class")
 _OF_FIELDS = ("serialize", "get_value")

@@ -33,7 +33,7 @@ class EntityReader:
     :param includes: relation to the schema of what is shown of it
     """
 
-    #: Whether an item shows nothing but columns of its row.
+    #: True if an item shows only columns of its row.
     only_columns = False
 
     def __init__(self, verbs: Crud, schema: Schema, includes: Mapping[str, type[Schema]]) -> None:
@@ -62,7 +62,7 @@ class EntityReader:
         view = self._view(WHOLE)
         options = view.options()
         if options:
-            # What was written may lead to rows that are not shown to the caller.
+            # The written row may refer to rows that are not shown to the caller.
             keys = zip(sa.inspect(self.verbs.model).primary_key, sa.inspect(item).identity, strict=True)
             again = sa.select(self.verbs.model).where(*(column == value for column, value in keys)).options(*options)
             db.session.scalars(again.execution_options(populate_existing=True)).unique().one()
@@ -88,7 +88,7 @@ class EntityReader:
         schema = self._schemas.get(key)
         if schema is None:
             if len(self._schemas) >= MOST_SCHEMAS:
-                # As for prepared statements: anybody may think out new ones.
+                # As for prepared statements: clients may invent new ones.
                 self._schemas.clear()
             schema = self._schemas[key] = project(self.visible.schema(), shown)
         return View(self.verbs.model, schema, [self.embedded[name] for name in shown.include])

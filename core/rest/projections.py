@@ -34,7 +34,7 @@ class Visible:
 
     def __init__(self, schema: Schema, model: type[Any]) -> None:
         self.whole = schema
-        #: Field to the model and the attribute that not everybody may read; ``box.code`` within a nested one.
+        #: Field to the model and the attribute with a read policy; ``box.code`` within a nested one.
         self.guarded = {name: (owner, attribute) for name, owner, attribute in _guarded(schema, model, ())}
         self._kept: dict[frozenset[str], Schema] = {}
 

@@ -61,7 +61,7 @@ from .projections import Visible
 from .projections import check_includes
 from .rows import make_reader
 
-#: What the body of a PATCH may be; both are read as a merge patch.
+#: Media types of a PATCH; both are read as a merge patch.
 PATCHES = (JSON, MERGE_PATCH)
 
 ON_COLLECTION = {"GET": "list", "POST": "create"}

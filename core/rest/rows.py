@@ -193,7 +193,7 @@ class RowReader:
     :param entities: reads what is shown with related rows, where a lookup cannot
     """
 
-    #: Whether an item shows nothing but columns of its row.
+    #: True if an item shows only columns of its row.
     only_columns = True
 
     def __init__(self, verbs: Crud, plan: dump.Plan, entities: EntityReader) -> None:
@@ -237,9 +237,9 @@ class RowReader:
         return replace(shown, fields=tuple(name for name in known if shown.fields is None or name in shown.fields))
 
     def _looks_up(self, shown: Projection) -> bool:
-        """Return whether all that is included is found by its key, and is the same for everybody.
+        """Return whether all included rows are found by their key, and are the same for all callers.
 
-        :raises Unauthenticated: if it is not known who asks, and not everybody may read what is included
+        :raises Unauthenticated: if the identity is unknown, and the included rows have a read policy
         :raises Forbidden: if it is known, and they may not
         """
         for name in shown.include:
@@ -274,7 +274,7 @@ class RowReader:
             links={name: self.lookups[name].column for name in shown.include},
         )
         if len(self._prepared) >= MOST_PREPARED:
-            # Anybody may think out new shapes; those that are asked for again are soon there again.
+            # Clients may invent new shapes; those requested again are soon cached again.
             self._prepared.clear()
         self._prepared[key] = prepared
         return prepared

@@ -101,7 +101,7 @@ class Connection(TConn):  # type: ignore[misc]  # it has no types
         self.data_ready = True
         self.arrival = Arrival(worker.seconds)
         self.sock.begin(None, worker.seconds, worker.seconds)
-        #: Whether the time of its request is up.
+        #: True if the time of its request is up.
         self.is_late = False
         #: Bytes of its request that are in memory while it is answered.
         self.kept = 0
@@ -119,7 +119,7 @@ class Connection(TConn):  # type: ignore[misc]  # it has no types
         self.arrival.data = bytearray()
 
     def close(self, graceful: bool = False) -> None:
-        """Close it; gracefully without anybody waiting for the other end."""
+        """Close it; gracefully, without waiting for the other end."""
         if graceful:
             self.worker.leave(self)
         else:

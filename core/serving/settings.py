@@ -54,7 +54,7 @@ def read() -> Serving:
 
 def _address(values: dict[str, Any], is_set: set[str]) -> str:
     host, port = values["HOST"], values["PORT"] if "PORT" in is_set else PORT
-    # Who sets PORT is a platform whose router comes from another machine; a developer's stays on this one.
+    # A hosting platform sets PORT, and its router is another machine; a developer's server stays on this one.
     if is_set == {"PORT"} and values["APP_ENV"] == "production":
         host = "0.0.0.0"  # noqa: S104
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

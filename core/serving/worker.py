@@ -47,9 +47,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.seconds = float(settings.read().request_seconds)
-        #: Whose request is not all there, the one that waits longest first, and whether the loop watches it.
+        #: Connections with an incomplete request, the longest-waiting first, and whether the loop watches each.
         self.arriving: dict[Connection, bool] = {}
-        #: Whose last answer was sent, until when.
+        #: Connections whose last response was sent, and until when they stay open.
         self.leaving: dict[Connection, float] = {}
         self.kept = 0
         self._swept = 0.0

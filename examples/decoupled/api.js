@@ -1,4 +1,4 @@
-// What this page says to its API. Nothing here touches the page.
+// Requests of this page to its API. Nothing here touches the page.
 
 const SECONDS = 1000;
 const TIMEOUT = 10 * SECONDS;

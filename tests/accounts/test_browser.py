@@ -22,7 +22,7 @@ NEW = "four quiet otters borrow umbrellas"
 OUTSIDE = ("sign-in", "register", "reset", "confirm", "confirm/x", "email/x")
 INSIDE = ("", "profile", "password", "email", "verify")
 
-#: What axe-core finds: (rule, first element), each once.
+#: Findings of axe-core: (rule, first element), each once.
 VIOLATIONS = """async () => {
     const found = await axe.run(document, { resultTypes: ["violations"] });
     return found.violations.map(({ id, nodes }) => [id, nodes[0].html, nodes[0].failureSummary]);
@@ -59,7 +59,7 @@ def test_account_lifecycle_without_script(sqlite_app: Flask, base_url: str, page
     page_without_scripts.get_by_role("button", name="Register").click()
     expect(page_without_scripts.get_by_role("status")).to_contain_text("We have sent a mail to grace@example.org")
     page_without_scripts.goto(base_url.removesuffix("/accounts") + link(mails(sqlite_app)[0]))
-    for label, text in (("Name", "Grace"), ("Password", NEW), ("The same again", NEW)):
+    for label, text in (("Name", "Grace"), ("Password", NEW), ("Repeat the password", NEW)):
         page_without_scripts.get_by_label(label, exact=True).fill(text)
     page_without_scripts.get_by_role("button", name="Confirm the address").click()
     expect(page_without_scripts.get_by_role("status")).to_contain_text("You can sign in now")
@@ -84,7 +84,7 @@ def test_sign_in_page_gives_reason(base_url: str, page: Page) -> None:
     page.goto(f"{base_url}/sign-in")
     expect(page.get_by_text("Sign in to go on")).to_have_count(0)
     page.goto(f"{base_url}/profile")
-    expect(page.get_by_text("Sign in to go on to the page that you asked for.")).to_be_visible()
+    expect(page.get_by_text("Sign in to continue.")).to_be_visible()
 
 
 def test_keyboard_is_enough(base_url: str, page: Page) -> None:
@@ -93,7 +93,7 @@ def test_keyboard_is_enough(base_url: str, page: Page) -> None:
     start = order.index("Email address")
     assert order[0] == "Skip to the content"
     assert order[start:] == [
-        *("Email address", "Password", "Stay signed in when the browser is closed", "Sign in", "Forgot the password?"),
+        *("Email address", "Password", "Stay signed in when the browser is closed", "Sign in", "Forgot your password?"),
         *("Sign in with a passkey", "Register", "Confirm your address"),
     ]
     page.get_by_label("Email address").focus()
@@ -120,7 +120,7 @@ def walk(page: Page, until: str) -> list[str]:
     return names
 
 
-#: What has the focus: its name, and whether one sees so.
+#: The focused element: its name, and whether the focus is visible.
 FOCUS = """() => {
     const one = document.activeElement, box = one.getBoundingClientRect();
     const name = one.labels?.[0]?.childNodes[0].textContent ?? one.ariaLabel ?? one.innerText;
@@ -134,7 +134,7 @@ def test_password_managers_find_their_fields(sqlite_app: Flask, base_url: str, p
     assert page.get_by_label("Email address").get_attribute("autocomplete").startswith("username")
     assert page.get_by_label("Password").get_attribute("autocomplete") == "current-password"
     page.goto(confirmation(sqlite_app, base_url))
-    for label in ("Password", "The same again"):
+    for label in ("Password", "Repeat the password"):
         field = page.get_by_label(label, exact=True)
         assert field.get_attribute("autocomplete") == "new-password"
         assert field.get_attribute("maxlength") is None
@@ -170,7 +170,7 @@ def test_axe_finds_nothing(sqlite_app: Flask, base_url: str, page: Page, scheme:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_mail_is_for_everybody(sqlite_app: Flask, base_url: str, page: Page, scheme: str) -> None:
+def test_mail_is_accessible(sqlite_app: Flask, base_url: str, page: Page, scheme: str) -> None:
     page.goto(f"{base_url}/reset")
     page.get_by_label("Email address").fill("ada@example.org")
     page.get_by_role("button", name="Send the link").click()

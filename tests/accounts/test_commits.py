@@ -40,7 +40,7 @@ def nothing(client: FlaskClient, app: Flask) -> None:
     """Prepare nothing."""
 
 
-#: What comes before; the path, ``None`` for the link of the last mail; what is sent; events that must not be logged.
+#: Request before; the path, ``None`` for the link of the last mail; what is sent; events that must not be logged.
 WRITES = {
     "sign in": (nothing, "/accounts/sign-in", {"email": "ada@example.org", "password": PASSWORD}),
     "register": (nothing, "/accounts/register", {"email": "grace@example.org"}),

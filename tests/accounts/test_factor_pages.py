@@ -1,4 +1,4 @@
-"""The pages of the second factor and of passkeys: readable by everybody, on a phone and in the dark."""
+"""The pages of the second factor and of passkeys: accessible, on a phone and in the dark."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.accounts.users import make_user
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
-#: What axe-core finds: (rule, first element), each once.
+#: Findings of axe-core: (rule, first element), each once.
 VIOLATIONS = """async () => {
     const found = await axe.run(document, { resultTypes: ["violations"] });
     return found.violations.map(({ id, nodes }) => [id, nodes[0].html, nodes[0].failureSummary]);

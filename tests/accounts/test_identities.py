@@ -11,18 +11,18 @@ from sqlalchemy import event
 
 from services import db
 from tests import tokens
-from tests.accounts import bank
+from tests.accounts import billing
 from tests.accounts.users import make_user
 from tests.accounts.users import sign_in
 from tests.forms import open_form
 from tests.forms import submit
 
-MODULES = ["app.home", "app.accounts", bank.__name__]
+MODULES = ["app.home", "app.accounts", billing.__name__]
 
 
 @pytest.fixture
 def sqlite_app(make_app: Callable[..., Flask]) -> Flask:
-    """Return accounts and a bank."""
+    """Return accounts and a billing."""
     return make_app(None, MODULES)
 
 
@@ -90,18 +90,18 @@ def test_session_write_costs_one_lookup(admin_client: FlaskClient, statements: l
     headers = {"X-CSRFToken": open_form(admin_client, "/accounts/profile")["csrf_token"]}
     statements.clear()
 
-    assert admin_client.post("/bank/safe", headers=headers).status_code == 200
+    assert admin_client.post("/billing/payment", headers=headers).status_code == 200
 
     assert len(about_people(statements)) == 1, statements
 
 
 def test_token_write_costs_one_lookup(sqlite_app: Flask, admin_client: FlaskClient, statements: list[str]) -> None:
-    headers = tokens.authorization(tokens.issue(sqlite_app, "bank.safe.open"))
+    headers = tokens.authorization(tokens.issue(sqlite_app, "billing.payment.open"))
     program = sqlite_app.test_client()
-    assert program.get("/bank/window", headers=headers).status_code == 200  # writes its use
+    assert program.get("/billing/notice", headers=headers).status_code == 200  # writes its use
     statements.clear()
 
-    assert program.post("/bank/safe", headers=headers).status_code == 200
+    assert program.post("/billing/payment", headers=headers).status_code == 200
 
     assert len(about_people(statements)) == 1, statements
 

@@ -31,7 +31,7 @@ NEW = "four quiet otters borrow umbrellas"
 PAIR = {"password": NEW, "password_confirm": NEW}
 CHANGE = {"password": PASSWORD, "new_password": NEW, "new_password_confirm": NEW}
 
-#: What is asked for before, the path (``None`` for the link of the last mail), what is sent, and what both do first.
+#: Request before, path (``None`` for the link of the last mail), fields, and the statement that both begin with.
 FORMS: dict[str, tuple[tuple[str, str] | None, str | None, dict[str, Any], str]] = {
     "profile": (None, "/accounts/profile", {"name": "Countess"}, "UPDATE accounts_user"),
     "password": (None, "/accounts/password", CHANGE, "UPDATE accounts_user"),

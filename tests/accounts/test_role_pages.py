@@ -27,7 +27,7 @@ PAGES = (
     "access?q=there+is+no+such+thing",
 )
 
-#: What axe-core finds: (rule, first element), each once.
+#: Findings of axe-core: (rule, first element), each once.
 VIOLATIONS = """async () => {
     const found = await axe.run(document, { resultTypes: ["violations"] });
     return found.violations.map(({ id, nodes }) => [id, nodes[0].html, nodes[0].failureSummary]);
@@ -68,7 +68,7 @@ def test_matrix_heads_stay_on_scroll(page: Page, base_url: str, width: int) -> N
     page.set_viewport_size({"width": width, "height": 700})
     sign_in(page, base_url)
     page.goto(f"{base_url}/access")
-    frame = page.get_by_role("region", name="Who may do what")
+    frame = page.get_by_role("region", name="Access by role")
     frame.evaluate("frame => frame.scrollTo(200, 900)")
     heads = ("thead th:first-child", "thead th:nth-child(2)", "tbody tr:nth-child(30) th")
     corner, top, side = (page.locator(f".matrix {head}").evaluate(BOX) for head in heads)
@@ -87,15 +87,15 @@ def test_matrix_is_searched_without_a_script(browser: Browser, base_url: str) ->
     page = context.new_page()
     sign_in(page, base_url)
     page.goto(f"{base_url}/access")
-    page.get_by_label("Words in the row").fill("post accounts")
-    page.get_by_label("Who may", exact=True).select_option("Member")
+    page.get_by_role("searchbox").fill("post accounts")
+    page.get_by_label("Role", exact=True).select_option("Member")
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.get_by_role("columnheader")).to_have_text(["What", "Member", "Policy"])
+    expect(page.get_by_role("columnheader")).to_have_text(["Endpoint", "Member", "Policy"])
     expect(page.get_by_role("row", name="POST /accounts/profile")).to_contain_text("Yes")
     expect(page.get_by_role("row", name="POST /accounts/roles")).to_have_count(0)
-    page.get_by_label("Words in the row").fill("there is no such thing")
+    page.get_by_role("searchbox").fill("there is no such thing")
     page.get_by_role("button", name="Search", exact=True).click()
-    page.get_by_role("link", name="Show all").click()
+    page.get_by_role("link", name="Clear the search").click()
     expect(page.get_by_role("columnheader", name="Staff")).to_be_visible()
     context.close()
 

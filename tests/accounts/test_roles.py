@@ -23,7 +23,7 @@ from core.exceptions import Forbidden
 from core.exceptions import Invalid
 from core.exceptions import Unauthenticated
 from services import db
-from tests.accounts import bank
+from tests.accounts import billing
 from tests.accounts.users import make_user
 from tests.accounts.users import sign_in
 from tests.forms import open_form
@@ -31,10 +31,13 @@ from tests.forms import submit
 
 ROOT = "root@example.org"
 
-MODULES = ["app.home", "app.accounts", "app.history", bank.__name__]
+MODULES = ["app.home", "app.accounts", "app.history", billing.__name__]
 
-#: What the roles grant here, whatever the revisions say.
-GRANTS = {"member": {"bank.box.open", "bank.ledger.read"}, "staff": {"bank.ledger.read", "bank.safe.open"}}
+#: Permissions of the roles in these tests, whatever the revisions grant.
+GRANTS = {
+    "member": {"billing.draft.open", "billing.invoice.read"},
+    "staff": {"billing.invoice.read", "billing.payment.open"},
+}
 
 
 def prepare(app: Flask) -> Flask:
@@ -50,13 +53,13 @@ def prepare(app: Flask) -> Flask:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], platform: Callable[[str], Any], engine_name: str) -> Flask:
-    """Return accounts and a bank, on each engine."""
+    """Return accounts and a billing, on each engine."""
     return prepare(make_app(platform(engine_name), MODULES))
 
 
 @pytest.fixture
 def sqlite_app(make_app: Callable[..., Flask]) -> Flask:
-    """Return accounts and a bank, where the engine does not matter."""
+    """Return accounts and a billing, where the engine does not matter."""
     return prepare(make_app(None, MODULES))
 
 
@@ -89,11 +92,11 @@ def user_id(app: Flask, email: str) -> int:
 
 def test_role_is_made_granted_and_deleted(app: Flask, admin_client: FlaskClient) -> None:
     assert submit(admin_client, "/accounts/roles/new", name="editor", description="Who edits.").status_code == 303
-    wanted = ["bank.box.open", "bank.safe.open"]
+    wanted = ["billing.draft.open", "billing.payment.open"]
     assert submit(admin_client, "/accounts/roles/editor", permissions=wanted).status_code == 303
     assert granted(app, "editor") == {*wanted}
     assert submit(admin_client, "/accounts/roles/editor", permissions=wanted[:1]).status_code == 303
-    assert granted(app, "editor") == {"bank.box.open"}
+    assert granted(app, "editor") == {"billing.draft.open"}
     assert "editor" in admin_client.get("/accounts/roles").text
     assert submit(admin_client, "/accounts/roles/editor/delete").status_code == 303
     assert admin_client.get("/accounts/roles/editor").status_code == 404
@@ -124,7 +127,7 @@ def test_administrators_grants_are_fixed(app: Flask, admin_client: FlaskClient) 
     assert page.count(" checked disabled>") == len(permissions(app))
     token = open_form(admin_client, "/accounts/roles/member")["csrf_token"]
     answer = admin_client.post(
-        "/accounts/roles/administrator", data={"csrf_token": token, "permissions": "bank.box.open"}
+        "/accounts/roles/administrator", data={"csrf_token": token, "permissions": "billing.draft.open"}
     )
     assert answer.status_code == 422
 
@@ -133,10 +136,10 @@ def test_grant_effective_next_request(app: Flask, admin_client: FlaskClient) -> 
     make_user(app, roles=["staff"])
     client = app.test_client()
     sign_in(client)
-    assert client.get("/bank-page/safe").status_code == 200
-    kept = sorted(granted(app, "staff") - {"bank.safe.open"})
+    assert client.get("/billing-page/payment").status_code == 200
+    kept = sorted(granted(app, "staff") - {"billing.payment.open"})
     submit(admin_client, "/accounts/roles/staff", permissions=kept)
-    assert client.get("/bank-page/safe").status_code == 403
+    assert client.get("/billing-page/payment").status_code == 403
 
 
 def test_unknown_grant_shown_until_revoked(app: Flask, admin_client: FlaskClient) -> None:
@@ -144,11 +147,11 @@ def test_unknown_grant_shown_until_revoked(app: Flask, admin_client: FlaskClient
         db.session.add(RolePermission(role_id=granting.get("member").id, permission="gone.thing.do"))
         db.session.commit()
     assert "gone.thing.do" in admin_client.get("/accounts/roles").text
-    submit(admin_client, "/accounts/roles/member", permissions=["bank.box.open"])
-    assert granted(app, "member") == {"bank.box.open", "gone.thing.do"}
+    submit(admin_client, "/accounts/roles/member", permissions=["billing.draft.open"])
+    assert granted(app, "member") == {"billing.draft.open", "gone.thing.do"}
     result = app.test_cli_runner().invoke(args=["accounts", "revoke", "member", "gone.thing.do"])
     assert result.exit_code == 0, result.output
-    assert granted(app, "member") == {"bank.box.open"}
+    assert granted(app, "member") == {"billing.draft.open"}
 
 
 # --- who has a role -----------------------------------------------------------------------------
@@ -253,14 +256,18 @@ def test_pages_open_for_administrators(sqlite_app: Flask, page: str) -> None:
     assert client.get(page).status_code == 200
 
 
-LIMITED = Identity("k", "K", frozenset({"accounts.role.edit", "accounts.user.edit", "bank.box.open"}), via="session")
+LIMITED = Identity(
+    "k", "K", frozenset({"accounts.role.edit", "accounts.user.edit", "billing.draft.open"}), via="session"
+)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda person: granting.grant(granting.get("member"), [*granting.get("member").permissions, "bank.safe.open"]),
-        lambda person: granting.grant(granting.get("member"), ["bank.box.open"]),
+        lambda person: granting.grant(
+            granting.get("member"), [*granting.get("member").permissions, "billing.payment.open"]
+        ),
+        lambda person: granting.grant(granting.get("member"), ["billing.draft.open"]),
         lambda person: granting.give(person, ["member", "administrator"]),
         lambda person: granting.give(person, ["member", "staff"]),
         lambda person: granting.give(person, []),
@@ -271,7 +278,7 @@ LIMITED = Identity("k", "K", frozenset({"accounts.role.edit", "accounts.user.edi
 def test_grant_limited_to_own_permissions(sqlite_app: Flask, change: Callable[[User], Any]) -> None:
     make_user(sqlite_app)
     with sqlite_app.app_context():
-        db.session.add(Role(name="mayor", permissions=["bank.safe.open"]))
+        db.session.add(Role(name="mayor", permissions=["billing.payment.open"]))
         db.session.commit()
     with sqlite_app.test_request_context(), acting_as(LIMITED):
         person = users.find("ada@example.org")
@@ -298,11 +305,11 @@ def test_changes_of_rights_are_logged(sqlite_app: Flask, caplog: pytest.LogCaptu
     client = sqlite_app.test_client()
     sign_in(client, ROOT)
     with caplog.at_level(logging.INFO, "andamio.security"):
-        submit(client, "/accounts/roles/member", permissions=["bank.box.open"])
+        submit(client, "/accounts/roles/member", permissions=["billing.draft.open"])
         submit(client, f"/accounts/people/{user_id(sqlite_app, 'ada@example.org')}/roles", roles=["staff"])
     names = ("event", "role", "permission", "target", "change")
     seen = [tuple(getattr(record, name, None) for name in names) for record in caplog.records]
-    assert ("permission.changed", "member", "bank.ledger.read", None, "revoked") in seen
+    assert ("permission.changed", "member", "billing.invoice.read", None, "revoked") in seen
     assert ("role.changed", "staff", None, key, "given") in seen
 
 
@@ -312,14 +319,14 @@ def test_changes_of_rights_are_logged(sqlite_app: Flask, caplog: pytest.LogCaptu
 def test_commands_grant_give_and_list(sqlite_app: Flask) -> None:
     make_user(sqlite_app)
     run = sqlite_app.test_cli_runner().invoke
-    for arguments in (["grant", "member", "bank.safe.open"], ["give", "ada@example.org", "staff"]):
+    for arguments in (["grant", "member", "billing.payment.open"], ["give", "ada@example.org", "staff"]):
         result = run(args=["accounts", *arguments])
         assert result.exit_code == 0, result.output
-    assert "bank.safe.open" in granted(sqlite_app, "member")
+    assert "billing.payment.open" in granted(sqlite_app, "member")
     assert names(sqlite_app, "ada@example.org") == ["member", "staff"]
     listed = run(args=["accounts", "roles"]).output
-    assert "member: bank.box.open, bank.ledger.read, bank.safe.open" in listed
-    assert run(args=["accounts", "revoke", "member", "bank.safe.open"]).exit_code == 0
+    assert "member: billing.draft.open, billing.invoice.read, billing.payment.open" in listed
+    assert run(args=["accounts", "revoke", "member", "billing.payment.open"]).exit_code == 0
     assert run(args=["accounts", "take", "ada@example.org", "staff"]).exit_code == 0
     assert names(sqlite_app, "ada@example.org") == ["member"]
 
@@ -327,9 +334,9 @@ def test_commands_grant_give_and_list(sqlite_app: Flask) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["grant", "visitor", "bank.safe.open"],
+        ["grant", "visitor", "billing.payment.open"],
         ["grant", "member", "shop.order.edit"],
-        ["revoke", "member", "bank.safe.open"],
+        ["revoke", "member", "billing.payment.open"],
         ["give", "x@example.org", "staff"],
         ["give", "ada@example.org", "king"],
     ],
@@ -354,12 +361,12 @@ def test_matrix_shows_roles_of_ones_own(sqlite_app: Flask) -> None:
 @pytest.mark.parametrize(
     ("asked", "shown", "hidden"),
     [
-        ({"q": "post /BANK/safe"}, ["POST /bank/safe"], ["GET /bank", "POST /accounts"]),
+        ({"q": "post /BILLING/payment"}, ["POST /billing/payment"], ["GET /billing", "POST /accounts"]),
         ({"q": "public reset"}, ["GET /accounts/reset", "POST /accounts/reset"], ["GET /accounts/access"]),
         ({"q": "role", "who": "member"}, [], ["/accounts/roles"]),
-        ({"q": "/bank", "who": "member"}, ["POST /bank/box"], ["POST /bank/safe", "Staff</th>"]),
-        ({"q": "accounts/profile", "who": "signed in"}, ["GET /accounts/profile"], ["Anybody</th>"]),
-        ({"who": "king"}, ["Anybody</th>", "Staff</th>"], []),
+        ({"q": "/billing", "who": "member"}, ["POST /billing/draft"], ["POST /billing/payment", "Staff</th>"]),
+        ({"q": "accounts/profile", "who": "signed in"}, ["GET /accounts/profile"], ["Anonymous</th>"]),
+        ({"who": "king"}, ["Anonymous</th>", "Staff</th>"], []),
     ],
 )
 def test_matrix_shows_what_was_asked_for(sqlite_app: Flask, asked: Any, shown: list[str], hidden: list[str]) -> None:

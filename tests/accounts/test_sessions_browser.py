@@ -86,7 +86,7 @@ def test_password_change_ends_other_browser(two_pages, base_url):
     here.goto(f"{base_url}/accounts/password")
     here.get_by_label("Current password").fill(PASSWORD)
     here.get_by_label("New password", exact=True).fill(NEW)
-    here.get_by_label("The same again").fill(NEW)
+    here.get_by_label("Repeat the password").fill(NEW)
     here.locator("main form button").click()
     here.wait_for_url(f"{base_url}/accounts/")
 
@@ -151,7 +151,7 @@ def check(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-#: What two devices say of themselves.
+#: User agents of two devices.
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/604.1"
 OFFICE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 

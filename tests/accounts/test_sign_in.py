@@ -281,7 +281,7 @@ def test_long_address_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_name_is_one_readable_line(sqlite_app: Flask, sqlite_client: FlaskClient, name: str) -> None:
     register(sqlite_client)
     assert (
-        "Use letters, digits, spaces and signs."
+        "Use letters, digits, spaces and punctuation."
         in confirm(sqlite_client, link(mails(sqlite_app)[0]), NEW, name=name).text
     )
     make_user(sqlite_app)

@@ -286,7 +286,7 @@ def test_mails_keep_sign_in_attempts(user_app):
     assert is_in(sign_in(ada))
 
 
-#: What is sent with a fault of the form's own: the path, and the fields.
+#: Forms with an error of their own: the path, and the fields.
 MISSPELT = {
     "register": ("/accounts/register", {"email": "ada@example"}),
     "short password": ("/accounts/sign-in", {"email": ADA, "password": ""}),
@@ -338,7 +338,7 @@ def test_refusal_of_mail_is_true(user_app):
         answer = submit(browser(user_app), "/accounts/reset", email="unknown@example.org")
 
     assert answer.status_code == 429
-    assert "asked for too often" in answer.text
+    assert "Too many mails" in answer.text
     assert "We have sent" not in answer.text
 
 

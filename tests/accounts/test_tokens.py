@@ -188,7 +188,7 @@ def test_form_sent_twice_makes_one_token(app: Flask, user_client: FlaskClient) -
     ("changes", "said"),
     [
         ({"name": " "}, "Give it a name."),
-        ({"name": "a\0b"}, "Use letters, digits, spaces and signs."),
+        ({"name": "a\0b"}, "Use letters, digits, spaces and punctuation."),
         ({"scopes": ""}, "Choose what the token may do."),
         ({"scopes": "accounts.role.edit"}, "valid choice"),
         ({"days": "367"}, "Not a valid choice"),
@@ -243,7 +243,7 @@ def test_others_tokens_not_found(app: Flask, user_client: FlaskClient) -> None:
 
 
 def test_token_survives_password_change(sqlite_app: Flask, sqlite_client: FlaskClient) -> None:
-    # What machines do goes on; the page says so, and all can be revoked at once (OWASP ASVS 5.0, 7.4.3).
+    # Tokens stay valid; the page says so, and all can be revoked at once (OWASP ASVS 5.0, 7.4.3).
     grant(sqlite_app)
     sign_in(sqlite_client)
     text = shown(make(sqlite_client))
@@ -390,7 +390,7 @@ def test_token_is_made_without_a_script(
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "light"), (1280, "dark")])
-def test_pages_are_for_everybody(
+def test_pages_are_accessible(
     sqlite_app: Flask, live_server: Callable[[Flask], str], browser: Browser, width: int, scheme: Any
 ) -> None:
     grant(sqlite_app)

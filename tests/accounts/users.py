@@ -14,7 +14,7 @@ from app.accounts.state import accounts_of
 from services import db
 from tests.forms import submit
 
-#: What Argon2 needs 30 ms for; made once.
+#: Password of all users of the tests.
 PASSWORD = "correct horse battery staple"
 
 

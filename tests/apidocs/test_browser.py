@@ -56,7 +56,7 @@ def test_address_leads_to_an_operation(docs_page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_page_is_for_everybody(docs_page, width, scheme):
+def test_page_is_accessible(docs_page, width, scheme):
     docs_page.emulate_media(color_scheme=scheme)
     docs_page.set_viewport_size({"width": width, "height": 900})
     docs_page.locator("#operations-warehouse-things-warehouseThingsCreate .opblock-summary-control").click()

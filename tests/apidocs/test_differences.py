@@ -9,7 +9,7 @@ import pytest
 
 from app.apidocs.differences import compare
 
-#: What a caller sends and reads.
+#: Media types of requests and responses.
 ORDER = {
     "type": "object",
     "description": "An order.",

@@ -25,7 +25,7 @@ from tests.core import warehouse
 #: So many requests of each phase are made up for an operation; by default those that are found in a minute.
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
 
-#: What the requests are made up from.
+#: Sources of the generated requests.
 SEED = () if "SCHEMATHESIS_EXAMPLES" in os.environ else ("--seed", "1")
 
 #: The 7,000 requests with values at each limit go to the strict engine: they take three quarters of the time.

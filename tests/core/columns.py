@@ -58,14 +58,14 @@ def _add_types(url: URL) -> None:
 
 
 def assert_round_trip(client: FlaskClient, collection: str, name: str, value: Any) -> None:
-    created = client.post(f"/vault/{collection}", json={name: value})
+    created = client.post(f"/column_types/{collection}", json={name: value})
     assert created.status_code == 201, created.json
     assert created.json[name] == value
     url = created.headers["Location"]
     read = client.get(url)
     assert read.json == created.json
-    assert client.get(f"/vault/{collection}").json["items"] == [read.json]
-    # What was read can be written again, and nothing has changed.
+    assert client.get(f"/column_types/{collection}").json["items"] == [read.json]
+    # An unchanged item can be written back, and nothing changes.
     same = client.patch(url, json={name: value}, headers={"If-Match": read.headers["ETag"]})
     assert (same.status_code, same.headers["ETag"]) == (200, read.headers["ETag"])
     empty = client.patch(url, json={name: None}, headers={"If-Match": read.headers["ETag"]})
@@ -75,16 +75,16 @@ def assert_round_trip(client: FlaskClient, collection: str, name: str, value: An
 
 
 def assert_found(client: FlaskClient, collection: str, name: str, value: Any) -> None:
-    client.post(f"/vault/{collection}", json={name: value})
-    client.post(f"/vault/{collection}", json={})
-    found = client.get(f"/vault/{collection}", query_string={name: str(value)})
+    client.post(f"/column_types/{collection}", json={name: value})
+    client.post(f"/column_types/{collection}", json={})
+    found = client.get(f"/column_types/{collection}", query_string={name: str(value)})
     assert [item[name] for item in found.json["items"]] == [value], found.json
 
 
 def assert_in_order(client: FlaskClient, collection: str, name: str, values: list[Any]) -> None:
     for value in [*reversed(values), None]:
-        client.post(f"/vault/{collection}", json={name: value})
-    url, found = f"/vault/{collection}?limit=1&sort={name}", []
+        client.post(f"/column_types/{collection}", json={name: value})
+    url, found = f"/column_types/{collection}?limit=1&sort={name}", []
     while url and len(found) < 10:
         page = client.get(url)
         assert page.status_code == 200, page.json
@@ -95,13 +95,15 @@ def assert_in_order(client: FlaskClient, collection: str, name: str, values: lis
 
 def assert_refused(client: FlaskClient, collection: str, name: str, values: list[Any]) -> None:
     for value in values:
-        answer = client.post(f"/vault/{collection}", data=json.dumps({name: value}), content_type="application/json")
+        answer = client.post(
+            f"/column_types/{collection}", data=json.dumps({name: value}), content_type="application/json"
+        )
         assert answer.status_code == 422, (value, answer.json)
-    assert client.get(f"/vault/{collection}").json["items"] == []
+    assert client.get(f"/column_types/{collection}").json["items"] == []
 
 
 def assert_in_form(client: FlaskClient, collection: str, model: type[Any], name: str, value: Any) -> None:
-    created = client.post(f"/vault/{collection}", json={name: value})
+    created = client.post(f"/column_types/{collection}", json={name: value})
     form = model_form(model, only=[name])
     with client.application.test_request_context():
         item = db.session.get_one(model, created.json["id"])

@@ -77,13 +77,13 @@ def sqlite_app(make_app: Callable[..., Flask], database_url: Callable[[str], URL
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Return a client of ``shop``, with a maker in its database."""
+    """Return a client of ``app``, with a maker in its database."""
     return _with_maker(app).test_client()
 
 
 @pytest.fixture
 def sqlite_client(sqlite_app: Flask) -> FlaskClient:
-    """Return a client of ``kiosk``, with a maker in its database."""
+    """Return a client of ``sqlite_app``, with a maker in its database."""
     return _with_maker(sqlite_app).test_client()
 
 

@@ -1,4 +1,4 @@
-"""An allotment garden: beds that only their tenants may read, and plants that everybody may read."""
+"""An allotment garden: beds that only their tenants may read, and public plants."""
 
 import sqlalchemy as sa
 from flask import Blueprint

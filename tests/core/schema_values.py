@@ -20,7 +20,7 @@ from marshmallow import fields
 from core.fields.json_schema import COMPONENTS
 from core.fields.json_schema import json_schema
 from core.fields.strict import WITHOUT_NUL
-from tests.core import vault
+from tests.core import column_types
 
 
 def fields_of(*models: type[Any]) -> dict[str, fields.Field[Any]]:
@@ -28,7 +28,7 @@ def fields_of(*models: type[Any]) -> dict[str, fields.Field[Any]]:
     return {
         f"{model.__name__}.{name}": field
         for model in models
-        for name, field in vault.schema_of(model)().load_fields.items()
+        for name, field in column_types.schema_of(model)().load_fields.items()
     }
 
 
@@ -38,7 +38,7 @@ def distinct(known: Mapping[str, fields.Field[Any]]) -> list[str]:
     return sorted(found.values())
 
 
-#: What JSON Schema has no words for.
+#: Rules that JSON Schema cannot express.
 UNSAID = ("same length", "lower end", "is in this range", "no bit set", "in UTC", "levels deep", "1970-01-02")
 
 FORMATS = {

@@ -35,7 +35,7 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 METHODS = ["GET", *UNSAFE]
 FOREIGN = {"Origin": "https://evil.example", "Referer": "https://evil.example/"}
 
-#: What a form of another site, and a script without a preflight, can send; and JSON, after a preflight.
+#: Bodies that a form of another site, and a script without a preflight, can send; and JSON, after a preflight.
 BODIES: dict[str, dict[str, Any]] = {
     "form": {"data": {"name": "Eve"}},
     "multipart": {"data": {"name": "Eve"}, "content_type": "multipart/form-data"},
@@ -43,7 +43,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "json": {"json": {"name": "Eve"}},
 }
 
-#: What has been done by whom.
+#: Calls, with the identity that made each.
 DONE: list[str] = []
 
 marked = Blueprint("marked", __name__)

@@ -19,15 +19,15 @@ from core.access import set_identity_loader
 from core.exceptions import BadQuery
 from services import db
 from tests import forms
-from tests.core import discs
+from tests.core import music
 
 MANY = 50_000
-EDIT = "/discs/discs/1/edit"
+EDIT = "/music/discs/1/edit"
 
 
 def open_app(make_app: Callable[..., Flask], url: URL) -> Flask:
-    app = make_app(url, [discs.__name__])
-    set_identity_loader(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    app = make_app(url, [music.__name__])
+    set_identity_loader(app, lambda: music.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     return app
 
 
@@ -48,9 +48,9 @@ class Visitor:
 @pytest.fixture
 def app(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> Flask:
     """Return an application of a few discs, on each engine."""
-    app = open_app(make_app, database_of(engine_name, discs.Base.metadata))
+    app = open_app(make_app, database_of(engine_name, music.Base.metadata))
     with app.app_context():
-        discs.plant(db.session, 120)
+        music.plant(db.session, 120)
     return app
 
 
@@ -71,8 +71,8 @@ def large_app(
         return open_app(make_app, large_database_urls[engine_name])
     app = open_app(make_app, large_database_urls.setdefault(engine_name, databases.make(engine_name)))
     with app.app_context():
-        discs.Base.metadata.create_all(db.engine)
-        discs.plant(db.session, MANY)
+        music.Base.metadata.create_all(db.engine)
+        music.plant(db.session, MANY)
     return app
 
 
@@ -90,7 +90,7 @@ def counted(app: Flask) -> Iterator[dict[str, int]]:
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", run)
-    models = [mapper.class_ for mapper in discs.Base.registry.mappers]
+    models = [mapper.class_ for mapper in music.Base.registry.mappers]
     for model in models:
         event.listen(model, "load", load)
     yield found
@@ -117,7 +117,7 @@ def open_form(sqlite_client: Visitor, url: str) -> forms.Fields:
 
 def stored(app: Flask, key: int = 1) -> dict[str, Any]:
     with app.app_context():
-        disc = db.session.get_one(discs.Disc, key)
+        disc = db.session.get_one(music.Disc, key)
         values = {name: getattr(disc, name) for name in ("name", "genre_id", "box_id", "room", "place", "stock")}
         return {
             **values,
@@ -129,17 +129,17 @@ def stored(app: Flask, key: int = 1) -> dict[str, Any]:
 # --- bytes, statements and rows -----------------------------------------------------------------
 
 PAGES = {
-    "list": "/discs/discs",
-    "list of the many-sided": "/discs/genres",
-    "filters": "/discs/discs?genre_id=7&tracks.id=7",
-    "search in a filter": "/discs/discs?genre_id__search=genre",
-    "wrong question": "/discs/discs?genre_id=x&stock=y",
-    "new": "/discs/discs/new",
+    "list": "/music/discs",
+    "list of the many-sided": "/music/genres",
+    "filters": "/music/discs?genre_id=7&tracks.id=7",
+    "search in a filter": "/music/discs?genre_id__search=genre",
+    "wrong question": "/music/discs?genre_id=x&stock=y",
+    "new": "/music/discs/new",
     "edit": EDIT,
-    "detail": "/discs/discs/1",
-    "related rows": "/discs/genres/1",
-    "delete": "/discs/discs/1/delete",
-    "delete what is in use": "/discs/genres/1/delete",
+    "detail": "/music/discs/1",
+    "related rows": "/music/genres/1",
+    "delete": "/music/discs/1/delete",
+    "delete what is in use": "/music/genres/1/delete",
 }
 
 
@@ -214,7 +214,7 @@ def test_search_finds_rows_and_saves_nothing(app: Flask) -> None:
 
 def test_search_works_on_a_new_row(app: Flask) -> None:
     visitor = Visitor(app, "boss")
-    url = "/discs/discs/new"
+    url = "/music/discs/new"
     fields = {**open_form(visitor, url), "name": "New", "box": "1"}
     answer = visitor.post(url, data={**fields, "tracks__search": "00099", "tracks__find": "1"})
     assert answer.status_code == 200
@@ -239,7 +239,7 @@ def test_row_is_chosen_by_its_key(app: Flask) -> None:
 def test_composite_key_can_be_chosen(app: Flask) -> None:
     with app.app_context():
         rooms = ["a:b", "ü/%", *(f"r{number}" for number in range(60))]
-        db.session.add_all([discs.Shelf(room=room, number=number) for room in rooms for number in (1, 2)])
+        db.session.add_all([music.Shelf(room=room, number=number) for room in rooms for number in (1, 2)])
         db.session.commit()
     visitor = Visitor(app, "boss")
     for room in ("a:b", "ü/%"):
@@ -266,7 +266,7 @@ def test_links_not_shown_are_kept(app: Flask) -> None:
 
 def test_search_removes_and_adds_links(app: Flask) -> None:
     with app.app_context():
-        db.session.execute(sa.delete(discs.disc_track).where(discs.disc_track.c.track_id == 110))
+        db.session.execute(sa.delete(music.disc_track).where(music.disc_track.c.track_id == 110))
         db.session.commit()
     visitor = Visitor(app, "boss")
     fields = open_form(visitor, EDIT)
@@ -296,9 +296,9 @@ def test_unknown_link_is_refused(app: Flask) -> None:
 def labelled_app(app: Flask) -> Flask:
     """Return the shop with a disc that has a label of the clerk and one of another."""
     with app.app_context():
-        mine, other = discs.Label(id=1, name="Mine", owner_key="clerk"), discs.Label(id=2, name="Hidden label")
-        db.session.add(discs.Label(id=3, name="Free", owner_key="clerk"))
-        db.session.get_one(discs.Disc, 1).labels = [mine, other]
+        mine, other = music.Label(id=1, name="Mine", owner_key="clerk"), music.Label(id=2, name="Hidden label")
+        db.session.add(music.Label(id=3, name="Free", owner_key="clerk"))
+        db.session.get_one(music.Disc, 1).labels = [mine, other]
         db.session.commit()
     return app
 
@@ -328,8 +328,8 @@ def test_unreadable_row_is_no_choice(labelled_app: Flask) -> None:
 
 def test_kept_row_is_no_new_choice(labelled_app: Flask) -> None:
     visitor = Visitor(labelled_app, "clerk")
-    fields = open_form(visitor, "/discs/discs/new")
-    answer = visitor.post("/discs/discs/new", data={**fields, "name": "New", "box": ":kept"})
+    fields = open_form(visitor, "/music/discs/new")
+    answer = visitor.post("/music/discs/new", data={**fields, "name": "New", "box": ":kept"})
     assert answer.status_code == 422
 
 
@@ -337,19 +337,19 @@ def test_kept_row_is_no_new_choice(labelled_app: Flask) -> None:
 
 
 def test_cell_shows_the_first_of_many(app: Flask) -> None:
-    page = Visitor(app, "boss").get("/discs/discs?limit=1").text
+    page = Visitor(app, "boss").get("/music/discs?limit=1").text
     assert page.count("Track 0") == 10
-    assert '<a href="/discs/tracks?discs.id=1">110 more</a>' in page
+    assert '<a href="/music/tracks?discs.id=1">110 more</a>' in page
 
 
 def test_detail_shows_the_first_of_many(app: Flask) -> None:
-    page = Visitor(app, "boss").get("/discs/discs/1").text
+    page = Visitor(app, "boss").get("/music/discs/1").text
     assert page.count("Track 0") == 10
     assert "110 more" in page
 
 
 def test_unreadable_rows_are_not_counted(labelled_app: Flask) -> None:
-    for path in ("/discs/discs?limit=1", "/discs/discs/1"):
+    for path in ("/music/discs?limit=1", "/music/discs/1"):
         page = Visitor(labelled_app, "clerk").get(path).text
         assert "Mine" in page
         assert "Hidden label" not in page
@@ -358,13 +358,13 @@ def test_unreadable_rows_are_not_counted(labelled_app: Flask) -> None:
 
 def test_filter_of_many_rows_searches(app: Flask) -> None:
     visitor = Visitor(app, "boss")
-    assert options(visitor.get("/discs/discs").text, "genre_id") == [""]
-    page = visitor.get("/discs/discs?genre_id__search=genre+0011&genre_id=7").text
+    assert options(visitor.get("/music/discs").text, "genre_id") == [""]
+    page = visitor.get("/music/discs?genre_id__search=genre+0011&genre_id=7").text
     assert options(page, "genre_id") == ["", "7", *map(str, range(110, 120))]
     assert ">Genre 00007</option>" in page
-    assert visitor.get("/discs/discs?name__search=x").status_code == 400
+    assert visitor.get("/music/discs?name__search=x").status_code == 400
 
 
 def test_filter_search_is_for_pages(app: Flask) -> None:
     with app.test_request_context(), pytest.raises(BadQuery):
-        discs.DiscPages.verbs.listing.parse({"genre_id__search": "x"})
+        music.DiscPages.verbs.listing.parse({"genre_id__search": "x"})

@@ -60,7 +60,7 @@ def app_with_views(app: Flask) -> Flask:
     for view in (add, rename, later):
         for face in FACES:
             name = f"{view.__name__}{face.replace('/', '_')}"
-            # What is exempt from the forms' check is an API.
+            # A view exempt from the forms' check is an API.
             app.add_url_rule(
                 f"{face}/by-hand/{view.__name__}", name, csrf.exempt(copied(view)) if face else view, methods=["POST"]
             )

@@ -17,13 +17,13 @@ from core.fields import Text
 from core.fields.columns import field_class
 from core.fields.schemas import ModelSchema
 from core.rest.dump import plan
+from tests.core import column_types
 from tests.core import columns
-from tests.core import vault
 
 Open = Callable[[str], FlaskClient]
-BASES = dict.fromkeys(("sqlite", "postgresql", "mariadb"), (vault.Common,))
-MODULES = [vault.__name__]
-VERBS: dict[str, type[Crud]] = {"coins": vault.Coins}
+BASES = dict.fromkeys(("sqlite", "postgresql", "mariadb"), (column_types.Common,))
+MODULES = [column_types.__name__]
+VERBS: dict[str, type[Crud]] = {"common_rows": column_types.CommonRows}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ COMMON: list[tuple[str, Any]] = [
     ("data", {"a": [1, None, "x"]}),
 ]
 CASES = [
-    *((engine, "coins", name, value) for engine in BASES for name, value in COMMON),
-    ("postgresql", "coins", "since", "2026-01-31T12:00:00+00:00"),
+    *((engine, "common_rows", name, value) for engine in BASES for name, value in COMMON),
+    ("postgresql", "common_rows", "since", "2026-01-31T12:00:00+00:00"),
 ]
 
 
@@ -85,12 +85,12 @@ def test_value_finds_its_row(make_client: Open, engine: str, collection: str, na
 
 
 SORTED = [
-    ("coins", "mint", ["aa", "ab", "zz"]),
-    ("coins", "clock", ["00:00:00", "12:00:00", "23:59:59"]),
-    ("coins", "span", ["-P1D", "PT0S", "PT1S", "P2D"]),
-    ("coins", "uid", [f"0f7c3d38-9a4b-4c6d-8e1f-00000000000{n}" for n in range(3)]),
-    ("coins", "since", [f"2026-01-31T12:00:0{n}+00:00" for n in range(3)]),
-    ("coins", "whole", ["-1", "2", "10"]),
+    ("common_rows", "mint", ["aa", "ab", "zz"]),
+    ("common_rows", "clock", ["00:00:00", "12:00:00", "23:59:59"]),
+    ("common_rows", "span", ["-P1D", "PT0S", "PT1S", "P2D"]),
+    ("common_rows", "uid", [f"0f7c3d38-9a4b-4c6d-8e1f-00000000000{n}" for n in range(3)]),
+    ("common_rows", "since", [f"2026-01-31T12:00:0{n}+00:00" for n in range(3)]),
+    ("common_rows", "whole", ["-1", "2", "10"]),
 ]
 ORDERS = [(engine, *case) for case in SORTED for engine in BASES]
 
@@ -103,26 +103,34 @@ def test_cursor_moves_through_values(
 
 
 REFUSED: list[tuple[str, str, list[Any]]] = [
-    ("coins", "name", ["x" * 21, "\0", 1]),
-    ("coins", "mint", ["a", "abc", "a ", ""]),
-    ("coins", "metal", ["Gold", 1, ["gold"], ""]),
-    ("coins", "alloy", ["Au", "gold", "__class__", 0]),
-    ("coins", "uid", ["0f7c3d389a4b4c6d8e1f000000000001", "{0f7c3d38-9a4b-4c6d-8e1f-000000000001}", 1, ""]),
-    ("coins", "image", ["AAECAwQ=", "AAEC/w", "AAEC_w==", "AB==", "A===", "AA==\n", " AA==", 1, [0]]),
-    ("coins", "clock", ["24:00:00", "12:30:60", "12", "12:30:00Z", "12:30:00.1234567", "T12:30", "１2:30", 45000]),
-    ("coins", "since", ["2026-01-31T12:00:00", "2026-01-31 12:00:00Z", "2026-02-30T12:00:00Z", "2026-W05-6T12:00:00Z"]),
-    ("coins", "since", ["2026-01-31T12:00:00.1234567Z", "0999-12-31T00:00:00Z", "1000-01-01T00:00:00+01:00"]),
-    ("coins", "since", ["9999-12-31T23:59:59-01:00", "2026-01-31T12:00:00+24:00", 1769860800]),
-    ("coins", "local", ["2026-01-31T12:00:00Z", "2026-01-31", "2025-02-29T00:00:00", "0999-01-01T00:00:00"]),
+    ("common_rows", "name", ["x" * 21, "\0", 1]),
+    ("common_rows", "mint", ["a", "abc", "a ", ""]),
+    ("common_rows", "metal", ["Gold", 1, ["gold"], ""]),
+    ("common_rows", "alloy", ["Au", "gold", "__class__", 0]),
+    ("common_rows", "uid", ["0f7c3d389a4b4c6d8e1f000000000001", "{0f7c3d38-9a4b-4c6d-8e1f-000000000001}", 1, ""]),
+    ("common_rows", "image", ["AAECAwQ=", "AAEC/w", "AAEC_w==", "AB==", "A===", "AA==\n", " AA==", 1, [0]]),
     (
-        "coins",
+        "common_rows",
+        "clock",
+        ["24:00:00", "12:30:60", "12", "12:30:00Z", "12:30:00.1234567", "T12:30", "１2:30", 45000],
+    ),
+    (
+        "common_rows",
+        "since",
+        ["2026-01-31T12:00:00", "2026-01-31 12:00:00Z", "2026-02-30T12:00:00Z", "2026-W05-6T12:00:00Z"],
+    ),
+    ("common_rows", "since", ["2026-01-31T12:00:00.1234567Z", "0999-12-31T00:00:00Z", "1000-01-01T00:00:00+01:00"]),
+    ("common_rows", "since", ["9999-12-31T23:59:59-01:00", "2026-01-31T12:00:00+24:00", 1769860800]),
+    ("common_rows", "local", ["2026-01-31T12:00:00Z", "2026-01-31", "2025-02-29T00:00:00", "0999-01-01T00:00:00"]),
+    (
+        "common_rows",
         "span",
         ["P", "PT", "P1Y", "P1M", "1 day", "P1H", "PT1D", "P1DT", "P1.5D", "PT1.1234567S", "P100000D", "P1W1D"],
     ),
-    ("coins", "span", [3600, "-P", "+P1D", "p1d", "P１D", "PT9999999H", "P1D\n"]),
-    ("coins", "single", [3.5e38, -3.5e38, "1", True]),
-    ("coins", "whole", ["10000", "1.5", 1, 1.0, "1e3", "", "NaN", "１", " 1"]),
-    ("coins", "double", [1, None]),
+    ("common_rows", "span", [3600, "-P", "+P1D", "p1d", "P１D", "PT9999999H", "P1D\n"]),
+    ("common_rows", "single", [3.5e38, -3.5e38, "1", True]),
+    ("common_rows", "whole", ["10000", "1.5", 1, 1.0, "1e3", "", "NaN", "１", " 1"]),
+    ("common_rows", "double", [1, None]),
 ]
 ONE_OF_EACH = [("postgresql", *case) for case in REFUSED]
 
@@ -139,14 +147,14 @@ def test_what_does_not_fit_is_refused(
 @pytest.mark.parametrize("engine", BASES)
 def test_moment_shown_with_zone(make_client: Open, engine: str) -> None:
     client = make_client(engine)
-    created = client.post("/vault/coins", json={"since": "2026-01-31T13:00:00+01:00"})
+    created = client.post("/column_types/common_rows", json={"since": "2026-01-31T13:00:00+01:00"})
     shown = client.get(created.headers["Location"]).json["since"]
     assert shown == created.json["since"] == "2026-01-31T12:00:00+00:00"
 
 
 def test_computed_column_is_only_shown(make_client: Open) -> None:
     client = make_client("sqlite")
-    assert client.post("/vault/coins", json={"name": "abc"}).json["double"] == 3
+    assert client.post("/column_types/common_rows", json={"name": "abc"}).json["double"] == 3
 
 
 IN_FORMS = [case for case in CASES if case[2] not in ("image", "raw", "few", "fixed")]
@@ -164,12 +172,12 @@ def test_refused_column_excluded_or_declared() -> None:
         pass
 
     class Odd(Own):
-        __tablename__ = "vault_odd"
+        __tablename__ = "column_types_odd"
         id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
         thing: orm.Mapped[Any] = orm.mapped_column(sa.PickleType)
 
     with pytest.raises(TypeError, match="could run any code"):
-        vault.schema_of(Odd)
+        column_types.schema_of(Odd)
 
     class Without(ModelSchema):
         class Meta:
@@ -194,4 +202,4 @@ def test_type_without_field_names_hint(type_: Any, monkeypatch: pytest.MonkeyPat
 
 def test_rows_of_every_type_are_compiled() -> None:
     """Compare with marshmallow's dump: a change is answered by it."""
-    assert plan(vault.schema_of(vault.Coin)(), vault.Coin) is not None
+    assert plan(column_types.schema_of(column_types.CommonRow)(), column_types.CommonRow) is not None

@@ -178,7 +178,7 @@ def test_reading_is_held_to_if_match(sqlite_app: Flask, sqlite_client: FlaskClie
     assert statuses == [200, 200, 412, 412]
 
 
-#: What a PUT may say.
+#: Bodies of PUT requests.
 BODIES = {
     "/warehouse/things/1": PEN,
     "/warehouse/tags/a": {"code": "a"},

@@ -17,21 +17,21 @@ from core.access import set_identity_loader
 from core.fields.words import plural
 from services import db
 from tests import forms
-from tests.core import discs
+from tests.core import music
 
-DELETE = "/discs/discs/1/delete"
+DELETE = "/music/discs/1/delete"
 
 
 @pytest.fixture
 def client(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with a disc that others point to in every way."""
-    app = make_app(database_of(engine_name, discs.Base.metadata), [discs.__name__])
-    set_identity_loader(app, lambda: discs.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
+    app = make_app(database_of(engine_name, music.Base.metadata), [music.__name__])
+    set_identity_loader(app, lambda: music.PEOPLE.get(request.headers.get("X-Who", ""), ANONYMOUS))
     with app.app_context():
-        discs.plant(db.session, 3)
-        db.session.add_all([discs.Loan(disc_id=1), discs.Loan(disc_id=1), discs.Loan(disc_id=2)])
-        labels = [discs.Label(name="Mine", owner_key="clerk"), discs.Label(name="Hidden")]
-        db.session.get_one(discs.Disc, 1).labels = labels
+        music.plant(db.session, 3)
+        db.session.add_all([music.Loan(disc_id=1), music.Loan(disc_id=1), music.Loan(disc_id=2)])
+        labels = [music.Label(name="Mine", owner_key="clerk"), music.Label(name="Hidden")]
+        db.session.get_one(music.Disc, 1).labels = labels
         db.session.commit()
     return app.test_client()
 
@@ -45,7 +45,7 @@ def read(page: str) -> dict[str, str]:
     return {html.unescape(name): html.unescape(text) for name, text in found}
 
 
-WITH, LINKS, WAY = "Deleted with it", "Not linked to it any more", "It cannot be deleted as long as these point to it"
+WITH, LINKS, WAY = "Deleted with it", "Unlinked from it", "These prevent the deletion"
 
 
 def test_question_counts_what_goes_along(client: FlaskClient) -> None:
@@ -57,10 +57,10 @@ def test_question_counts_what_goes_along(client: FlaskClient) -> None:
 
 def test_question_names_what_prevents_it(client: FlaskClient) -> None:
     with client.application.app_context():
-        db.session.execute(sa.insert(discs.Order), [{"disc_id": 1}, {"disc_id": 1}])
+        db.session.execute(sa.insert(music.Order), [{"disc_id": 1}, {"disc_id": 1}])
         db.session.commit()
     assert effects(client, DELETE)[WAY] == "2 orders"
-    # Who may not list them learns that there are some.
+    # A user who may not list them sees only that there are some.
     assert effects(client, DELETE, "clerk")[WAY] == "other rows"
     fields = forms.read(client.get(DELETE, headers={"X-Who": "boss"}).text)
     answer = client.post(DELETE, data=fields, headers={"X-Who": "boss"})
@@ -74,14 +74,14 @@ def test_unlisted_rows_are_other_rows(client: FlaskClient) -> None:
 
 
 def test_row_without_others_says_nothing(client: FlaskClient) -> None:
-    assert effects(client, "/discs/discs/3/delete") == {}
+    assert effects(client, "/music/discs/3/delete") == {}
 
 
 def test_number_is_counted_to_a_hundred(client: FlaskClient) -> None:
     with client.application.app_context():
-        db.session.execute(sa.insert(discs.Review), [{"text": "T", "disc_id": 2}] * 150)
+        db.session.execute(sa.insert(music.Review), [{"text": "T", "disc_id": 2}] * 150)
         db.session.commit()
-    assert effects(client, "/discs/discs/2/delete")[WITH] == "over 100 reviews"
+    assert effects(client, "/music/discs/2/delete")[WITH] == "over 100 reviews"
 
 
 def test_what_is_said_is_what_happens(client: FlaskClient) -> None:
@@ -92,21 +92,21 @@ def test_what_is_said_is_what_happens(client: FlaskClient) -> None:
         return db.session.scalar(sa.select(sa.func.count()).select_from(table))
 
     with client.application.app_context():
-        assert (count(discs.Review), count(discs.Track), count(discs.Label), count(discs.disc_track)) == (0, 3, 2, 0)
-        assert db.session.scalars(sa.select(discs.Loan.disc_id).order_by(discs.Loan.id)).all() == [None, None, 2]
+        assert (count(music.Review), count(music.Track), count(music.Label), count(music.disc_track)) == (0, 3, 2, 0)
+        assert db.session.scalars(sa.select(music.Loan.disc_id).order_by(music.Loan.id)).all() == [None, None, 2]
 
 
 def test_consequences_are_followed(client: FlaskClient) -> None:
     # The database deletes nothing with a genre: its discs are in the way.
-    assert effects(client, "/discs/genres/1/delete")[WAY] == "3 discs"
+    assert effects(client, "/music/genres/1/delete")[WAY] == "3 discs"
 
 
 def test_prevented_deletion_is_not_proposed(client: FlaskClient) -> None:
-    page = client.get("/discs/genres/1/delete", headers={"X-Who": "boss"}).text
+    page = client.get("/music/genres/1/delete", headers={"X-Who": "boss"}).text
     assert "cannot be deleted yet" in page
     assert "will be deleted" not in page
     assert 'class="btn btn-danger"' not in page
-    assert 'class="btn btn-danger"' in client.get("/discs/discs/3/delete", headers={"X-Who": "boss"}).text
+    assert 'class="btn btn-danger"' in client.get("/music/discs/3/delete", headers={"X-Who": "boss"}).text
 
 
 TREE = """

@@ -53,7 +53,7 @@ def test_unnamed_rows_are_tuples(app_in_context: Flask) -> None:
 
 # --- parameters ---------------------------------------------------------------------------------
 
-#: What is written for psycopg and PyMySQL, and the parameters.
+#: Statements as psycopg and PyMySQL write them, and the parameters.
 SPELLINGS = [
     ("SELECT :a, :b_2, :a", "SELECT %(a)s, %(b_2)s, %(a)s", {"a", "b_2"}),
     ("SELECT ':a', :a", "SELECT ':a', %(a)s", {"a"}),

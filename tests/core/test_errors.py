@@ -158,7 +158,7 @@ def test_plain_view_answers_broken_body(client: FlaskClient, prefix: str) -> Non
     check = problem if prefix else lambda answer, status, kind: page(answer, status)
     url = f"{prefix}/explode/body"
     check(client.post(url, data="x"), 415, "unsupported-media-type")
-    # Who sends JSON reads JSON.
+    # A client that sends JSON gets JSON.
     problem(client.post(url, data="{", content_type="application/json"), 400, "bad-request")
     problem(client.post(url, data="x" * 2_000_000, content_type="application/json"), 413, "too-large")
     check(client.post(f"{prefix}/explode/form", data={"name": "x" * 2_000_000}), 413, "too-large")
@@ -505,7 +505,7 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
         (CHUNKED, b"2\r\n{}XX0\r\n\r\n"),
         (CHUNKED, b""),
         ("Content-Length: 50\r\n", b'{"name": "half'),
-        # What has come would do.
+        # The bytes that have arrived would be a valid body.
         ("Content-Length: 50\r\n", b'{"name": "whole"}'),
     ],
     ids=["size", "short", "negative", "cut", "no end", "no break", "empty", "length", "whole"],

@@ -15,7 +15,7 @@ from services import db
 Write = Callable[..., str]
 Make = Callable[..., Flask]
 
-# What the tutorials teach is legacy to SQLAlchemy, which says so; it works all the same.
+# The tutorials' queries are legacy to SQLAlchemy, which warns; they work all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:The Query.get")
 
 #: The classic style, as the tutorials teach it: nothing in it knows this platform but its ``db``.

@@ -17,10 +17,10 @@ from sqlalchemy.engine import URL
 
 from core.exceptions import BadQuery
 from services import db
-from tests.core import discs
+from tests.core import music
 from tests.identities import editor
 
-LIST = "/discs/discs"
+LIST = "/music/discs"
 
 
 @pytest.fixture
@@ -32,16 +32,16 @@ def sender() -> Callable[[], Any]:
 @pytest.fixture
 def client(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with one disc, on each engine."""
-    app = make_app(database_of(engine_name, discs.Base.metadata), [discs.__name__])
+    app = make_app(database_of(engine_name, music.Base.metadata), [music.__name__])
     with app.app_context():
         values = {"made_at": datetime(2026, 2, 28, 12, 30, 15, tzinfo=UTC), "opens": time(7, 5), "price": Decimal("10")}
         length = timedelta(hours=1, minutes=30)
-        db.session.add(discs.Disc(name="Disc", stock=5, length=length, box=discs.Box(name="Box"), **values))
+        db.session.add(music.Disc(name="Disc", stock=5, length=length, box=music.Box(name="Box"), **values))
         db.session.commit()
     return app.test_client()
 
 
-#: What a browser sends, or a person types; and whether the disc is among what is found.
+#: The value that a browser sends, or a person types; and whether the disc is found.
 TYPED = [
     ("made_at__gte", "2026-02-28T12:30", True),
     ("made_at__gte", "2026-02-28T12:30:15", True),
@@ -82,7 +82,7 @@ def test_datetime_control_names_its_zone(client: FlaskClient) -> None:
     assert 'value="2026-02-28T12:30:15"' in control
 
 
-# What is refused reaches no engine.
+# A refused value reaches no engine.
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("parameter", "text", "said"),
@@ -114,4 +114,4 @@ def test_invalid_value_stands_at_control(client: FlaskClient, parameter: str, te
 )
 def test_listing_stays_strict(client: FlaskClient, parameter: str, text: str) -> None:
     with client.application.test_request_context(), pytest.raises(BadQuery):
-        discs.DiscPages.verbs.listing.parse({parameter: text})
+        music.DiscPages.verbs.listing.parse({parameter: text})

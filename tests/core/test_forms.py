@@ -22,9 +22,9 @@ from sqlalchemy.orm import relationship
 from core.forms import model_form
 from services import db
 from tests import forms
-from tests.core import desk
+from tests.core import archive
 
-NEW = "/desk/sheets/new"
+NEW = "/archive/documents/new"
 
 
 @pytest.fixture(scope="module")
@@ -39,24 +39,24 @@ def database_urls(databases: Any) -> Iterator[dict[str, URL]]:
 def make_archive_app(
     make_app: Callable[..., Flask], database_urls: dict[str, URL], databases: Any
 ) -> Iterator[Callable[[str], Flask]]:
-    """Return an application of the desk on an engine, with a drawer and two marks, emptied after the test."""
+    """Return an application of the archive on an engine, with a folder and two tags, emptied after the test."""
     apps = []
 
     def make(engine_name: str) -> Flask:
         new = engine_name not in database_urls
         url = database_urls.setdefault(engine_name, databases.make(engine_name)) if new else database_urls[engine_name]
-        app = make_app(url, [desk.__name__])
+        app = make_app(url, [archive.__name__])
         apps.append(app)
         with app.app_context():
-            desk.Base.metadata.create_all(db.engine)
-            db.session.add_all([desk.Drawer(code="A"), desk.Mark(id=1, name="one"), desk.Mark(id=2, name="two")])
+            archive.Base.metadata.create_all(db.engine)
+            db.session.add_all([archive.Folder(code="A"), archive.Tag(id=1, name="one"), archive.Tag(id=2, name="two")])
             db.session.commit()
         return app
 
     yield make
     for app in apps:
         with app.app_context():
-            for table in reversed(desk.Base.metadata.sorted_tables):
+            for table in reversed(archive.Base.metadata.sorted_tables):
                 db.session.execute(table.delete())
             db.session.commit()
 
@@ -72,21 +72,21 @@ def sqlite_app(make_archive_app: Callable[[str], Flask]) -> Flask:
 
 
 def add(app: Flask, **values: Any) -> str:
-    """Add a sheet and give the URL of its form."""
+    """Add a document and give the URL of its form."""
     with app.app_context():
-        marks = [db.session.get_one(desk.Mark, key) for key in values.pop("marks", ())]
-        sheet = desk.Sheet(**{"title": "T", **values}, marks=marks)
-        db.session.add(sheet)
+        tags = [db.session.get_one(archive.Tag, key) for key in values.pop("tags", ())]
+        document = archive.Document(**{"title": "T", **values}, tags=tags)
+        db.session.add(document)
         db.session.commit()
-        return f"/desk/sheets/{sheet.id}/edit"
+        return f"/archive/documents/{document.id}/edit"
 
 
 def stored(app: Flask) -> dict[str, Any]:
-    """Return the only sheet."""
+    """Return the only document."""
     with app.app_context():
-        sheet = db.session.scalars(sa.select(desk.Sheet)).one()
-        found = {column.key: getattr(sheet, column.key) for column in sa.inspect(desk.Sheet).column_attrs}
-        return {**found, "marks": sorted(mark.id for mark in sheet.marks)}
+        document = db.session.scalars(sa.select(archive.Document)).one()
+        found = {column.key: getattr(document, column.key) for column in sa.inspect(archive.Document).column_attrs}
+        return {**found, "tags": sorted(tag.id for tag in document.tags)}
 
 
 # --- there and back -----------------------------------------------------------------------------
@@ -107,14 +107,14 @@ FULL: dict[str, Any] = {
     "hour": time(23, 59, 59),
     "local": datetime(2026, 2, 28, 12, 30, 15),
     "moment": datetime(2026, 2, 28, 12, 30, 15, 123456, UTC),
-    "kind": desk.Kind.LETTER_HOME,
-    "other": desk.Kind.LETTER_HOME,
+    "kind": archive.Kind.LETTER_HOME,
+    "other": archive.Kind.LETTER_HOME,
     "mood": "wild",
     "data": {"a": [1, 2.5, None, True, "é <&>"], "z": {}},
     "token": uuid.UUID(int=7),
-    "drawer_code": "A",
+    "folder_code": "A",
     "cover_id": 1,
-    "marks": [2, 1],
+    "tags": [2, 1],
 }
 STORED = [
     FULL,
@@ -143,11 +143,11 @@ def test_every_type_can_be_entered(app: Flask) -> None:
         big="9223372036854775807", exact="1234.0000000001", price="-9999999999.99", ratio="0.1", flag=None, maybe="no",
         day="2026-02-28", hour="23:59:59", local="2026-02-28T12:30:15", moment="2026-02-28T12:30:15",
         kind="LETTER_HOME", other="LETTER_HOME", mood="wild", data='{"a": [1, 2.5, null, true, "é <&>"], "z": {}}',
-        token=str(uuid.UUID(int=7)), drawer="A", cover_id="1", marks=["2", "1"],
+        token=str(uuid.UUID(int=7)), folder="A", cover_id="1", tags=["2", "1"],
     )  # fmt: skip
     assert answer.status_code == 303
     found = stored(app)
-    expected = {**FULL, "marks": [1, 2], "moment": FULL["moment"].replace(microsecond=0), "style": "plain"}
+    expected = {**FULL, "tags": [1, 2], "moment": FULL["moment"].replace(microsecond=0), "style": "plain"}
     assert {name: found[name] for name in expected} == expected
 
 
@@ -156,12 +156,12 @@ def test_everything_can_be_emptied(app: Flask) -> None:
     client = app.test_client()
     fields = forms.open_form(client, url)
     keep = ("csrf_token", "version", "title", "kind", "style")
-    data = {name: (value if name in keep else "") for name, value in fields.items() if name not in ("flag", "marks")}
+    data = {name: (value if name in keep else "") for name, value in fields.items() if name not in ("flag", "tags")}
     assert client.post(url, data=data).status_code == 303
     found = stored(app)
-    nullable = [column.key for column in desk.Sheet.__table__.columns if column.nullable]
+    nullable = [column.key for column in archive.Document.__table__.columns if column.nullable]
     assert {found[name] for name in nullable} == {None}
-    assert (found["flag"], found["marks"]) == (False, [])
+    assert (found["flag"], found["tags"]) == (False, [])
 
 
 ENTERED = [
@@ -220,10 +220,10 @@ REFUSED = [
     ("data", "[" * 100_000),
     ("data", "1" * 5000),
     *(("token", text) for text in ["7", "x" * 32, "{" * 40]),
-    ("drawer", "B"),
+    ("folder", "B"),
     ("cover_id", "99"),
     ("cover_id", "abc"),
-    ("marks", "99"),
+    ("tags", "99"),
 ]
 
 
@@ -246,9 +246,9 @@ def test_dangling_foreign_key_refused_at_field(app: Flask) -> None:
 
 def test_verb_errors_placed_at_fields(sqlite_app: Flask) -> None:
     with sqlite_app.test_request_context():
-        form = model_form(desk.Sheet)(formdata=None)
-        form.add_errors({"drawer_code": ["Gone."], "title": ["Taken."], "version": ["Odd."], "": ["All is lost."]})
-        assert (form.drawer.errors, form.title.errors) == (["Gone."], ["Taken."])
+        form = model_form(archive.Document)(formdata=None)
+        form.add_errors({"folder_code": ["Gone."], "title": ["Taken."], "version": ["Odd."], "": ["All is lost."]})
+        assert (form.folder.errors, form.title.errors) == (["Gone."], ["Taken."])
         assert form.form_errors == ["Odd.", "All is lost."]
 
 
@@ -261,9 +261,9 @@ def names(form: type[Any], app: Flask) -> list[str]:
 
 
 def test_form_fields_follow_columns(sqlite_app: Flask) -> None:
-    assert names(model_form(desk.Sheet), sqlite_app) == [
+    assert names(model_form(archive.Document), sqlite_app) == [
         "title", "alias", "body", "style", "small", "whole", "big", "exact", "price", "ratio", "flag", "maybe", "day",
-        "hour", "local", "moment", "kind", "other", "mood", "data", "token", "drawer", "cover_id", "marks",
+        "hour", "local", "moment", "kind", "other", "mood", "data", "token", "folder", "cover_id", "tags",
     ]  # fmt: skip
 
 
@@ -272,9 +272,9 @@ def test_viewonly_relationship_has_no_field(sqlite_app: Flask) -> None:
         pass
 
     class Node(Own):
-        __tablename__ = "desk_node"
+        __tablename__ = "archive_node"
         id: Mapped[int] = mapped_column(primary_key=True)
-        above_id: Mapped[int | None] = mapped_column(sa.ForeignKey("desk_node.id"))
+        above_id: Mapped[int | None] = mapped_column(sa.ForeignKey("archive_node.id"))
         above: Mapped["Node | None"] = relationship("Node", remote_side=[id], viewonly=True)
         below: Mapped[list["Node"]] = relationship("Node", viewonly=True)
 
@@ -298,7 +298,7 @@ def test_generated_key_has_no_field(sqlite_app: Flask) -> None:
         pass
 
     class Ticket(Own):
-        __tablename__ = "desk_ticket"
+        __tablename__ = "archive_ticket"
         id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
         note: Mapped[str]
 
@@ -307,8 +307,8 @@ def test_generated_key_has_no_field(sqlite_app: Flask) -> None:
 
 @pytest.mark.parametrize("knob", ["only", "exclude"])
 def test_unknown_attribute_fails_at_start(knob: str) -> None:
-    with pytest.raises(TypeError, match="Sheet has no attribute titel"):
-        model_form(desk.Sheet, **{knob: ("titel",)})
+    with pytest.raises(TypeError, match="Document has no attribute titel"):
+        model_form(archive.Document, **{knob: ("titel",)})
 
 
 def test_field_sent_twice_is_refused(sqlite_app: Flask) -> None:
@@ -318,13 +318,13 @@ def test_field_sent_twice_is_refused(sqlite_app: Flask) -> None:
 
 
 def test_natural_key_in_form(sqlite_app: Flask) -> None:
-    assert names(model_form(desk.Drawer), sqlite_app) == ["code"]
+    assert names(model_form(archive.Folder), sqlite_app) == ["code"]
 
 
 def test_form_can_be_narrowed(sqlite_app: Flask) -> None:
-    assert names(model_form(desk.Sheet, only=("marks", "title")), sqlite_app) == ["marks", "title"]
-    assert "title" not in names(model_form(desk.Sheet, exclude=("title",)), sqlite_app)
-    assert names(model_form(desk.Sheet, only=("kind", "day"), exclude=("day",)), sqlite_app) == ["kind"]
+    assert names(model_form(archive.Document, only=("tags", "title")), sqlite_app) == ["tags", "title"]
+    assert "title" not in names(model_form(archive.Document, exclude=("title",)), sqlite_app)
+    assert names(model_form(archive.Document, only=("kind", "day"), exclude=("day",)), sqlite_app) == ["kind"]
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_form_uses_model_words(sqlite_app: Flask) -> None:
     assert ">Head</label>" in page
     assert "Short." in page
     assert ">Letter home</option>" in page
-    assert ">Drawer A</option>" in page
+    assert ">Folder A</option>" in page
 
 
 @pytest.mark.parametrize("type_", [sa.LargeBinary, sa.PickleType])
@@ -361,10 +361,10 @@ def test_uncontrollable_type_fails_at_start(type_: Any) -> None:
         pass
 
     class Odd(Own):
-        __tablename__ = "desk_odd"
+        __tablename__ = "archive_odd"
         id: Mapped[int] = mapped_column(primary_key=True)
         span: Mapped[Any] = mapped_column(type_)
 
-    with pytest.raises(TypeError, match=r"column desk_odd\.span of type .* (leave it out|Exclude it)"):
+    with pytest.raises(TypeError, match=r"column archive_odd\.span of type .* (leave it out|Exclude it)"):
         model_form(Odd)
     assert model_form(Odd, exclude=("span",))

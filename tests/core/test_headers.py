@@ -17,8 +17,8 @@ from core.http.headers import PAGE_POLICY
 from core.http.headers import PERMISSIONS_POLICY
 from core.http.headers import csp
 from services import db
+from tests.core import responses
 from tests.core import warehouse
-from tests.core import window
 
 EVERY = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 PAGE = {
@@ -35,20 +35,20 @@ NAMES = {*PAGE, HSTS}
 
 #: Method, path, headers of the request; status, and what the answer is.
 ANSWERS: list[tuple[str, str, dict[str, str], int, dict[str, str]]] = [
-    ("GET", "/window/page", {}, 200, PAGE),
-    ("HEAD", "/window/page", {}, 200, PAGE),
-    ("GET", "/window/slash", {}, 308, PAGE),
-    ("GET", "/window/away", {}, 302, PAGE),
-    ("GET", "/window/broken", {}, 500, PAGE),
-    ("GET", "/window/page?q=%ff", {}, 400, PAGE),
-    ("GET", "/window/page", {"Host": "evil.example.org"}, 400, PAGE),
-    ("DELETE", "/window/page", {}, 405, PAGE),
-    ("POST", "/window/page", {}, 405, PAGE),
+    ("GET", "/responses/page", {}, 200, PAGE),
+    ("HEAD", "/responses/page", {}, 200, PAGE),
+    ("GET", "/responses/slash", {}, 308, PAGE),
+    ("GET", "/responses/away", {}, 302, PAGE),
+    ("GET", "/responses/broken", {}, 500, PAGE),
+    ("GET", "/responses/page?q=%ff", {}, 400, PAGE),
+    ("GET", "/responses/page", {"Host": "evil.example.org"}, 400, PAGE),
+    ("DELETE", "/responses/page", {}, 405, PAGE),
+    ("POST", "/responses/page", {}, 405, PAGE),
     ("GET", "/nowhere", {}, 404, PAGE),
     ("GET", "/nowhere", {"Accept": "application/json"}, 404, DATA),
     ("GET", "/static/none.css", {}, 404, PAGE),
-    ("OPTIONS", "/window/page", {}, 200, DATA),
-    ("GET", "/window/words", {}, 200, DATA),
+    ("OPTIONS", "/responses/page", {}, 200, DATA),
+    ("GET", "/responses/words", {}, 200, DATA),
     ("GET", "/static/site.css", {}, 200, DATA),
     ("GET", "/static/favicon.svg", {}, 200, DATA),
     ("GET", "/static/site.css", {"Range": "bytes=0-1"}, 206, DATA),
@@ -66,7 +66,7 @@ ANSWERS: list[tuple[str, str, dict[str, str], int, dict[str, str]]] = [
 @pytest.fixture
 def make_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> Callable[..., FlaskClient]:
     def make(**config: Any) -> FlaskClient:
-        app = make_app(new_database("sqlite"), [warehouse.__name__, window.__name__], **config)
+        app = make_app(new_database("sqlite"), [warehouse.__name__, responses.__name__], **config)
         with app.app_context():
             warehouse.Base.metadata.create_all(db.engine)
         return app.test_client()
@@ -100,7 +100,7 @@ def test_answer_headers_by_kind(
 
 def test_large_body_refused_with_headers(make_client: Callable[..., FlaskClient]) -> None:
     guest = make_client(MAX_CONTENT_LENGTH=100)
-    page = guest.post("/window/form", data={"name": "x" * 200})
+    page = guest.post("/responses/form", data={"name": "x" * 200})
     assert (page.status_code, security(page)) == (413, PAGE)
     document = guest.post("/warehouse/things", data="x" * 200, content_type="application/json")
     assert (document.status_code, security(document)) == (413, DATA)
@@ -118,7 +118,9 @@ def test_not_modified_keeps_headers(client: FlaskClient, path: str) -> None:
 # --- https --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/window/page", "/warehouse/things", "/static/site.css", "/nowhere", "/window/away"])
+@pytest.mark.parametrize(
+    "path", ["/responses/page", "/warehouse/things", "/static/site.css", "/nowhere", "/responses/away"]
+)
 @pytest.mark.parametrize(("subdomains", "expected"), [(False, "max-age=9"), (True, "max-age=9; includeSubDomains")])
 def test_hsts_sent_over_https(
     make_client: Callable[..., FlaskClient], path: str, subdomains: bool, expected: str
@@ -134,7 +136,7 @@ def test_hsts_sent_over_https(
 
 
 def test_hsts_can_be_disabled(client: FlaskClient) -> None:
-    assert HSTS not in client.get("/window/page", base_url="https://localhost").headers
+    assert HSTS not in client.get("/responses/page", base_url="https://localhost").headers
 
 
 # --- who may keep it ----------------------------------------------------------------------------
@@ -143,14 +145,14 @@ def test_hsts_can_be_disabled(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("path", "sent", "expected"),
     [
-        ("/window/page", {}, "private, no-cache"),
-        ("/window/words", {}, "private, no-cache"),
-        ("/window/page", {"Cookie": "session=x"}, "no-store"),
-        ("/window/words", {"Cookie": "session=x"}, "no-store"),
-        ("/window/page", {"Authorization": "Bearer x"}, "no-store"),
-        ("/window/remembers", {}, "no-store"),
-        ("/window/public", {}, "public, max-age=60"),
-        ("/window/public", {"Cookie": "session=x"}, "public, max-age=60"),
+        ("/responses/page", {}, "private, no-cache"),
+        ("/responses/words", {}, "private, no-cache"),
+        ("/responses/page", {"Cookie": "session=x"}, "no-store"),
+        ("/responses/words", {"Cookie": "session=x"}, "no-store"),
+        ("/responses/page", {"Authorization": "Bearer x"}, "no-store"),
+        ("/responses/remembers", {}, "no-store"),
+        ("/responses/public", {}, "public, max-age=60"),
+        ("/responses/public", {"Cookie": "session=x"}, "public, max-age=60"),
         ("/nowhere", {}, "no-store"),
     ],
 )
@@ -160,7 +162,9 @@ def test_private_page_not_cached(client: FlaskClient, path: str, sent: dict[str,
     assert answer.headers["Cache-Control"] == expected
 
 
-@pytest.mark.parametrize("path", ["/window/page", "/window/public", "/window/remembers", "/window/own", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/responses/page", "/responses/public", "/responses/remembers", "/responses/own", "/nowhere"]
+)
 def test_page_varies_by_cookie(client: FlaskClient, path: str) -> None:
     assert ", ".join(client.get(path).headers.getlist("Vary")).lower().split(", ").count("cookie") == 1
 
@@ -172,11 +176,11 @@ def test_fingerprinted_file_immutable(client: FlaskClient) -> None:
 
 
 def test_sign_out_empties_the_cache(client: FlaskClient) -> None:
-    assert client.get("/window/signed-out").headers["Clear-Site-Data"] == '"cache"'
+    assert client.get("/responses/signed-out").headers["Clear-Site-Data"] == '"cache"'
 
 
 def test_view_headers_kept(client: FlaskClient) -> None:
-    answer = client.get("/window/own")
+    answer = client.get("/responses/own")
     assert security(answer) == {
         **PAGE,
         "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -195,21 +199,21 @@ def policy_of(answer: TestResponse) -> dict[str, list[str]]:
 
 
 def test_nonce_is_for_one_page_once(client: FlaskClient) -> None:
-    first, second = client.get("/window/inline"), client.get("/window/inline")
+    first, second = client.get("/responses/inline"), client.get("/responses/inline")
     nonces = [re.findall('nonce="([^"]+)"', answer.text) for answer in (first, second)]
     assert nonces[0][0] == nonces[0][1] != nonces[1][0]
     assert re.fullmatch(r"[\w-]{22}", nonces[0][0])
     sources = ["'self'", f"'nonce-{nonces[0][0]}'"]
-    expected = {**policy_of(client.get("/window/page")), "script-src": sources, "style-src": sources}
+    expected = {**policy_of(client.get("/responses/page")), "script-src": sources, "style-src": sources}
     assert policy_of(first) == expected
 
 
 def test_declared_sources_allowed(client: FlaskClient) -> None:
-    expected = policy_of(client.get("/window/page"))
+    expected = policy_of(client.get("/responses/page"))
     expected["img-src"] = ["'self'", "data:", "https://tiles.example.org"]
     expected["frame-src"] = ["https://player.example.org/embed/"]
-    assert policy_of(client.get("/window/map")) == expected
-    assert [source[:7] for source in policy_of(client.get("/window/map?nonce=1"))["script-src"]] == [
+    assert policy_of(client.get("/responses/map")) == expected
+    assert [source[:7] for source in policy_of(client.get("/responses/map?nonce=1"))["script-src"]] == [
         "'self'",
         "'nonce-",
     ]
@@ -268,7 +272,7 @@ def test_only_nonce_scripts_run(
     client: FlaskClient, live_server: Callable[[Flask], str], page: Page, browser: Browser
 ) -> None:
     url = live_server(client.application)
-    page.goto(f"{url}/window/inline")
+    page.goto(f"{url}/responses/inline")
     assert page.title() == "ran"
     assert page.locator("p").evaluate("one => getComputedStyle(one).color") == "rgb(1, 2, 3)"
     # The console is to say something here, which fails a test that has it from the fixture.
@@ -276,8 +280,8 @@ def test_only_nonce_scripts_run(
     refused: list[str] = []
     smuggled = context.new_page()
     smuggled.on("console", lambda message: refused.append(message.text))
-    smuggled.goto(f"{url}/window/smuggled")
-    assert smuggled.title() == "Window"
+    smuggled.goto(f"{url}/responses/smuggled")
+    assert smuggled.title() == "Responses"
     assert len([text for text in refused if "Content Security Policy" in text]) == 2
     context.close()
 
@@ -285,7 +289,7 @@ def test_only_nonce_scripts_run(
 def test_browser_understands_every_header(client: FlaskClient, live_server: Callable[[Flask], str], page: Page) -> None:
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    page.goto(f"{live_server(client.application)}/window/page")
+    page.goto(f"{live_server(client.application)}/responses/page")
     assert said == []
     features = page.evaluate("document.featurePolicy.allowedFeatures()")
     assert "publickey-credentials-get" in features

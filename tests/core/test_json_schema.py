@@ -10,15 +10,15 @@ from core.fields import Exact
 from core.fields import Text
 from core.fields import Whole
 from core.fields.json_schema import json_schema
-from tests.core import desk
-from tests.core import vault
+from tests.core import archive
+from tests.core import column_types
 from tests.core import warehouse
 from tests.core.schema_values import assert_allowed_is_taken
 from tests.core.schema_values import assert_forbidden_is_refused
 from tests.core.schema_values import distinct
 from tests.core.schema_values import fields_of
 
-FIELDS = fields_of(vault.Coin, warehouse.Thing, desk.Sheet)
+FIELDS = fields_of(column_types.CommonRow, warehouse.Thing, archive.Document)
 
 
 @pytest.mark.parametrize("name", distinct(FIELDS))
@@ -56,7 +56,7 @@ def test_words_for_people_are_said() -> None:
         (Text(validate=validate.OneOf(["a", "b"]), allow_none=True), {"enum": ["a", "b", None]}),
         (Text(validate=validate.Regexp("[a-z]+"), allow_none=True), {"allOf": [{"pattern": "^(?:[a-z]+)"}]}),
         (fields.List(fields.Integer(), allow_none=True), {"type": ["array", "null"], "items": {"type": "integer"}}),
-        (fields.Enum(vault.Metal), {"enum": ["GOLD", "LEAD"]}),
+        (fields.Enum(column_types.Metal), {"enum": ["GOLD", "LEAD"]}),
         (fields.Email(), {"format": "email"}),
         (fields.Field(), {}),
     ],

@@ -12,18 +12,18 @@ from sqlalchemy.engine import URL
 from core.http import problems
 from core.http.headers import PAGE_POLICY
 from services import db
-from tests.core import desk
+from tests.core import archive
 from tests.core import warehouse
 
 #: A page of every kind: method, path, status.
 PAGES = [
-    ("GET", "/desk/sheets", 200),
-    ("GET", "/desk/sheets?page=0", 400),
-    ("GET", "/desk/sheets/new", 200),
-    ("GET", "/desk/sheets/1", 404),
+    ("GET", "/archive/documents", 200),
+    ("GET", "/archive/documents?page=0", 400),
+    ("GET", "/archive/documents/new", 200),
+    ("GET", "/archive/documents/1", 404),
     ("GET", "/away", 302),
-    ("POST", "/desk/sheets/new", 400),
-    ("DELETE", "/desk/sheets", 405),
+    ("POST", "/archive/documents/new", 400),
+    ("DELETE", "/archive/documents", 405),
     ("GET", "/nowhere", 404),
     ("GET", "/problems/stale", 200),
     ("GET", "/problems/unknown", 404),
@@ -33,10 +33,10 @@ PAGES = [
 @pytest.fixture
 def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
     """Return a client of a site with pages, an API and a redirect."""
-    app = make_app(new_database("sqlite"), [desk.__name__, warehouse.__name__])
-    app.add_url_rule("/away", "away", lambda: redirect("/desk/sheets"))
+    app = make_app(new_database("sqlite"), [archive.__name__, warehouse.__name__])
+    app.add_url_rule("/away", "away", lambda: redirect("/archive/documents"))
     with app.app_context():
-        desk.Base.metadata.create_all(db.engine)
+        archive.Base.metadata.create_all(db.engine)
         warehouse.Base.metadata.create_all(db.engine)
     return app.test_client()
 
@@ -54,7 +54,7 @@ def test_page_loads_own_site_only(client: FlaskClient, method: str, path: str, s
 
 
 @pytest.mark.parametrize(
-    "path", ["/desk/sheets", "/warehouse/things", "/nowhere", "/static/site.css", "/static/none.css", "/away"]
+    "path", ["/archive/documents", "/warehouse/things", "/nowhere", "/static/site.css", "/static/none.css", "/away"]
 )
 def test_answer_has_nosniff_and_id(client: FlaskClient, path: str) -> None:
     with client.get(path) as first, client.get(path) as second:
@@ -73,7 +73,7 @@ def test_harmful_request_id_replaced(client: FlaskClient, sent: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil", "evil.example.org", "localhost.evil", "127.0.0.1.evil:80", "a b", ""])
-@pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere", "/static/site.css"])
+@pytest.mark.parametrize("path", ["/archive/documents", "/nowhere", "/static/site.css"])
 def test_untrusted_host_gets_neutral_page(client: FlaskClient, host: str, path: str) -> None:
     answer = client.get(path, headers={"Host": host})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
@@ -89,7 +89,7 @@ def test_problem_kinds_have_page(client: FlaskClient, name: str) -> None:
     assert str(problems.KINDS[name].status) in answer.text
 
 
-@pytest.mark.parametrize("path", ["/desk/sheets", "/nowhere"])
+@pytest.mark.parametrize("path", ["/archive/documents", "/nowhere"])
 @pytest.mark.parametrize("root", ["", "/shop"])
 def test_page_finds_files_below_prefix(client: FlaskClient, path: str, root: str) -> None:
     page = client.get(path, environ_overrides={"SCRIPT_NAME": root}).text

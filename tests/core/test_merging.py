@@ -12,11 +12,11 @@ from sqlalchemy.engine import URL
 
 from services import db
 from tests import forms
-from tests.core import discs
+from tests.core import music
 from tests.identities import editor
 
-EDIT = "/discs/discs/1/edit"
-MEMO = "/discs/memos/1/edit"
+EDIT = "/music/discs/1/edit"
+MEMO = "/music/memos/1/edit"
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def sender() -> Callable[[], Any]:
 @pytest.fixture
 def client(make_app: Callable[..., Flask], database_of: Callable[..., URL], engine_name: str) -> FlaskClient:
     """Return a client of a shop with a disc and a memo, on each engine."""
-    app = make_app(database_of(engine_name, discs.Base.metadata), [discs.__name__])
+    app = make_app(database_of(engine_name, music.Base.metadata), [music.__name__])
     with app.app_context():
-        box, other = discs.Box(id=1, name="Box"), discs.Box(id=2, name="Other box")
-        tracks = [discs.Track(id=key, title=f"Track {key}") for key in (1, 2, 3)]
-        disc = discs.Disc(id=1, name="At first", stock=5, notes="one\r\ntwo", box=box, tracks=tracks[:2])
-        db.session.add_all([box, other, *tracks, disc, discs.Memo(id=1, title="At first", body="Body")])
+        box, other = music.Box(id=1, name="Box"), music.Box(id=2, name="Other box")
+        tracks = [music.Track(id=key, title=f"Track {key}") for key in (1, 2, 3)]
+        disc = music.Disc(id=1, name="At first", stock=5, notes="one\r\ntwo", box=box, tracks=tracks[:2])
+        db.session.add_all([box, other, *tracks, disc, music.Memo(id=1, title="At first", body="Body")])
         db.session.commit()
     return app.test_client()
 
@@ -47,10 +47,10 @@ def asked(page: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r'name="(\w+)__use"', page)))
 
 
-def stored(client: FlaskClient, model: type[Any] = discs.Disc) -> Any:
+def stored(client: FlaskClient, model: type[Any] = music.Disc) -> Any:
     with client.application.app_context():
         item = db.session.get_one(model, 1)
-        if model is discs.Disc:
+        if model is music.Disc:
             item.tracks  # noqa: B018  # read now, as the session ends
         db.session.expunge_all()
         return item
@@ -131,7 +131,7 @@ def test_untouched_gone_choice_is_kept(client: FlaskClient) -> None:
     hers = forms.open_form(client, EDIT)
     forms.submit(client, EDIT, box="2")
     with client.application.app_context():
-        db.session.delete(db.session.get_one(discs.Box, 1))
+        db.session.delete(db.session.get_one(music.Box, 1))
         db.session.commit()
     assert client.post(EDIT, data={**hers, "stock": "6"}).status_code == 303
     assert (stored(client).box_id, stored(client).stock) == (2, 6)
@@ -152,7 +152,7 @@ def test_row_without_a_version_is_merged(client: FlaskClient) -> None:
     hers = forms.open_form(client, MEMO)
     forms.submit(client, MEMO, title="Theirs")
     assert client.post(MEMO, data={**hers, "body": "Mine"}).status_code == 303
-    memo = stored(client, discs.Memo)
+    memo = stored(client, music.Memo)
     assert (memo.title, memo.body) == ("Theirs", "Mine")
     answer = client.post(MEMO, data={**hers, "title": "Mine", "body": "Body"})
     assert answer.status_code == 409
@@ -161,7 +161,7 @@ def test_row_without_a_version_is_merged(client: FlaskClient) -> None:
 
 def test_conflict_search_decides_nothing(client: FlaskClient) -> None:
     with client.application.app_context():
-        db.session.add_all([discs.Genre(id=key, name=f"Genre {key:03}") for key in range(1, 61)])
+        db.session.add_all([music.Genre(id=key, name=f"Genre {key:03}") for key in range(1, 61)])
         db.session.commit()
     hers = forms.open_form(client, EDIT)
     forms.submit(client, EDIT, name="Theirs")

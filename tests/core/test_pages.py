@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL
 from core import migrations
 from services import db
 from tests import forms
-from tests.core import desk
+from tests.core import archive
 
 MOMENT = datetime(2026, 2, 28, 23, 59, 59, 5, UTC)
 
@@ -195,19 +195,19 @@ def test_json_form_refused(make_job_client: Callable[..., FlaskClient]) -> None:
 ROW: dict[str, Any] = {
     "title": "<Title>", "small": -1, "big": 2**62, "exact": Decimal("0.0000000001"), "price": Decimal("-0.50"),
     "ratio": 1e-07, "flag": False, "maybe": True, "day": date(2026, 2, 28), "hour": time(7, 5), "moment": MOMENT,
-    "local": datetime(2026, 2, 28, 7, 5), "kind": desk.Kind.LETTER_HOME, "mood": "wild", "data": {"<a>": [1]},
-    "token": uuid.UUID(int=7), "drawer_code": "A",
+    "local": datetime(2026, 2, 28, 7, 5), "kind": archive.Kind.LETTER_HOME, "mood": "wild", "data": {"<a>": [1]},
+    "token": uuid.UUID(int=7), "folder_code": "A",
 }  # fmt: skip
 
 
 def test_row_of_every_type_is_shown(client: FlaskClient) -> None:
-    text = shown(client.get("/desk/sheets/1").text)
+    text = shown(client.get("/archive/documents/1").text)
     for expected in (
         "<Title>", "-1", str(2**62), "0.0000000001", "-0.50", "1e-07", "Exact", "No", "Yes", "2026-02-28", "07:05",
-        "2026-02-28 23:59 UTC", "2026-02-28 07:05", "Letter home", '{"<a>": [1]}', str(uuid.UUID(int=7)), "Drawer A",
+        "2026-02-28 23:59 UTC", "2026-02-28 07:05", "Letter home", '{"<a>": [1]}', str(uuid.UUID(int=7)), "Folder A",
     ):  # fmt: skip
         assert expected in text
-    assert "<Title>" in shown(client.get("/desk/sheets").text)
+    assert "<Title>" in shown(client.get("/archive/documents").text)
 
 
 #: Parameter of a filter: what finds the row, what finds none, what is no value.
@@ -223,8 +223,8 @@ FILTERS = {
     "ratio__lt": ("0.5", "0", "1e400"),
     "big__gt": ("1", str(2**62), "1.5"),
     "price__ne": ("1", "-0.50", "NaN"),
-    "drawer_code": ("A", "B", None),
-    "marks.id": ("1", "2", "one"),
+    "folder_code": ("A", "B", None),
+    "tags.id": ("1", "2", "one"),
     "token": (str(uuid.UUID(int=7)), str(uuid.UUID(int=8)), "seven"),
 }
 
@@ -232,47 +232,47 @@ FILTERS = {
 @pytest.mark.parametrize("parameter", FILTERS)
 def test_filter_types_have_controls(client: FlaskClient, parameter: str) -> None:
     found, none, wrong = FILTERS[parameter]
-    answer = client.get("/desk/sheets", query_string={parameter: found})
+    answer = client.get("/archive/documents", query_string={parameter: found})
     assert answer.status_code == 200
-    assert "1 sheet" in shown(answer.text)
+    assert "1 document" in shown(answer.text)
     control = re.search(rf'<(?:input|select)[^>]*name="{re.escape(parameter)}"[^>]*>', answer.text)
     assert control is not None
     # The control of a moment has no zone: it is labelled as UTC.
     assert f'value="{html.escape(found.removesuffix("Z"))}"' in answer.text[control.start() :].partition("</div>")[0]
-    assert "No sheet matches." in shown(client.get("/desk/sheets", query_string={parameter: none}).text)
+    assert "No document matches." in shown(client.get("/archive/documents", query_string={parameter: none}).text)
     if wrong is not None:
-        answer = client.get("/desk/sheets", query_string={parameter: wrong})
+        answer = client.get("/archive/documents", query_string={parameter: wrong})
         assert answer.status_code == 400
         assert f'aria-describedby="filter-{parameter}-error"' in answer.text
 
 
 def test_list_errors_name_controls(client: FlaskClient) -> None:
-    answer = client.get("/desk/sheets?price__ne=dear&colour=red&page=x")
+    answer = client.get("/archive/documents?price__ne=dear&colour=red&page=x")
     alert = re.search(r'role="alert">(.*?)</ul>', answer.text, re.DOTALL)
     assert alert is not None
     assert 'href="#filter-price__ne">' in alert[1]
     said = shown(alert[1])
     assert ": Not a number: write 12.50." in said
-    assert "“colour” in the address: This list does not know it." in said
+    assert "Address of the page: This filter does not exist." in said
     assert "price__ne" not in said
     assert "string" not in said
 
 
 def test_page_beyond_the_last_names_it(client: FlaskClient) -> None:
-    answer = client.get("/desk/sheets?page=9")
+    answer = client.get("/archive/documents?page=9")
     assert answer.status_code == 404
     assert "Page: The last page is 1." in shown(answer.text)
 
 
 @pytest.fixture
 def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
-    """Return a client of the desk with one sheet that has a value of every type."""
-    app = make_app(new_database("sqlite"), [desk.__name__])
+    """Return a client of the archive with one document that has a value of every type."""
+    app = make_app(new_database("sqlite"), [archive.__name__])
     with app.app_context():
-        desk.Base.metadata.create_all(db.engine)
-        marks = [desk.Mark(id=1, name="one")]
-        db.session.add_all([desk.Drawer(code="A"), desk.Drawer(code="B"), desk.Mark(id=2, name="two")])
-        db.session.add(desk.Sheet(**ROW, marks=marks))
+        archive.Base.metadata.create_all(db.engine)
+        tags = [archive.Tag(id=1, name="one")]
+        db.session.add_all([archive.Folder(code="A"), archive.Folder(code="B"), archive.Tag(id=2, name="two")])
+        db.session.add(archive.Document(**ROW, tags=tags))
         db.session.commit()
     return app.test_client()
 
@@ -282,11 +282,11 @@ def client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -
 
 @pytest.fixture
 def postgresql_client(make_app: Callable[..., Flask], new_database: Callable[[str], URL]) -> FlaskClient:
-    """Return a client of the desk on PostgreSQL, with one sheet."""
-    app = make_app(new_database("postgresql"), [desk.__name__])
+    """Return a client of the archive on PostgreSQL, with one document."""
+    app = make_app(new_database("postgresql"), [archive.__name__])
     with app.app_context():
-        desk.Base.metadata.create_all(db.engine)
-        db.session.add(desk.Sheet(title="At first"))
+        archive.Base.metadata.create_all(db.engine)
+        db.session.add(archive.Document(title="At first"))
         db.session.commit()
     return app.test_client()
 
@@ -299,23 +299,23 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
             connection.execute(sa.text(statement))
         monkeypatch.undo()
 
-    monkeypatch.setattr(desk.Sheets, "check", check)
+    monkeypatch.setattr(archive.Documents, "check", check)
 
 
 def test_concurrent_edit_is_conflict(postgresql_client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = forms.open_form(postgresql_client, "/desk/sheets/1/edit")
-    _meanwhile(monkeypatch, "UPDATE desk_sheet SET title = 'Theirs', version = version + 1")
-    answer = postgresql_client.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"})
+    fields = forms.open_form(postgresql_client, "/archive/documents/1/edit")
+    _meanwhile(monkeypatch, "UPDATE archive_document SET title = 'Theirs', version = version + 1")
+    answer = postgresql_client.post("/archive/documents/1/edit", data={**fields, "title": "Ours"})
     assert answer.status_code == 409
     assert "Head Theirs Ours" in shown(answer.text)
     chosen = {**forms.read(answer.text), "title__use": "mine"}
-    assert postgresql_client.post("/desk/sheets/1/edit", data=chosen).status_code == 303
+    assert postgresql_client.post("/archive/documents/1/edit", data=chosen).status_code == 303
 
 
 def test_concurrent_delete_is_not_found(postgresql_client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = forms.open_form(postgresql_client, "/desk/sheets/1/edit")
-    _meanwhile(monkeypatch, "DELETE FROM desk_sheet")
-    assert postgresql_client.post("/desk/sheets/1/edit", data={**fields, "title": "Ours"}).status_code == 404
+    fields = forms.open_form(postgresql_client, "/archive/documents/1/edit")
+    _meanwhile(monkeypatch, "DELETE FROM archive_document")
+    assert postgresql_client.post("/archive/documents/1/edit", data={**fields, "title": "Ours"}).status_code == 404
 
 
 # --- in development -----------------------------------------------------------------------------

@@ -8,11 +8,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.core import window
+from tests.core import responses
 from tests.nginx import Answer
 from tests.nginx import NginxSite
 
-#: What a visitor may write, hoping that it is believed.
+#: Headers that a visitor may forge.
 SPOOFS = {
     "X-Forwarded-Host": "evil.example",
     "X-Forwarded-Port": "666",
@@ -31,7 +31,7 @@ SPOOFS = {
 
 @pytest.fixture
 def make_client(make_app: Callable[..., Flask]) -> Callable[[int], FlaskClient]:
-    return lambda hops: make_app(None, [window.__name__], PROXY_HOPS=hops).test_client()
+    return lambda hops: make_app(None, [responses.__name__], PROXY_HOPS=hops).test_client()
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def make_client(make_app: Callable[..., Flask]) -> Callable[[int], FlaskClient]:
 def test_configured_hops_trusted(
     make_client: Callable[[int], FlaskClient], hops: int, sent: dict[str, str], caller: str, scheme: str
 ) -> None:
-    answer = make_client(hops).get("/window/echo", headers=sent)
+    answer = make_client(hops).get("/responses/echo", headers=sent)
     assert answer.json == {
-        "caller": caller, "url": f"{scheme}://localhost/window/echo", "root": "", "secure": scheme == "https"
+        "caller": caller, "url": f"{scheme}://localhost/responses/echo", "root": "", "secure": scheme == "https"
     }  # fmt: skip
 
 
@@ -60,9 +60,9 @@ def test_configured_hops_trusted(
 @pytest.mark.parametrize("name", SPOOFS)
 def test_other_proxy_headers_ignored(make_client: Callable[[int], FlaskClient], hops: int, name: str) -> None:
     guest = make_client(hops)
-    plain = guest.get("/window/echo")
-    assert guest.get("/window/echo", headers={name: SPOOFS[name]}).json == plain.json
-    assert guest.get("/window/echo", headers={name: f"{SPOOFS[name]}, {SPOOFS[name]}"}).json == plain.json
+    plain = guest.get("/responses/echo")
+    assert guest.get("/responses/echo", headers={name: SPOOFS[name]}).json == plain.json
+    assert guest.get("/responses/echo", headers={name: f"{SPOOFS[name]}, {SPOOFS[name]}"}).json == plain.json
 
 
 @pytest.mark.parametrize(
@@ -87,24 +87,24 @@ def test_other_proxy_headers_ignored(make_client: Callable[[int], FlaskClient], 
 def test_unknown_proxy_not_trusted(
     make_app: Callable[..., Flask], allowed: list[str], peer: str, is_believed: bool
 ) -> None:
-    guest = make_app(None, [window.__name__], PROXY_HOPS=1, FORWARDED_ALLOW_IPS=allowed).test_client()
+    guest = make_app(None, [responses.__name__], PROXY_HOPS=1, FORWARDED_ALLOW_IPS=allowed).test_client()
     sent = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
-    found = guest.get("/window/echo", headers=sent, environ_overrides={"REMOTE_ADDR": peer}).json
+    found = guest.get("/responses/echo", headers=sent, environ_overrides={"REMOTE_ADDR": peer}).json
     assert (found["caller"], found["secure"]) == (("192.0.2.1", True) if is_believed else (peer or None, False))
 
 
 @pytest.mark.parametrize("scheme", ["javascript", "http, javascript", "", "HTTPS", "wss"])
 def test_unknown_scheme_ignored(make_client: Callable[[int], FlaskClient], scheme: str) -> None:
     sent = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": scheme}
-    found = make_client(1).get("/window/echo", headers=sent).json
-    assert (found["caller"], found["url"]) == ("192.0.2.1", "http://localhost/window/echo")
+    found = make_client(1).get("/responses/echo", headers=sent).json
+    assert (found["caller"], found["url"]) == ("192.0.2.1", "http://localhost/responses/echo")
 
 
 def test_unknown_proxy_logged_once(make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture) -> None:
-    guest = make_app(None, [window.__name__], PROXY_HOPS=1).test_client()
+    guest = make_app(None, [responses.__name__], PROXY_HOPS=1).test_client()
     for _ in range(3):
         sent = {"X-Forwarded-For": "192.0.2.1"}
-        guest.get("/window/echo", headers=sent, environ_overrides={"REMOTE_ADDR": "172.18.0.3"})
+        guest.get("/responses/echo", headers=sent, environ_overrides={"REMOTE_ADDR": "172.18.0.3"})
     (line,) = [record.getMessage() for record in caplog.records if record.name == "core.http.proxies"]
     assert "172.18.0.3" in line
     assert "FORWARDED_ALLOW_IPS" in line
@@ -117,7 +117,7 @@ def test_unknown_proxy_logged_once(make_app: Callable[..., Flask], caplog: pytes
 def nginx(start_nginx: Callable[..., NginxSite]) -> NginxSite:
     """Serve the module of the tests as a site is served, with one proxy in front."""
     return start_nginx(
-        f"core.factory:create_app(installed_apps=['app.deploy', {window.__name__!r}])", DATABASE_URL="sqlite://"
+        f"core.factory:create_app(installed_apps=['app.deploy', {responses.__name__!r}])", DATABASE_URL="sqlite://"
     )
 
 
@@ -129,8 +129,8 @@ def echo(answer: Answer) -> dict[str, Any]:
 
 def test_proxy_passes_address_and_scheme(nginx: NginxSite) -> None:
     # A port that is not the scheme's own would stand in TRUSTED_HOSTS.
-    url = "https://localhost/window/echo"
-    assert echo(nginx.ask("/window/echo")) == {"caller": "127.0.0.1", "url": url, "root": "", "secure": True}
+    url = "https://localhost/responses/echo"
+    assert echo(nginx.ask("/responses/echo")) == {"caller": "127.0.0.1", "url": url, "root": "", "secure": True}
 
 
 @pytest.mark.parametrize(
@@ -148,16 +148,16 @@ def test_proxy_passes_address_and_scheme(nginx: NginxSite) -> None:
     ],
 )
 def test_visitor_cannot_speak_for_the_proxy(nginx: NginxSite, sent: dict[str, str]) -> None:
-    assert echo(nginx.ask("/window/echo", sent)) == echo(nginx.ask("/window/echo"))
+    assert echo(nginx.ask("/responses/echo", sent)) == echo(nginx.ask("/responses/echo"))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:443"])
 def test_foreign_host_refused_behind_proxy(nginx: NginxSite, host: str) -> None:
-    answer = nginx.ask("/window/echo", {"Host": host})
+    answer = nginx.ask("/responses/echo", {"Host": host})
     assert (answer.status, "evil.example/" in answer.text) == (400, False)
 
 
-@pytest.mark.parametrize("path", ["/window/page", "/nowhere", "/static/site.css", "/window/broken"])
+@pytest.mark.parametrize("path", ["/responses/page", "/nowhere", "/static/site.css", "/responses/broken"])
 def test_no_answer_names_what_serves_it(nginx: NginxSite, path: str) -> None:
     answer = nginx.ask(path)
     assert answer.headers["server"] == "nginx"
@@ -166,25 +166,25 @@ def test_no_answer_names_what_serves_it(nginx: NginxSite, path: str) -> None:
 
 
 def test_server_alone_names_no_version(nginx: NginxSite) -> None:
-    assert nginx.ask_upstream("/window/page").headers["server"] == "gunicorn"
+    assert nginx.ask_upstream("/responses/page").headers["server"] == "gunicorn"
 
 
 def test_https_redirect_and_hsts(nginx: NginxSite) -> None:
-    answer = nginx.ask_by_http("/window/page?a=b")
-    assert (answer.status, answer.headers["location"]) == (308, f"https://localhost:{nginx.https}/window/page?a=b")
-    assert nginx.ask("/window/page").headers["strict-transport-security"] == "max-age=31536000"
-    assert "strict-transport-security" not in nginx.ask_upstream("/window/page").headers
+    answer = nginx.ask_by_http("/responses/page?a=b")
+    assert (answer.status, answer.headers["location"]) == (308, f"https://localhost:{nginx.https}/responses/page?a=b")
+    assert nginx.ask("/responses/page").headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in nginx.ask_upstream("/responses/page").headers
 
 
 @pytest.mark.parametrize(
     ("path", "sent", "by_nginx", "by_gunicorn"),
     [
-        (f"/window/page?{'a' * 3000}", {}, 200, 200),
-        (f"/window/page?{'a' * 5000}", {}, 414, 414),
-        (f"/window/page?{'a' * 9000}", {}, 414, 414),
-        ("/window/page", {"X-Long": "a" * 9000}, 400, 431),
-        ("/window/page", {"Cookie": "a=" + "b" * 9000}, 400, 431),
-        ("/window/page", {f"X-Number-{number}": "1" for number in range(200)}, 431, 431),
+        (f"/responses/page?{'a' * 3000}", {}, 200, 200),
+        (f"/responses/page?{'a' * 5000}", {}, 414, 414),
+        (f"/responses/page?{'a' * 9000}", {}, 414, 414),
+        ("/responses/page", {"X-Long": "a" * 9000}, 400, 431),
+        ("/responses/page", {"Cookie": "a=" + "b" * 9000}, 400, 431),
+        ("/responses/page", {f"X-Number-{number}": "1" for number in range(200)}, 431, 431),
     ],
     ids=["line", "long line", "longer line", "header", "cookie", "headers"],
 )
@@ -197,8 +197,8 @@ def test_headers_have_limits(
 
 def test_body_limited_behind_proxy(nginx: NginxSite) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert nginx.ask("/window/fields", headers, "POST", b"a=b").status == 200
-    answer = nginx.ask("/window/fields", headers, "POST", b"a" * 1_100_000)
+    assert nginx.ask("/responses/fields", headers, "POST", b"a=b").status == 200
+    answer = nginx.ask("/responses/fields", headers, "POST", b"a" * 1_100_000)
     assert (answer.status, answer.headers["x-frame-options"]) == (413, "DENY")
-    # What exceeds nginx's own never reaches the application.
-    assert nginx.ask("/window/fields", headers, "POST", b"a" * 4_300_000).status == 413
+    # Headers beyond nginx's limits never reach the application.
+    assert nginx.ask("/responses/fields", headers, "POST", b"a" * 4_300_000).status == 413

@@ -16,7 +16,7 @@ from core.http.headers import DATA_POLICY
 from core.http.redirects import MOST_CHARACTERS
 from core.http.redirects import is_own_path
 from core.http.redirects import safe_next
-from tests.core import window
+from tests.core import responses
 
 OWN = ["/", "/a", "/a/b?c=d&e=/f#g", "/a//b", "/?next=//example.org", "/%C3%BC?q=%20", "/a:b@c", "/#/x", "/a?b=%5C%0A"]
 
@@ -72,7 +72,7 @@ def test_foreign_target_uses_default(url: str | None) -> None:
     assert safe_next(url, "/start") == "/start"
 
 
-#: What parsers of URLs disagree about, between what they do not.
+#: URLs that parsers disagree about.
 _TRICKS = st.lists(
     st.sampled_from(
         [
@@ -113,8 +113,8 @@ def test_accepted_target_stays_on_site(page: Page) -> None:
 @pytest.fixture
 def client(make_app: Callable[..., Flask]) -> FlaskClient:
     """Return a client of a site that answers to any host."""
-    app = make_app(None, [window.__name__], TRUSTED_HOSTS=None)
-    app.add_url_rule("/old/", "old", redirect_to="/window/page")
+    app = make_app(None, [responses.__name__], TRUSTED_HOSTS=None)
+    app.add_url_rule("/old/", "old", redirect_to="/responses/page")
     app.add_url_rule("/moved/", "moved", redirect_to="https://elsewhere.example/")
     return app.test_client()
 
@@ -123,12 +123,12 @@ def client(make_app: Callable[..., Flask]) -> FlaskClient:
 @pytest.mark.parametrize(
     ("path", "root", "expected"),
     [
-        ("/window/slash", "", "/window/slash/"),
-        ("/window/slash?a=%2F%2Fb&c", "", "/window/slash/?a=%2F%2Fb&c"),
-        ("/window//slash", "", "/window/slash/"),
-        ("//evil.example/..//window/slash/", "", None),
-        ("/window/slash", "/shop", "/shop/window/slash/"),
-        ("/old/", "", "/window/page"),
+        ("/responses/slash", "", "/responses/slash/"),
+        ("/responses/slash?a=%2F%2Fb&c", "", "/responses/slash/?a=%2F%2Fb&c"),
+        ("/responses//slash", "", "/responses/slash/"),
+        ("//evil.example/..//responses/slash/", "", None),
+        ("/responses/slash", "/shop", "/shop/responses/slash/"),
+        ("/old/", "", "/responses/page"),
     ],
 )
 def test_router_stays_on_host(client: FlaskClient, host: str, path: str, root: str, expected: str | None) -> None:

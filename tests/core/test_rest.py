@@ -283,7 +283,7 @@ def test_api_versions_coexist(
     assert client.get("/press/v1/makers?fields=name").json["items"] == [{"name": "Acme"}]
     problem(client.post("/press/v1/makers", json={"name": "Bolt"}), 405)
     assert client.get("/press/v3/makers").status_code == 404
-    # What the verbs refuse is named as each version's body names it.
+    # Errors of the verbs name the fields as each version's body does.
     assert problem(client.post("/press/v2/makers", json={"firm": "Acme"}), 422)["errors"][0]["pointer"] == "#/firm"
 
 

@@ -50,7 +50,7 @@ def page_name() -> str:
     return str(session.get("name"))
 
 
-#: What no two calls share.
+#: Values that differ between calls.
 NUMBERS = itertools.count()
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -23,10 +23,10 @@ OTHER = "https://other.example"
 
 shop = Blueprint("shop", __name__, url_prefix="/shop")
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
-kiosk = Blueprint("front-desk", __name__, url_prefix="/shop/v1/kiosk")
+admin_api = Blueprint("admin-api", __name__, url_prefix="/shop/v1/admin")
 plain = Blueprint("plain", __name__, url_prefix="/plain")
 pages = Blueprint("pages", __name__, url_prefix="/pages")
-mark_api(kiosk)
+mark_api(admin_api)
 api = Api(v1)
 
 
@@ -67,7 +67,7 @@ def broken() -> str:
     raise RuntimeError
 
 
-@kiosk.get("/one")
+@admin_api.get("/one")
 def kiosk_one() -> dict[str, str]:
     return {}
 
@@ -268,13 +268,13 @@ def test_private_networks_stay_closed(client):
 
 
 def test_api_with_own_origins(make_client):
-    client = make_client(CORS_ORIGINS=[SITE], CORS_ORIGINS_FRONT_DESK=[OTHER])
+    client = make_client(CORS_ORIGINS=[SITE], CORS_ORIGINS_ADMIN_API=[OTHER])
 
     def who(path: str) -> list[str | None]:
         return [allowed(client.get(path, headers={"Origin": origin})) for origin in (SITE, OTHER)]
 
     assert who("/shop/v1/one") == [SITE, None]
-    assert who("/shop/v1/kiosk/one") == [None, OTHER]
+    assert who("/shop/v1/admin/one") == [None, OTHER]
     assert who("/plain/one") == [SITE, None]
 
 
@@ -318,4 +318,4 @@ def test_origins_without_api_fail(make_app):
 
     (fault,) = caught.value.faults
     assert fault.startswith("CORS_ORIGINS_SHOPS is of no API")
-    assert "CORS_ORIGINS_FRONT_DESK, CORS_ORIGINS_PLAIN, CORS_ORIGINS_SHOP" in fault
+    assert "CORS_ORIGINS_ADMIN_API, CORS_ORIGINS_PLAIN, CORS_ORIGINS_SHOP" in fault

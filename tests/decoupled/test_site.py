@@ -337,7 +337,7 @@ def test_visit_counted_on_leave(site_page: Page, platform_app: Flask) -> None:
     assert found == {"page_viewed", "city_chosen"}
 
 
-# --- for everybody ------------------------------------------------------------------------------
+# --- accessibility ------------------------------------------------------------------------------
 
 
 def _with_list(page: Page) -> None:

@@ -15,7 +15,7 @@ from flask import Flask
 import config
 from core.factory import create_app
 
-#: What the site of these tests is given; nothing is asked of a database.
+#: Configuration of the site of these tests; no database is queried.
 ENVIRON = {"APP_ENV": "testing", "SECRET_KEY": "only-for-tests-0123456789-abcdefghij", "DATABASE_URL": "sqlite://"}
 
 

@@ -194,11 +194,11 @@ def test_one_address_cannot_take_all(nginx: NginxSite) -> None:
     assert refused[0].headers["retry-after"] == "1"
     assert problem(nginx.ask("/rpc", source="127.0.0.2"))["type"] == "/problems/too-many-requests"
     assert files == [200] * 6
-    # Who asks from the machine itself is not counted.
+    # Requests from the machine itself are not counted.
     assert {nginx.ask("/").status for _ in range(6)} == {200}
 
 
-def test_metrics_are_not_for_everybody(nginx: NginxSite) -> None:
+def test_metrics_are_restricted(nginx: NginxSite) -> None:
     assert nginx.ask("/metrics", source="127.0.0.2").status == 403
     assert has_line(nginx, path="/metrics", status=403, upstream_status="")
     assert nginx.ask("/metrics").status != 403

@@ -19,17 +19,17 @@ from core.fields.columns import field_class
 from core.fields.json_schema import json_schema
 from core.forms import model_form
 from core.rest.dump import plan
+from tests.core import column_types
 from tests.core import columns
-from tests.core import vault
-from tests.dialects import chests
+from tests.dialects import postgres_rows
 
 #: SQLAlchemy 2.1.9 says this of MySQL's YEAR, BIT and INET4 of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Type object .* does not refer to an OperatorClass")
 
 Open = Callable[[str], FlaskClient]
-BASES = {"postgresql": (chests.Postgres,), "mariadb": (chests.Maria,)}
-MODULES = ["app.dialects", chests.__name__]
-VERBS: dict[str, type[Crud]] = {"chests": chests.Chests, "jars": chests.Jars}
+BASES = {"postgresql": (postgres_rows.Postgres,), "mariadb": (postgres_rows.Maria,)}
+MODULES = ["app.dialects", postgres_rows.__name__]
+VERBS: dict[str, type[Crud]] = {"postgres_rows": postgres_rows.PostgresRows, "maria_rows": postgres_rows.MariaRows}
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,8 @@ MARIA: list[tuple[str, Any]] = [
     ("six", "2001:db8::1"),
 ]
 CASES = [
-    *(("postgresql", "chests", name, value) for name, value in POSTGRES),
-    *(("mariadb", "jars", name, value) for name, value in MARIA),
+    *(("postgresql", "postgres_rows", name, value) for name, value in POSTGRES),
+    *(("mariadb", "maria_rows", name, value) for name, value in MARIA),
 ]
 
 
@@ -141,14 +141,14 @@ def test_value_finds_its_row(make_client: Open, engine: str, collection: str, na
 
 
 SORTED = [
-    ("chests", "address", ["10.0.0.1", "192.0.2.1/24", "2001:db8::1"]),
-    ("chests", "flags", ["0000", "0001", "1000"]),
-    ("chests", "zoned", ["12:00:00+02:00", "11:30:00+00:00"]),
-    ("jars", "year", [1901, 2000, 2155]),
-    ("jars", "flags", [0, 2**63, 2**64 - 1]),
-    ("jars", "stamp", ["2026-01-31T12:00:00.000001", "2026-01-31T12:00:00.000002"]),
+    ("postgres_rows", "address", ["10.0.0.1", "192.0.2.1/24", "2001:db8::1"]),
+    ("postgres_rows", "flags", ["0000", "0001", "1000"]),
+    ("postgres_rows", "zoned", ["12:00:00+02:00", "11:30:00+00:00"]),
+    ("maria_rows", "year", [1901, 2000, 2155]),
+    ("maria_rows", "flags", [0, 2**63, 2**64 - 1]),
+    ("maria_rows", "stamp", ["2026-01-31T12:00:00.000001", "2026-01-31T12:00:00.000002"]),
 ]
-ENGINES = {"chests": "postgresql", "jars": "mariadb"}
+ENGINES = {"postgres_rows": "postgresql", "maria_rows": "mariadb"}
 ORDERS = [(ENGINES[case[0]], *case) for case in SORTED]
 
 
@@ -160,62 +160,66 @@ def test_cursor_moves_through_values(
 
 
 REFUSED: list[tuple[str, str, list[Any]]] = [
-    ("chests", "numbers", [[32768], ["1"], [1.0], [None], 1, "1", {"0": 1}, list(range(1001)), [[1]]]),
-    ("chests", "texts", [["abcd"], ["\0"], [1], ["a", None]]),
-    ("chests", "grid", [[[1], [1, 2]], [[]], [1], [[1], 2], [[[1]]]]),
-    ("chests", "amounts", [["1.505"], [1.5], ["1000.00"]]),
-    ("chests", "metals", [["Au"], [0]]),
+    ("postgres_rows", "numbers", [[32768], ["1"], [1.0], [None], 1, "1", {"0": 1}, list(range(1001)), [[1]]]),
+    ("postgres_rows", "texts", [["abcd"], ["\0"], [1], ["a", None]]),
+    ("postgres_rows", "grid", [[[1], [1, 2]], [[]], [1], [[1], 2], [[[1]]]]),
+    ("postgres_rows", "amounts", [["1.505"], [1.5], ["1000.00"]]),
+    ("postgres_rows", "metals", [["Au"], [0]]),
     (
-        "chests",
+        "postgres_rows",
         "labels",
         [{"a": 1}, {"a": "\0"}, {"\0": "a"}, {"a": {}}, [], "a=>b", dict.fromkeys(map(str, range(1001)), "")],
     ),
-    ("chests", "data", [{"a": "\0"}, [2**64]]),
+    ("postgres_rows", "data", [{"a": "\0"}, [2**64]]),
     (
-        "chests",
+        "postgres_rows",
         "address",
         ["192.0.2", "192.0.2.256", "192.0.2.1/33", "01.2.3.4", "::1%eth0", ":::", "x", 1, "1.2.3.4\n"],
     ),
-    ("chests", "network", ["192.0.2.1", "192.0.2.1/24", "::1/64", "10.0.0.0/08"]),
-    ("chests", "card", ["08002b010203", "08-00-2b-01-02-03", "08:00:2b:01:02", "08:00:2b:01:02:0g"]),
-    ("chests", "long_card", ["08:00:2b:01:02:03"]),
-    ("chests", "small", [[1, 5], "[1,5)", {"lower": "1"}, {"lower": 5, "upper": 1}, {"lower": 1, "upper": 1}]),
+    ("postgres_rows", "network", ["192.0.2.1", "192.0.2.1/24", "::1/64", "10.0.0.0/08"]),
+    ("postgres_rows", "card", ["08002b010203", "08-00-2b-01-02-03", "08:00:2b:01:02", "08:00:2b:01:02:0g"]),
+    ("postgres_rows", "long_card", ["08:00:2b:01:02:03"]),
+    ("postgres_rows", "small", [[1, 5], "[1,5)", {"lower": "1"}, {"lower": 5, "upper": 1}, {"lower": 1, "upper": 1}]),
     (
-        "chests",
+        "postgres_rows",
         "small",
         [{"lower": 1, "bounds": "{}"}, {"lower": 1, "bounds": None}, {"from": 1}, {"lower": 1, "bounds": ["["]}],
     ),
-    ("chests", "small", [{"lower": 1, "upper": 2, "bounds": "()"}, {"lower": 1, "bounds": "empty"}, {"upper": 2**31}]),
-    ("chests", "small", [{"lower": 1, "upper": 2**31 - 1, "bounds": "[]"}]),
-    ("chests", "days", [{"upper": "9999-12-31", "bounds": "(]"}, {"lower": "2026-02-30"}]),
-    ("chests", "amount", [{"lower": 1}, {"lower": "NaN"}]),
-    ("chests", "gaps", [{"lower": 1}, [{"lower": 5, "upper": 1}], [1]]),
-    ("chests", "flags", ["011", "01100", "0112", 6, ""]),
-    ("chests", "some", ["01100", "2"]),
-    ("chests", "oid", [-1, 2**32]),
-    ("chests", "zip", ["123456", "1234", "abcde"]),
-    ("chests", "zoned", ["12:30:00", "12:30Z", "12:30:00+16:00"]),
-    ("chests", "tenths", ["2026-01-31T12:00:00.51Z"]),
-    ("chests", "words", ["a"]),
-    ("jars", "tiny", [128, -129, True]),
-    ("jars", "byte", [-1, 256]),
-    ("jars", "medium", [2**23]),
-    ("jars", "word", [-1, 65536]),
-    ("jars", "big", [-1, 2**64]),
-    ("jars", "amount", ["-0.01", "1000", "0.001"]),
-    ("jars", "ratio", [-0.5]),
-    ("jars", "year", [1900, 2156, 0, "2026"]),
-    ("jars", "marks", [["a", "a"], ["d"], "a,b", [1], [["a"]]]),
-    ("jars", "metal", ["", "tin"]),
-    ("jars", "flags", [-1, 2**64]),
-    ("jars", "moment", ["2026-01-31T12:00:00.1234"]),
-    ("jars", "whole", ["2026-01-31T12:00:00.5"]),
-    ("jars", "stamp", ["1969-12-31T00:00:00", "2039-01-01T00:00:00"]),
-    ("jars", "short", ["x" * 256, "é" * 200]),
-    ("jars", "few", ["AAECAwQF"]),
-    ("jars", "fixed", ["AA==", "AAEC", ""]),
-    ("jars", "four", ["192.0.2.1/24", "::1"]),
-    ("jars", "six", ["192.0.2.1", "::ffff:1.2.3.4"]),
+    (
+        "postgres_rows",
+        "small",
+        [{"lower": 1, "upper": 2, "bounds": "()"}, {"lower": 1, "bounds": "empty"}, {"upper": 2**31}],
+    ),
+    ("postgres_rows", "small", [{"lower": 1, "upper": 2**31 - 1, "bounds": "[]"}]),
+    ("postgres_rows", "days", [{"upper": "9999-12-31", "bounds": "(]"}, {"lower": "2026-02-30"}]),
+    ("postgres_rows", "amount", [{"lower": 1}, {"lower": "NaN"}]),
+    ("postgres_rows", "gaps", [{"lower": 1}, [{"lower": 5, "upper": 1}], [1]]),
+    ("postgres_rows", "flags", ["011", "01100", "0112", 6, ""]),
+    ("postgres_rows", "some", ["01100", "2"]),
+    ("postgres_rows", "oid", [-1, 2**32]),
+    ("postgres_rows", "zip", ["123456", "1234", "abcde"]),
+    ("postgres_rows", "zoned", ["12:30:00", "12:30Z", "12:30:00+16:00"]),
+    ("postgres_rows", "tenths", ["2026-01-31T12:00:00.51Z"]),
+    ("postgres_rows", "words", ["a"]),
+    ("maria_rows", "tiny", [128, -129, True]),
+    ("maria_rows", "byte", [-1, 256]),
+    ("maria_rows", "medium", [2**23]),
+    ("maria_rows", "word", [-1, 65536]),
+    ("maria_rows", "big", [-1, 2**64]),
+    ("maria_rows", "amount", ["-0.01", "1000", "0.001"]),
+    ("maria_rows", "ratio", [-0.5]),
+    ("maria_rows", "year", [1900, 2156, 0, "2026"]),
+    ("maria_rows", "marks", [["a", "a"], ["d"], "a,b", [1], [["a"]]]),
+    ("maria_rows", "metal", ["", "tin"]),
+    ("maria_rows", "flags", [-1, 2**64]),
+    ("maria_rows", "moment", ["2026-01-31T12:00:00.1234"]),
+    ("maria_rows", "whole", ["2026-01-31T12:00:00.5"]),
+    ("maria_rows", "stamp", ["1969-12-31T00:00:00", "2039-01-01T00:00:00"]),
+    ("maria_rows", "short", ["x" * 256, "é" * 200]),
+    ("maria_rows", "few", ["AAECAwQF"]),
+    ("maria_rows", "fixed", ["AA==", "AAEC", ""]),
+    ("maria_rows", "four", ["192.0.2.1/24", "::1"]),
+    ("maria_rows", "six", ["192.0.2.1", "::ffff:1.2.3.4"]),
 ]
 ONE_OF_EACH = [(ENGINES[case[0]], *case) for case in REFUSED]
 
@@ -249,15 +253,15 @@ def test_what_does_not_fit_is_refused(
 )  # fmt: skip
 def test_change_answer_equals_later_read(make_client: Open, name: str, given: Any, kept: Any) -> None:
     client = make_client("postgresql")
-    created = client.post("/vault/chests", json={name: given})
+    created = client.post("/column_types/postgres_rows", json={name: given})
     assert created.json[name] == kept
     assert client.get(created.headers["Location"]).json == created.json
 
 
 def test_search_column_hidden(make_client: Open) -> None:
     client = make_client("postgresql")
-    assert "words" not in client.post("/vault/chests", json={"mail": "a@b.c"}).json
-    assert "words" not in vault.schema_of(chests.Chest)().fields
+    assert "words" not in client.post("/column_types/postgres_rows", json={"mail": "a@b.c"}).json
+    assert "words" not in column_types.schema_of(postgres_rows.PostgresRow)().fields
 
 
 IN_FORMS = [case for case in CASES if case[2] not in ("image", "raw", "few", "fixed")]
@@ -279,7 +283,9 @@ def test_form_value_round_trips(make_client: Open, engine: str, collection: str,
 )  # fmt: skip
 def test_form_refuses_what_the_field_refuses(make_client: Open, name: str, text: str) -> None:
     with make_client("postgresql").application.test_request_context():
-        form = model_form(chests.Chest, only=[name])(formdata=MultiDict({name: text}), meta={"csrf": False})
+        form = model_form(postgres_rows.PostgresRow, only=[name])(
+            formdata=MultiDict({name: text}), meta={"csrf": False}
+        )
         assert not form.validate()
         assert len(form.errors[name]) == 1
         assert form[name]._value() == text
@@ -322,7 +328,7 @@ def test_types_have_field_or_hint(type_: Any) -> None:
     assert field.serialize("x", {"x": None}) is None
 
 
-@pytest.mark.parametrize("model", [chests.Chest, chests.Jar])
+@pytest.mark.parametrize("model", [postgres_rows.PostgresRow, postgres_rows.MariaRow])
 def test_rows_of_every_type_are_compiled(model: type[Any]) -> None:
     """Compare with marshmallow's dump: a change is answered by it."""
-    assert plan(vault.schema_of(model)(), model) is not None
+    assert plan(column_types.schema_of(model)(), model) is not None

@@ -7,9 +7,9 @@ from tests.core.schema_values import assert_allowed_is_taken
 from tests.core.schema_values import assert_forbidden_is_refused
 from tests.core.schema_values import distinct
 from tests.core.schema_values import fields_of
-from tests.dialects import chests
+from tests.dialects import postgres_rows
 
-FIELDS = fields_of(chests.Chest, chests.Jar)
+FIELDS = fields_of(postgres_rows.PostgresRow, postgres_rows.MariaRow)
 
 
 @pytest.mark.parametrize("name", distinct(FIELDS))

@@ -89,7 +89,7 @@ def test_variable_that_is_wrong_is_found(
     assert finding.where in {*(key.name for key in collected.known(WITH_ORIGINS))}
 
 
-#: What says nothing in a production where all is well, the database apart.
+#: Configuration of a production deployment without findings, the database apart.
 QUIET = sorted({identity for identity, _, _ in CASES} - {"core.database-sqlite", "core.hsts-subdomains"})
 QUIET += ["core.debug", "core.cookie-flags", "core.cookie-host", "core.cannot-start", "core.environment"]
 QUIET += ["core.csp", "core.headers", "core.secret-published", "core.python-old", "core.packages-differ"]
@@ -251,7 +251,7 @@ def test_world_writable_code_found(make_production_app: Make, folder: Path, monk
     (folder / "core").chmod(0o777)
     (finding,) = found(app, "core.code-writable", root=folder)
 
-    assert finding.message.startswith("core can be written by everybody")
+    assert finding.message.startswith("core can be written by all users")
 
 
 def test_self_writable_code_found(make_production_app: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

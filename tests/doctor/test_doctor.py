@@ -164,7 +164,7 @@ def test_deployment_examined_as_production(
     found = ids(run(make_checked_app(CHECKS), "--production", "--json")[1])
 
     assert {"core.environment", "core.hosts-any", "core.database-sqlite"} <= set(found)
-    # What production sets by itself is not complained of.
+    # Values that production sets by itself are no findings.
     assert not {"core.https", "core.cookie-flags", "core.log-text"} & set(found)
 
 

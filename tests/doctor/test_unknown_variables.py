@@ -94,7 +94,7 @@ def test_variable_beside_its_counterpart_is_quiet(project: Path) -> None:
     assert found() == {}
 
 
-#: What the environments of machines, shells, containers and other programs hold.
+#: Variables that machines, shells, containers and other programs set.
 FOREIGN = re.findall(
     r"\S+",
     """

@@ -65,6 +65,6 @@ def test_token_scope_covers_own_products(sqlite_app: Flask) -> None:
     with sqlite_app.app_context():
         offered = scopes.offered(Identity("ada", "Ada"))
     words = {scope.name: scope.words for group in offered for scope in group.scopes}
-    # Anybody may edit products who has some.
+    # A user who owns products may edit them.
     assert words["example.product.edit"] == "Edit product, where it is yours"
     assert "example.product.add" not in words

@@ -1,4 +1,4 @@
-"""The catalogue in a real browser: the way through it, by keyboard, without JavaScript, for everybody."""
+"""The catalogue in a real browser: the way through it, by keyboard, without JavaScript, accessible."""
 
 import re
 from collections.abc import Callable
@@ -131,7 +131,7 @@ def _edit_and_meet_another_editor(page: Page, sqlite_catalogue: Any) -> None:
     row = page.get_by_role("row", name="Name")
     expect(row).to_contain_text("Her hammer")
     expect(row).to_contain_text("My hammer")
-    page.get_by_role("radio", name="Name As you entered it My hammer").check()
+    page.get_by_role("radio", name="Name Your value My hammer").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("My hammer")
 
@@ -218,7 +218,7 @@ def _background(page: Page) -> str:
     return colour
 
 
-# --- every page, for everybody ------------------------------------------------------------------
+# --- accessibility ------------------------------------------------------------------
 
 
 def _visit(path: str) -> Callable[[Page, str], None]:
@@ -247,7 +247,7 @@ def _conflict(page: Page, base_url: str) -> None:
     for name, value in (("version", "999"), ("name", "999"), ("form__origin", "")):
         page.evaluate(f"document.querySelector('[name={name}]').value = '{value}'")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("heading", name="Both of you changed").wait_for()
+    page.get_by_role("heading", name="Conflicting changes").wait_for()
 
 
 def _without_token(page: Page, base_url: str) -> None:
@@ -317,7 +317,7 @@ def test_long_words_do_not_widen_page(page: Page, sqlite_app: Flask, sqlite_cata
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-#: What axe-core finds: (rule, first element), each once.
+#: Findings of axe-core: (rule, first element), each once.
 VIOLATIONS = """async () => {
     const found = await axe.run(document, { resultTypes: ["violations"] });
     return found.violations.map(({ id, nodes }) => [id, nodes[0].html, nodes[0].failureSummary]);

@@ -26,7 +26,7 @@ from tests.accounts.users import PASSWORD
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
-#: What axe-core finds: (rule, first element), each once.
+#: Findings of axe-core: (rule, first element), each once.
 VIOLATIONS = """async () => {
     const found = await axe.run(document, { resultTypes: ["violations"] });
     return found.violations.map(({ id, nodes }) => [id, nodes[0].html, nodes[0].failureSummary]);

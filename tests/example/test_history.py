@@ -12,7 +12,7 @@ from tests.example.conftest import Shop
 
 
 def changes(app: Flask) -> list[tuple[str, str, str]]:
-    """Return (table, verb, by whom) of the whole history, the oldest first."""
+    """Return (table, verb, user) of the whole history, the oldest first."""
     with app.app_context():
         found = db.session.scalars(sa.select(Change).order_by(Change.id))
         return [(one.model, one.verb, one.actor_name) for one in found]

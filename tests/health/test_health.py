@@ -159,7 +159,7 @@ def test_database_that_is_frozen(make_proxied_app: Any, engine_name: str) -> Non
     threads = threading.active_count()
     proxy.freeze()
     refused(client.get(READY), "health.database", "health.writes", "health.schema")
-    # What is waited for no more may take an hour.
+    # An abandoned check may take an hour.
     for trial in app.extensions["health"].trials.values():
         trial.check = replace(trial.check, terms=replace(trial.check.terms, seconds=3600))
     for _ in range(2):

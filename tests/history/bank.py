@@ -28,10 +28,10 @@ from tests.history.ledger import Base
 AUDIT = permission("bank.account.audit")
 
 
-class Vault(Owned, Versioned, Base):
+class Contract(Owned, Versioned, Base):
     """A row that only its owner reads."""
 
-    __tablename__ = "bank_vault"
+    __tablename__ = "bank_contract"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
@@ -40,11 +40,11 @@ class Vault(Owned, Versioned, Base):
         return self.name
 
 
-account_vault = sa.Table(
-    "bank_account_vault",
+account_contract = sa.Table(
+    "bank_account_contract",
     Base.metadata,
     sa.Column("account_id", sa.ForeignKey("bank_account.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("vault_id", sa.ForeignKey("bank_vault.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sa.Column("contract_id", sa.ForeignKey("bank_contract.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 
@@ -61,9 +61,9 @@ class Account(Owned, Timestamped, Versioned, Base):
     score: Mapped[str | None] = mapped_column(sa.String(40), info={"hidden": True})
     verdict: Mapped[str | None] = mapped_column(sa.String(40), info={"read": AUDIT})
     memo: Mapped[str | None] = mapped_column(sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"))
-    vault_id: Mapped[int | None] = mapped_column(sa.ForeignKey("bank_vault.id"))
-    vault: Mapped[Vault | None] = relationship()
-    vaults: Mapped[list[Vault]] = relationship(secondary=account_vault, order_by=Vault.id)
+    contract_id: Mapped[int | None] = mapped_column(sa.ForeignKey("bank_contract.id"))
+    contract: Mapped[Contract | None] = relationship()
+    contracts: Mapped[list[Contract]] = relationship(secondary=account_contract, order_by=Contract.id)
 
     def __str__(self) -> str:
         return self.name
@@ -101,9 +101,9 @@ class Accounts(Crud):
             self.update(account, {"balance": account.balance + amount, "points": account.points + 1})
 
 
-class Vaults(Crud):
-    model = Vault
-    access = {**OWN, **dict.fromkeys(("list", "get"), permission("bank.vault.read", owner="owner_key"))}
+class Contracts(Crud):
+    model = Contract
+    access = {**OWN, **dict.fromkeys(("list", "get"), permission("bank.contract.read", owner="owner_key"))}
 
 
 class Parcels(Crud):
@@ -114,7 +114,7 @@ class Parcels(Crud):
         return super().select().where(Parcel.branch == identity().name)
 
 
-accounts, vaults, parcels = Accounts(), Vaults(), Parcels()
+accounts, contracts, parcels = Accounts(), Contracts(), Parcels()
 
 bp = Blueprint("bank", __name__, url_prefix="/bank")
 v1 = Blueprint("v1", __name__, url_prefix="/api/v1")
@@ -122,13 +122,13 @@ v1 = Blueprint("v1", __name__, url_prefix="/api/v1")
 
 class AccountPages(Pages):
     verbs = accounts
-    form = model_form(Account, only=("name", "vault", "vaults", "points"))
+    form = model_form(Account, only=("name", "contract", "contracts", "points"))
     columns = ("name",)
 
 
-class VaultPages(Pages):
-    verbs = vaults
-    form = model_form(Vault)
+class ContractPages(Pages):
+    verbs = contracts
+    form = model_form(Contract)
     columns = ("name",)
 
 
@@ -141,7 +141,7 @@ class ParcelPages(Pages):
 class AccountSchema(ModelSchema):
     class Meta:
         model = Account
-        fields = ("id", "name", "approved", "balance", "memo", "verdict", "vault_id", "version")
+        fields = ("id", "name", "approved", "balance", "memo", "verdict", "contract_id", "version")
 
 
 class AccountResource(ModelResource):
@@ -149,7 +149,7 @@ class AccountResource(ModelResource):
     schema = AccountSchema
 
 
-for pages, url in ((AccountPages, "/accounts"), (VaultPages, "/vaults"), (ParcelPages, "/parcels")):
+for pages, url in ((AccountPages, "/accounts"), (ContractPages, "/contracts"), (ParcelPages, "/parcels")):
     pages.register(bp, url)
 AccountResource.register(Api(v1), "/accounts")
 bp.register_blueprint(v1)

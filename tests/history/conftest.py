@@ -25,7 +25,7 @@ from tests.history import ledger
 
 ALL = frozenset({"ledger.entry.add", "ledger.entry.edit", "ledger.group.edit", "history.change.read"})
 
-#: Who there is. Ana and Ben add entries, which are theirs; Eva edits all; Rut only reads the history.
+#: The users. Ana and Ben add entries, which are theirs; Eva edits all; Rut only reads the history.
 ANA = Identity("ana-key", "Ana", frozenset({"ledger.entry.add"}), via="session")
 BEN = Identity("ben-key", "Ben", frozenset({"ledger.entry.add"}), via="session")
 EVA = Identity("eva-key", "Eva", ALL, via="session")
@@ -89,7 +89,7 @@ class Office:
         return self.changes()[-1]
 
 
-VERBS = (ledger.entries, ledger.groups, ledger.labels, ledger.drafts, bank.accounts, bank.vaults, bank.parcels)
+VERBS = (ledger.entries, ledger.groups, ledger.labels, ledger.drafts, bank.accounts, bank.contracts, bank.parcels)
 TABLES = (Change.__table__, idempotency_keys, *ledger.Base.metadata.sorted_tables)
 
 

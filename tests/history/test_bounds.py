@@ -13,7 +13,7 @@ from app.history import bounds
 from core.http.json import dump_bytes
 from services import db
 from tests.history.bank import Account
-from tests.history.bank import Vault
+from tests.history.bank import Contract
 from tests.history.bank import set_by_staff
 from tests.history.conftest import Office
 from tests.history.test_sight import AUD
@@ -153,19 +153,19 @@ def test_many_links_are_not_all_named(office: Office) -> None:
 
     def link() -> None:
         account = db.session.get_one(Account, key)
-        account.vaults = [Vault(name=f"Vault {number:04}", owner_key="mia-key") for number in range(300)]
+        account.contracts = [Contract(name=f"Contract {number:04}", owner_key="mia-key") for number in range(300)]
 
     office.write(link)
     client = office.client(MIA)
     page = client.get(f"/history/rows/bank_account/{key}").text
-    assert f"Vault {bounds.LISTED_ROWS - 1:04}" in page
-    assert f"Vault {bounds.LISTED_ROWS:04}" not in page
+    assert f"Contract {bounds.LISTED_ROWS - 1:04}" in page
+    assert f"Contract {bounds.LISTED_ROWS:04}" not in page
     assert "All 300 rows" in page
-    (url,) = re.findall(r'href="([^"]*/after/vaults)"', page)
+    (url,) = re.findall(r'href="([^"]*/after/contracts)"', page)
     first = client.get(url).text
-    assert "Vault 0199" in first
-    assert "Vault 0200" not in first
-    assert "Vault 0299" in client.get(f"{url}?part=2").text
+    assert "Contract 0199" in first
+    assert "Contract 0200" not in first
+    assert "Contract 0299" in client.get(f"{url}?part=2").text
 
 
 def test_names_read_no_long_columns(office: Office) -> None:

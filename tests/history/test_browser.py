@@ -1,4 +1,4 @@
-"""The history in a real browser: from a row to what it was, without JavaScript, for everybody."""
+"""The history in a real browser: from a row to what it was, without JavaScript, accessible."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def test_browser_follows_row_to_history(
 
 
 @pytest.mark.parametrize("name", ["all", "none", "wrong", "row", "new", "partly", "update", "gone", "one", "value"])
-def test_pages_are_for_everybody(
+def test_pages_are_accessible(
     page: Page, sqlite_office: Office, entry_id: int, live_server: Callable[[Flask], str], name: str
 ) -> None:
     paths = {"all": "/history/changes", "none": "/history/changes?day=2020-01-31", "wrong": "/history/changes?day=x"}

@@ -125,7 +125,7 @@ def test_changes_filtered_by_row_user_time(office: Office) -> None:
 def test_invalid_filter_keeps_form(sqlite_office: Office, query: str) -> None:
     answer = sqlite_office.client(RUT).get(f"{ALL}?{query}")
     assert answer.status_code == 400
-    assert "cannot be shown like this" in answer.text
+    assert "The list cannot be shown" in answer.text
 
 
 def test_pages_follow_one_another(office: Office) -> None:
@@ -274,7 +274,7 @@ def test_undo_of_creation_names_consequences(sqlite_office: Office) -> None:
     created = sqlite_office.last()
     sqlite_office.add(title="Rent", group_id=group)
     page = sqlite_office.client(EVA).get(f"/history/changes/{created.id}/undo").text
-    assert "It cannot be deleted as long as these point to it" in page
+    assert "These prevent the deletion" in page
     assert "1 entry" in page
 
 

@@ -6,8 +6,8 @@ from app.history.models import Change
 from core.access import Identity
 from services import db
 from tests.history.bank import Account
+from tests.history.bank import Contract
 from tests.history.bank import Parcel
-from tests.history.bank import Vault
 from tests.history.bank import set_by_staff
 from tests.history.conftest import Office
 
@@ -99,9 +99,9 @@ def test_gone_hidden_row_is_withheld(office: Office) -> None:
 
 
 def test_unreadable_row_is_not_named(office: Office) -> None:
-    vault = office.add(Vault, who=TOM, name="Tom's gold")
+    contract = office.add(Contract, who=TOM, name="Tom's gold")
     key = office.add(Account, who=MIA, name="Savings")
-    office.write(lambda: set_by_staff(key, vault_id=vault, vaults=[db.session.get_one(Vault, vault)]))
+    office.write(lambda: set_by_staff(key, contract_id=contract, contracts=[db.session.get_one(Contract, contract)]))
     assert "gold" not in pages_of(office, MIA, key)
     page = office.client(MIA).get(f"/history/rows/bank_account/{key}").text
     assert "1 more" in page
@@ -115,10 +115,10 @@ def test_change_of_hidden_columns_shown(office: Office) -> None:
 
 
 def test_history_needs_read_permission(sqlite_office: Office) -> None:
-    key = sqlite_office.add(Vault, who=TOM, name="Gold")
+    key = sqlite_office.add(Contract, who=TOM, name="Gold")
     editor = Identity("ed-key", "Ed", frozenset({"bank.account.edit"}), via="session")
     for who in (editor, MIA):
-        there, never = (sqlite_office.client(who).get(f"/history/rows/bank_vault/{one}") for one in (key, key + 1))
+        there, never = (sqlite_office.client(who).get(f"/history/rows/bank_contract/{one}") for one in (key, key + 1))
         assert (there.status_code, never.status_code) == (404, 404)
         assert sqlite_office.client(who).get(f"/history/changes/{sqlite_office.last().id}/undo").status_code == 404
-    assert sqlite_office.client(TOM).get(f"/history/rows/bank_vault/{key}").status_code == 200
+    assert sqlite_office.client(TOM).get(f"/history/rows/bank_contract/{key}").status_code == 200

@@ -10,8 +10,8 @@ from core.access import Identity
 from core.access import unchecked
 from services import db
 from tests.history.bank import Account
+from tests.history.bank import Contract
 from tests.history.bank import Parcel
-from tests.history.bank import Vault
 from tests.history.bank import accounts
 from tests.history.bank import set_by_staff
 from tests.history.conftest import Office
@@ -117,46 +117,46 @@ def test_older_deletion_is_not_undone(office: Office) -> None:
 
 
 def test_undo_leaves_unreadable_reference(office: Office) -> None:
-    vault = office.add(Vault, who=TOM, name="Gold")
+    contract = office.add(Contract, who=TOM, name="Gold")
     key = office.add(Account, who=MIA, name="Savings")
-    office.write(lambda: set_by_staff(key, vault_id=vault, name="Purse"))
-    office.change(key, Account, who=MIA, name="Chest", vault_id=None)
+    office.write(lambda: set_by_staff(key, contract_id=contract, name="Purse"))
+    office.change(key, Account, who=MIA, name="Chest", contract_id=None)
     question, status, after = undo(office, MIA, office.last())
     assert status == 303
-    assert "Vault: it leads to a row that is gone or that you may not read" in question
-    assert "Left as it is: Vault." in after
-    assert (account(office, key)["vault_id"], account(office, key)["name"]) == (None, "Purse")
+    assert "Contract: it leads to a row that is gone or that you may not read" in question
+    assert "Left as it is: Contract." in after
+    assert (account(office, key)["contract_id"], account(office, key)["name"]) == (None, "Purse")
 
 
 def test_deleted_row_returns_without_hidden_reference(office: Office) -> None:
-    vault = office.add(Vault, who=TOM, name="Gold")
+    contract = office.add(Contract, who=TOM, name="Gold")
     key = office.add(Account, who=MIA, name="Savings")
-    office.write(lambda: set_by_staff(key, vault_id=vault))
+    office.write(lambda: set_by_staff(key, contract_id=contract))
     office.delete(key, Account, who=MIA)
     question, status, _ = undo(office, MIA, office.last())
-    assert (status, "Vault: it leads to a row" in question) == (303, True)
-    assert account(office, key)["vault_id"] is None
+    assert (status, "Contract: it leads to a row" in question) == (303, True)
+    assert account(office, key)["contract_id"] is None
 
 
 def test_unreadable_links_are_kept(office: Office) -> None:
     gold, own, other = (
-        office.add(Vault, who=TOM, name="Gold"),
-        office.add(Vault, who=MIA, name="Own"),
-        office.add(Vault, who=TOM, name="Other"),
+        office.add(Contract, who=TOM, name="Gold"),
+        office.add(Contract, who=MIA, name="Own"),
+        office.add(Contract, who=TOM, name="Other"),
     )
     key = office.add(Account, who=MIA, name="Savings")
     office.write(lambda: _link(key, own, gold))
     office.write(lambda: _link(key, other))
     question, status, after = undo(office, MIA, office.last())
     assert status == 303
-    assert "Vaults: without rows that are gone or that you may not read" in question
-    assert "Left as it is: Vaults." in after
+    assert "Contracts: without rows that are gone or that you may not read" in question
+    assert "Left as it is: Contracts." in after
     with office.app.app_context():
-        assert [one.id for one in db.session.get_one(Account, key).vaults] == [own, other]
+        assert [one.id for one in db.session.get_one(Account, key).contracts] == [own, other]
 
 
-def _link(key: int, *vaults: int) -> None:
-    db.session.get_one(Account, key).vaults = [db.session.get_one(Vault, one) for one in vaults]
+def _link(key: int, *contracts: int) -> None:
+    db.session.get_one(Account, key).contracts = [db.session.get_one(Contract, one) for one in contracts]
 
 
 def test_created_row_changed_by_staff_stays(office: Office) -> None:

@@ -1,4 +1,4 @@
-"""Methods that not everybody may call."""
+"""Methods that need a permission."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Methods called over HTTP: what a module offers, its transactions, and what is answered to whom."""
+"""Methods called over HTTP: a module's methods, their transactions, and their permissions."""
 
 import itertools
 import json

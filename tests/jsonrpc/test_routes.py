@@ -108,7 +108,7 @@ def test_token_goes_with_the_call(page: Page, base_url: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "light"), (1280, "dark")])
-def test_page_is_for_everybody(browser: Browser, base_url: str, width: int, scheme: Any) -> None:
+def test_page_is_accessible(browser: Browser, base_url: str, width: int, scheme: Any) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
     )

@@ -368,7 +368,7 @@ def test_callers_behind_proxy_counted_apart(make_limited_app):
         return customer.get("/shop/v1/rare", headers={"X-Forwarded-For": forwarded}).status_code
 
     assert [ask("192.0.2.1"), ask("192.0.2.2"), ask("192.0.2.1")] == [200, 200, 429]
-    # What a customer has written itself stands before what the proxy adds.
+    # A value that the client sent stands before the one that the proxy adds.
     assert ask("192.0.2.3, 192.0.2.1") == 429
     # Some gateways write the port as well.
     assert ask("192.0.2.1:4711") == 429

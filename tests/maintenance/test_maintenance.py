@@ -1,4 +1,4 @@
-"""Maintenance mode: for whom the site is closed, for how long, and its bypass."""
+"""Maintenance mode: its scope, its duration, and its bypass."""
 
 import json
 import os

@@ -162,7 +162,7 @@ def test_granian_counts_over_its_workers_too(tmp_path: Path) -> None:
     site = Site(command, tmp_path, DATABASE_URL="sqlite://")
     asked: list[tuple[int, str]] = []
     try:
-        # The kernel gives connections to whom it likes.
+        # The kernel gives connections to any worker.
         wait(lambda: asked.extend(ask_often(site, "/faulty/count", 20)) or len({text for _, text in asked}) == 2)
         assert site.metrics()["faulty_counted_total"] == len(asked)
     finally:

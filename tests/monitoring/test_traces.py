@@ -143,7 +143,7 @@ def test_what_is_no_trace_begins_one(server: Site, collector: Collector) -> None
 
 def test_unresponsive_collector_delays_no_request(tmp_path: Path) -> None:
     traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "50"}
-    # Whatever waited for it would wait longer than this test does for an answer, and for the end.
+    # A process that waited for it would exceed the timeouts of this test.
     traced["OTEL_EXPORTER_OTLP_TIMEOUT"] = "3600"
     site = Site((*GUNICORN, "--workers=1", "--preload"), tmp_path, DATABASE_URL="sqlite://", **traced)
     assert [site.ask("/status")[0] for _ in range(20)] == [201] * 20

@@ -17,7 +17,7 @@ from services import db
 
 bp = Blueprint("counter", __name__, url_prefix="/counter")
 
-#: What gunicorn serves of it.
+#: Application that gunicorn serves.
 TARGET = (f"{__name__}:make()",)
 
 #: As it was when this was imported.

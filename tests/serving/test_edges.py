@@ -38,11 +38,11 @@ SPOOFS = (
     *("Remote-Addr: 192.0.2.66", "X-Real-IP: 192.0.2.66", "HTTPS: on", "wsgi.url_scheme: https"),
 )
 
-WINDOW = "tests.core.window"
+RESPONSES = "tests.core.responses"
 
 
 def echo(server: ServerProcess, *lines: str) -> dict[str, object]:
-    head = "".join(f"{line}\r\n" for line in ("GET /window/echo HTTP/1.1", "Host: localhost", *lines))
+    head = "".join(f"{line}\r\n" for line in ("GET /responses/echo HTTP/1.1", "Host: localhost", *lines))
     found = server.say(f"{head}Connection: close\r\n\r\n".encode())
     first, _, body = found.partition(b"\r\n\r\n")
     assert b" 200 " in first.partition(b"\r\n")[0], found
@@ -54,9 +54,9 @@ def echo(server: ServerProcess, *lines: str) -> dict[str, object]:
 def launch_pages(request: pytest.FixtureRequest, launch: Launch, launch_granian: Launch) -> Launch:
     """Serve the module of the headers' tests by either server."""
     if request.param == "granian":
-        target = ("--factory", f"{WINDOW}:make")
-        return lambda **variables: launch_granian(target=target, asks="/window/echo", **variables)
-    return lambda **variables: launch(target=(f"{WINDOW}:make()",), asks="/window/echo", **variables)
+        target = ("--factory", f"{RESPONSES}:make")
+        return lambda **variables: launch_granian(target=target, asks="/responses/echo", **variables)
+    return lambda **variables: launch(target=(f"{RESPONSES}:make()",), asks="/responses/echo", **variables)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_proxy_on_this_machine_is_believed(launch_pages: Launch) -> None:
 
 def test_underscore_header_does_not_impersonate(launch: Launch) -> None:
     """Granian takes both for the same, so that it wants a proxy which drops such names, as nginx does."""
-    server = launch(target=(f"{WINDOW}:make()",), asks="/window/echo", PROXY_HOPS="1")
+    server = launch(target=(f"{RESPONSES}:make()",), asks="/responses/echo", PROXY_HOPS="1")
     found = echo(server, "X-Forwarded-For: 192.0.2.1", "X_Forwarded_For: 192.0.2.66", "X_Forwarded_Proto: https")
     assert (found["caller"], found["secure"]) == ("192.0.2.1", False)
 
@@ -137,7 +137,7 @@ def _established(port: int) -> int:
     return sum(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "01" for line in lines)
 
 
-#: What systemd does for a unit with a socket.
+#: Starts a program as systemd starts a unit with a socket.
 ACTIVATE = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)

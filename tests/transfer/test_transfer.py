@@ -28,7 +28,7 @@ from app.transfer.loading import load
 from config import ROOT
 from core import migrations
 from core.api.idempotency import idempotency_keys
-from tests.core import vault
+from tests.core import column_types
 from tests.transfer import shipments
 
 Make = Callable[..., Flask]
@@ -174,7 +174,7 @@ ONLY_HERE = {
         **{"numbers": [1, -32768], "texts": ["", "a,b", '"{}'], "grid": ((1, 2), (3, 4)), "amounts": [Decimal("1.50")]},
         **{
             "moments": [MOMENT],
-            "metals": [vault.Metal.GOLD],
+            "metals": [column_types.Metal.GOLD],
             "marks": [uuid.UUID(int=9)],
             "labels": {"a": "b", "c": None},
         },
@@ -213,9 +213,9 @@ def test_engine_types_survive_transfer(
     write_revision: Callable[[str], None],
     tmp_path: Path,
 ) -> None:
-    base = {"postgresql": vault.Postgres, "mariadb": vault.Maria}[engine]
+    base = {"postgresql": column_types.Postgres, "mariadb": column_types.Maria}[engine]
     init = "from flask import Blueprint\nbp = Blueprint('safe', __name__)\n"
-    name = write_module("safe", init=init, models=f"from tests.core.vault import {base.__name__}\n")
+    name = write_module("safe", init=init, models=f"from tests.core.column_types import {base.__name__}\n")
     write_revision("pass")
     (table,) = base.metadata.tables.values()
     urls = [new_database(engine), new_database(engine)]

@@ -22,7 +22,7 @@ from app.uploads import UploadOf
 from app.uploads import check_upload
 from app.uploads import safe_name
 from core.exceptions import Invalid
-from tests.core import window
+from tests.core import responses
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + bytes(17)
 SAMPLES = {
@@ -135,11 +135,11 @@ def test_safe_name_for_any_input(name: str, kind: str) -> None:
 
 @pytest.fixture
 def client(make_app: Callable[..., Flask]) -> FlaskClient:
-    return make_app(None, [window.__name__]).test_client()
+    return make_app(None, [responses.__name__]).test_client()
 
 
 def test_file_downloaded_not_shown(client: FlaskClient) -> None:
-    answer = client.post("/window/photos", data={"photo": (io.BytesIO(PNG), "page.html", "text/html")})
+    answer = client.post("/responses/photos", data={"photo": (io.BytesIO(PNG), "page.html", "text/html")})
     assert (answer.status_code, answer.data, answer.mimetype) == (200, PNG, "image/png")
     assert answer.headers["Content-Disposition"] == "attachment; filename=page_html.png"
     assert answer.headers["Content-Security-Policy"] == SANDBOX
@@ -149,7 +149,7 @@ def test_file_downloaded_not_shown(client: FlaskClient) -> None:
 
 def test_refused_file_reported_at_field(client: FlaskClient) -> None:
     data = {"photo": (io.BytesIO(HOSTILE["page"]), "photo.png", "image/png")}
-    answer = client.post("/window/photos", data=data, headers={"Accept": "application/json"})
+    answer = client.post("/responses/photos", data=data, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "photo")
 
 
@@ -176,7 +176,7 @@ def test_form_restricts_file_kind(client: FlaskClient, content: bytes | None, er
 @pytest.mark.parametrize(("count", "status"), [(1000, 200), (1001, 413)])
 def test_form_has_a_number_of_fields(client: FlaskClient, count: int, status: int) -> None:
     data = "&".join(f"a{number}=" for number in range(count))
-    answer = client.post("/window/fields", data=data, content_type="application/x-www-form-urlencoded")
+    answer = client.post("/responses/fields", data=data, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == status
 
 
@@ -187,12 +187,12 @@ def test_multipart_parts_limited(client: FlaskClient, kind: str, count: int, sta
     name = '; filename="x"' if kind == "file" else ""
     parts = [f'--x\r\nContent-Disposition: form-data; name="a{one}"{name}\r\n\r\nx\r\n' for one in range(count)]
     answer = client.post(
-        "/window/fields", data="".join(parts) + "--x--\r\n", content_type="multipart/form-data; boundary=x"
+        "/responses/fields", data="".join(parts) + "--x--\r\n", content_type="multipart/form-data; boundary=x"
     )
     assert answer.status_code == status
 
 
 @pytest.mark.parametrize(("count", "status"), [(1000, 200), (1001, 400)])
 def test_query_parameters_limited(client: FlaskClient, count: int, status: int) -> None:
-    answer = client.get("/window/page", query_string="&".join(["a=1"] * count))
+    answer = client.get("/responses/page", query_string="&".join(["a=1"] * count))
     assert answer.status_code == status

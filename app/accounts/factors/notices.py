@@ -42,14 +42,14 @@ def passkey_is_made(app: Flask, user: User, **more: Any) -> None:
 @wan_deleted.connect
 def passkey_is_deleted(app: Flask, user: User, name: str, **more: Any) -> None:
     """Notify the owner of a deleted passkey."""
-    changed(user, "A passkey was deleted", "one of its passkeys does not open it any more")
+    changed(user, "A passkey was deleted", "a passkey was deleted")
     drop_unused_codes(user, without=name)
 
 
 def codes_are_made(user: User) -> None:
     """Record new recovery codes."""
     record("recovery-codes.made", who=user.key)
-    changed(user, "New recovery codes were made", "the recovery codes that there were no longer work")
+    changed(user, "New recovery codes were made", "the earlier recovery codes no longer work")
 
 
 def code_is_used(user: User, left: int) -> None:

@@ -77,7 +77,7 @@ class PasskeyRules(WebauthnUtil):
         # Flask-Security's own takes it for HTML, and would show “Tom &amp; Ada” where pages escape.
         name = unicodedata.normalize("NFC", value).strip()
         if not name or not name.isprintable():
-            return "Use letters, digits, spaces and signs.", None
+            return "Use letters, digits, spaces and punctuation.", None
         return None, name
 
 

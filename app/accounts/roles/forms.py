@@ -26,13 +26,13 @@ class RoleForm(FlaskForm):
         description="One word, such as “editor”.",
         render_kw={"autocomplete": "off", "maxlength": LONGEST_ROLE},
     )
-    description = StringField("For whom", [Length(max=200), is_one_line], render_kw={"maxlength": 200})
+    description = StringField("Description", [Length(max=200), is_one_line], render_kw={"maxlength": 200})
 
 
 class GrantsForm(FlaskForm):
     """Asks what a role grants."""
 
-    permissions = SelectMultipleField("What it grants")
+    permissions = SelectMultipleField("Permissions")
 
 
 class RolesForm(FlaskForm):

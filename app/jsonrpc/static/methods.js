@@ -19,7 +19,7 @@
       JSON.parse(text);
       return text;
     }
-    // What is no number is sent as it is: the answer says what is wrong with it.
+    // A value that is not a number is sent as it is: the server reports what is wrong with it.
     return JSON.stringify(text);
   }
 

@@ -18,7 +18,7 @@ GIVE_UP_SECONDS = 90
 
 CITIES = "/api/v1/cities"
 
-#: Who is asked: gives a new connection.
+#: Makes a new connection to the server.
 Connect = Callable[[], http.client.HTTPConnection]
 
 
@@ -172,12 +172,12 @@ class Load:
             answer.name = name
             yield answer
             if not answer.is_success:
-                # Whether it took effect is seen by reading, which If-Match makes safe.
+                # A read shows whether it took effect; If-Match makes that safe.
                 answer = client.send("GET", path)
                 yield answer
             if answer.is_success:
                 sent, tag = answer.json()["population"], answer.headers["etag"]
-                # What was given up may still be done, by a database that goes on where it was stopped.
+                # An abandoned request may still take effect, by a database that continues where it was stopped.
                 self.populations[name] = (sent, None if answer.method == "PATCH" else sent + 1)
 
     def _read(self, client: Client) -> Iterator[Answer]:

@@ -15,7 +15,7 @@ from tests.servers import START_SECONDS
 from tests.servers import Missing
 from tests.servers import answers_http
 
-#: What a release is made of; its history is its own.
+#: Files of a release; its history is its own.
 PARTS = ("app", "core", "alembic.ini", "alembic/env.py", "alembic/script.py.mako", "config.py", "run.py", "services.py")
 
 

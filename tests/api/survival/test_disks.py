@@ -53,7 +53,7 @@ def test_full_disk_is_answered_with_503(app: Flask, small_disk: Path, caplog: py
     with filling.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(b"\0" * 4096)
-    # What SQLite has reserved already takes a few more.
+    # The space that SQLite has reserved takes a few more.
     statuses = [create(f"city {number} {'x' * 90}") for number in range(60)]
     assert statuses[-1] == 503
     assert set(statuses) <= {201, 503}

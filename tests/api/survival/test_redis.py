@@ -51,7 +51,7 @@ def test_requests_without_redis_still_work(app: Flask, redis: PrivateServer, out
     answer = ada.get("/accounts/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     redis.start() if outage == signal.SIGKILL else redis.signal(signal.SIGCONT)
-    # What was in a Redis that writes nothing to disk is gone with it: ada signs in again, where it was killed.
+    # A Redis that writes nothing to disk loses its sessions when killed: the user signs in again.
     comes_back(lambda: sign_in(ada) if outage == signal.SIGKILL else ada.get("/accounts/"))
 
 

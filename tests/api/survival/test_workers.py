@@ -29,7 +29,7 @@ def test_killed_worker_fails_own_requests_only(site: Site) -> None:
             os.kill(pid, signal.SIGKILL)
             wait_for_workers(site, 2, without=before[: number + 1])
         load.wait(60, since=time.monotonic())
-    # What nginx says when the connection breaks on which it waits; it does not send a request again.
+    # nginx's status when the upstream connection breaks; it does not send a request again.
     assert {answer.status for answer in load.failed} <= {502, 503}, in_short(load.failed)
     assert len(load.failed) <= CLIENTS * len(before), in_short(load.failed)
     repeat_until_done(site, load)

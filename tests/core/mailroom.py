@@ -1,4 +1,4 @@
-"""A module as the tests of access need one: rows for everybody, rows with owners, rows for some.
+"""A module as the tests of access need one: public rows, rows with owners, restricted rows.
 
 It has a Base of its own, so that no other test finds its tables in the shared metadata.
 """
@@ -32,10 +32,10 @@ class Base(DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
 
 
-class Vault(Base):
-    """Not for everybody."""
+class Project(Base):
+    """A restricted row."""
 
-    __tablename__ = "club_vault"
+    __tablename__ = "mailroom_project"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(20))
@@ -47,12 +47,12 @@ class Vault(Base):
 class Letter(Owned, Versioned, Base):
     """For its owner, and for the secretary."""
 
-    __tablename__ = "club_letter"
+    __tablename__ = "mailroom_letter"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(sa.String(20))
-    vault_id: Mapped[int | None] = mapped_column(sa.ForeignKey("club_vault.id"))
-    vault: Mapped[Vault | None] = relationship()
+    project_id: Mapped[int | None] = mapped_column(sa.ForeignKey("mailroom_project.id"))
+    project: Mapped[Project | None] = relationship()
     notes: Mapped[list["Note"]] = relationship(back_populates="letter")
 
     def __str__(self) -> str:
@@ -60,62 +60,62 @@ class Letter(Owned, Versioned, Base):
 
 
 class Note(Base):
-    """For everybody to read, about something that is not."""
+    """A public row that refers to a restricted one."""
 
-    __tablename__ = "club_note"
+    __tablename__ = "mailroom_note"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(sa.String(20))
-    letter_id: Mapped[int] = mapped_column(sa.ForeignKey("club_letter.id"))
+    letter_id: Mapped[int] = mapped_column(sa.ForeignKey("mailroom_letter.id"))
     letter: Mapped[Letter] = relationship(back_populates="notes")
-    vault_id: Mapped[int | None] = mapped_column(sa.ForeignKey("club_vault.id"))
-    vault: Mapped[Vault | None] = relationship()
+    project_id: Mapped[int | None] = mapped_column(sa.ForeignKey("mailroom_project.id"))
+    project: Mapped[Project | None] = relationship()
 
     def __str__(self) -> str:
         return self.text
 
 
-class Plain(Base):
+class Memo(Base):
     """Without a declared policy."""
 
-    __tablename__ = "club_plain"
+    __tablename__ = "mailroom_memo"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(20))
 
 
-READ = permission("club.letter.read", owner="owner_key")
-EDIT = permission("club.letter.edit", owner="owner_key")
-OPEN = permission("club.vault.open")
+READ = permission("mailroom.letter.read", owner="owner_key")
+EDIT = permission("mailroom.letter.edit", owner="owner_key")
+OPEN = permission("mailroom.project.open")
 
 
 class Letters(Crud):
     model = Letter
     sorts = ("title",)
-    filters = {"vault_id": ("eq",)}
-    access = {"list": READ, "get": READ, "create": permission("club.letter.write"), "update": EDIT, "delete": EDIT}
+    filters = {"project_id": ("eq",)}
+    access = {"list": READ, "get": READ, "create": permission("mailroom.letter.write"), "update": EDIT, "delete": EDIT}
 
 
-class Vaults(Crud):
-    model = Vault
+class Projects(Crud):
+    model = Project
     access = {"list": OPEN, "get": OPEN}
 
 
 class Notes(Crud):
     model = Note
-    search = ("text", "vault.name")
-    filters = {"vault_id": ("eq",), "letter.title": ("startswith",), "vault.name": ("eq",)}
-    sorts = ("text", "letter.title", "vault.name")
+    search = ("text", "project.name")
+    filters = {"project_id": ("eq",), "letter.title": ("startswith",), "project.name": ("eq",)}
+    sorts = ("text", "letter.title", "project.name")
     access = {"list": PUBLIC, "get": PUBLIC, "create": SIGNED_IN}
 
 
-class Plains(Crud):
-    model = Plain
+class Memos(Crud):
+    model = Memo
 
 
-letters, vaults, notes = Letters(), Vaults(), Notes()
+letters, projects, notes = Letters(), Projects(), Notes()
 
-bp = Blueprint("club", __name__, url_prefix="/club")
+bp = Blueprint("mailroom", __name__, url_prefix="/mailroom")
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
 closed = Blueprint("closed", __name__, url_prefix="/closed")
 restrict(closed, SIGNED_IN)
@@ -127,9 +127,9 @@ class LetterSchema(ModelSchema):
         model = Letter
 
 
-class VaultSchema(ModelSchema):
+class ProjectSchema(ModelSchema):
     class Meta:
-        model = Vault
+        model = Project
 
 
 class NoteSchema(ModelSchema):
@@ -137,64 +137,64 @@ class NoteSchema(ModelSchema):
         model = Note
 
 
-class PlainSchema(ModelSchema):
+class MemoSchema(ModelSchema):
     class Meta:
-        model = Plain
+        model = Memo
 
 
 class LetterResource(ModelResource):
     verbs = letters
     schema = LetterSchema
-    includes = {"vault": VaultSchema, "notes": NoteSchema}
+    includes = {"project": ProjectSchema, "notes": NoteSchema}
 
 
 class NoteResource(ModelResource):
     verbs = notes
     schema = NoteSchema
-    includes = {"letter": LetterSchema, "vault": VaultSchema}
+    includes = {"letter": LetterSchema, "project": ProjectSchema}
     allow = ("list", "get", "create")
 
 
-class VaultResource(ModelResource):
-    verbs = vaults
-    schema = VaultSchema
+class ProjectResource(ModelResource):
+    verbs = projects
+    schema = ProjectSchema
     allow = ("list", "get")
 
 
-class PlainResource(ModelResource):
-    verbs = Plains()
-    schema = PlainSchema
+class MemoResource(ModelResource):
+    verbs = Memos()
+    schema = MemoSchema
 
 
-class Bell(Resource):
+class Health(Resource):
     """Flask-RESTful without our faces."""
 
     policy = {"POST": SIGNED_IN, "GET": None}
 
     def get(self) -> dict[str, bool]:
-        return {"rings": False}
+        return {"is_up": False}
 
     def post(self) -> dict[str, bool]:
-        return {"rings": True}
+        return {"is_up": True}
 
 
 LetterResource.register(api, "/letters")
 NoteResource.register(api, "/notes")
-VaultResource.register(api, "/vaults")
-PlainResource.register(api, "/plains")
-api.add_resource(Bell, "/bell")
+ProjectResource.register(api, "/projects")
+MemoResource.register(api, "/memos")
+api.add_resource(Health, "/health")
 
 
 class LetterPages(Pages):
     verbs = letters
-    form = model_form(Letter, only=("title", "vault"))
-    columns = ("title", "vault")
+    form = model_form(Letter, only=("title", "project"))
+    columns = ("title", "project")
 
 
 class NotePages(Pages):
     verbs = notes
-    columns = ("text", "letter", "vault")
-    details = ("text", "letter", "vault")
+    columns = ("text", "letter", "project")
+    details = ("text", "letter", "project")
     allow = ("list", "get")
 
 
@@ -202,37 +202,37 @@ LetterPages.register(bp, "/letters")
 NotePages.register(bp, "/notes")
 
 
-@bp.route("/door", methods=["GET", "POST"])
+@bp.route("/inbox", methods=["GET", "POST"])
 @access(SIGNED_IN)
-def door() -> str:
+def inbox() -> str:
     return "open"
 
 
-@bp.get("/gate")
+@bp.get("/outbox")
 @access({"GET": SIGNED_IN})
-def gate() -> str:
+def outbox() -> str:
     return "open"
 
 
-@bp.get("/lawn")
-def lawn() -> str:
+@bp.get("/imprint")
+def imprint() -> str:
     return "green"
 
 
-@closed.get("/room")
-def room() -> str:
+@closed.get("/archive")
+def archive() -> str:
     return "warm"
 
 
-@closed.route("/hatch", methods=["GET", "POST"])
+@closed.route("/upload", methods=["GET", "POST"])
 @access({"GET": None, "POST": PUBLIC})
-def hatch() -> str:
+def upload() -> str:
     return "dark"
 
 
 @access(PUBLIC)
-@closed.get("/window")
-def window() -> str:
+@closed.get("/hours")
+def hours() -> str:
     return "bright"
 
 
@@ -241,20 +241,20 @@ bp.register_blueprint(closed)
 
 #: By the header ``X-Who``.
 PEOPLE = {
-    "ann": Identity("ann", "Ann", frozenset({"club.letter.write"}), via="session"),
+    "ann": Identity("ann", "Ann", frozenset({"mailroom.letter.write"}), via="session"),
     "bob": Identity("bob", "Bob", frozenset(), via="session"),
     "secretary": Identity(
         "secretary",
         "Sec",
-        frozenset({"club.letter.read", "club.letter.edit", "club.letter.write", "club.vault.open"}),
+        frozenset({"mailroom.letter.read", "mailroom.letter.edit", "mailroom.letter.write", "mailroom.project.open"}),
         via="session",
     ),
     # Ann's, limited to reading and writing.
     "robot": Identity(
         key="ann",
         name="Ann",
-        permissions=frozenset({"club.letter.write"}),
-        scopes=frozenset({"club.letter.read", "club.letter.write"}),
+        permissions=frozenset({"mailroom.letter.write"}),
+        scopes=frozenset({"mailroom.letter.read", "mailroom.letter.write"}),
         via="token",
     ),
 }

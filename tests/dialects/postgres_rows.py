@@ -17,10 +17,10 @@ import app.dialects
 from core.crud import Crud
 from core.data.models import Versioned
 from core.rest import Api
-from tests.core.vault import Metal
-from tests.core.vault import serve
+from tests.core.column_types import Metal
+from tests.core.column_types import serve
 
-__all__ = ["Chest", "Chests", "Jar", "Jars", "app"]
+__all__ = ["MariaRow", "MariaRows", "PostgresRow", "PostgresRows", "app"]
 
 
 class Postgres(orm.DeclarativeBase):
@@ -31,8 +31,8 @@ class Maria(orm.DeclarativeBase):
     """Columns of MariaDB."""
 
 
-class Chest(Versioned, Postgres):
-    __tablename__ = "vault_chest"
+class PostgresRow(Versioned, Postgres):
+    __tablename__ = "column_types_postgres_row"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     numbers: Mapped[Any | None] = mapped_column(sa.ARRAY(sa.SmallInteger))
@@ -40,7 +40,7 @@ class Chest(Versioned, Postgres):
     grid: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Integer, dimensions=2, as_tuple=True))
     amounts: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Numeric(5, 2)))
     moments: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.DateTime(timezone=True)))
-    metals: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Enum(Metal, name="vault_metals")))
+    metals: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Enum(Metal, name="column_types_metals")))
     marks: Mapped[Any | None] = mapped_column(pg.ARRAY(sa.Uuid))
     labels: Mapped[Any | None] = mapped_column(pg.HSTORE)
     data: Mapped[Any | None] = mapped_column(pg.JSONB(none_as_null=True))
@@ -59,7 +59,7 @@ class Chest(Versioned, Postgres):
     flags: Mapped[str | None] = mapped_column(pg.BIT(4))
     some: Mapped[str | None] = mapped_column(pg.BIT(4, varying=True))
     oid: Mapped[int | None] = mapped_column(pg.OID)
-    zip: Mapped[str | None] = mapped_column(pg.DOMAIN("vault_zip", sa.String(5), check=r"VALUE ~ '^\d{5}$'"))
+    zip: Mapped[str | None] = mapped_column(pg.DOMAIN("column_types_zip", sa.String(5), check=r"VALUE ~ '^\d{5}$'"))
     mail: Mapped[str | None] = mapped_column(pg.CITEXT)
     span: Mapped[Any | None] = mapped_column(pg.INTERVAL)
     zoned: Mapped[Any | None] = mapped_column(pg.TIME(timezone=True))
@@ -70,8 +70,8 @@ class Chest(Versioned, Postgres):
     )
 
 
-class Jar(Versioned, Maria):
-    __tablename__ = "vault_jar"
+class MariaRow(Versioned, Maria):
+    __tablename__ = "column_types_maria_row"
 
     id: Mapped[int] = mapped_column(mysql.INTEGER(unsigned=True), primary_key=True)
     tiny: Mapped[int | None] = mapped_column(mysql.TINYINT(1))
@@ -98,8 +98,8 @@ class Jar(Versioned, Maria):
     six: Mapped[str | None] = mapped_column(mysql.INET6)
 
 
-class Chests(Crud):
-    model = Chest
+class PostgresRows(Crud):
+    model = PostgresRow
     filters = dict.fromkeys(
         ("address", "network", "card", "long_card", "flags", "some", "oid", "zip", "mail", "span", "zoned"),
         ("eq", "in"),
@@ -107,14 +107,14 @@ class Chests(Crud):
     sorts = ("address", "network", "card", "flags", "oid", "zip", "span", "zoned")
 
 
-class Jars(Crud):
-    model = Jar
+class MariaRows(Crud):
+    model = MariaRow
     filters = dict.fromkeys(("byte", "big", "year", "amount", "flags", "metal", "clock", "four", "six"), ("eq", "gt"))
     sorts = ("tiny", "big", "year", "amount", "flags", "stamp", "four", "six")
 
 
-bp = Blueprint("chests", __name__, url_prefix="/vault")
+bp = Blueprint("postgres_rows", __name__, url_prefix="/column_types")
 api = Api(bp)
 
-serve(api, Chests, "/chests")
-serve(api, Jars, "/jars")
+serve(api, PostgresRows, "/postgres_rows")
+serve(api, MariaRows, "/maria_rows")

@@ -44,8 +44,8 @@ class Twice(sa.TypeDecorator[str]):
     cache_ok = True
 
 
-class Coin(Versioned, Common):
-    __tablename__ = "vault_coin"
+class CommonRow(Versioned, Common):
+    __tablename__ = "column_types_common_row"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str | None] = mapped_column(sa.Unicode(20))
@@ -53,7 +53,7 @@ class Coin(Versioned, Common):
     mint: Mapped[str | None] = mapped_column(sa.CHAR(2))
     upper: Mapped[str | None] = mapped_column(Upper(8))
     twice: Mapped[str | None] = mapped_column(Twice)
-    metal: Mapped[str | None] = mapped_column(sa.Enum("gold", "lead", name="vault_metal"))
+    metal: Mapped[str | None] = mapped_column(sa.Enum("gold", "lead", name="column_types_metal"))
     alloy: Mapped[Metal | None] = mapped_column(sa.Enum(Metal, native_enum=False, length=20))
     uid: Mapped[str | None] = mapped_column(sa.Uuid(as_uuid=False))
     image: Mapped[bytes | None] = mapped_column(sa.LargeBinary(4))
@@ -70,15 +70,15 @@ class Coin(Versioned, Common):
     double: Mapped[int | None] = mapped_column(sa.Integer, sa.Computed("length(name)", persisted=True))
 
 
-class Coins(Crud):
-    model = Coin
+class CommonRows(Crud):
+    model = CommonRow
     filters = dict.fromkeys(
         ("mint", "upper", "metal", "uid", "clock", "since", "local", "span", "weight", "whole"), ("eq", "gt", "isnull")
     )
     sorts = ("mint", "metal", "uid", "clock", "since", "local", "span", "whole")
 
 
-bp = Blueprint("vault", __name__, url_prefix="/vault")
+bp = Blueprint("column_types", __name__, url_prefix="/column_types")
 api = Api(bp)
 
 
@@ -93,4 +93,4 @@ def serve(api: Api, crud: type[Crud], url: str) -> None:
     type(f"{crud.model.__name__}Resource", (ModelResource,), members).register(api, url)
 
 
-serve(api, Coins, "/coins")
+serve(api, CommonRows, "/common_rows")

@@ -38,20 +38,20 @@ class Kind(enum.Enum):
     LETTER_HOME = 2
 
 
-class Drawer(Base):
+class Folder(Base):
     """A row without a version, whose key a person writes."""
 
-    __tablename__ = "desk_drawer"
+    __tablename__ = "archive_folder"
 
     code: Mapped[str] = mapped_column(sa.String(8), primary_key=True)
-    sheets: Mapped[list["Sheet"]] = relationship(back_populates="drawer")
+    documents: Mapped[list["Document"]] = relationship(back_populates="folder")
 
     def __str__(self) -> str:
-        return f"Drawer {self.code}"
+        return f"Folder {self.code}"
 
 
-class Mark(Base):
-    __tablename__ = "desk_mark"
+class Tag(Base):
+    __tablename__ = "archive_tag"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(20))
@@ -60,18 +60,18 @@ class Mark(Base):
         return self.name
 
 
-sheet_mark = sa.Table(
-    "desk_sheet_mark",
+document_tag = sa.Table(
+    "archive_document_tag",
     Base.metadata,
-    sa.Column("sheet_id", sa.ForeignKey("desk_sheet.id"), primary_key=True),
-    sa.Column("mark_id", sa.ForeignKey("desk_mark.id"), primary_key=True),
+    sa.Column("document_id", sa.ForeignKey("archive_document.id"), primary_key=True),
+    sa.Column("tag_id", sa.ForeignKey("archive_tag.id"), primary_key=True),
 )
 
 
-class Sheet(Versioned, Base):
+class Document(Versioned, Base):
     """A row with a column of every type that forms serve."""
 
-    __tablename__ = "desk_sheet"
+    __tablename__ = "archive_document"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(sa.String(10), info={"label": "Head", "description": "Short."})
@@ -96,10 +96,10 @@ class Sheet(Versioned, Base):
     data: Mapped[Any] = mapped_column(sa.JSON(none_as_null=True), nullable=True)
     token: Mapped[uuid.UUID | None]
     stamp: Mapped[str | None] = mapped_column(sa.String(10), info={"read_only": True})
-    drawer_code: Mapped[str | None] = mapped_column(sa.ForeignKey("desk_drawer.code"))
-    drawer: Mapped[Drawer | None] = relationship(back_populates="sheets")
-    cover_id: Mapped[int | None] = mapped_column(sa.ForeignKey("desk_mark.id"))
-    marks: Mapped[list[Mark]] = relationship(secondary=sheet_mark)
+    folder_code: Mapped[str | None] = mapped_column(sa.ForeignKey("archive_folder.code"))
+    folder: Mapped[Folder | None] = relationship(back_populates="documents")
+    cover_id: Mapped[int | None] = mapped_column(sa.ForeignKey("archive_tag.id"))
+    tags: Mapped[list[Tag]] = relationship(secondary=document_tag)
     length: Mapped[int] = column_property(sa.func.length(title))
     heading = synonym("title")
 
@@ -107,8 +107,8 @@ class Sheet(Versioned, Base):
         return self.title
 
 
-class Sheets(Crud):
-    model = Sheet
+class Documents(Crud):
+    model = Document
     search = ("title",)
     filters = {
         "title": ("startswith",),
@@ -120,30 +120,30 @@ class Sheets(Crud):
         "ratio": ("lt",),
         "big": ("gt",),
         "price": ("ne",),
-        "drawer_code": ("eq",),
-        "marks.id": ("eq",),
+        "folder_code": ("eq",),
+        "tags.id": ("eq",),
         "token": ("eq",),
     }
 
 
-class Drawers(Crud):
-    model = Drawer
+class Folders(Crud):
+    model = Folder
 
 
-bp = Blueprint("desk", __name__, url_prefix="/desk")
+bp = Blueprint("archive", __name__, url_prefix="/archive")
 
 
-class SheetPages(Pages):
-    verbs = Sheets()
-    form = model_form(Sheet)
-    columns = ("title", "kind", "drawer", "marks", "moment")
+class DocumentPages(Pages):
+    verbs = Documents()
+    form = model_form(Document)
+    columns = ("title", "kind", "folder", "tags", "moment")
 
 
-class DrawerPages(Pages):
-    verbs = Drawers()
-    form = model_form(Drawer)
+class FolderPages(Pages):
+    verbs = Folders()
+    form = model_form(Folder)
     columns = ("code",)
 
 
-SheetPages.register(bp, "/sheets")
-DrawerPages.register(bp, "/drawers")
+DocumentPages.register(bp, "/documents")
+FolderPages.register(bp, "/folders")

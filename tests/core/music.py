@@ -34,7 +34,7 @@ class Base(DeclarativeBase):
 
 
 class Genre(Base):
-    __tablename__ = "discs_genre"
+    __tablename__ = "music_genre"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40), index=True)
@@ -47,7 +47,7 @@ class Genre(Base):
 class Track(Base):
     """A row that many discs may have."""
 
-    __tablename__ = "discs_track"
+    __tablename__ = "music_track"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(sa.String(40))
@@ -57,9 +57,9 @@ class Track(Base):
 
 
 class Box(Base):
-    """A row that not everybody may read."""
+    """A row that needs a permission."""
 
-    __tablename__ = "discs_box"
+    __tablename__ = "music_box"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
@@ -71,7 +71,7 @@ class Box(Base):
 class Label(Base):
     """A row of which one may list one's own."""
 
-    __tablename__ = "discs_label"
+    __tablename__ = "music_label"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40))
@@ -84,7 +84,7 @@ class Label(Base):
 class Shelf(Base):
     """A row whose key has several columns, one of them any text."""
 
-    __tablename__ = "discs_shelf"
+    __tablename__ = "music_shelf"
 
     room: Mapped[str] = mapped_column(exact(20), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -94,23 +94,23 @@ class Shelf(Base):
 
 
 disc_track = sa.Table(
-    "discs_disc_track",
+    "music_disc_track",
     Base.metadata,
-    sa.Column("disc_id", sa.ForeignKey("discs_disc.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("track_id", sa.ForeignKey("discs_track.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("disc_id", sa.ForeignKey("music_disc.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("track_id", sa.ForeignKey("music_track.id", ondelete="CASCADE"), primary_key=True),
 )
 disc_label = sa.Table(
-    "discs_disc_label",
+    "music_disc_label",
     Base.metadata,
-    sa.Column("disc_id", sa.ForeignKey("discs_disc.id"), primary_key=True),
-    sa.Column("label_id", sa.ForeignKey("discs_label.id"), primary_key=True),
+    sa.Column("disc_id", sa.ForeignKey("music_disc.id"), primary_key=True),
+    sa.Column("label_id", sa.ForeignKey("music_label.id"), primary_key=True),
 )
 
 
 class Disc(Versioned, Base):
-    __tablename__ = "discs_disc"
+    __tablename__ = "music_disc"
     __table_args__ = (
-        sa.ForeignKeyConstraint(["room", "place"], ["discs_shelf.room", "discs_shelf.number"], name="shelf"),
+        sa.ForeignKeyConstraint(["room", "place"], ["music_shelf.room", "music_shelf.number"], name="shelf"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -121,9 +121,9 @@ class Disc(Versioned, Base):
     made_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opens: Mapped[time | None]
     length: Mapped[timedelta | None] = mapped_column(sa.Interval)
-    genre_id: Mapped[int | None] = mapped_column(sa.ForeignKey("discs_genre.id"), index=True)
+    genre_id: Mapped[int | None] = mapped_column(sa.ForeignKey("music_genre.id"), index=True)
     genre: Mapped[Genre | None] = relationship(back_populates="discs")
-    box_id: Mapped[int] = mapped_column(sa.ForeignKey("discs_box.id"))
+    box_id: Mapped[int] = mapped_column(sa.ForeignKey("music_box.id"))
     box: Mapped[Box] = relationship()
     room: Mapped[str | None] = mapped_column(exact(20))
     place: Mapped[int | None]
@@ -138,11 +138,11 @@ class Disc(Versioned, Base):
 class Review(Base):
     """A row that goes with its disc, by the database."""
 
-    __tablename__ = "discs_review"
+    __tablename__ = "music_review"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(sa.String(40))
-    disc_id: Mapped[int] = mapped_column(sa.ForeignKey("discs_disc.id", ondelete="CASCADE"), index=True)
+    disc_id: Mapped[int] = mapped_column(sa.ForeignKey("music_disc.id", ondelete="CASCADE"), index=True)
 
     def __str__(self) -> str:
         return self.text
@@ -151,26 +151,26 @@ class Review(Base):
 class Loan(Base):
     """A row that forgets its disc, by the database."""
 
-    __tablename__ = "discs_loan"
+    __tablename__ = "music_loan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    disc_id: Mapped[int | None] = mapped_column(sa.ForeignKey("discs_disc.id", ondelete="SET NULL"))
+    disc_id: Mapped[int | None] = mapped_column(sa.ForeignKey("music_disc.id", ondelete="SET NULL"))
 
 
 class Order(Base):
     """A row that keeps its disc from being deleted."""
 
-    __tablename__ = "discs_order"
+    __tablename__ = "music_order"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    disc_id: Mapped[int] = mapped_column(sa.ForeignKey("discs_disc.id"))
+    disc_id: Mapped[int] = mapped_column(sa.ForeignKey("music_disc.id"))
     disc: Mapped[Disc] = relationship(backref="orders")
 
 
 class Memo(Base):
     """A row without a version."""
 
-    __tablename__ = "discs_memo"
+    __tablename__ = "music_memo"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(sa.String(40))
@@ -195,12 +195,12 @@ class Tracks(Crud):
 
 class Boxes(Crud):
     model = Box
-    access = dict.fromkeys(("list", "get"), permission("discs.box.open"))
+    access = dict.fromkeys(("list", "get"), permission("music.box.open"))
 
 
 class Labels(Crud):
     model = Label
-    access = dict.fromkeys(("list", "get"), permission("discs.label.read", owner="owner_key"))
+    access = dict.fromkeys(("list", "get"), permission("music.label.read", owner="owner_key"))
 
 
 class Discs(Crud):
@@ -220,14 +220,14 @@ class Discs(Crud):
 
 class Orders(Crud):
     model = Order
-    access = dict.fromkeys(("list", "get"), permission("discs.order.read"))
+    access = dict.fromkeys(("list", "get"), permission("music.order.read"))
 
 
 class Memos(Crud):
     model = Memo
 
 
-bp = Blueprint("discs", __name__, url_prefix="/discs")
+bp = Blueprint("music", __name__, url_prefix="/music")
 
 
 class DiscPages(Pages):
@@ -266,7 +266,7 @@ MemoPages.register(bp, "/memos")
 PEOPLE = {
     "clerk": Identity("clerk", "Clerk", frozenset(), via="session"),
     "boss": Identity(
-        "boss", "Boss", frozenset({"discs.box.open", "discs.label.read", "discs.order.read"}), via="session"
+        "boss", "Boss", frozenset({"music.box.open", "music.label.read", "music.order.read"}), via="session"
     ),
 }
 
@@ -283,5 +283,5 @@ def plant(session: Any, number: int) -> None:
     session.execute(sa.insert(Review), [{"text": f"Review {key:05}", "disc_id": 1} for key in keys])
     if session.get_bind().dialect.name == "postgresql":
         # Its sequence does not know of keys that were given.
-        session.execute(sa.text(f"SELECT setval('discs_disc_id_seq', {number})"))
+        session.execute(sa.text(f"SELECT setval('music_disc_id_seq', {number})"))
     session.commit()

@@ -18,9 +18,9 @@ from core.http.headers import csp
 from core.http.headers import forget_pages
 from services import csrf
 
-bp = Blueprint("window", __name__, url_prefix="/window")
+bp = Blueprint("responses", __name__, url_prefix="/responses")
 
-PAGE = '<!doctype html><html lang=en><title>Window</title><link rel=icon href="data:,"><p>{{ request.path }}</p>'
+PAGE = '<!doctype html><html lang=en><title>Responses</title><link rel=icon href="data:,"><p>{{ request.path }}</p>'
 
 
 @bp.get("/page")
@@ -35,7 +35,7 @@ def slash() -> str:
 
 @bp.get("/away")
 def away() -> Any:
-    return redirect("/window/page")
+    return redirect("/responses/page")
 
 
 @bp.get("/remembers")
