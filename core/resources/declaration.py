@@ -116,9 +116,11 @@ class Resource(Crud):
             includes=derivation.includes(model),
         )
         cls.access = {**derivation.access(model, module), **cls.access}
-        _set_missing(cls, schema=derivation.schema(model, cls.fields))
-        if {"create", "update"} & set(cls.allow):
-            _set_missing(cls, form=model_form(model, only=cls.fields))
+        # Columns that no schema or form can have are an error only where these are derived.
+        if not _declares(cls, "schema", Resource):
+            cls.schema = derivation.schema(model, cls.fields)
+        if {"create", "update"} & set(cls.allow) and not _declares(cls, "form", Resource):
+            cls.form = model_form(model, only=cls.fields)
 
 
 def _declares(cls: type, name: str, base: type) -> bool:
