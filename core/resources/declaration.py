@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 from typing import Self
+from typing import cast
 from weakref import WeakKeyDictionary
 
+import sqlalchemy as sa
 from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 from marshmallow import Schema
 
+from ..crud import writing
 from ..crud.verbs import Crud
 from ..crud.verbs import check_allow
 from ..fields.words import plural
@@ -29,6 +32,9 @@ from ..rest import Api
 from ..rest import ModelResource
 from . import derivation
 from . import registry
+from .children import Children
+from .children import ChildWriter
+from .children import Entries
 
 #: The path of a module's API, below its own.
 API_PREFIX = "/api/v1"
@@ -57,6 +63,8 @@ class Resource(Crud):
     fields: ClassVar[Sequence[str]]
     #: Relationships whose rows ``?include=`` shows; by default those to rows of the same module.
     includes: ClassVar[Sequence[str]]
+    #: One-to-many relationships whose rows are written with the row, by REST and JSON-RPC.
+    children: ClassVar[Sequence[str]] = ()
     #: The form, the schema, and the two faces.
     form: ClassVar[type[ModelForm]]
     schema: ClassVar[type[Schema]]
@@ -64,6 +72,36 @@ class Resource(Crud):
     rest: ClassVar[type[ModelResource] | None]
     #: The verbs, as registered.
     verbs: ClassVar[Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        relations = sa.inspect(self.model).relationships
+        fields = self.schema().load_fields
+        self.writers = {name: ChildWriter(relations[name], cast("Children", fields[name])) for name in self.children}
+
+    def create(self, data: Mapping[str, Any]) -> Any:
+        """Add a row with its children; otherwise as :meth:`Crud.create`."""
+        own, nested = self._apart(data)
+        item = super().create(own)
+        for name, entries in nested.items():
+            self.writers[name].write(item, entries)
+        return item
+
+    def update(self, item: Any, data: Mapping[str, Any], version: int | None = None) -> Any:
+        """Change a row and its children; a change of children alone counts as a version of the row, too."""
+        own, nested = self._apart(data)
+        before = self.version(item)
+        item = super().update(item, own, version)
+        has_changed = [self.writers[name].write(item, entries) for name, entries in nested.items()]
+        if any(has_changed) and before is not None and self.version_key and self.version(item) == before:
+            setattr(item, self.version_key, before + 1)
+            writing.flush(self.model, {})
+        return item
+
+    def _apart(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Entries]]:
+        """Return the values of a row, and those of its children."""
+        own = {name: value for name, value in data.items() if name not in self.writers}
+        return own, {name: value for name, value in data.items() if name in self.writers}
 
     @classmethod
     def register(cls, blueprint: Blueprint, api: Api | None = None) -> Self:
@@ -118,7 +156,7 @@ class Resource(Crud):
         cls.access = {**derivation.access(model, module), **cls.access}
         # Columns that no schema or form can have are an error only where these are derived.
         if not _declares(cls, "schema", Resource):
-            cls.schema = derivation.schema(model, cls.fields)
+            cls.schema = derivation.schema(model, cls.fields, cls.children)
         if {"create", "update"} & set(cls.allow) and not _declares(cls, "form", Resource):
             cls.form = model_form(model, only=cls.fields)
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from marshmallow import Schema
 from sqlalchemy.orm.interfaces import MANYTOMANY
 from sqlalchemy.orm.interfaces import MANYTOONE
+from sqlalchemy.orm.interfaces import ONETOMANY
 
 from ..access import Policy
 from ..access import permission
@@ -29,6 +30,7 @@ from ..fields.columns import plain_type
 from ..fields.schemas import ModelSchema
 from ..fields.schemas import is_read_only
 from ..fields.words import words
+from .children import Children
 
 #: Columns of a list, at most.
 MOST_COLUMNS = 7
@@ -116,10 +118,12 @@ def fields(model: type[Any]) -> Sequence[str]:
     return list(dict.fromkeys((*written, *_links(mapper))))
 
 
-def schema(model: type[Any], names: Sequence[str] | None = None) -> type[Schema]:
+def schema(model: type[Any], names: Sequence[str] | None = None, children: Sequence[str] = ()) -> type[Schema]:
     """Make the schema of a model, with the keys of many-to-many links.
 
     :param names: what may be written; by default all that may
+    :param children: the one-to-many relationships whose rows are written with it
+    :raises TypeError: if one of these is no such relationship
     """
     mapper = sa.inspect(model)
     left_out = [relation.key for relation in mapper.relationships if relation.key not in _links(mapper)]
@@ -127,8 +131,19 @@ def schema(model: type[Any], names: Sequence[str] | None = None) -> type[Schema]
         pointers = _pointers(mapper)
         writable = [name for name, column in _columns(mapper) if not is_read_only(column)]
         left_out += [name for name in (*writable, *_links(mapper)) if not {name, pointers.get(name)} & set(names)]
-    meta = type("Meta", (), {"model": model, "include_relationships": True, "exclude": tuple(dict.fromkeys(left_out))})
-    return type(f"{model.__name__}Schema", (ModelSchema,), {"Meta": meta, "__module__": model.__module__})
+    left_out = [name for name in dict.fromkeys(left_out) if name not in children]
+    meta = type("Meta", (), {"model": model, "include_relationships": True, "exclude": tuple(left_out)})
+    fields = {name: Children(*_child(mapper, name)) for name in children}
+    return type(f"{model.__name__}Schema", (ModelSchema,), {"Meta": meta, "__module__": model.__module__, **fields})
+
+
+def _child(mapper: Any, name: str) -> tuple[Any, Schema]:
+    """Return a one-to-many relationship, and the schema of its rows without what says whose they are."""
+    relation = mapper.relationships.get(name)
+    if relation is None or relation.direction is not ONETOMANY or relation.viewonly:
+        raise TypeError(f"children: {mapper.class_.__name__} has no one-to-many relationship {name}")
+    pointing = {relation.mapper.get_property_by_column(column).key for _, column in relation.local_remote_pairs}
+    return relation, schema(relation.mapper.class_)(exclude=pointing)
 
 
 def search(model: type[Any]) -> Sequence[str]:
