@@ -76,9 +76,9 @@ class Children(fields.Field[Entries]):
         self.visible = Visible(schema, mapper.class_)
         pointing = {mapper.get_property_by_column(column).key for _, column in relation.local_remote_pairs or ()}
         names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
-        #: What tells the children of one parent apart, each with the field that reads it.
+        #: The key of a child within its parent: attributes, each with the field that reads it.
         self.keys = {name: make_field(mapper.columns[name]) for name in names if name not in pointing}
-        #: Whether the database makes the key of a new row.
+        #: True if the database makes the key of a new row.
         self.is_numbered = all(name not in schema.load_fields for name in self.keys)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Entries:
