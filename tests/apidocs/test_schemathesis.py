@@ -57,7 +57,7 @@ def populated(engine_name, make_app, new_database) -> Flask:
     url = new_database(engine_name)
     migrations.upgrade(url=url)
     patient = {"connect_args": {"timeout": 60}} if engine_name == "sqlite" else {"pool_timeout": 60}
-    # Two workers on a busy machine wait for each other; a 503 would be the machine's.
+    # On a busy machine writers wait for each other; a 503 would be the machine's.
     settings = {"SQLALCHEMY_ENGINE_OPTIONS": patient, "DATABASE_STATEMENT_SECONDS": 0}
     modules = [*INSTALLED_APPS, warehouse.__name__]
     app = make_app(url, modules, LOG_LEVEL="WARNING", RATE_LIMITS=False, **settings)
@@ -75,7 +75,8 @@ def test_schemathesis_finds_nothing(populated, phases, live_server, tmp_path):
     token = ("--header", f"Authorization: Bearer {tokens.issue(populated)}")
     alone = [phase for phase in phases if phase != "stateful"]
 
-    attack(url, tmp_path, *token, "--phases", ",".join(alone), "--workers", "2")
+    # Of several workers one fails now and then in Python's own parser: python/cpython#106905.
+    attack(url, tmp_path, *token, "--phases", ",".join(alone))
     # Of many operations at once it follows few links.
     for tag in tags_with_links(documents.build(populated)) if "stateful" in phases else ():
         attack(url, tmp_path, *token, "--phases", "stateful", "--include-tag", tag)
@@ -91,7 +92,7 @@ def attack(url: str, folder: Path, *options: str) -> None:
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(FOLDER / "schemathesis.toml")),
             *("run", url, "--checks", "all", "--max-examples", str(EXAMPLES), *SEED, *options),
             *("--continue-on-failure", "--no-shrink", "--no-color"),
-            # Its two workers share an interpreter: an answer waits for the other's making up of cases.
+            # It shares the machine with the server: an answer may wait for the making up of cases.
             *("--max-response-time", "60", "--request-timeout", "60"),
         ],
         # It leaves notes for its next run.
