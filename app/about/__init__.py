@@ -1,4 +1,4 @@
-"""About: shows what a deployment is made of and how it is set, without a secret.
+"""About: shows versions and settings of a deployment, without secrets.
 
 ``flask about`` prints it, also while the database is away.
 """

@@ -1,4 +1,4 @@
-"""Accounts: who you are here, how you sign in, and what you carry."""
+"""Accounts: sign-in, second factors, roles and tokens."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""The API for programs: an OpenAPI document of everything that is installed, and a page to read and try it."""
+"""API documents: OpenAPI of everything that is installed, with a page to try it."""
 
 from flask import Blueprint
 

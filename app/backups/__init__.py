@@ -1,4 +1,4 @@
-"""Backups: the whole database in one verified file, as the engine itself writes it, and the way back.
+"""Backups: the whole database in one verified file, and its restore.
 
 Rows go from one engine to another with :mod:`app.transfer`. What is here is imported by commands only: the
 web process needs none of it.

@@ -1,4 +1,4 @@
-"""Bulk: many creates, updates and deletes of a collection by one request, ``POST <collection>:bulk``.
+"""Bulk operations: many creates, updates and deletes of a collection in one request.
 
 It stands above the modules whose resources it serves. A resource says how many operations it takes, by ``bulk``.
 """

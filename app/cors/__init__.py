@@ -1,4 +1,4 @@
-"""CORS: lets pages of other sites call the APIs, as ``CORS_ORIGINS`` says; without this module none may."""
+"""CORS: lets pages of other origins call the APIs."""
 
 from flask import Blueprint
 

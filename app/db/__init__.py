@@ -1,4 +1,4 @@
-"""Db: runs Alembic's commands on the application's database, as users of Flask-Migrate know them.
+"""Migrations: Alembic's commands, as users of Flask-Migrate know them.
 
 ``flask db`` has its names and defaults. The program ``alembic`` runs the same commands without this module.
 """

@@ -1,4 +1,4 @@
-"""Deploy: writes the files with which the site is served on a server, in a container, or at a provider.
+"""Deployment: writes the files for servers, containers and providers.
 
 ``flask deploy render DIR`` writes them. Nothing is installed: the operator looks at them first, and copies them.
 """

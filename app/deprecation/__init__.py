@@ -1,4 +1,4 @@
-"""Deprecation: announces deprecated endpoints in the headers of their answers, and logs who still calls.
+"""Deprecation: announces deprecated endpoints, and logs who still calls them.
 
 Deprecations are declared by :mod:`core.api.deprecation`; without this module they are not announced.
 """

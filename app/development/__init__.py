@@ -1,4 +1,4 @@
-"""Development: explains what a developer has forgotten, a migration or the token of a form; does nothing elsewhere."""
+"""Development: explains common mistakes on error pages, in development only."""
 
 from flask import Blueprint
 

@@ -1,4 +1,4 @@
-"""Dialects: fields for what only PostgreSQL or MariaDB has: arrays, ranges, sets, addresses, bits.
+"""Dialect types: arrays, ranges, sets, addresses and bits of PostgreSQL and MariaDB.
 
 A module whose models have such columns stands below this one. Without it they are refused at start.
 """

@@ -1,4 +1,4 @@
-"""Doctor: finds what is wrong with a deployment, and what to do about it.
+"""Doctor: finds what is wrong with a deployment, and names the remedy.
 
 ``flask doctor`` makes the checks of the platform, which are here, and those that modules offer in ``checks.py``
 (:mod:`app.doctor.findings`). It works also where the application cannot start. What is worth a line at each start is

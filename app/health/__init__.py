@@ -1,4 +1,4 @@
-"""Health: whether the site works, for load balancers, monitors and people.
+"""Health checks: for load balancers, monitors and people.
 
 Modules offer checks in ``health.py`` (:mod:`app.health.terms`).
 """

@@ -1,4 +1,4 @@
-"""History: who changed what and when, row by row, and a way back."""
+"""History: who changed what and when, with undo."""
 
 from flask import Blueprint
 

@@ -1,4 +1,4 @@
-"""The start page: what is installed; and a status for programs."""
+"""Start page: what is installed, and a status for programs."""
 
 from flask import Blueprint
 

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0: the methods that the modules offer, called by name, with a page to try them."""
+"""JSON-RPC 2.0: the modules' methods, called by name, with a page to try them."""
 
 from flask import Blueprint
 

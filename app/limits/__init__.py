@@ -1,4 +1,4 @@
-"""Limits: refuses callers of APIs that ask too often, with 429.
+"""Rate limits: refuse callers who ask too often.
 
 Limits are declared by :mod:`core.api.limits`; without this module nothing is counted.
 """

@@ -1,4 +1,4 @@
-"""Maintenance: closes the site for a while, for all but those who have a link.
+"""Maintenance: closes the site for a while, except for those with a link.
 
 ``flask maintenance on`` closes it, ``off`` opens it. What is served all the same declares
 :func:`core.declarations.stays_open`.

@@ -1,4 +1,4 @@
-"""Monitoring: what the site does, for Prometheus at /metrics and for staff in plots of the last day.
+"""Monitoring: metrics for Prometheus, and plots of the last day for staff.
 
 A module that measures something of its own stands below this one in ``INSTALLED_APPS``.
 """

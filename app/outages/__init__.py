@@ -1,4 +1,4 @@
-"""Outages: a request waits for a silent database only so long, and connections recover from one that was read-only.
+"""Outages: time limits for a silent database, and recovery of its connections.
 
 Each statement of a request has ``DATABASE_STATEMENT_SECONDS``; while a server is unresponsive, one thread at a time
 retries it. Without this module a request waits as long as the driver does.

@@ -1,4 +1,4 @@
-"""Revisions: written and run alike on SQLite, PostgreSQL and MariaDB.
+"""Portable revisions: the same migrations on SQLite, PostgreSQL and MariaDB.
 
 Autogenerate compares what Alembic does not (server defaults by their meaning, enums, generated columns, indexes over
 expressions), names renames and what earlier code does not survive, and writes lines that run on each engine. SQLite

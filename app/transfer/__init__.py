@@ -1,4 +1,4 @@
-"""Transfer: the rows of all modules from one database to another, of any engine.
+"""Transfer: moves the rows of all modules to a database of another engine.
 
 For a copy of one database on the same engine, :mod:`app.backups` is quicker, and keeps what no model declares.
 """

@@ -1,4 +1,4 @@
-"""Uploads: checks files by their content, and sends them as files, never as pages of the site.
+"""Uploads: checks files by their content, and never shows them as pages of the site.
 
 .. code-block:: python
 
