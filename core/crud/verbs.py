@@ -317,7 +317,8 @@ class Crud:
 
     def missing(self, key: object) -> NotFound:
         """Return what to raise where no row has this key."""
-        return NotFound(f"There is no {self.noun} {key}.")
+        name = self.key.write(key) if isinstance(key, tuple) else key
+        return NotFound(f"There is no {self.noun} {name}.")
 
     def parse_key(self, key: object) -> Any:
         """Read a primary key from a URL.

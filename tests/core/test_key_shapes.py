@@ -99,6 +99,12 @@ def test_wrong_key_is_not_found(client: FlaskClient, key: str) -> None:
     assert client.get(f"/school/enrolments/{key}").status_code == 404
 
 
+def test_missing_row_is_named_as_in_addresses(client: FlaskClient) -> None:
+    error = call(client, "enrolment.get", key="1,LA%2C2")
+
+    assert error["data"]["detail"] == "There is no enrolment 1,LA%2C2."
+
+
 def test_key_cannot_be_changed(client: FlaskClient) -> None:
     enrol(client, "LA-1")
     response = client.patch(f"{API}/enrolments/1,LA-1", json={"course_code": "LA,2"}, headers={"If-Match": '"1"'})
