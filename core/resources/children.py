@@ -8,7 +8,6 @@ it is one transaction and, with the parent, one version. No HTTP.
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
-from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from functools import cached_property
@@ -18,11 +17,15 @@ import sqlalchemy as sa
 from marshmallow import Schema
 from marshmallow import ValidationError
 from marshmallow import fields
+from sqlalchemy.exc import DataError
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy.orm import with_parent
 
 from services import db
 
+from ..crud import integrity
 from ..crud import readers
 from ..crud.verbs import Crud
 from ..exceptions import Invalid
@@ -31,7 +34,7 @@ from ..fields.json_schema import json_schema
 from ..fields.strict import from_text
 from ..rest.projections import Visible
 
-#: Rows of one parent that an array replaces, at most.
+#: Rows of one parent that a body replaces or names, at most.
 MOST = 200
 
 #: Begins the name of a new row in an object.
@@ -45,11 +48,13 @@ class Entry:
     :param place: of the entry in the array, or its name in the object
     :param key: the values of the row's own key; empty for a new row that gets one
     :param values: what is to be written; ``None`` to delete the row
+    :param is_new: whether its name in the object says that there is no such row yet
     """
 
     place: str
     key: tuple[Any, ...]
     values: Mapping[str, Any] | None
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,10 @@ class Children(fields.Field[Entries]):
         self.is_numbered = all(name not in schema.load_fields for name in self.keys)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Entries:
+        if isinstance(value, list | dict) and len(value) > MOST:
+            cure = ": name those that change by an object" if isinstance(value, list) else ""
+            raise ValidationError(f"At most {MOST} rows at once{cure}.")
         if isinstance(value, list):
-            if len(value) > MOST:
-                raise ValidationError(f"At most {MOST} rows at once: name those that change by an object.")
             return Entries(True, self._read_all([(str(place), None, one) for place, one in enumerate(value)]))
         if isinstance(value, dict):
             return Entries(False, self._read_all([(name, name, one) for name, one in value.items()]))
@@ -112,6 +118,10 @@ class Children(fields.Field[Entries]):
         if not isinstance(one, dict):
             raise ValidationError("Give a JSON object.")
         given = {key: one[key] for key in self.keys if key in one}
+        if name is not None:
+            # The name says that it is new: the number of another row has no place in it.
+            key = self._key(given) if not self.is_numbered and len(given) == len(self.keys) else ()
+            return Entry(place, key, self.visible.schema().load(one), is_new=True)
         key = self._key(given) if len(given) == len(self.keys) else ()
         if self.is_numbered:
             one = {key: value for key, value in one.items() if key not in given}
@@ -147,7 +157,7 @@ class Children(fields.Field[Entries]):
         return {
             "oneOf": [
                 {"type": "array", "maxItems": MOST, "items": whole},
-                {"type": "object", "additionalProperties": changes},
+                {"type": "object", "maxProperties": MOST, "additionalProperties": changes},
             ]
         }
 
@@ -173,14 +183,14 @@ class ChildWriter:
         """
         verbs = readers.verbs_of(self.model) or _plain(self.model)
         pointers = {remote: getattr(parent, own) for own, remote in self.pairs}
-        there = self._stored(pointers, given)
+        there = self._stored(parent, given)
         self._refuse_unknown(given, there)
         kept = {entry.key for entry in given.entries if entry.values is not None}
         gone = [row for key, row in there.items() if key not in kept]
         # Deleted first, so that a new row may take the place of an old one under a unique constraint.
         for row in gone:
             verbs.delete(row)
-        self._make_room(given, there)
+        self._make_room(pointers, given, there)
         for entry in given.entries:
             if entry.values is None:
                 continue
@@ -192,10 +202,11 @@ class ChildWriter:
         db.session.expire(parent, [self.relation.key])
         return bool(gone or given.entries)
 
-    def _stored(self, pointers: Mapping[str, Any], given: Entries) -> dict[tuple[Any, ...], Any]:
+    def _stored(self, parent: Any, given: Entries) -> dict[tuple[Any, ...], Any]:
         """Return by key those of the parent's rows that are concerned, and that the current identity may read."""
         columns = [getattr(self.model, name) for name in self.children.keys]
-        select = readers.rows(self.model).where(*(getattr(self.model, name) == one for name, one in pointers.items()))
+        # The relationship may have a condition beyond its foreign key.
+        select = readers.rows(self.model).where(with_parent(parent, self.relation.class_attribute))
         if not given.replaces:
             named = (zip(columns, entry.key, strict=True) for entry in given.entries if entry.key)
             select = select.where(sa.or_(sa.false(), *(sa.and_(*(one == part for one, part in key)) for key in named)))
@@ -206,15 +217,22 @@ class ChildWriter:
         return {tuple(getattr(row, name) for name in self.children.keys): row for row in rows}
 
     def _refuse_unknown(self, given: Entries, there: Mapping[tuple[Any, ...], Any]) -> None:
-        """Refuse a key that none of the parent's rows has, unless it is the key of a new row."""
+        """Refuse a key that none of the parent's rows has, but for that of a new row, which none may have."""
         may_be_new = given.replaces and not self.children.is_numbered
-        unknown = [entry for entry in given.entries if entry.key and entry.key not in there and not may_be_new]
-        if unknown:
-            names = [f"{self.relation.key}.{entry.place}.{next(iter(self.children.keys))}" for entry in unknown]
-            raise Invalid({name: ["There is no such row here."] for name in names})
+        errors = {}
+        for entry in given.entries:
+            message = ""
+            if entry.is_new and entry.key in there:
+                message = "There is such a row already: name it by its key."
+            elif entry.key and entry.key not in there and not (may_be_new or entry.is_new):
+                message = "There is no such row here."
+            if message:
+                errors[f"{self.relation.key}.{entry.place}.{next(iter(self.children.keys))}"] = [message]
+        if errors:
+            raise Invalid(errors)
 
-    def _make_room(self, given: Entries, there: Mapping[tuple[Any, ...], Any]) -> None:
-        """Give the rows that change places numbers below zero first: a unique constraint is checked row by row."""
+    def _make_room(self, pointers: Mapping[str, Any], given: Entries, there: Mapping[tuple[Any, ...], Any]) -> None:
+        """Give the rows that change places higher numbers first: a unique constraint is checked row by row."""
         for name in self._places:
             moved = {
                 entry.key: entry.values[name]
@@ -225,12 +243,15 @@ class ChildWriter:
             taken = {getattr(there[key], name) for key in moved}
             if not taken & set(moved.values()):
                 continue
-            # A CHECK may forbid such numbers: the conflict is then said of the rows themselves.
-            with suppress(IntegrityError), db.session.begin_nested():
-                for number, key in enumerate(moved, 1):
+            siblings = [getattr(self.model, one) == value for one, value in pointers.items()]
+            highest = db.session.scalar(sa.select(sa.func.max(getattr(self.model, name))).where(*siblings))
+            free = max(number for number in (highest, *moved.values()) if number is not None) + 1
+            with _unless_refused(), db.session.begin_nested():
+                for number, key in enumerate(moved, free):
                     own = zip(self.children.keys, key, strict=True)
-                    update = sa.update(self.model).where(*(getattr(self.model, one) == part for one, part in own))
-                    db.session.execute(update.values({name: -number}), execution_options={"synchronize_session": False})
+                    is_own = [getattr(self.model, one) == part for one, part in own]
+                    update = sa.update(self.model).where(*siblings, *is_own).values({name: number})
+                    db.session.execute(update, execution_options={"synchronize_session": False})
 
     @cached_property
     def _places(self) -> list[str]:
@@ -252,6 +273,18 @@ class ChildWriter:
             place = f"{self.relation.key}.{entry.place}"
             named = {f"{place}.{name}" if name else place: texts for name, texts in error.errors.items()}
             raise Invalid(named) from error
+
+
+@contextmanager
+def _unless_refused() -> Iterator[None]:
+    """Go on where a CHECK or a type forbids a number: the conflict is then said of the rows themselves."""
+    try:
+        yield
+    except (IntegrityError, DataError, OverflowError):
+        pass
+    except OperationalError as error:
+        if not integrity.is_refusal(error):
+            raise
 
 
 def _plain(model: type[Any]) -> Crud:

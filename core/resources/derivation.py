@@ -143,7 +143,15 @@ def _child(mapper: Any, name: str) -> tuple[Any, Schema]:
     if relation is None or relation.direction is not ONETOMANY or relation.viewonly:
         raise TypeError(f"children: {mapper.class_.__name__} has no one-to-many relationship {name}")
     pointing = {relation.mapper.get_property_by_column(column).key for _, column in relation.local_remote_pairs}
-    return relation, schema(relation.mapper.class_)(exclude=pointing)
+    target = relation.mapper.class_
+    keys = {relation.mapper.get_property_by_column(column).key for column in relation.mapper.primary_key}
+    if not relation.uselist or keys <= pointing:
+        raise TypeError(
+            f"children: {mapper.class_.__name__}.{name} has one row at most: write it by a resource of its own"
+        )
+    rows = schema(target)
+    # What says whose they are may be hidden.
+    return relation, rows(exclude=pointing & rows().fields.keys())
 
 
 def search(model: type[Any]) -> Sequence[str]:

@@ -34,6 +34,9 @@ class Order(Versioned, Base):
         back_populates="order", cascade="all, delete-orphan", order_by="Line.position"
     )
     parcels: Mapped[list["Parcel"]] = relationship(back_populates="order", cascade="all, delete-orphan")
+    warnings: Mapped[list["Remark"]] = relationship(
+        primaryjoin="and_(Remark.order_id == Order.id, Remark.kind == 'warning')", cascade="all, delete-orphan"
+    )
 
     def __str__(self) -> str:
         return f"Order {self.id}"
@@ -43,7 +46,11 @@ class Line(Base):
     """Line with a place of its own within its order."""
 
     __tablename__ = "orders_line"
-    __table_args__ = (UniqueConstraint("order_id", "position"), CheckConstraint("quantity > 0", "quantity"))
+    __table_args__ = (
+        UniqueConstraint("order_id", "position"),
+        CheckConstraint("quantity > 0", "quantity"),
+        CheckConstraint("position > 0", "position"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey(Order.id), index=True)
@@ -69,9 +76,23 @@ class Parcel(Base):
         return f"Parcel {self.number}"
 
 
+class Remark(Base):
+    """Remark that no face serves: only those of one kind are written, with their order."""
+
+    __tablename__ = "orders_remark"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey(Order.id), index=True, info={"hidden": True})
+    kind: Mapped[str] = mapped_column(String(20), default="warning")
+    text: Mapped[str] = mapped_column(String(80))
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Orders(Resource):
     model = Order
-    children = ("lines", "parcels")
+    children = ("lines", "parcels", "warnings")
 
 
 class Lines(Resource):

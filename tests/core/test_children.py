@@ -4,12 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import ForeignKey
 from sqlalchemy.engine import URL
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
 
 from core.access import Identity
 from core.access import set_identity_loader
+from core.resources import derivation
+from services import db
 from tests.core import orders
 
 EVERYTHING = frozenset(
@@ -105,6 +113,27 @@ def test_natural_keys_are_changed_or_added(client: FlaskClient) -> None:
     assert [(one["number"], one["grams"]) for one in read(client, address)["parcels"]] == [(2, 25), (3, 30)]
 
 
+def test_natural_keys_are_added_by_an_object(client: FlaskClient) -> None:
+    address = add(client, parcels=[{"number": 1, "grams": 10}])
+    sent = {"1": {"grams": 15}, "+a": {"number": 2, "grams": 20}}
+    assert change(client, address, parcels=sent).status_code == 200
+
+    assert [(one["number"], one["grams"]) for one in read(client, address)["parcels"]] == [(1, 15), (2, 20)]
+    response = change(client, address, parcels={"+a": {"number": 2, "grams": 25}})
+    assert [error["pointer"] for error in response.json["errors"]] == ["#/parcels/+a/number"]
+
+
+def test_rows_beyond_the_condition_of_a_relationship_stay(client: FlaskClient) -> None:
+    address = add(client, warnings=[{"text": "Heavy"}, {"text": "Fragile"}])
+    with client.application.app_context():
+        db.session.execute(sa.update(orders.Remark).where(orders.Remark.text == "Heavy").values(kind="note"))
+        db.session.commit()
+    assert change(client, address, warnings=[]).status_code == 200
+
+    with client.application.app_context():
+        assert db.session.scalars(sa.select(orders.Remark.text)).all() == ["Heavy"]
+
+
 @pytest.mark.parametrize(
     ("lines", "pointer"),
     [
@@ -120,6 +149,8 @@ def test_natural_keys_are_changed_or_added(client: FlaskClient) -> None:
         ("Pen", "#/lines"),
         (["Pen"], "#/lines/0"),
         ([PEN] * 201, "#/lines"),
+        ({str(number): {"quantity": 1} for number in range(1, 2000)}, "#/lines"),
+        ({"+a": {**PEN, "id": 1}}, "#/lines/+a/id"),
     ],
 )
 def test_wrong_children_change_nothing(client: FlaskClient, lines: Any, pointer: str | None) -> None:
@@ -189,3 +220,22 @@ def test_document_describes_children(make_app: Callable[..., Flask], database_of
 
     assert set(array["items"]["properties"]) == {"id", "position", "product", "quantity", "price"}
     assert by_key["additionalProperties"]["type"] == ["object", "null"]
+
+
+def test_relationship_of_one_row_has_no_children() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class House(Base):
+        __tablename__ = "house"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        roof: Mapped["Roof"] = relationship(back_populates="house")
+
+    class Roof(Base):
+        __tablename__ = "roof"
+        house_id: Mapped[int] = mapped_column(ForeignKey(House.id), primary_key=True)
+        house: Mapped[House] = relationship(back_populates="roof")
+
+    for model, name, text in ((House, "roof", "one row at most"), (Roof, "house", "no one-to-many relationship")):
+        with pytest.raises(TypeError, match=text):
+            derivation.schema(model, children=[name])
