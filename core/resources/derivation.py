@@ -150,7 +150,7 @@ def _child(mapper: Any, name: str) -> tuple[Any, Schema]:
             f"children: {mapper.class_.__name__}.{name} has one row at most: write it by a resource of its own"
         )
     rows = schema(target)
-    # What says whose they are may be hidden.
+    # The columns of the foreign key may be hidden.
     return relation, rows(exclude=pointing & rows().fields.keys())
 
 

@@ -113,7 +113,7 @@ def test_natural_keys_are_changed_or_added(client: FlaskClient) -> None:
     assert [(one["number"], one["grams"]) for one in read(client, address)["parcels"]] == [(2, 25), (3, 30)]
 
 
-def test_natural_keys_are_added_by_an_object(client: FlaskClient) -> None:
+def test_object_adds_natural_keys(client: FlaskClient) -> None:
     address = add(client, parcels=[{"number": 1, "grams": 10}])
     sent = {"1": {"grams": 15}, "+a": {"number": 2, "grams": 20}}
     assert change(client, address, parcels=sent).status_code == 200
@@ -123,7 +123,7 @@ def test_natural_keys_are_added_by_an_object(client: FlaskClient) -> None:
     assert [error["pointer"] for error in response.json["errors"]] == ["#/parcels/+a/number"]
 
 
-def test_rows_beyond_the_condition_of_a_relationship_stay(client: FlaskClient) -> None:
+def test_condition_of_relationship_is_kept(client: FlaskClient) -> None:
     address = add(client, warnings=[{"text": "Heavy"}, {"text": "Fragile"}])
     with client.application.app_context():
         db.session.execute(sa.update(orders.Remark).where(orders.Remark.text == "Heavy").values(kind="note"))
@@ -222,7 +222,7 @@ def test_document_describes_children(make_app: Callable[..., Flask], database_of
     assert by_key["additionalProperties"]["type"] == ["object", "null"]
 
 
-def test_relationship_of_one_row_has_no_children() -> None:
+def test_relationship_of_one_is_refused() -> None:
     class Base(DeclarativeBase):
         pass
 

@@ -99,7 +99,7 @@ def test_wrong_key_is_not_found(client: FlaskClient, key: str) -> None:
     assert client.get(f"/school/enrolments/{key}").status_code == 404
 
 
-def test_missing_row_is_named_as_in_addresses(client: FlaskClient) -> None:
+def test_missing_row_is_named_by_address(client: FlaskClient) -> None:
     error = call(client, "enrolment.get", key="1,LA%2C2")
 
     assert error["data"]["detail"] == "There is no enrolment 1,LA%2C2."
