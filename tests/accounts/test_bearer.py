@@ -38,7 +38,7 @@ from services import db
 from tests import tokens as issued
 from tests.accounts import billing
 
-MODULES = ["app.home", "app.accounts", billing.__name__]
+MODULES = ["app.limits", "app.home", "app.accounts", billing.__name__]
 REALM = 'Bearer realm="Andamio"'
 
 

@@ -132,7 +132,7 @@ def test_reset_link_works_without_mail(make_app: Callable[..., Flask]) -> None:
     path = output.strip().rpartition("http://localhost")[2]
     submit(client, path, password=NEW, password_confirm=NEW)
     assert sign_in(client, password=NEW).location == "/accounts/"
-    assert "its administrators can give you a link" in app.test_client().get("/accounts/reset").text
+    assert "ask its administrators for a link" in app.test_client().get("/accounts/reset").text
     assert client.get("/accounts/email").status_code == 404
 
 
