@@ -283,7 +283,7 @@ def test_user_without_permissions_informed(
     sign_in(sqlite_client)
     monkeypatch.setattr(scopes, "offered", lambda who: [])
     page = sqlite_client.get(f"{PATH}/new").text
-    assert "nothing yet that your token could do" in page
+    assert "no permission that a token could use" in page
     assert "<form class" not in page
 
 

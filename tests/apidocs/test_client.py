@@ -84,7 +84,7 @@ def test_generated_client_works(warehouse_app, live_server, generate):
         assert isinstance(refused.parsed, models.Problem)
         assert refused.parsed.type_ == "/problems/precondition-failed"
 
-        page = call("list", rank_gte=7, count=True, sort=[models.ShelfThingsListSortItem.NAME])
+        page = call("list", rank_gte=7, count=True, sort=[models.WarehouseThingsListSortItem.NAME])
         assert [thing.name for thing in page.parsed.items] == ["pen"]
         assert page.parsed.total == 1
 

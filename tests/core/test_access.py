@@ -536,7 +536,7 @@ def test_forbidden_page_explains_refusal(request_as: Ask) -> None:
     answer = request_as("bob", "GET", "/mailroom/letters/new")
     assert (answer.status_code, answer.mimetype) == (403, "text/html")
     assert "mailroom.letter.write" not in answer.text
-    assert "Ask an administrator for the permission." in answer.text
+    assert "Ask an administrator for access." in answer.text
 
 
 def test_invalid_policy_fails_at_start(make_app: Callable[..., Flask], write_module: Callable[..., str]) -> None:

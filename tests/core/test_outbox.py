@@ -71,13 +71,13 @@ def test_failed_commit_drops_actions(
 ) -> None:
     write("a")
     after_commit(lambda: done_jobs.append("sent"))
-    security_log.record("role.changed")
+    security_log.record("limit.exceeded")
     with failing_commits(app), pytest.raises(OperationalError):
         db.session.commit()
     db.session.rollback()
 
     assert done_jobs == []
-    assert "role.changed" not in caplog.text
+    assert "limit.exceeded" not in caplog.text
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Maker)) == 0
 
 

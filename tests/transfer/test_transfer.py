@@ -29,6 +29,7 @@ from config import ROOT
 from core import migrations
 from core.api.idempotency import idempotency_keys
 from tests.core import column_types
+from tests.dialects import postgres_rows
 from tests.transfer import shipments
 
 Make = Callable[..., Flask]
@@ -213,9 +214,9 @@ def test_engine_types_survive_transfer(
     write_revision: Callable[[str], None],
     tmp_path: Path,
 ) -> None:
-    base = {"postgresql": column_types.Postgres, "mariadb": column_types.Maria}[engine]
+    base = {"postgresql": postgres_rows.Postgres, "mariadb": postgres_rows.Maria}[engine]
     init = "from flask import Blueprint\nbp = Blueprint('safe', __name__)\n"
-    name = write_module("safe", init=init, models=f"from tests.core.column_types import {base.__name__}\n")
+    name = write_module("safe", init=init, models=f"from tests.dialects.postgres_rows import {base.__name__}\n")
     write_revision("pass")
     (table,) = base.metadata.tables.values()
     urls = [new_database(engine), new_database(engine)]
