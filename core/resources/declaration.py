@@ -19,9 +19,12 @@ from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 from marshmallow import Schema
 
+from services import db
+
 from ..crud import writing
 from ..crud.verbs import Crud
 from ..crud.verbs import check_allow
+from ..exceptions import Stale
 from ..fields.words import plural
 from ..fields.words import words
 from ..forms.model_forms import ModelForm
@@ -91,12 +94,25 @@ class Resource(Crud):
         """Change a row and its children; a change of children alone counts as a version of the row, too."""
         own, nested = self._apart(data)
         before = self.version(item)
+        if nested:
+            self._lock(item)
         item = super().update(item, own, version)
         has_changed = [self.writers[name].write(item, entries) for name, entries in nested.items()]
         if any(has_changed) and before is not None and self.version_key and self.version(item) == before:
             setattr(item, self.version_key, before + 1)
             writing.flush(self.model, {})
         return item
+
+    def _lock(self, item: Any) -> None:
+        """Let one transaction at a time write the children of a row: two would wait for each other's rows.
+
+        :raises Stale: if the row is gone, or has another version by now
+        """
+        is_own = self.key.equals(self.key.of(item), db.session.get_bind(sa.inspect(self.model)).dialect)
+        column = getattr(self.model, self.version_key) if self.version_key else sa.true()
+        found = db.session.execute(sa.select(column).where(is_own).with_for_update(of=self.model)).first()
+        if found is None or (self.version_key and found[0] != self.version(item)):
+            raise Stale
 
     def _apart(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Entries]]:
         """Return the values of a row, and those of its children."""

@@ -1,6 +1,8 @@
 """Children are written with their parent: an array replaces them, an object names those that change."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -189,6 +191,22 @@ def test_older_version_is_refused(client: FlaskClient) -> None:
     response = client.patch(address, json={"lines": [INK]}, headers={"If-Match": etag})
     assert response.status_code == 412
     assert read(client, address)["lines"] == []
+
+
+def test_one_of_two_writers_is_stale(client: FlaskClient) -> None:
+    address = add(client, lines=[PEN, INK])
+    for _ in range(4):
+        pen, ink = (line["id"] for line in read(client, address)["lines"])
+        headers = {"If-Match": client.get(address).headers["ETag"]}
+        barrier = Barrier(2)
+
+        def write(lines: Any, barrier: Barrier = barrier, headers: dict[str, str] = headers) -> int:
+            barrier.wait()
+            return client.application.test_client().patch(address, json={"lines": lines}, headers=headers).status_code
+
+        exchange = [{"id": ink, "position": 1}, {"id": pen, "position": 2}]
+        with ThreadPoolExecutor() as pool:
+            assert sorted(pool.map(write, (exchange, {str(ink): {"quantity": 5}}))) == [200, 412]
 
 
 def test_children_ask_for_their_own_permissions(client: FlaskClient) -> None:
