@@ -5,6 +5,8 @@ them: ``/seats/12,B``.
 """
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 from marshmallow import ValidationError
 from marshmallow import fields
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm.interfaces import MANYTOONE
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..data.models import key_fault
@@ -108,6 +111,18 @@ class Key:
         if text in _reserved.get(self.model, ()):
             return f"No address can name “{text}”: it stands for something else there."
         return key_fault(text)
+
+    def changed(self, item: Any, data: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the attributes by which new values would change the key of a row: columns, or related rows."""
+        yield from (name for name in self.names if data.get(name, own := getattr(item, name)) != own)
+        mapper = sa.inspect(self.model)
+        for name in (name for name in data if name in mapper.relationships and data[name] is not None):
+            relation = mapper.relationships[name]
+            for own, remote in relation.local_remote_pairs or () if relation.direction is MANYTOONE else ():
+                attribute = mapper.get_property_by_column(own).key
+                other = relation.mapper.get_property_by_column(remote).key
+                if attribute in self.names and getattr(data[name], other) != getattr(item, attribute):
+                    yield name
 
     def field(self) -> fields.Field[Any]:
         """Make the field of a key in JSON: that of its column, or the text of an address."""

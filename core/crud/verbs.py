@@ -270,9 +270,8 @@ class Crud:
         """
         self.require("update", item)
         writing.refuse_stale(self, item, version)
-        for name in self.key.names:
-            if data.get(name, key := getattr(item, name)) != key:
-                raise Invalid({name: ["The key of a row cannot be changed."]})
+        for name in self.key.changed(item, data):
+            raise Invalid({name: ["The key of a row cannot be changed."]})
         self._assign(item, data)
         writing.flush(self.model, data)
         signals.row_updated.send(self.model, item=item)

@@ -146,10 +146,11 @@ def project(schema: Schema, shown: Projection) -> Schema:
         return schema
     names = {name: field.data_key or name for name, field in schema.dump_fields.items()}
     hidden = set(shown.include)
-    kept = {
+    # In the order of the schema: a set would have another one in each process, and the ETag with it.
+    kept = [
         name
         for name, key in names.items()
         if (shown.fields is None or key in shown.fields)
         and not hidden & {key, schema.dump_fields[name].attribute or name}
-    }
+    ]
     return type(schema)(only=kept, exclude=schema.exclude)

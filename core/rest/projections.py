@@ -77,7 +77,7 @@ def _guarded(schema: Schema, model: Any, seen: tuple[type, ...]) -> Iterator[tup
 
 def _without(schema: Schema, names: frozenset[str]) -> Schema:
     return type(schema)(
-        only=None if schema.only is None else {*schema.only},
+        only=None if schema.only is None else [name for name in schema.fields if name in schema.only],
         exclude={*schema.exclude, *names},
         partial=schema.partial,
         unknown=schema.unknown,

@@ -167,6 +167,18 @@ def test_pages_of_a_composite_key(client: FlaskClient) -> None:
     assert client.get(f"{API}/enrolments").json["items"] == []
 
 
+def test_form_keeps_the_key(client: FlaskClient) -> None:
+    enrol(client, "LA-1")
+    response = forms.submit(client, "/school/enrolments/1,LA-1/edit", course="LA,2")
+
+    assert response.status_code == 422
+    assert "The key of a row cannot be changed." in response.text
+
+
+def test_members_keep_their_order(client: FlaskClient) -> None:
+    assert list(client.get(f"{API}/courses/LA-1?include=needs").json) == ["code", "title", "needs_code", "needs"]
+
+
 def test_history_of_a_composite_key(client: FlaskClient) -> None:
     enrol(client, grade=3)
     page = client.get("/school/enrolments/1%2CLA%252C2").text
