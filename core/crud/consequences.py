@@ -156,6 +156,9 @@ def _mapper_of(mapper: Any, table: Any) -> Any:
 
 def _effect(mapper: Any, constraint: Any) -> str:
     """Return what becomes of the rows of a foreign key: the relationship says, else the database."""
+    if any(one.secondary is constraint.table and not one.viewonly for one in mapper.relationships):
+        # The ORM removes the rows of a table between, also where they have a model of their own.
+        return DELETED
     columns = set(constraint.columns)
     relations = [
         one

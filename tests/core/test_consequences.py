@@ -11,9 +11,16 @@ from flask import Flask
 from flask import request
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
 
 from core.access import ANONYMOUS
 from core.access import set_identity_loader
+from core.crud.consequences import DELETED
+from core.crud.consequences import PREVENTS
+from core.crud.consequences import consequences
 from core.fields.words import plural
 from services import db
 from tests import forms
@@ -178,3 +185,44 @@ def test_rows_below_rows_are_counted_once(
 )
 def test_plural_of_nouns(noun: str, expected: str) -> None:
     assert plural(noun) == expected
+
+
+class FilmBase(DeclarativeBase):
+    pass
+
+
+class Film(FilmBase):
+    __tablename__ = "consequences_film"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    roles: Mapped[list["Role"]] = relationship(viewonly=True)
+
+
+class Actor(FilmBase):
+    __tablename__ = "consequences_actor"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    films: Mapped[list[Film]] = relationship(secondary="consequences_role")
+
+
+class Role(FilmBase):
+    """Link of an actor to a film, with a model of its own."""
+
+    __tablename__ = "consequences_role"
+
+    actor_id: Mapped[int] = mapped_column(sa.ForeignKey(Actor.id), primary_key=True)
+    film_id: Mapped[int] = mapped_column(sa.ForeignKey(Film.id), primary_key=True)
+
+
+def test_links_with_model_go_along(make_app: Callable[..., Flask], database_of: Callable[..., URL]) -> None:
+    app = make_app(database_of("sqlite", FilmBase.metadata), [])
+    with app.test_request_context():
+        db.session.add(Actor(id=1, films=[Film(id=1), Film(id=2)]))
+        db.session.flush()
+        actor = db.session.get_one(Actor, 1)
+        assert [one.effect for one in consequences(actor)] == [DELETED]
+        assert [one.effect for one in consequences(actor.films[0])] == [PREVENTS]
+        db.session.delete(actor)
+        db.session.flush()
+        assert db.session.scalars(sa.select(Role)).all() == []
+        db.session.rollback()
