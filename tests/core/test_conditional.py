@@ -152,6 +152,13 @@ def test_malformed_condition_is_refused(sqlite_app: Flask, sqlite_client: FlaskC
     assert f"{name} is no list of ETags" in answer.json["detail"]
 
 
+@pytest.mark.parametrize("url", ["/warehouse/things/1", "/warehouse/tags/a"])
+def test_empty_etag_is_no_current_one(sqlite_app: Flask, sqlite_client: FlaskClient, url: str) -> None:
+    tag = put_there(sqlite_app, sqlite_client, url)
+    assert sqlite_client.patch(url, json={}, headers={"If-Match": '""'}).status_code == 412
+    assert sqlite_client.patch(url, json={}, headers={"If-Match": tag, "If-None-Match": '""'}).status_code == 200
+
+
 def test_creation_is_held_to_collection(sqlite_client: FlaskClient) -> None:
     tag = etag(sqlite_client, THINGS)
     assert sqlite_client.post(THINGS, json=PEN, headers={"If-None-Match": "*"}).status_code == 412
