@@ -166,8 +166,10 @@ def prepare(plan: Plan, change: Change, *, lock: bool = False) -> Undo:
     if change.is_long:
         undo.faults.append("What it recorded is too long to be read back by a page.")
     verbs = undo.verbs.verbs
-    with suppress(NotFound):
-        undo.item = verbs.get(change.row_key)
+    key = plan.key_of(change.row_key)
+    if key is not None:
+        with suppress(NotFound):
+            undo.item = verbs.get(key)
     if lock and undo.item is not None and verbs.version_key is None:
         db.session.refresh(undo.item, with_for_update=True)
     {"create": _of_create, "update": _of_update, "delete": _of_delete}[change.verb](undo, undo.verbs)

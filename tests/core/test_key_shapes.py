@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
+from app.history.models import Change
 from core.access import Identity
 from core.access import set_identity_loader
 from core.fields.words import words
@@ -224,3 +225,13 @@ def test_documents_describe_keys(client: FlaskClient) -> None:
     path = document["paths"][f"{API}/enrolments/{{key}}"]
 
     assert path["get"]["parameters"][0]["schema"]["type"] == "string"
+
+
+def test_undo_of_a_composite_key(client: FlaskClient) -> None:
+    address = enrol(client, grade=3).headers["Location"]
+    assert client.patch(address, json={"grade": 7}, headers={"If-Match": '"1"'}).status_code == 200
+    with client.application.app_context():
+        changes = db.session.scalars(sa.select(Change.id).order_by(Change.id)).all()
+
+    assert forms.submit(client, f"/history/changes/{changes[-1]}/undo").status_code == 303
+    assert client.get(address).json["grade"] == 3
