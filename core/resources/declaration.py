@@ -42,6 +42,10 @@ from .children import Entries
 #: The path of a module's API, below its own.
 API_PREFIX = "/api/v1"
 
+#: The attribute that keeps what a class declares itself, and the value of what it does not declare.
+_SAID = "_said"
+_NOTHING: Any = object()
+
 #: Blueprint to its API; both are declared once, whichever applications have them.
 _apis: WeakKeyDictionary[Blueprint, Api] = WeakKeyDictionary()
 
@@ -155,6 +159,7 @@ class Resource(Crud):
     @classmethod
     def _derive(cls, module: str) -> None:
         """Set what the class does not declare."""
+        _remember(cls)
         model, noun = cls.model, words(cls.__name__)
         _set_missing(
             cls,
@@ -169,7 +174,8 @@ class Resource(Crud):
             fields=derivation.fields(model),
             includes=derivation.includes(model),
         )
-        cls.access = {**derivation.access(model, module), **cls.access}
+        access = _declared(cls, "access", Resource)
+        cls.access = {**derivation.access(model, module), **({} if access is _NOTHING else access)}
         # Columns that no schema or form can have are an error only where these are derived.
         if not _declares(cls, "schema", Resource):
             cls.schema = derivation.schema(model, cls.fields, cls.children)
@@ -178,8 +184,23 @@ class Resource(Crud):
 
 
 def _declares(cls: type, name: str, base: type) -> bool:
-    """Return whether a class, or one between it and a base, has an attribute of its own."""
-    return any(name in vars(each) for each in cls.__mro__[: cls.__mro__.index(base)])
+    """Return whether a class, or one between it and a base, declares an attribute."""
+    return _declared(cls, name, base) is not _NOTHING
+
+
+def _declared(cls: type, name: str, base: type) -> Any:
+    """Return what a class, or one between it and a base, declares, whatever was derived for them since."""
+    for each in cls.__mro__[: cls.__mro__.index(base)]:
+        said = vars(each).get(_SAID, vars(each))
+        if name in said:
+            return said[name]
+    return _NOTHING
+
+
+def _remember(cls: type) -> None:
+    """Keep what a class declares itself, before it gets what is derived for it."""
+    if _SAID not in vars(cls):
+        setattr(cls, _SAID, dict(vars(cls)))
 
 
 def _set_missing(cls: type, **derived: Any) -> None:
@@ -190,7 +211,8 @@ def _set_missing(cls: type, **derived: Any) -> None:
 
 def _face(cls: type[Resource], name: str, base: type, given: Mapping[str, Any]) -> Any:
     """Return the class of a face: the declared one or a plain one, with what it does not say itself."""
-    face = getattr(cls, name) if _declares(cls, name, Resource) else base
+    declared = _declared(cls, name, Resource)
+    face = base if declared is _NOTHING else declared
     if face is None:
         return None
     known = {key for each in base.__mro__ for key in (*vars(each), *getattr(each, "__annotations__", ()))}

@@ -208,3 +208,22 @@ def test_unknown_resource_names_the_known(client: FlaskClient) -> None:
 
     assert result.exit_code == 1
     assert "chinook.Tracks" in result.output
+
+
+def test_subclass_derives_anew(client: FlaskClient) -> None:
+    class LongTracks(chinook.Tracks):
+        def select(self) -> Any:
+            return super().select().where(chinook.Track.milliseconds > 300_000)
+
+    class Renamed(chinook.Artists):
+        model = chinook.Genre
+
+    blueprint = Blueprint("more", "app.more")
+    long, renamed = LongTracks.register(blueprint), Renamed.register(blueprint)
+
+    assert (long.path, long.plural) == ("long-tracks", "Long tracks")
+    assert long.rest.verbs is long.pages.verbs is long
+    assert chinook.Tracks.rest.verbs is chinook.Tracks.verbs
+    assert long.access["list"].reason == "more.track.read"
+    assert renamed.access["create"].reason == "more.genre.add"
+    assert chinook.Artists.access["create"].reason == "chinook.artist.add"
