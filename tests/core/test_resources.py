@@ -210,7 +210,7 @@ def test_unknown_resource_names_the_known(client: FlaskClient) -> None:
     assert "chinook.Tracks" in result.output
 
 
-def test_subclass_derives_anew(client: FlaskClient) -> None:
+def test_subclass_has_own_faces(client: FlaskClient) -> None:
     class LongTracks(chinook.Tracks):
         def select(self) -> Any:
             return super().select().where(chinook.Track.milliseconds > 300_000)

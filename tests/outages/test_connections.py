@@ -244,7 +244,7 @@ def test_read_only_postgresql_is_named(make_notes: Make, new_database: Any, exec
     assert (status, check["result"], check["hint"]) == (503, "fail", "Let the database be written.")
     execute(url, "SET default_transaction_read_only = off", f"ALTER DATABASE {url.database} RESET ALL")
     # Each check has a connection of its own, and those that began read-only are given up one after the other.
-    found = [readiness(client)[1]["result"] for _ in range(4)]
+    found = [readiness(client)[1]["result"] for _ in range(10)]
     assert found[-1] == "pass"
 
 
