@@ -68,7 +68,8 @@ class Resource(Crud):
     details: ClassVar[Sequence[str]]
     #: Fields of forms and bodies, in this order; by default all writable ones.
     fields: ClassVar[Sequence[str]]
-    #: Relationships whose rows ``?include=`` shows; by default those to rows of the same module.
+    #: Relationships whose rows ``?include=`` shows; by default those to one row of the same module,
+    #: and the children.
     includes: ClassVar[Sequence[str]]
     #: One-to-many relationships whose rows are written with the row, by REST and JSON-RPC.
     children: ClassVar[Sequence[str]] = ()
@@ -172,7 +173,7 @@ class Resource(Crud):
             columns=derivation.list_columns(model),
             details=derivation.details(model),
             fields=derivation.fields(model),
-            includes=derivation.includes(model),
+            includes=derivation.includes(model, cls.children),
         )
         access = _declared(cls, "access", Resource)
         cls.access = {**derivation.access(model, module), **({} if access is _NOTHING else access)}

@@ -83,15 +83,15 @@ def details(model: type[Any]) -> Sequence[str]:
     return list(dict.fromkeys([*shown, *_links(mapper)]))
 
 
-def includes(model: type[Any]) -> Sequence[str]:
-    """Return the relationships to rows of the same module."""
+def includes(model: type[Any], children: Sequence[str] = ()) -> Sequence[str]:
+    """Return the relationships to one row of the same module, and the children; other lists have no bound."""
     package = model.__module__.rpartition(".")[0]
-    return [
+    single = [
         relation.key
         for relation in sa.inspect(model).relationships
-        if relation.lazy not in ("dynamic", "write_only")
-        and relation.mapper.class_.__module__.rpartition(".")[0] == package
+        if not relation.uselist and relation.mapper.class_.__module__.rpartition(".")[0] == package
     ]
+    return list(dict.fromkeys([*single, *children]))
 
 
 def included(model: type[Any], names: Sequence[str]) -> Mapping[str, type[Schema]]:
