@@ -72,6 +72,11 @@ def add(verbs: "Crud") -> None:
         _first[verbs.model] = ref(verbs)
 
 
+def has_verbs(model: type[Any]) -> bool:
+    """Return whether some verbs of this process say who may read the rows of a model."""
+    return any(known() is not None for one in model.__mro__ if (known := _first.get(one)) is not None)
+
+
 def policy_of(model: type[Any], verb: str = "get") -> Policy | None:
     """Return who may read the rows of a model; ``None`` if that was never declared.
 

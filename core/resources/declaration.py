@@ -97,6 +97,7 @@ class Resource(Crud):
 
     def update(self, item: Any, data: Mapping[str, Any], version: int | None = None) -> Any:
         """Change a row and its children; a change of children alone counts as a version of the row, too."""
+        self.require("update", item)
         own, nested = self._apart(data)
         before = self.version(item)
         if nested:
@@ -131,6 +132,8 @@ class Resource(Crud):
         :param api: where the REST resource is added; by default the blueprint's own, below ``/api/v1``
         :raises TypeError: if a declaration does not fit its model
         """
+        if _SAID in vars(cls):
+            raise TypeError(f"{cls.__name__} is registered already: register a subclass of it")
         module = blueprint.import_name.rpartition(".")[2]
         cls._derive(module)
         check_allow(cls)
@@ -140,7 +143,7 @@ class Resource(Crud):
             for name in ("verbs", "form", "columns", "details", "plural", "schema", "allow")
             if hasattr(cls, name)
         }
-        given["includes"] = derivation.included(cls.model, cls.includes)
+        included = given["includes"] = derivation.included(cls.model, cls.includes)
         cls.pages = _face(cls, "pages", Pages, given)
         cls.rest = _face(cls, "rest", ModelResource, given)
         if cls.pages is not None:
@@ -149,6 +152,9 @@ class Resource(Crud):
             cls.rest.register(api or _api_of(blueprint), f"/{cls.path}")
 
         def announce(state: BlueprintSetupState) -> None:
+            if not _declares(cls, "includes", Resource):
+                for name in derivation.unguarded(cls.model, [one for one in included if one not in cls.children]):
+                    del included[name]
             registry.add(state.app, module, verbs)
             if cls.pages is not None and "list" in cls.pages.allow:
                 name = ".".join(filter(None, (state.name_prefix, state.name, f"{cls.pages().name}_list")))
@@ -200,8 +206,7 @@ def _declared(cls: type, name: str, base: type) -> Any:
 
 def _remember(cls: type) -> None:
     """Keep what a class declares itself, before it gets what is derived for it."""
-    if _SAID not in vars(cls):
-        setattr(cls, _SAID, dict(vars(cls)))
+    setattr(cls, _SAID, dict(vars(cls)))
 
 
 def _set_missing(cls: type, **derived: Any) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm.interfaces import ONETOMANY
 
 from ..access import Policy
 from ..access import permission
+from ..crud import readers
 from ..crud.names import LONGEST_SORTED
 from ..crud.texts import is_text
 from ..crud.verbs import VERBS
@@ -94,7 +95,13 @@ def includes(model: type[Any], children: Sequence[str] = ()) -> Sequence[str]:
     return list(dict.fromkeys([*single, *children]))
 
 
-def included(model: type[Any], names: Sequence[str]) -> Mapping[str, type[Schema]]:
+def unguarded(model: type[Any], names: Sequence[str]) -> Sequence[str]:
+    """Return those of some relationships that lead to rows of which no verbs say who may read them."""
+    relations = sa.inspect(model).relationships
+    return [name for name in names if not readers.has_verbs(relations[name].mapper.class_)]
+
+
+def included(model: type[Any], names: Sequence[str]) -> dict[str, type[Schema]]:
     """Return relationships, each with the schema of its rows.
 
     :raises TypeError: if one is no relationship

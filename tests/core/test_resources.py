@@ -15,6 +15,8 @@ from core.access import set_identity_loader
 from core.fields.words import words
 from core.resources import registered
 from core.resources.writing import write
+from services import Base as PlatformBase
+from services import db
 from tests import forms
 from tests.core import chinook
 
@@ -227,3 +229,62 @@ def test_subclass_has_own_faces(client: FlaskClient) -> None:
     assert long.access["list"].reason == "more.track.read"
     assert renamed.access["create"].reason == "more.genre.add"
     assert chinook.Artists.access["create"].reason == "chinook.artist.add"
+
+
+def test_resource_is_registered_once(client: FlaskClient) -> None:
+    with pytest.raises(TypeError, match="Tracks is registered already: register a subclass of it"):
+        chinook.Tracks.register(Blueprint("again", "app.again"))
+
+
+def test_include_needs_verbs_of_the_rows(
+    make_app: Callable[..., Flask], write_module: Callable[..., str], new_database: Callable[[str], URL]
+) -> None:
+    models = """
+        from sqlalchemy import ForeignKey
+        from sqlalchemy.orm import Mapped, mapped_column, relationship
+        from services import Model
+
+        class Contract(Model):
+            __tablename__ = "hire_contract"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            salary: Mapped[int]
+
+        class Team(Model):
+            __tablename__ = "hire_team"
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        class Worker(Model):
+            __tablename__ = "hire_worker"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            contract_id: Mapped[int] = mapped_column(ForeignKey(Contract.id))
+            contract: Mapped[Contract] = relationship()
+            team_id: Mapped[int] = mapped_column(ForeignKey(Team.id))
+            team: Mapped[Team] = relationship()
+    """
+    init = """
+        from flask import Blueprint
+        from core.access import PUBLIC
+        from core.resources import Resource
+        from .models import Team, Worker
+
+        bp = Blueprint("hire", __name__, url_prefix="/hire")
+        OPEN = {"list": PUBLIC, "get": PUBLIC}
+
+        class Workers(Resource):
+            model = Worker
+            access = OPEN
+
+        class Teams(Resource):
+            model = Team
+            access = OPEN
+
+        Workers.register(bp)
+        Teams.register(bp)
+    """
+    app = make_app(new_database("sqlite"), [write_module("hire", init=init, models=models)])
+    with app.app_context():
+        PlatformBase.metadata.create_all(db.engine)
+    client = app.test_client()
+
+    assert client.get("/hire/api/v1/workers?include=team").status_code == 200
+    assert client.get("/hire/api/v1/workers?include=contract").status_code == 400
