@@ -48,7 +48,7 @@ class Entry:
     :param place: of the entry in the array, or its name in the object
     :param key: the values of the row's own key; empty for a new row that gets one
     :param values: what is to be written; ``None`` to delete the row
-    :param is_new: whether its name in the object says that there is no such row yet
+    :param is_new: whether its name in the object begins with :data:`NEW`
     """
 
     place: str
@@ -72,7 +72,7 @@ class Children(fields.Field[Entries]):
     """Reads the children of a row from JSON.
 
     :param relation: the one-to-many relationship
-    :param schema: of the children, without what says whose they are
+    :param schema: of the children, without the attributes that point to the parent
     """
 
     def __init__(self, relation: RelationshipProperty[Any], schema: Schema, **options: Any) -> None:
@@ -119,7 +119,7 @@ class Children(fields.Field[Entries]):
             raise ValidationError("Give a JSON object.")
         given = {key: one[key] for key in self.keys if key in one}
         if name is not None:
-            # The name says that it is new: the number of another row has no place in it.
+            # A new row cannot take the number of another one.
             key = self._key(given) if not self.is_numbered and len(given) == len(self.keys) else ()
             return Entry(place, key, self.visible.schema().load(one), is_new=True)
         key = self._key(given) if len(given) == len(self.keys) else ()
@@ -217,13 +217,13 @@ class ChildWriter:
         return {tuple(getattr(row, name) for name in self.children.keys): row for row in rows}
 
     def _refuse_unknown(self, given: Entries, there: Mapping[tuple[Any, ...], Any]) -> None:
-        """Refuse a key that none of the parent's rows has, but for that of a new row, which none may have."""
+        """Refuse unknown keys of existing rows, and known keys of new rows."""
         may_be_new = given.replaces and not self.children.is_numbered
         errors = {}
         for entry in given.entries:
             message = ""
             if entry.is_new and entry.key in there:
-                message = "There is such a row already: name it by its key."
+                message = "This row exists already: name it by its key."
             elif entry.key and entry.key not in there and not (may_be_new or entry.is_new):
                 message = "There is no such row here."
             if message:
@@ -266,7 +266,7 @@ class ChildWriter:
 
     @contextmanager
     def _placed(self, entry: Entry) -> Iterator[None]:
-        """Say of what is wrong with an entry where it stands."""
+        """Prefix the names in errors with the place of the entry."""
         try:
             yield
         except Invalid as error:
@@ -277,7 +277,7 @@ class ChildWriter:
 
 @contextmanager
 def _unless_refused() -> Iterator[None]:
-    """Go on where a CHECK or a type forbids a number: the conflict is then said of the rows themselves."""
+    """Continue if a CHECK or a type refuses a number: the rows themselves then report the conflict."""
     try:
         yield
     except (IntegrityError, DataError, OverflowError):

@@ -1,9 +1,9 @@
 """One declaration that makes the verbs of a model and their faces.
 
-:class:`Resource` is the verbs (:class:`core.crud.Crud`) of which everything is derived from the model that the class
-does not say itself. ``register`` adds pages at ``/<module>/invoices`` and REST at ``/<module>/api/v1/invoices``; the
-methods of JSON-RPC, the document of the API, the menu and the permissions follow. A face of one's own is a class one
-rung below, in its attribute: ``pages = InvoicePages``, ``rest = InvoiceResource``, ``None`` for no such face.
+:class:`Resource` is a :class:`core.crud.Crud` whose undeclared attributes are derived from the model. ``register`` adds
+pages at ``/<module>/invoices`` and REST at ``/<module>/api/v1/invoices``; the methods of JSON-RPC, the document of the
+API, the menu and the permissions follow. To replace a face, set its attribute to a class of your own:
+``pages = InvoicePages``, ``rest = InvoiceResource``; ``None`` omits it.
 """
 
 from collections.abc import Mapping
@@ -165,7 +165,7 @@ class Resource(Crud):
 
     @classmethod
     def _derive(cls, module: str) -> None:
-        """Set what the class does not declare."""
+        """Set the attributes that the class does not declare."""
         _remember(cls)
         model, noun = cls.model, words(cls.__name__)
         _set_missing(
@@ -182,7 +182,7 @@ class Resource(Crud):
             includes=derivation.includes(model, cls.children),
         )
         access = _declared(cls, "access", Resource)
-        cls.access = {**derivation.access(model, module), **({} if access is _NOTHING else access)}
+        cls.access = derivation.access(model, module, {} if access is _NOTHING else access)
         # Columns that no schema or form can have are an error only where these are derived.
         if not _declares(cls, "schema", Resource):
             cls.schema = derivation.schema(model, cls.fields, cls.children)
@@ -196,7 +196,7 @@ def _declares(cls: type, name: str, base: type) -> bool:
 
 
 def _declared(cls: type, name: str, base: type) -> Any:
-    """Return what a class, or one between it and a base, declares, whatever was derived for them since."""
+    """Return the attribute that a class, or one between it and a base, declares; derived ones do not count."""
     for each in cls.__mro__[: cls.__mro__.index(base)]:
         said = vars(each).get(_SAID, vars(each))
         if name in said:
@@ -205,7 +205,7 @@ def _declared(cls: type, name: str, base: type) -> Any:
 
 
 def _remember(cls: type) -> None:
-    """Keep what a class declares itself, before it gets what is derived for it."""
+    """Keep the declared attributes of a class before derived ones are set."""
     setattr(cls, _SAID, dict(vars(cls)))
 
 
@@ -216,7 +216,7 @@ def _set_missing(cls: type, **derived: Any) -> None:
 
 
 def _face(cls: type[Resource], name: str, base: type, given: Mapping[str, Any]) -> Any:
-    """Return the class of a face: the declared one or a plain one, with what it does not say itself."""
+    """Return a subclass of the declared face, or of the plain one, with the attributes that it does not declare."""
     declared = _declared(cls, name, Resource)
     face = base if declared is _NOTHING else declared
     if face is None:

@@ -50,16 +50,21 @@ def allowed_verbs(model: type[Any]) -> Sequence[str]:
     return ("list", "get") if is_view(sa.inspect(model).local_table) else VERBS
 
 
-def access(model: type[Any], module: str) -> Mapping[str, Policy]:
+def access(model: type[Any], module: str, declared: Mapping[str, Policy]) -> Mapping[str, Policy]:
     """Return the policies of the verbs: ``<module>.<noun>.read``, ``add``, ``edit`` and ``delete``.
 
-    The owner of a row of an ``Owned`` model may edit and delete it without.
+    The owner of a row of an ``Owned`` model may edit and delete it without. No permission is made known that none of
+    them asks for.
+
+    :param declared: those that are declared
     """
     prefix = f"{module}.{words(model.__name__).replace(' ', '_')}"
     owner = "owner_key" if issubclass(model, Owned) else None
     return {
-        verb: permission(f"{prefix}.{word}", owner=owner if verb in ("update", "delete") else None)
-        for verb, word in PERMISSION_VERBS.items()
+        verb: declared[verb]
+        if verb in declared
+        else permission(f"{prefix}.{PERMISSION_VERBS[verb]}", owner=owner if verb in ("update", "delete") else None)
+        for verb in {**dict.fromkeys(allowed_verbs(model)), **declared}
     }
 
 

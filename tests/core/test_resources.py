@@ -10,9 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
+from core.access import PUBLIC
 from core.access import Identity
+from core.access import policies
 from core.access import set_identity_loader
 from core.fields.words import words
+from core.resources import Resource
 from core.resources import registered
 from core.resources.writing import write
 from services import Base as PlatformBase
@@ -288,3 +291,20 @@ def test_include_needs_verbs_of_the_rows(
 
     assert client.get("/hire/api/v1/workers?include=team").status_code == 200
     assert client.get("/hire/api/v1/workers?include=contract").status_code == 400
+
+
+def test_unasked_permissions_stay_unknown(client: FlaskClient) -> None:
+    class Shown(Resource):
+        model = chinook.Genre
+        access = dict.fromkeys(("list", "get", "update"), PUBLIC)
+
+    shown = Shown.register(Blueprint("plain", "app.plain"))
+
+    assert {verb: policy.reason for verb, policy in shown.access.items()} == {
+        "list": "public",
+        "get": "public",
+        "create": "plain.genre.add",
+        "update": "public",
+        "delete": "plain.genre.delete",
+    }
+    assert {name for name in policies.NAMES if name.startswith("plain.")} == {"plain.genre.add", "plain.genre.delete"}
