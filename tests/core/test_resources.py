@@ -308,3 +308,43 @@ def test_unasked_permissions_stay_unknown(client: FlaskClient) -> None:
         "delete": "plain.genre.delete",
     }
     assert {name for name in policies.NAMES if name.startswith("plain.")} == {"plain.genre.add", "plain.genre.delete"}
+
+
+def test_resource_without_prefix_below_one(
+    make_app: Callable[..., Flask], write_module: Callable[..., str], new_database: Callable[[str], URL]
+) -> None:
+    models = """
+        from sqlalchemy import String
+        from sqlalchemy.orm import Mapped, mapped_column
+        from services import Model
+
+        class Label(Model):
+            __tablename__ = "bare_label"
+            code: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """
+    init = """
+        from flask import Blueprint
+        from core.access import PUBLIC
+        from core.resources import Resource
+        from .models import Label
+
+        bp = Blueprint("bare", __name__)
+
+        class Labels(Resource):
+            model = Label
+            access = dict.fromkeys(("list", "get", "create"), PUBLIC)
+
+        Labels.register(bp)
+    """
+    name = write_module("bare", init=init, models=models)
+    # Two applications of one process share the class.
+    for app in (make_app(new_database("sqlite"), [name]), make_app(new_database("sqlite"), [name])):
+        with app.app_context():
+            PlatformBase.metadata.create_all(db.engine)
+        client, mounted = app.test_client(), {"SCRIPT_NAME": "/site"}
+        made = client.post("/api/v1/labels", json={"code": "a,b"}, environ_overrides=mounted)
+
+        assert (made.status_code, made.headers["Location"]) == (201, "/site/api/v1/labels/a%2Cb")
+        assert 'href="/site/labels/a,b"' in client.get("/labels", environ_overrides=mounted).text
+        assert client.post("/api/v1/labels", data="code=c").status_code == 415
+        assert client.delete("/api/v1/labels/a,b").status_code == 401
