@@ -207,7 +207,10 @@ def sample(field: fields.Field[Any]) -> Any:
 def _text(name: str, value: Any) -> str:
     """Write a value of a filter as a query string has it."""
     if isinstance(value, list):
-        return ",".join(_text(name, one) for one in value)
+        texts = [_text(name, one) for one in value]
+        if any("," in text for text in texts):
+            raise Invalid({name: ["A list cannot hold a value with a comma."]})
+        return ",".join(texts)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

@@ -171,7 +171,10 @@ def test_method_lists_with_filters(client: FlaskClient, track: Any) -> None:
     assert call(client, "track.list", count=True, limit=1)["total"] == 1
 
 
-@pytest.mark.parametrize("params", [{"filter": {"colour": 1}}, {"filter": {"limit": 1}}, {"filter": {"name": {}}}])
+@pytest.mark.parametrize(
+    "params",
+    [{"filter": {"colour": 1}}, {"filter": {"limit": 1}}, {"filter": {"name": {}}}, {"filter": {"name__in": ["a,b"]}}],
+)
 def test_method_list_refuses_wrong_filters(client: FlaskClient, track: Any, params: Any) -> None:
     error = call(client, "track.list", **params)
 
