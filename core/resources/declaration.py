@@ -42,8 +42,7 @@ from .children import Entries
 #: The path of a module's API, below its own.
 API_PREFIX = "/api/v1"
 
-#: The attribute that keeps what a class declares itself, and the value of what it does not declare.
-_SAID = "_said"
+#: Stands for an attribute that is not declared.
 _NOTHING: Any = object()
 
 #: Blueprint to its API; both are declared once, whichever applications have them.
@@ -80,6 +79,8 @@ class Resource(Crud):
     rest: ClassVar[type[ModelResource] | None]
     #: The verbs, as registered.
     verbs: ClassVar[Any]
+    #: The attributes that the class itself declares, kept at its registration.
+    declared: ClassVar[Mapping[str, Any]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +133,7 @@ class Resource(Crud):
         :param api: where the REST resource is added; by default the blueprint's own, below ``/api/v1``
         :raises TypeError: if a declaration does not fit its model
         """
-        if _SAID in vars(cls):
+        if "declared" in vars(cls):
             raise TypeError(f"{cls.__name__} is registered already: register a subclass of it")
         module = blueprint.import_name.rpartition(".")[2]
         cls._derive(module)
@@ -166,7 +167,7 @@ class Resource(Crud):
     @classmethod
     def _derive(cls, module: str) -> None:
         """Set the attributes that the class does not declare."""
-        _remember(cls)
+        cls.declared = dict(vars(cls))
         model, noun = cls.model, words(cls.__name__)
         _set_missing(
             cls,
@@ -198,15 +199,10 @@ def _declares(cls: type, name: str, base: type) -> bool:
 def _declared(cls: type, name: str, base: type) -> Any:
     """Return the attribute that a class, or one between it and a base, declares; derived ones do not count."""
     for each in cls.__mro__[: cls.__mro__.index(base)]:
-        said = vars(each).get(_SAID, vars(each))
-        if name in said:
-            return said[name]
+        own = vars(each).get("declared", vars(each))
+        if name in own:
+            return own[name]
     return _NOTHING
-
-
-def _remember(cls: type) -> None:
-    """Keep the declared attributes of a class before derived ones are set."""
-    setattr(cls, _SAID, dict(vars(cls)))
 
 
 def _set_missing(cls: type, **derived: Any) -> None:
