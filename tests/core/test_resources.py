@@ -27,6 +27,7 @@ VERBS = ("read", "add", "edit", "delete")
 NOUNS = [words(mapper.class_.__name__).replace(" ", "_") for mapper in chinook.Base.registry.mappers]
 CLERK = Identity("clerk", "Clerk", frozenset(f"chinook.{noun}.{verb}" for noun in NOUNS for verb in VERBS))
 API = "/chinook/api/v1"
+LABELS = "/api/v1" "/labels"
 
 
 @pytest.fixture
@@ -345,9 +346,9 @@ def test_resource_without_prefix_below_one(
         with app.app_context():
             PlatformBase.metadata.create_all(db.engine)
         client, mounted = app.test_client(), {"SCRIPT_NAME": "/site"}
-        made = client.post("/api/v1/labels", json={"code": "a,b"}, environ_overrides=mounted)
+        made = client.post(LABELS, json={"code": "a,b"}, environ_overrides=mounted)
 
         assert (made.status_code, made.headers["Location"]) == (201, "/site/api/v1/labels/a%2Cb")
         assert 'href="/site/labels/a,b"' in client.get("/labels", environ_overrides=mounted).text
-        assert client.post("/api/v1/labels", data="code=c").status_code == 415
-        assert client.delete("/api/v1/labels/a,b").status_code == 401
+        assert client.post(LABELS, data="code=c").status_code == 415
+        assert client.delete(f"{LABELS}/a,b").status_code == 401
