@@ -6,7 +6,7 @@ platform = @scripts/install requirements.txt
 tools = @scripts/install tests/requirements.txt
 ARGS =
 
-.PHONY: help run demo-site test test-all check product openapi attack pentest migrate doctor shell bench lock clean
+.PHONY: help run demo-site test test-all check product messages openapi attack pentest migrate doctor shell bench lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,10 @@ check:  ## check style, types, boundaries and language
 product:  ## follow the README's start of a product in a copy without the demos, and test that
 	$(tools)
 	@$(python) scripts/product.py
+
+messages:  ## extract the texts to be translated, update the catalogues and compile them
+	$(platform)
+	@$(python) -m flask --app run messages update
 
 openapi:  ## write docs/openapi.json, and list what has changed (ARGS=--breaking accepts breaking changes)
 	$(platform)

@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "app.db",
     "app.deploy",
     "app.maintenance",
+    "app.messages",
     "app.revisions",
     "app.secret",
     "app.transfer",
@@ -36,6 +37,12 @@ INSTALLED_APPS = [
 
 #: The name in the navigation bar and in page titles.
 SITE_NAME = "Andamio"
+
+#: The languages of pages, mails and errors, each by its name in itself, as visitors choose it.
+LANGUAGES = {"en": "English", "es": "Español", "ru": "Русский"}
+
+#: The one of a visitor who asks for none of these.
+LANGUAGE = "en"
 
 #: Contact for the API, in its document (OpenAPI's Contact Object).
 API_CONTACT = {"name": "The Andamio authors"}

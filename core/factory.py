@@ -30,6 +30,7 @@ from .http import errors
 from .http import form_check
 from .http import headers
 from .http import hosts
+from .http import languages
 from .http import paths
 from .http import prefix
 from .http import proxies
@@ -46,14 +47,16 @@ BEFORE_MODULES: tuple[Callable[[Flask], None], ...] = (
     *(proxies.init_app, prefix.init_app, paths.init_app, request.init_app, request_ids.init_app),
     # The shared objects, and the database beneath them.
     *(services.init_app, engines.init_app, execution.init_app, form_check.init_app),
-    # Errors, which every answer of a module may need.
-    errors.init_app,
+    # Errors, which every answer of a module may need, and the language of each answer.
+    *(errors.init_app, languages.init_app),
     # Forms and pages.
     *(layout.init_app, readers.init_app),
 )
 
 #: Steps that read the modules' endpoints and finish them, in this order.
 AFTER_MODULES: tuple[Callable[[Flask], Any], ...] = (
+    # The modules' translations.
+    languages.collect,
     # Every endpoint is guarded, and wrapped as modules enforce what is declared for it.
     *(apis.adopt_plain_apis, endpoints.guard, declarations.init_app),
     # Events that modules record in the security log.

@@ -72,6 +72,7 @@ NAMES = [
     Private("_force_column_to_nullable", "sqlalchemy.dialects.mysql.base", "for MariaDB's generated columns"),
     Private("_should_recreate", "alembic.operations.batch:BatchOperationsImpl", "to rebuild without loss", BATCH),
     # marshmallow
+    Private("_default_error_messages", "marshmallow.schema:Schema", "to translate them"),
     Private("_serialize", "marshmallow.fields:Field", "to write the values of a field", DOCUMENTED),
     Private("_deserialize", "marshmallow.fields:Field", "to read the values of a field", DOCUMENTED),
     Private("_validated", "marshmallow.fields:Number", "to read numbers strictly"),

@@ -16,7 +16,7 @@ from settings import INSTALLED_APPS
 
 OPERATIONS = [
     *("app.about", "app.backups", "app.db", "app.deploy", "app.development", "app.doctor"),
-    *("app.maintenance", "app.revisions", "app.secret", "app.transfer", "app.uploads"),
+    *("app.maintenance", "app.messages", "app.revisions", "app.secret", "app.transfer", "app.uploads"),
 ]
 PROFILE = ["app.home", "app.accounts", "app.health"]
 

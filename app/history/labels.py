@@ -1,5 +1,6 @@
 """Names of models and their attributes, as pages show them."""
 
+from core.fields.words import noun
 from core.fields.words import words
 from core.pages.display import label
 
@@ -8,7 +9,7 @@ from .plans import Plan
 
 def noun_of(plan: Plan | None, table: str) -> str:
     """Return what a row is called: ``product``; of a model that is not there any more, the table."""
-    return table if plan is None else words(plan.mapper.class_.__name__)
+    return table if plan is None else noun(plan.mapper.class_)
 
 
 def label_of(plan: Plan | None, name: str) -> str:

@@ -24,6 +24,8 @@ class Identity:
     :param scopes: what a token is limited to, of those permissions; ``None`` without a token
     :param roles: the names of the roles
     :param via: ``session``, ``token`` or ``command``; empty for an anonymous visitor
+    :param language: in which they read, one of ``settings.LANGUAGES``; empty if they have not chosen
+    :param time_zone: in which they read times, by its name at IANA; empty if they have not chosen
     """
 
     key: str | None = None
@@ -32,6 +34,8 @@ class Identity:
     scopes: frozenset[str] | None = None
     roles: frozenset[str] = frozenset()
     via: str = ""
+    language: str = ""
+    time_zone: str = ""
 
     @property
     def is_known(self) -> bool:

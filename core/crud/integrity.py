@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
@@ -19,7 +20,7 @@ from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import Unnumbered
 from ..exceptions import VerbError
-from ..fields.words import words
+from ..fields.words import noun
 from .keys import attribute_of
 from .rules import find_rule
 from .rules import rule_columns
@@ -54,7 +55,7 @@ def explain(
         return _taken(error, model, data, asked)
     if deleting and (_is(error, _FOREIGN_KEY) or _is(error, _NOT_NULL)):
         # NOT NULL, where the ORM would have taken the row out of those that point to it.
-        return InUse(f"Other rows point to this {words(model.__name__)}: delete or change them first.")
+        return InUse(gettext("Other rows point to this %(noun)s: delete or change them first.", noun=noun(model)))
     if _is(error, _FOREIGN_KEY):
         return Invalid({name: ["There is no such row."] for name in _dangling(model, data, asked) or [""]})
     if _is(error, _USED_UP):
@@ -88,7 +89,7 @@ def _taken(
         # The caller has not sent it: the database took a number that a row has already.
         if column in numbered(column.table) and attribute_of(model, column) not in data and writes(error, column.table):
             return Unnumbered(_explain_number(column, asked))
-    message = rule_message(rule) or f"Another {words(model.__name__)} has this already."
+    message = rule_message(rule) or gettext("Another %(noun)s has this already.", noun=noun(model))
     return Invalid(_placed(model, [attribute_of(model, column) for column in columns], message))
 
 

@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from sqlalchemy.orm import Mapper
 
 from services import db
 
 from ..exceptions import Invalid
-from ..fields.words import words
+from ..fields.words import noun
 from . import readers
 
 #: Message for a reference to no row, formatted with the key.
@@ -117,7 +118,7 @@ def _unreadable(added: list[Any]) -> Iterator[str]:
     for row in added:
         if id(row) not in kept:
             key = ", ".join(map(str, sa.inspect(row).identity or ()))
-            yield f"There is no {words(type(row).__name__)} {key}."
+            yield gettext("There is no %(noun)s %(key)s.", noun=noun(type(row)), key=key)
 
 
 def with_hidden(before: Any, value: Any) -> Any:

@@ -20,6 +20,7 @@ from typing import ClassVar
 from typing import final
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from marshmallow import ValidationError
 from sqlalchemy.orm.interfaces import MANYTOMANY
 from sqlalchemy.sql.base import ExecutableOption
@@ -39,6 +40,7 @@ from ..data.models import Owned
 from ..exceptions import Forbidden
 from ..exceptions import Invalid
 from ..exceptions import NotFound
+from ..fields.words import noun
 from ..fields.words import words
 from . import readers
 from . import writing
@@ -317,7 +319,7 @@ class Crud:
     def missing(self, key: object) -> NotFound:
         """Return what to raise where no row has this key."""
         name = self.key.write(key) if isinstance(key, tuple) else key
-        return NotFound(f"There is no {self.noun} {name}.")
+        return NotFound(gettext("There is no %(noun)s %(key)s.", noun=noun(self.model), key=name))
 
     def parse_key(self, key: object) -> Any:
         """Read a primary key from a URL.

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import current_app
 from flask.sansio.app import App
+from flask_babel import gettext
 from marshmallow import ValidationError
 from marshmallow import fields
 from sqlalchemy.orm import RelationshipProperty
@@ -19,7 +20,7 @@ from services import db
 from ..platform import platform_of
 from .columns import make_field
 from .json_schema import json_schema
-from .words import words
+from .words import noun
 
 #: Rows that a body may name in one relationship: they are looked up in one query.
 MOST_RELATED = 1000
@@ -75,7 +76,8 @@ class Related(fields.Field[Any]):
         found = self._find(keys)
         unknown = [", ".join(map(str, key)) for key in keys if key not in found]
         if unknown:
-            raise ValidationError([f"There is no {words(self.model.__name__)} {text}." for text in unknown])
+            name = noun(self.model)
+            raise ValidationError([gettext("There is no %(noun)s %(key)s.", noun=name, key=text) for text in unknown])
         rows = [found[key] for key in keys]
         return self.collection(rows) if self.many else rows[0]
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import lazy_gettext
+from flask_babel.speaklater import LazyString
 from sqlalchemy.orm import ColumnProperty
 from sqlalchemy.orm.interfaces import MANYTOONE
 from wtforms import fields
@@ -26,7 +28,8 @@ from ..fields.strict import Structured
 from ..fields.strict import Whole
 from ..fields.words import choice_label
 from ..fields.words import enum_choices
-from ..fields.words import label
+from ..fields.words import label_text
+from ..fields.words import lazily
 from .inputs import ExactField
 from .inputs import FitsColumn
 from .inputs import JSONField
@@ -53,14 +56,15 @@ class Converter(ModelConverter):
 
     def convert(self, model: Any, mapper: Any, prop: Any, field_args: Any, db_session: Any = None) -> Any:
         """Make the field of one attribute; ``None`` if a person does not write it."""
+        self.model = model
         if hasattr(prop, "direction"):
             if prop.viewonly:
                 return None
-            return self.converters[prop.direction.name](prop, _arguments(prop.info, prop.key, field_args))
+            return self.converters[prop.direction.name](prop, _arguments(model, prop.info, prop.key, field_args))
         if not _is_written(mapper, prop):
             return None
         column = prop.columns[0]
-        arguments = _arguments(column.info, prop.key, field_args)
+        arguments = _arguments(model, column.info, prop.key, field_args)
         arguments["validators"] += [_presence(column), FitsColumn(column)]
         if column.default is not None and column.default.is_scalar:
             arguments["default"] = column.default.arg
@@ -86,16 +90,20 @@ class Converter(ModelConverter):
             return fields.BooleanField(**{**arguments, "validators": []})
         answers = {"": None, "yes": True, "no": False}
         shown = {None: "", True: "yes", False: "no"}
-        choices = [SelectChoice("", "—"), SelectChoice("yes", "Yes"), SelectChoice("no", "No")]
+        choices = [
+            SelectChoice("", "—"),
+            SelectChoice("yes", lazy_gettext("Yes")),
+            SelectChoice("no", lazy_gettext("No")),
+        ]
         return _select(arguments, choices, answers, shown)
 
     @converts("Enum")
     def conv_Enum(self, column: Any, arguments: Any) -> Any:
         answers = enum_choices(plain_type(column))
-        offered = [SelectChoice(name, choice_label(member)) for name, member in answers.items()]
+        offered = [SelectChoice(name, LazyString(choice_label, member, self.model)) for name, member in answers.items()]
         if column.nullable or column.default is None:
             # Without it a browser would choose the first of them.
-            offered.insert(0, SelectChoice("", "—" if column.nullable else "Choose…"))
+            offered.insert(0, SelectChoice("", "—" if column.nullable else lazy_gettext("Choose…")))
             answers[""] = None
         if not column.nullable:
             arguments["validators"] = [Required()]
@@ -122,7 +130,7 @@ class Converter(ModelConverter):
     @converts("DateTime")
     def conv_DateTime(self, column: Any, arguments: Any) -> Any:
         if plain_type(column).timezone:
-            return UTCField(**{**arguments, "label": f"{arguments['label']} (UTC)"})
+            return UTCField(**{**arguments, "label": LazyString("{} (UTC)".format, arguments["label"])})
         return fields.DateTimeLocalField(format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **arguments)
 
     def conv_ruled(self, column: Any, arguments: Any) -> Any:
@@ -209,10 +217,10 @@ def _is_written(mapper: Any, prop: Any) -> bool:
     return prop.key not in pointers(mapper)
 
 
-def _arguments(info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]:
+def _arguments(model: type[Any], info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]:
     arguments = {
-        "label": label(name, info),
-        "description": info.get("description", ""),
+        "label": lazily(label_text(name, info), model),
+        "description": lazily(str(info["description"]), model) if info.get("description") else "",
         **(given or {}),
     }
     arguments["validators"] = [*arguments.get("validators", ())]
@@ -240,6 +248,6 @@ def _select(arguments: Any, choices: list[SelectChoice], answers: Mapping[str, A
     return fields.SelectField(
         choices=choices,
         coerce=coerce,
-        invalid_value_message="Choose one of the list.",  # type: ignore[call-arg]  # new in 3.3
+        invalid_value_message=lazy_gettext("Choose one of the list."),  # type: ignore[call-arg]  # new in 3.3
         **arguments,
     )

@@ -37,6 +37,7 @@ from ..data import inventory
 from ..data import revisions
 from ..data import writability
 from ..declarations import stays_open
+from ..fields.messages import translated
 from ..logs import request_id
 from ..platform import platform_of
 from .apis import is_for_programs
@@ -162,6 +163,8 @@ def describe(error: Exception) -> Problem:
 
 
 def _describe_database(error: sqlalchemy.exc.SQLAlchemyError) -> Problem:
+    # The current identity cannot be looked up either: neither the page nor the choice of its language may try.
+    g.setdefault("identity", ANONYMOUS)
     cause = str(getattr(error, "orig", error)).splitlines()[0]
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     if isinstance(error, sqlalchemy.exc.DBAPIError):
@@ -266,7 +269,6 @@ def _page(problem: Problem) -> Response:
     for path, message in problem.listed():
         by_field.setdefault(field_name(path), []).append(message)
     if kind.status == 503:
-        # The current identity cannot be looked up either, and the page must not try.
         g.setdefault("identity", ANONYMOUS)
     show_to_page()
     try:
@@ -287,7 +289,7 @@ def flatten(messages: Mapping[Any, Any], path: Path = ()) -> list[tuple[Path, st
         if isinstance(value, Mapping):
             found += flatten(value, place)
         else:
-            found += [(place, str(text)) for text in (value if isinstance(value, list) else [value])]
+            found += [(place, translated(text)) for text in (value if isinstance(value, list) else [value])]
     return found
 
 

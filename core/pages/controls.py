@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from marshmallow import ValidationError
 from sqlalchemy.orm import RelationshipProperty
 
@@ -130,7 +131,7 @@ def _control(verbs: Crud, name: str, operator: str, given: Mapping[str, str], er
         search = given.get(parameter + SEARCH, "").strip()
         options, more = _rows(verbs, name, value, search)
         return Control(parameter, text, "select", value, options, errors, search=search if more else None)
-    if (fixed := _options(column, operator)) is not None:
+    if (fixed := _options(verbs.model, column, operator)) is not None:
         return Control(parameter, text, "select", value, fixed, errors)
     if operator == "startswith":
         return Control(parameter, text, "text", value, (), errors)
@@ -148,12 +149,12 @@ def _label(verbs: Crud, name: str) -> str:
     return label(verbs.model, pointing.key if pointing is not None else relation)
 
 
-def _options(column: Any, operator: str) -> Sequence[tuple[str, str]] | None:
+def _options(model: type[Any], column: Any, operator: str) -> Sequence[tuple[str, str]] | None:
     type_ = plain_type(column)
     if operator == "isnull" or isinstance(type_, sa.Boolean):
-        return [("true", "Yes"), ("false", "No")]
+        return [("true", gettext("Yes")), ("false", gettext("No"))]
     if isinstance(type_, sa.Enum):
-        return [(name, choice_label(member)) for name, member in enum_choices(type_).items()]
+        return [(name, choice_label(member, model)) for name, member in enum_choices(type_).items()]
     return None
 
 

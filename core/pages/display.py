@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
+from flask_babel import gettext
 from markupsafe import Markup
 
 from ..crud.readers import may_read
@@ -75,7 +76,7 @@ def _several(rows: Sequence[Any], others: int, url: str | None) -> Markup:
 
 
 def _yes(value: bool) -> str:
-    return "Yes" if value else "No"
+    return gettext("Yes") if value else gettext("No")
 
 
 def _moment(value: datetime) -> Markup:
@@ -104,7 +105,7 @@ def label(model: type[Any], name: str) -> str:
     """Return the name of an attribute as people read it: from its ``info``, or in words."""
     attribute = sa.inspect(model).all_orm_descriptors.get(name)
     info = getattr(attribute, "info", None) or {}
-    return words.label(name, info)
+    return words.label(name, info, model)
 
 
 @lru_cache(maxsize=1000)

@@ -21,11 +21,13 @@ class ModelPages:
     :param prefix: of their endpoints, ``example.product``
     :param allow: the verbs that they serve
     :param verbs: what they show
+    :param title: of the list, in English
     """
 
     prefix: str
     allow: Sequence[str]
     verbs: Crud
+    title: str
 
 
 def add(app: App, model: type[Any], pages: ModelPages) -> None:

@@ -52,6 +52,9 @@ from ..exceptions import InUse
 from ..exceptions import Invalid
 from ..exceptions import NotFound
 from ..exceptions import Stale
+from ..fields.words import derived
+from ..fields.words import noun
+from ..fields.words import plural
 from ..forms import merging
 from ..forms.merging import Merge
 from ..forms.model_forms import ModelForm
@@ -125,19 +128,28 @@ class Pages:
         blueprint.record(pages.announce)
 
     def __init__(self) -> None:
-        self.noun = self.verbs.noun
-        self.name = self.noun.replace(" ", "_")
-        self.title = self.plural or f"{self.noun}s".capitalize()
+        self.name = self.verbs.noun.replace(" ", "_")
+        self._title = self.plural or plural(self.verbs.noun).capitalize()
         unknown = [name for name in (*self.columns, *self.details) if not hasattr(self.verbs.model, name)]
         if unknown:
             raise TypeError(
                 f"{type(self).__name__} shows {', '.join(unknown)}: {self.verbs.model.__name__} has no such attribute"
             )
 
+    @property
+    def noun(self) -> str:
+        """The noun for a row, in the language of the answer."""
+        return noun(self.verbs.model)
+
+    @property
+    def title(self) -> str:
+        """The title of the list, in the language of the answer."""
+        return derived(self._title, self.verbs.model)
+
     def announce(self, state: BlueprintSetupState) -> None:
         """Let other pages find those of this model, to link to them."""
         prefix = ".".join(filter(None, (state.name_prefix, state.name, self.name)))
-        model_pages.add(state.app, self.verbs.model, ModelPages(prefix, self.allow, self.verbs))
+        model_pages.add(state.app, self.verbs.model, ModelPages(prefix, self.allow, self.verbs, self._title))
         serve(state.app, self.verbs, self.allow, field_names(self.form) if hasattr(self, "form") else ())
 
     # --- views ---

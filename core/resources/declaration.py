@@ -25,6 +25,7 @@ from ..crud import writing
 from ..crud.verbs import Crud
 from ..crud.verbs import check_allow
 from ..exceptions import Stale
+from ..fields.words import lazily
 from ..fields.words import plural
 from ..fields.words import words
 from ..forms.model_forms import ModelForm
@@ -159,7 +160,7 @@ class Resource(Crud):
             registry.add(state.app, module, verbs)
             if cls.pages is not None and "list" in cls.pages.allow:
                 name = ".".join(filter(None, (state.name_prefix, state.name, f"{cls.pages().name}_list")))
-                platform_of(state.app).lists.append((module, cls.pages.plural, name))
+                platform_of(state.app).lists.append((module, lazily(cls.pages.plural, cls.model), name))
 
         blueprint.record(announce)
         return verbs

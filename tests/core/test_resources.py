@@ -27,7 +27,8 @@ VERBS = ("read", "add", "edit", "delete")
 NOUNS = [words(mapper.class_.__name__).replace(" ", "_") for mapper in chinook.Base.registry.mappers]
 CLERK = Identity("clerk", "Clerk", frozenset(f"chinook.{noun}.{verb}" for noun in NOUNS for verb in VERBS))
 API = "/chinook/api/v1"
-LABELS = "/api/v1" "/labels"
+BARE = "/api/v1"
+LABELS = f"{BARE}/labels"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def read_owner(rows: Sequence[Sequence[Any]]) -> Owner:
     """Return whose the rows are; they begin with :data:`COLUMNS`, and end with what the owner holds."""
     account = dict(zip(NAMES, rows[0], strict=False))
     roles, permissions = held(rows)
-    return Owner(account["key"], account["name"], permissions, None, roles, "session", account)
+    return Owner(account["key"], account["name"], permissions, None, roles, "session", account=account)
 
 
 def user_of(owner: Owner) -> User:

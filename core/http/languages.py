@@ -1,0 +1,98 @@
+"""The language and the time zone of an answer, chosen when its first text is written.
+
+A page is in the language that its reader has chosen for their account, else in that of their cookie, else in the one
+that ``Accept-Language`` prefers; the answer of an API depends on that header alone. A catalogue of translations is
+the folder ``translations/`` of the core, of ``app/`` and of each module, merged in this order: of two translations of
+a text, a later module's is used.
+"""
+
+import functools
+import zoneinfo
+from pathlib import Path
+
+from flask import Flask
+from flask import current_app
+from flask import g
+from flask import has_request_context
+from flask import request
+from flask_babel import Babel
+from flask_babel import get_babel
+from flask_babel import get_locale
+
+import settings
+
+from ..access import identity
+from ..modules import installed
+from .apis import is_for_programs
+
+#: The cookies in which a browser keeps them. The time zone's is written by a script, of what the browser knows.
+LANGUAGE = "language"
+TIME_ZONE = "timezone"
+
+#: The folder of catalogues, in a package.
+FOLDER = "translations"
+
+_CORE = Path(__file__).parent.parent / FOLDER
+
+
+def init_app(app: Flask) -> None:
+    """Choose a language for each answer."""
+    # One for each application: it caches catalogues, which depend on the modules.
+    Babel(
+        app,
+        default_locale=settings.LANGUAGE,
+        default_translation_directories=str(_CORE),
+        locale_selector=choose_language,
+        timezone_selector=choose_time_zone,
+    )
+    app.jinja_env.globals |= {"language": language, "languages": settings.LANGUAGES}
+
+
+def collect(app: Flask) -> None:
+    """Add the modules' catalogues."""
+    folders = [Path(app.root_path), *(Path(str(module.package.__file__)).parent for module in installed(app))]
+    get_babel(app).translation_directories += [str(folder / FOLDER) for folder in folders if (folder / FOLDER).is_dir()]
+
+
+def language() -> str:
+    """Return the language of this answer, one of ``settings.LANGUAGES``, as HTML has it: ``pt-BR``."""
+    return str(get_locale() or settings.LANGUAGE).replace("_", "-")
+
+
+def choose_language() -> str | None:
+    """Return the language to be used; ``None``, for the default, where there is no request."""
+    if not has_request_context():
+        return None
+    if not is_for_programs(current_app, request):
+        for chosen in (_preferred("language"), request.cookies.get(LANGUAGE)):
+            if chosen in settings.LANGUAGES:
+                return chosen
+    return request.accept_languages.best_match([*settings.LANGUAGES], settings.LANGUAGE)
+
+
+def choose_time_zone() -> str | None:
+    """Return the time zone of a page's reader, by its name at IANA; ``None`` for UTC."""
+    if not has_request_context() or is_for_programs(current_app, request):
+        return None
+    for chosen in (_preferred("time_zone"), request.cookies.get(TIME_ZONE)):
+        if chosen in time_zones():
+            return chosen
+    return None
+
+
+@functools.cache
+def time_zones() -> frozenset[str]:
+    """Return the names of all time zones."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _preferred(name: str) -> str:
+    """Return what the current identity prefers; empty where it is not known, and cannot be looked up."""
+    # The lookup of the identity may itself write a text, of its failure: that one cannot wait for the identity.
+    if g.get("is_choosing"):
+        return ""
+    g.is_choosing = True
+    try:
+        return str(getattr(identity(), name))
+    finally:
+        g.is_choosing = False
