@@ -6,6 +6,7 @@ INSTALLED_APPS = [
     "app.bulk",
     "app.dialects",
     "app.home",
+    "app.languages",
     "app.health",
     "app.outages",
     "app.doctor",

@@ -57,6 +57,7 @@ class Platform:
     menu: dict[str, Callable[[], Any]] = field(default_factory=dict)
     row_menu: list[Callable[[Any], Any]] = field(default_factory=list)
     header_templates: list[str] = field(default_factory=list)
+    footer_templates: list[str] = field(default_factory=list)
     notices: list[Callable[[], str | None]] = field(default_factory=list)
     model_pages: dict[type[Any], Any] = field(default_factory=dict)
 

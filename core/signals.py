@@ -15,6 +15,9 @@ app_ready = _namespace.signal("app-ready")
 #: their blueprint in this application, which takes further rules.
 resource_served = _namespace.signal("resource-served")
 
+#: Someone has chosen ``language`` and ``time_zone``, each empty for what the browser says. Sender: their identity.
+preferences_chosen = _namespace.signal("preferences-chosen")
+
 #: ``item``: the new row.
 row_created = _namespace.signal("row-created")
 

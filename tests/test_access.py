@@ -9,8 +9,8 @@ from core.access import endpoints
 from core.access import permissions
 from core.access import roles
 
-#: Endpoints that check each call, that write nothing, and that visitors of other sites call.
-OPEN = {"POST jsonrpc.api.answer", "POST home.status", "POST events.collect"}
+#: Endpoints that check each call, that write nothing (or a cookie), and that visitors of other sites call.
+OPEN = {"POST jsonrpc.api.answer", "POST home.status", "POST events.collect", "POST languages.preferences"}
 
 
 def test_shipped_endpoints_declare_policy(sqlite_app: Flask) -> None:

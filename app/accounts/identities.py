@@ -13,8 +13,10 @@ from core.access import Identity
 from core.access import forget
 from core.access import set_identity_loader
 from core.access import set_role_loader
+from core.crud.transactions import transaction
 from core.http.headers import forget_pages
 from core.http.sessions import has_cookie
+from core.signals import preferences_chosen
 
 from .models import User
 from .roles import granting
@@ -46,7 +48,7 @@ def identity_of(user: User, via: str, scopes: frozenset[str] | None = None) -> I
     """Return an account as the rest of the platform knows it."""
     names = frozenset(role.name for role in user.roles)
     permissions = granted(names, (grant.permission for role in user.roles for grant in role.grants))
-    return Identity(user.key, user.name, permissions, scopes, names, via)
+    return Identity(user.key, user.name, permissions, scopes, names, via, user.language, user.time_zone)
 
 
 @user_logged_in.connect
@@ -60,6 +62,15 @@ def reload_identity(app: Flask, **details: object) -> None:
 def look_again() -> None:
     """Determine the sender of this request again: the sign-in or sign-out failed."""
     g.pop("accounts_changed", None)
+
+
+@preferences_chosen.connect
+def keep_preferences(identity: Identity, language: str, time_zone: str) -> None:
+    """Keep the language and the time zone that a user has chosen with their account."""
+    if identity.via == "session":
+        with transaction():
+            current_user.language, current_user.time_zone = language, time_zone
+        forget()
 
 
 @user_logged_out.connect

@@ -95,6 +95,9 @@ class User(Versioned, UserMixin, Model):
     name: Mapped[str] = mapped_column(String(LONGEST_NAME))
     #: Its hash, by Argon2id.
     password: Mapped[str | None] = mapped_column(String(255), info={"secret": True})
+    #: Empty: as the browser says.
+    language: Mapped[str] = mapped_column(exact(35), default="", server_default="", info={"recorded": False})
+    time_zone: Mapped[str] = mapped_column(exact(64), default="", server_default="", info={"recorded": False})
     active: Mapped[bool] = mapped_column(default=True)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)

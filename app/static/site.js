@@ -58,6 +58,16 @@
     });
   }
 
+  // The server writes times in the zone of the browser, unless another one was chosen.
+  function rememberTimeZone() {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const cookie = `timezone=${zone}`;
+    if (zone && !document.cookie.split("; ").includes(cookie)) {
+      document.cookie = `${cookie}; path=/; max-age=31536000; samesite=lax`;
+    }
+  }
+
+  rememberTimeZone();
   apply(stored());
   addEventListener("beforeprint", () => apply("light"));
   addEventListener("afterprint", () => apply(stored()));

@@ -25,8 +25,11 @@ from ..access import identity
 from ..modules import installed
 from .apis import is_for_programs
 
-#: The cookies in which a browser keeps them. The time zone's is written by a script, of what the browser knows.
+#: The cookies of what a visitor has chosen.
 LANGUAGE = "language"
+CHOSEN_TIME_ZONE = "chosen_timezone"
+
+#: The cookie in which a script says what the browser knows.
 TIME_ZONE = "timezone"
 
 #: The folder of catalogues, in a package.
@@ -45,7 +48,7 @@ def init_app(app: Flask) -> None:
         locale_selector=choose_language,
         timezone_selector=choose_time_zone,
     )
-    app.jinja_env.globals |= {"language": language, "languages": settings.LANGUAGES}
+    app.jinja_env.globals |= {"language": language, "language_names": settings.LANGUAGES}
 
 
 def collect(app: Flask) -> None:
@@ -74,7 +77,7 @@ def choose_time_zone() -> str | None:
     """Return the time zone of a page's reader, by its name at IANA; ``None`` for UTC."""
     if not has_request_context() or is_for_programs(current_app, request):
         return None
-    for chosen in (_preferred("time_zone"), request.cookies.get(TIME_ZONE)):
+    for chosen in (_preferred("time_zone"), request.cookies.get(CHOSEN_TIME_ZONE), request.cookies.get(TIME_ZONE)):
         if chosen in time_zones():
             return chosen
     return None

@@ -61,8 +61,9 @@ def init_app(app: Flask) -> None:
     }
     platform_of(app).row_menu = [file.row_entries for _, file in files if hasattr(file, "row_entries")]
     platform_of(app).header_templates = [file.header for _, file in files if hasattr(file, "header")]
+    platform_of(app).footer_templates = [file.footer for _, file in files if hasattr(file, "footer")]
     platform_of(app).notices = [file.notice for _, file in files if hasattr(file, "notice")]
-    functions = (menu, header_templates, notices, row_menu)
+    functions = (menu, header_templates, footer_templates, notices, row_menu)
     app.jinja_env.globals |= {function.__name__: function for function in functions}
     with app.test_request_context():
         for name, links in platform_of(app).menu.items():
@@ -94,6 +95,11 @@ def menu() -> list[Entry]:
 def header_templates() -> list[str]:
     """Return the templates at the end of the header; none where no address can be made (an untrusted host)."""
     return [] if request_ctx.url_adapter is None else platform_of(current_app).header_templates
+
+
+def footer_templates() -> list[str]:
+    """Return the templates in the footer; none where no address can be made (an untrusted host)."""
+    return [] if request_ctx.url_adapter is None else platform_of(current_app).footer_templates
 
 
 def notices() -> list[str]:

@@ -15,7 +15,7 @@ from ..models import User
 from ..roles.permissions import held
 
 #: Columns of an account that are read with the session; the ORM reads the rest on demand.
-NAMES = ("id", "key", "name", "email", "version", "fs_uniquifier")
+NAMES = ("id", "key", "name", "email", "version", "fs_uniquifier", "language", "time_zone")
 
 #: The first columns of a statement about a ``person``.
 COLUMNS = ", ".join(f"person.{name}" for name in NAMES)
@@ -35,7 +35,8 @@ def read_owner(rows: Sequence[Sequence[Any]]) -> Owner:
     """Return whose the rows are; they begin with :data:`COLUMNS`, and end with what the owner holds."""
     account = dict(zip(NAMES, rows[0], strict=False))
     roles, permissions = held(rows)
-    return Owner(account["key"], account["name"], permissions, None, roles, "session", account=account)
+    chosen = account["language"], account["time_zone"]
+    return Owner(account["key"], account["name"], permissions, None, roles, "session", *chosen, account)
 
 
 def user_of(owner: Owner) -> User:
