@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext
+
 
 class VerbError(Exception):
     """A verb could not do what it was asked."""
@@ -27,7 +30,7 @@ class BadQuery(Invalid):
 
 
 #: How the error of a parameter that does not exist begins.
-UNKNOWN = "Unknown parameter."
+UNKNOWN = lazy_gettext("Unknown parameter.")
 
 
 def unknown_parameters(names: Iterable[str], known: str) -> dict[str, list[str]]:
@@ -38,7 +41,7 @@ def unknown_parameters(names: Iterable[str], known: str) -> dict[str, list[str]]
     :param known: a sentence
     """
     first = f"{UNKNOWN} {known}"
-    return {name: [UNKNOWN if number else first] for number, name in enumerate(names)}
+    return {name: [str(UNKNOWN) if number else first] for number, name in enumerate(names)}
 
 
 class InUse(VerbError):
@@ -65,4 +68,5 @@ class Forbidden(VerbError):
 
     def __init__(self, permissions: Iterable[str] = ()) -> None:
         self.permissions = frozenset(permissions)
-        super().__init__(f"This takes the permission {' or '.join(sorted(self.permissions))}." if permissions else "")
+        names = " or ".join(sorted(self.permissions))
+        super().__init__(gettext("This takes the permission %(names)s.", names=names) if permissions else "")

@@ -13,6 +13,7 @@ from flask import redirect
 from flask import render_template
 from flask import request
 from flask import url_for
+from flask_babel import gettext
 from flask_login import current_user
 from flask_security import hash_password
 from flask_security.change_email import _verify_token_status
@@ -41,7 +42,7 @@ def choosing(view: Callable[..., Any]) -> Callable[..., Any]:
         confirm_user(user)
         if current_user.is_authenticated:
             logout_user()
-        flash(*get_message("EMAIL_CONFIRMED"))
+        flash(*get_message(gettext("EMAIL_CONFIRMED")))
         return redirect(url_for("security.login"))
 
     return choose
@@ -54,7 +55,9 @@ def owner_only(view: Callable[..., Any]) -> Callable[..., Any]:
     def ask(token: str) -> Any:
         *_, user, _ = _verify_token_status(token)
         if user is not None and user != current_user:
-            flash("This link is for another account: sign in to that one, then follow the link again.", "error")
+            flash(
+                gettext("This link is for another account: sign in to that one, then follow the link again."), "error"
+            )
             return redirect(url_for("accounts.index"))
         if request.method == "POST":
             return view(token)

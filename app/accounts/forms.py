@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import current_app
+from flask_babel import gettext
+from flask_babel import lazy_gettext
 from flask_security import ChangeEmailForm as BaseChangeEmailForm
 from flask_security import ChangePasswordForm as BaseChangePasswordForm
 from flask_security import ForgotPasswordForm as BaseForgotPasswordForm
@@ -64,8 +66,10 @@ def _new_password(label: str = "Password") -> PasswordField:
 
 def _again(name: str) -> PasswordField:
     """Make the field in which a new password is typed once more."""
-    same = EqualToLocalize(name, message="RETYPE_PASSWORD_MISMATCH")
-    return PasswordField("Repeat the password", [same, password_required], render_kw={"autocomplete": "new-password"})
+    same = EqualToLocalize(name, message=gettext("RETYPE_PASSWORD_MISMATCH"))
+    return PasswordField(
+        gettext("Repeat the password"), [same, password_required], render_kw={"autocomplete": "new-password"}
+    )
 
 
 #: Characters that make a name look like more than one, or like another: line breaks, and right-to-left marks.
@@ -75,12 +79,12 @@ _MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 def is_one_line(form: Form, field: Field) -> None:
     """Refuse what cannot be read as it is written."""
     if _MISLEADING.search(field.data or ""):
-        raise ValidationError("Use letters, digits, spaces and punctuation.")
+        raise ValidationError(gettext("Use letters, digits, spaces and punctuation."))
 
 
 def _name() -> StringField:
     return StringField(
-        "Name",
+        gettext("Name"),
         [DataRequired("Enter your name."), Length(max=LONGEST_NAME), is_one_line],
         description="Visible to other users.",
         render_kw={"autocomplete": "name"},
@@ -98,7 +102,9 @@ class SignInForm(ButtonInTemplate, Guess, LoginForm):
     email = _email(EmailValidation(verify=False), autocomplete="username")
     password = _password()
     # Not Flask-Login's cookie for it, which no sign-out ends; see `sessions/lifetimes.py`.
-    remember = BooleanField("Stay signed in when the browser is closed", description="Only on your own device.")
+    remember = BooleanField(
+        lazy_gettext("Stay signed in when the browser is closed"), description="Only on your own device."
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,6 +7,7 @@ from flask import flash
 from flask import redirect
 from flask import render_template
 from flask import url_for
+from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -71,5 +72,5 @@ def profile() -> str | tuple[str, int] | Response:
     with transaction():
         form.populate_obj(current_user)
     forget()
-    flash("Your name is saved.", "success")
+    flash(gettext("Your name is saved."), "success")
     return redirect(url_for("accounts.index"), 303)

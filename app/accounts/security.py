@@ -16,6 +16,7 @@ from flask import Response
 from flask import abort
 from flask import render_template
 from flask import request
+from flask_babel import gettext
 from flask_login import current_user
 from flask_principal import identity_changed
 from flask_security import RegisterFormV2
@@ -223,7 +224,7 @@ def check_request() -> None:
         abort(415)
     for url in request.values.getlist("next"):
         if url and not is_own_path(url):
-            abort(400, "`next` is no path of this site.")
+            abort(400, gettext("`next` is no path of this site."))
 
 
 def lead_back(response: Response) -> Response:

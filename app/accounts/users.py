@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from email_validator import validate_email
 from flask import current_app
+from flask_babel import gettext
 from flask_security import SQLAlchemyUserDatastore
 from flask_security import UserMixin
 from sqlalchemy import select
@@ -86,7 +87,7 @@ def find(email: str) -> User:
     except ValueError:
         user = None
     if user is None:
-        raise NotFound(f"No account has the address {email!r}.")
+        raise NotFound(gettext("No account has the address %(email)s.", email=email))
     return user
 
 
@@ -102,9 +103,9 @@ def create(email: str, name: str, password: str | None, roles: list[str]) -> Use
         raise Invalid({"email": [str(error)]}) from error
     user = db.session.scalar(select(User).where(User.email == address))
     if user is not None and not is_waiting(user):
-        raise Invalid({"email": [f"{address} has an account already."]})
+        raise Invalid({"email": [gettext("%(address)s has an account already.", address=address)]})
     if len(name) > LONGEST_NAME:
-        raise Invalid({"name": [f"A name has at most {LONGEST_NAME} characters."]})
+        raise Invalid({"name": [gettext("A name has at most %(longest_name)s characters.", longest_name=LONGEST_NAME)]})
     granting.complete()
     found = db.session.scalars(select(Role).where(Role.name.in_([EVERYONE, *roles]))).all()
     if user is None:
@@ -117,7 +118,7 @@ def create(email: str, name: str, password: str | None, roles: list[str]) -> Use
         db.session.flush()
     except IntegrityError as error:
         db.session.rollback()
-        raise Invalid({"email": [f"{address} has an account already."]}) from error
+        raise Invalid({"email": [gettext("%(address)s has an account already.", address=address)]}) from error
     security_log.record("account.created", who=user.key)
     return user
 

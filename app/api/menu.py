@@ -1,8 +1,10 @@
 """The module's place in the navigation bar."""
 
+from flask_babel import gettext
+
 from core.pages.menu import Link
 
 
 def entries() -> list[Link]:
     """Return the links, in order."""
-    return [Link("Places", "api.index")]
+    return [Link(gettext("Places"), "api.index")]

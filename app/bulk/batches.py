@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from flask import request
+from flask_babel import gettext
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import PreconditionRequired
@@ -96,11 +97,11 @@ class Batch:
 
     def _load(self, operation: Any) -> Any:
         if not isinstance(operation, dict):
-            raise ValidationError("An operation is a JSON object.")
+            raise ValidationError(gettext("An operation is a JSON object."))
         method = operation.get("method")
         schema = self.schemas.get(method) if isinstance(method, str) else None
         if schema is None:
-            raise ValidationError({"method": [f"It must be {' or '.join(self.schemas)}."]})
+            raise ValidationError({"method": [gettext("It must be %(names)s.", names=" or ".join(self.schemas))]})
         return schema.load(self._without_hidden_links(operation) if method == "update" else operation)
 
     def _without_hidden_links(self, operation: Mapping[str, Any]) -> Mapping[str, Any]:

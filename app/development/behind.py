@@ -10,6 +10,7 @@ from flask import redirect
 from flask import render_template
 from flask import request
 from flask.blueprints import BlueprintSetupState
+from flask_babel import gettext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
@@ -61,5 +62,5 @@ def upgrade() -> Response:
     # Alembic is a fifth of the start, and needed here only.
     migrations = importlib.import_module("core.migrations")
     migrations.upgrade(db.engine.url)
-    flash("The database is at head.", "success")
+    flash(gettext("The database is at head."), "success")
     return redirect(safe_next(request.form.get("back"), f"{request.script_root}/"), 303)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from flask_babel import gettext
 from marshmallow import ValidationError
 from marshmallow import fields
 from sqlalchemy.dialects.postgresql.ranges import MultiRange as Ranges
@@ -70,10 +71,10 @@ class Array(Structured):
             return self.inner.deserialize(value)
         _check_list(value)
         if not value and dimensions < self.dimensions:
-            raise ValidationError("A list within another must not be empty.")
+            raise ValidationError(gettext("A list within another must not be empty."))
         items = _each(value, lambda item: self._read(item, dimensions - 1))
         if dimensions > 1 and len({_shape(item) for item in items}) > 1:
-            raise ValidationError("The lists within it must be of the same length.")
+            raise ValidationError(gettext("The lists within it must be of the same length."))
         return self.kind(items)
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
@@ -97,15 +98,17 @@ def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
         try:
             found.append(read(value))
         except ValidationError as error:
-            raise ValidationError(f"[{place}]: {' '.join(map(str, error.messages))}") from None
+            raise ValidationError(
+                gettext("[%(place)s]: %(names)s", place=place, names=" ".join(map(str, error.messages)))
+            ) from None
     return found
 
 
 def _check_list(value: Any) -> None:
     if not isinstance(value, list):
-        raise ValidationError("Not a valid list.")
+        raise ValidationError(gettext("Not a valid list."))
     if len(value) > MOST_ITEMS:
-        raise ValidationError(f"At most {MOST_ITEMS} items.")
+        raise ValidationError(gettext("At most %(most_items)s items.", most_items=MOST_ITEMS))
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -129,9 +132,9 @@ class Choices(Structured):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> set[str]:
         _check_list(value)
         if any(choice not in self.choices for choice in value):
-            raise ValidationError(f"Must be some of: {', '.join(self.choices)}.")
+            raise ValidationError(gettext("Must be some of: %(names)s.", names=", ".join(self.choices)))
         if len(set(value)) < len(value):
-            raise ValidationError("Name each choice once.")
+            raise ValidationError(gettext("Name each choice once."))
         return set(value)
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
@@ -147,10 +150,10 @@ class Hstore(Structured):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, str | None]:
         if not isinstance(value, dict) or len(value) > MOST_ITEMS:
-            raise ValidationError(f"Not an object of at most {MOST_ITEMS} texts.")
+            raise ValidationError(gettext("Not an object of at most %(most_items)s texts.", most_items=MOST_ITEMS))
         for name, text in value.items():
             if text is not None and not isinstance(text, str):
-                raise ValidationError("The values must be texts or null.")
+                raise ValidationError(gettext("The values must be texts or null."))
             check_text(name)
             check_text(text or "")
         return value
@@ -186,11 +189,11 @@ class Patterned(Spelled):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not matches(self.pattern, value):
-            raise ValidationError(f"Not {self.noun}.")
+            raise ValidationError(gettext("Not %(noun)s.", noun=self.noun))
         try:
             return self.read(value)
         except ValueError:
-            raise ValidationError(f"Not {self.noun}.") from None
+            raise ValidationError(gettext("Not %(noun)s.", noun=self.noun)) from None
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
         """Return what it takes and shows."""
@@ -261,15 +264,15 @@ class Range(Structured):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict) or not set(value) <= {"lower", "upper", "bounds"}:
-            raise ValidationError('Not a range: write {"lower": …, "upper": …, "bounds": "[)"}.')
+            raise ValidationError(gettext('Not a range: write {"lower": …, "upper": …, "bounds": "[)"}.'))
         if value.get("bounds") == "empty":
             if value.get("lower") is not None or value.get("upper") is not None:
-                raise ValidationError("An empty range has no ends.")
+                raise ValidationError(gettext("An empty range has no ends."))
             return Bounds(empty=True)
         lower, upper = (self._end(value.get(name)) for name in ("lower", "upper"))
         bounds = value.get("bounds", "[)")
         if not isinstance(bounds, str) or bounds not in ("[)", "(]", "[]", "()"):
-            raise ValidationError("The bounds must be one of [), (], [], (), empty.")
+            raise ValidationError(gettext("The bounds must be one of [), (], [], (), empty."))
         return self._range(lower, upper, bounds)
 
     def _end(self, value: Any) -> Any:
@@ -277,16 +280,18 @@ class Range(Structured):
 
     def _range(self, lower: Any, upper: Any, bounds: str) -> Any:
         if lower is not None and upper is not None and (lower > upper or (lower == upper and bounds != "[]")):
-            raise ValidationError('The lower end must be below the upper one: an empty range is {"bounds": "empty"}.')
+            raise ValidationError(
+                gettext('The lower end must be below the upper one: an empty range is {"bounds": "empty"}.')
+            )
         left, right = bounds[0], bounds[1]
         if self.step is not None:
             try:
                 lower = lower + self.step if lower is not None and left == "(" else lower
                 upper = upper + self.step if upper is not None and right == "]" else upper
             except OverflowError:
-                raise ValidationError("The range ends too late.") from None
+                raise ValidationError(gettext("The range ends too late.")) from None
             if lower is not None and lower == upper:
-                raise ValidationError('Nothing is in this range: an empty one is {"bounds": "empty"}.')
+                raise ValidationError(gettext('Nothing is in this range: an empty one is {"bounds": "empty"}.'))
             left, right = "[", ")"
         return Bounds(lower, upper, bounds=("(" if lower is None else left) + (")" if upper is None else right))  # type: ignore[arg-type]  # one of four
 

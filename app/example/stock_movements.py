@@ -1,6 +1,7 @@
 """Stock movements, in and out: counted so that two at once never take the same thing."""
 
 import sqlalchemy as sa
+from flask_babel import gettext
 
 from core.access import unchecked
 from core.exceptions import Invalid
@@ -30,14 +31,14 @@ def move(sku: str, quantity: int, reason: Reason) -> StockMovement:
     :raises Invalid: if there are not so many, or it is no movement
     """
     if quantity == 0:
-        raise Invalid({"quantity": ["Nothing moves: give a number above or below 0."]})
+        raise Invalid({"quantity": [gettext("Nothing moves: give a number above or below 0.")]})
     # The second of two waits here, and then sees what the first has left.
     product = _one(sa.select(Product).with_for_update().execution_options(populate_existing=True), sku)
     stock = product.stock + quantity
     if stock < 0:
-        raise Invalid({"quantity": [f"Only {product.stock} in stock."]})
+        raise Invalid({"quantity": [gettext("Only %(stock)s in stock.", stock=product.stock)]})
     if stock > MOST:
-        raise Invalid({"quantity": [f"At most {MOST} can be in stock."]})
+        raise Invalid({"quantity": [gettext("At most %(most)s can be in stock.", most=MOST)]})
     # A user who moves stock need not be one who may edit products.
     with unchecked():
         products.update(product, {"stock": stock})

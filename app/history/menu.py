@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import url_for
+from flask_babel import gettext
 
 from core.access import allowed
 from core.pages.menu import Entry
@@ -16,7 +17,7 @@ from .rights import may_see
 
 def entries() -> list[Link]:
     """Return what the navigation bar shows."""
-    return [Link("History", "history.change_list", is_secondary=True)] if allowed(READ) else []
+    return [Link(gettext("History"), "history.change_list", is_secondary=True)] if allowed(READ) else []
 
 
 def row_entries(item: Any) -> list[Entry]:

@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+from flask_babel import gettext
+
 from core.access import PUBLIC
 from core.access import allowed
 from core.access import identity
@@ -57,7 +59,7 @@ def subject(plan: Plan, key: str) -> Any:
     found = _stored(plan, key) or _gone(plan, key)
     if found is None or not (allowed(READ) or _may_get(plan.mapper.class_, found)):
         # The same answer for both: only those who may read a row learn that it exists.
-        raise NotFound("There is no such row, and never was.")
+        raise NotFound(gettext("There is no such row, and never was."))
     return found
 
 

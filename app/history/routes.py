@@ -12,6 +12,7 @@ from flask import redirect
 from flask import render_template
 from flask import request
 from flask import url_for
+from flask_babel import gettext
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
@@ -100,7 +101,7 @@ def value(key: str, side: str, name: str) -> Answer:
     number = _part(single_args())
     part = read_part(found, side, name, number)
     if part is None:
-        raise NotFound(f"Change {key} has recorded no such value.")
+        raise NotFound(gettext("Change %(key)s has recorded no such value.", key=key))
     (entry,) = describe_changes([found], undos.undone_by([found]))
     links = {"previous": number - 1, "next": number + 1 if part.more else 0}
     urls = {rel: query_url(part=place) for rel, place in links.items() if place}
@@ -140,7 +141,7 @@ def _take_back(plan: Plan, change: Change) -> Response:
         item = undos.run(found, _version(found), partly="partly" in request.form)
         target = None if item is None else page_of(item)
         left = _left(found)
-    flash(f"The change was taken back.{left}", "success")
+    flash(gettext("The change was taken back.%(left)s", left=left), "success")
     return redirect(target or url_for(".row", table=table, key=key), 303)
 
 
@@ -170,7 +171,7 @@ def _part(args: Mapping[str, str]) -> int:
     text = args.get("part", "1")
     unknown = {name: ["This page knows part only."] for name in args if name != "part"}
     if unknown or not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) < 1:
-        raise BadQuery(unknown or {"part": ["Not a part: write 1, 2, 3 …"]})
+        raise BadQuery(unknown or {"part": [gettext("Not a part: write 1, 2, 3 …")]})
     return int(text)
 
 
@@ -187,7 +188,7 @@ def _query(asked: Mapping[str, str]) -> dict[str, str]:
             day = datetime.combine(date.fromisoformat(asked["day"]), datetime.min.time(), UTC)
             end = day + timedelta(days=1)
         except (ValueError, OverflowError):
-            raise BadQuery({"day": ["Not a day: write 2026-01-31."]}) from None
+            raise BadQuery({"day": [gettext("Not a day: write 2026-01-31.")]}) from None
         found |= {"at__gte": day.isoformat(), "at__lt": end.isoformat()}
     return found
 
@@ -225,7 +226,7 @@ def _plan(table: str) -> Plan:
     for plan in plans_of().values():
         if plan.table == table:
             return plan
-    raise NotFound(f"There is no history of {table}.")
+    raise NotFound(gettext("There is no history of %(table)s.", table=table))
 
 
 def _subject(plan: Plan, key: str) -> Any:
@@ -244,5 +245,5 @@ def _version(found: undos.Undo) -> int | None:
         return None
     text = request.form.get("version", "")
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise BadRequest("The form does not say which version of the row it was made from: load it again.")
+        raise BadRequest(gettext("The form does not say which version of the row it was made from: load it again."))
     return int(text)

@@ -13,6 +13,7 @@ from typing import Any
 from typing import Literal
 from uuid import UUID
 
+from flask_babel import gettext
 from marshmallow import RAISE
 from marshmallow import Schema
 from marshmallow import ValidationError
@@ -46,7 +47,7 @@ class Integer(Whole):
     def _validated(self, value: Any) -> Any:
         number = super()._validated(value)
         if number is not None and not SMALLEST <= number <= LARGEST:
-            raise ValidationError("Integers are of 64 bits.")
+            raise ValidationError(gettext("Integers are of 64 bits."))
         return number
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:

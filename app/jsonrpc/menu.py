@@ -1,8 +1,10 @@
 """The entry of the methods' page in the navigation bar."""
 
+from flask_babel import gettext
+
 from core.pages.menu import Link
 
 
 def entries() -> list[Link]:
     """Return what the navigation bar shows."""
-    return [Link("RPC", "jsonrpc.index", is_secondary=True)]
+    return [Link(gettext("RPC"), "jsonrpc.index", is_secondary=True)]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from inspect import Parameter as Kind
 from typing import Any
 
+from flask_babel import gettext
 from marshmallow import ValidationError
 from marshmallow import fields
 
@@ -157,7 +158,7 @@ class Calls:
         """Return one page, with the cursors of its neighbours."""
         clash = [name for name in filter if name in asked or name == "count"]
         if clash:
-            raise BadQuery({name: ["This is a parameter of its own, no filter."] for name in clash})
+            raise BadQuery({name: [gettext("This is a parameter of its own, no filter.")] for name in clash})
         given = {**{name: _text(name, value) for name, value in filter.items()}, "count": "true" if count else ""}
         args = given | {name: str(value) for name, value in asked.items() if value not in (None, "")}
         shown, read = self.items.projections.read(args)
@@ -209,13 +210,13 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, list):
         texts = [_text(name, one) for one in value]
         if any("," in text for text in texts):
-            raise Invalid({name: ["A list cannot hold a value with a comma."]})
+            raise Invalid({name: [gettext("A list cannot hold a value with a comma.")]})
         return ",".join(texts)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
-    raise Invalid({name: ["Give a text, a number, true or false, or a list of these."]})
+    raise Invalid({name: [gettext("Give a text, a number, true or false, or a list of these.")]})
 
 
 def _parameter(name: str, field: fields.Field[Any], default: Any = Kind.empty) -> Parameter:
@@ -265,7 +266,7 @@ class Values(fields.Raw):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
-            raise ValidationError("Give a JSON object.")
+            raise ValidationError(gettext("Give a JSON object."))
         return value
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from flask import current_app
 from flask import g
 from flask import request
 from flask.blueprints import BlueprintSetupState
+from flask_babel import lazy_gettext
 from itsdangerous import BadSignature
 from itsdangerous import Signer
 
@@ -38,7 +39,12 @@ from . import closings
 from .closings import Maintenance
 
 #: The kind of problem that a closed site answers with.
-CLOSED = Kind("maintenance", 503, "Closed for maintenance", "Try again after the seconds in `Retry-After`.")
+CLOSED = Kind(
+    "maintenance",
+    503,
+    lazy_gettext("Closed for maintenance"),
+    lazy_gettext("Try again after the seconds in `Retry-After`."),
+)
 
 #: A parameter of any address, and a header for programs.
 PARAMETER = "bypass_token"

@@ -1,5 +1,7 @@
 """The way to the plots, for those who may see them."""
 
+from flask_babel import gettext
+
 from core.access import allowed
 from core.pages.menu import Link
 
@@ -8,4 +10,4 @@ from .routes import VIEW
 
 def entries() -> list[Link]:
     """Return what the navigation bar shows."""
-    return [Link("Monitoring", "monitoring.index", is_secondary=True)] if allowed(VIEW) else []
+    return [Link(gettext("Monitoring"), "monitoring.index", is_secondary=True)] if allowed(VIEW) else []

@@ -5,6 +5,7 @@ from time import time
 
 from flask import current_app
 from flask import render_template
+from flask_babel import gettext
 
 from core.access import access
 from core.access import permission
@@ -25,7 +26,7 @@ def index() -> str:
     """Show what the site has done in the last hours."""
     asked = single_args().get("hours", "24")
     if asked not in {str(hours) for hours in overviews.RANGES}:
-        raise BadQuery({"hours": [f"Write one of {', '.join(map(str, overviews.RANGES))}."]})
+        raise BadQuery({"hours": [gettext("Write one of %(names)s.", names=", ".join(map(str, overviews.RANGES)))]})
     minutes: Minutes = current_app.extensions["monitoring"]
     moment = time() / 60
     hours = int(asked)

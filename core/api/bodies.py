@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 from flask import request
+from flask_babel import gettext
 from marshmallow import Schema
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.exceptions import UnsupportedMediaType
@@ -23,7 +24,7 @@ class WrongMediaType(UnsupportedMediaType):
     """415, saying which content types are read (RFC 9110, section 15.5.16; RFC 5789, section 2.2)."""
 
     def __init__(self, media: Sequence[str]) -> None:
-        super().__init__(f"Send the body as {' or '.join(media)}.")
+        super().__init__(gettext("Send the body as %(types)s.", types=gettext(" or ").join(media)))
         self.media = media
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
@@ -39,7 +40,7 @@ def check_acceptable() -> None:
     """
     accept = request.environ.get("HTTP_ACCEPT") or "*/*"
     if accept not in ("*/*", JSON) and not request.accept_mimetypes.quality(JSON):
-        raise NotAcceptable("This resource is served as application/json only.")
+        raise NotAcceptable(gettext("This resource is served as application/json only."))
 
 
 def read_json(media: Sequence[str] = (JSON,)) -> Any:
@@ -61,7 +62,7 @@ def read_object(media: Sequence[str] = (JSON,)) -> dict[str, Any]:
     """
     body = read_json(media)
     if not isinstance(body, dict):
-        raise Invalid({"": ["The body must be a JSON object."]})
+        raise Invalid({"": [gettext("The body must be a JSON object.")]})
     return body
 
 

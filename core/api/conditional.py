@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from flask import Response
 from flask import request
+from flask_babel import gettext
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import PreconditionFailed
@@ -65,7 +66,7 @@ def check_version(version: int) -> None:
     """
     _check(lambda tag: tag.partition(".")[0] == str(version))
     if "If-Match" not in request.headers:
-        raise PreconditionRequired("Send the ETag of the item as If-Match, so that no change is lost.")
+        raise PreconditionRequired(gettext("Send the ETag of the item as If-Match, so that no change is lost."))
 
 
 def check_etag(current: Callable[[], str | None], *, exists: bool = True) -> None:
@@ -91,7 +92,7 @@ def _check(is_current: Callable[[str], bool], *, exists: bool = True) -> None:
         raise changed()
     refused = _read_tags("If-None-Match")
     if refused is not None and (exists if refused.star_tag else is_any_current(refused.as_set(True))):
-        raise PreconditionFailed("It is there in a state that If-None-Match excludes: nothing was changed.")
+        raise PreconditionFailed(gettext("It is there in a state that If-None-Match excludes: nothing was changed."))
 
 
 def _read_tags(name: str) -> ETags | None:
@@ -104,10 +105,10 @@ def _read_tags(name: str) -> ETags | None:
         return None
     text = text.strip()
     if not _TAGS.fullmatch(text):
-        raise BadRequest(f'{name} is no list of ETags: write * or, in quotes, "1".')
+        raise BadRequest(gettext('%(name)s is no list of ETags: write * or, in quotes, "1".', name=name))
     return parse_etags(text)
 
 
 def changed() -> PreconditionFailed:
     """Return what to raise where an item is no longer as the caller has seen it."""
-    return PreconditionFailed("It has changed since you read it: get it again.")
+    return PreconditionFailed(gettext("It has changed since you read it: get it again."))

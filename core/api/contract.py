@@ -23,6 +23,7 @@ from dataclasses import field
 from typing import Any
 
 from flask import Response
+from flask_babel import gettext
 from marshmallow import Schema
 from marshmallow import ValidationError
 
@@ -146,7 +147,9 @@ def read_query(schema: Schema | None) -> dict[str, Any]:
     errors: dict[str, list[str]] = {}
     unknown = [name for name in given if name not in fields]
     if unknown:
-        errors = unknown_parameters(unknown, f"There are {', '.join(fields) or 'none'}.")
+        errors = unknown_parameters(
+            unknown, gettext("There are %(names)s.", names=", ".join(fields)) if fields else gettext("There are none.")
+        )
     values: dict[str, Any] = {}
     try:
         if schema is not None:
@@ -171,7 +174,9 @@ def read_body(terms: Contract) -> Any:
     if isinstance(body, dict):
         return [schema.load(body)]
     if not isinstance(body, list) or not 1 <= len(body) <= terms.batch:
-        raise Invalid({"": [f"The body must be a JSON object, or an array of 1 to {terms.batch} of them."]})
+        raise Invalid(
+            {"": [gettext("The body must be a JSON object, or an array of 1 to %(batch)s of them.", batch=terms.batch)]}
+        )
     charge(len(body))
     return schema.load(body, many=True)
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from flask import Response
 from flask import current_app
 from flask import request
+from flask_babel import gettext
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import BadRequest
@@ -131,8 +132,10 @@ def read_key(text: str) -> str:
     found = _KEY.fullmatch(text.strip(" \t"))
     if found is None:
         raise BadRequest(
-            'Idempotency-Key must be 1 to 255 visible ASCII characters, without " and \\ in it: '
-            "make a random one, such as a UUID, for each thing to be done."
+            gettext(
+                'Idempotency-Key must be 1 to 255 visible ASCII characters, without " and \\ in it: '
+                "make a random one, such as a UUID, for each thing to be done."
+            )
         )
     return found[2]
 
@@ -218,7 +221,7 @@ def _find(key: str) -> Any:
 
 def _in_flight() -> Refusal:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    detail = "A request with this Idempotency-Key is being answered: send it again in a moment for its answer."
+    detail = gettext("A request with this Idempotency-Key is being answered: send it again in a moment for its answer.")
     return Refusal(Problem(KINDS["idempotency-in-flight"], detail, headers=headers))
 
 
@@ -237,7 +240,9 @@ def _keep(key: str, response: Response) -> None:
 
 def _repeat(found: Any, fingerprint: str) -> Response:
     if found.fingerprint != fingerprint:
-        detail = "This Idempotency-Key was sent before with another body or query: make a new one for a new request."
+        detail = gettext(
+            "This Idempotency-Key was sent before with another body or query: make a new one for a new request."
+        )
         raise Refusal(Problem(KINDS["idempotency-key-reused"], detail))
     response = Response(found.body, found.status)
     response.headers.pop("Content-Type")

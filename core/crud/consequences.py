@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from sqlalchemy.orm.interfaces import MANYTOONE
 from sqlalchemy.orm.interfaces import ONETOMANY
 
 from services import db
 
+from ..fields.words import derived
 from ..fields.words import plural
 from ..fields.words import words
 from . import readers
@@ -48,11 +50,14 @@ class Consequence:
 
     def __str__(self) -> str:
         if self.model is None:
-            return "other rows"
-        noun = words(self.model.__name__)
+            return gettext("other rows")
+        one = words(self.model.__name__)
         if self.number == 1:
-            return f"1 {noun}"
-        return f"{f'over {MOST}' if self.number > MOST else self.number} {plural(noun)}"
+            return f"1 {derived(one, self.model)}"
+        several = derived(plural(one), self.model)
+        if self.number > MOST:
+            return gettext("over %(number)s %(nouns)s", number=MOST, nouns=several)
+        return f"{self.number} {several}"
 
 
 def consequences(item: Any) -> list[Consequence]:

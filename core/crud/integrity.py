@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
+from flask_babel import lazy_gettext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
@@ -35,7 +36,7 @@ _CHECK = 4025
 _USED_UP = ("2200H", 1467)
 _NOT_NULL = ("23502", 1048, "NOT NULL constraint failed")
 
-REQUIRED = "This field is required."
+REQUIRED = lazy_gettext("This field is required.")
 
 
 def explain(
@@ -57,12 +58,14 @@ def explain(
         # NOT NULL, where the ORM would have taken the row out of those that point to it.
         return InUse(gettext("Other rows point to this %(noun)s: delete or change them first.", noun=noun(model)))
     if _is(error, _FOREIGN_KEY):
-        return Invalid({name: ["There is no such row."] for name in _dangling(model, data, asked) or [""]})
+        return Invalid({name: [gettext("There is no such row.")] for name in _dangling(model, data, asked) or [""]})
     if _is(error, _USED_UP):
         return describe_misfit(error, model)
     if _is(error, _NOT_NULL):
         name = _named_column(error, model)
-        return Invalid(_placed(model, [name], "A value is missing." if _is_hidden(model, name) else REQUIRED))
+        return Invalid(
+            _placed(model, [name], gettext("A value is missing.") if _is_hidden(model, name) else str(REQUIRED))
+        )
     return _broken(error, model)
 
 
@@ -77,7 +80,7 @@ def describe_misfit(error: DBAPIError, model: type[Any]) -> VerbError:
         return Unnumbered(
             f"The numbers of {sa.inspect(model).local_table.name} are used up: give its key a larger type."
         )
-    return Invalid({"": ["A value does not fit its column."]})
+    return Invalid({"": [gettext("A value does not fit its column.")]})
 
 
 def _taken(
@@ -89,7 +92,7 @@ def _taken(
         # The caller has not sent it: the database took a number that a row has already.
         if column in numbered(column.table) and attribute_of(model, column) not in data and writes(error, column.table):
             return Unnumbered(_explain_number(column, asked))
-    message = rule_message(rule) or gettext("Another %(noun)s has this already.", noun=noun(model))
+    message = rule_message(rule, model) or gettext("Another %(noun)s has this already.", noun=noun(model))
     return Invalid(_placed(model, [attribute_of(model, column) for column in columns], message))
 
 
@@ -107,7 +110,7 @@ def _broken(error: IntegrityError | OperationalError, model: type[Any]) -> VerbE
     columns = rule_columns(rule)
     # A rule on several columns is an error of the whole row.
     names = [attribute_of(model, columns[0])] if len(columns) == 1 else []
-    return Invalid(_placed(model, names, rule_message(rule) or "The data breaks a rule of its table."))
+    return Invalid(_placed(model, names, rule_message(rule, model) or gettext("The data breaks a rule of its table.")))
 
 
 def _placed(model: type[Any], names: Iterable[str], message: str) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from marshmallow import ValidationError
 from marshmallow import fields
 from sqlalchemy.engine import Dialect
@@ -69,11 +70,11 @@ class Key:
         """
         parts = [unquote(part) for part in text.split(",")] if self.is_composite else [text]
         if len(parts) != len(self.names):
-            raise ValidationError("Give the columns of the key with commas between them.")
+            raise ValidationError(gettext("Give the columns of the key with commas between them."))
         values = [from_text(field, part) for field, part in zip(self._fields, parts, strict=True)]
         # A row has one address: 007 is not 7.
         if self.write(self._joined(values)) != text:
-            raise ValidationError("Not a key as an address has it.")
+            raise ValidationError(gettext("Not a key as an address has it."))
         return self._joined(values)
 
     def write(self, value: Any) -> str:
@@ -109,7 +110,7 @@ class Key:
 
     def _fault(self, text: str) -> str | None:
         if text in _reserved.get(self.model, ()):
-            return f"No address can name “{text}”: it stands for something else there."
+            return gettext("No address can name “%(text)s”: it stands for something else there.", text=text)
         return key_fault(text)
 
     def changed(self, item: Any, data: Mapping[str, Any]) -> Iterator[str]:
@@ -160,7 +161,7 @@ class KeyText(fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str):
-            raise ValidationError("Give the key as an address has it.")
+            raise ValidationError(gettext("Give the key as an address has it."))
         return self.key.read(value)
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:

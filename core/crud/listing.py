@@ -22,6 +22,8 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from flask_babel import format_decimal
+from flask_babel import gettext
 from marshmallow import ValidationError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -151,14 +153,18 @@ class Listing(Names):
         count = self._read(errors, "count", _yes, given.get("count"), False)
         cursor = None
         if "q" in given and not searched:
-            errors["q"] = ["This list cannot be searched."]
+            errors["q"] = [gettext("This list cannot be searched.")]
         if "page" in given and "cursor" in given:
-            errors["cursor"] = ["Use either page or cursor."]
+            errors["cursor"] = [gettext("Use either page or cursor.")]
         elif "cursor" in given and not errors:
             cursor = self._read(errors, "cursor", lambda text: self._cursor(text, sort), given["cursor"], None)
             page = None
         if page and (page - 1) * limit > settings.MAX_OFFSET:
-            errors["page"] = [f"Pages by number end after {settings.MAX_OFFSET:,} rows."]
+            errors["page"] = [
+                gettext(
+                    "Pages by number end after %(max_offset)s rows.", max_offset=format_decimal(settings.MAX_OFFSET)
+                )
+            ]
         if errors:
             raise BadQuery(errors)
         return Query(sort, limit, q, searched, filters, page, cursor, count)
@@ -200,7 +206,8 @@ class Listing(Names):
             for operator in operators
             if name not in hidden
         ]
-        return f"This list knows {', '.join([*(['q'] if self.search else []), *RESERVED[1:], *others, *names])}."
+        known = [*(["q"] if self.search else []), *RESERVED[1:], *others, *names]
+        return gettext("This list knows %(names)s.", names=", ".join(known))
 
     def _operand(self, name: str, operator: str, text: str) -> Any:
         if operator == "isnull":
@@ -208,10 +215,10 @@ class Listing(Names):
         if operator == "in":
             words = text.split(",")
             if len(words) > MAX_IN:
-                raise ValidationError(f"At most {MAX_IN} values.")
+                raise ValidationError(gettext("At most %(max_in)s values.", max_in=MAX_IN))
             return tuple(self._value(name, word) for word in words)
         if operator == "startswith" and len(text) > LONGEST_SORTED:
-            raise ValidationError(f"At most {LONGEST_SORTED} characters.")
+            raise ValidationError(gettext("At most %(longest_sorted)s characters.", longest_sorted=LONGEST_SORTED))
         return self._value(name, text)
 
     def _value(self, name: str, text: str) -> Any:
@@ -228,7 +235,9 @@ class Listing(Names):
         known = [name for name in self.sorts if name not in hidden]
         unknown = [name for name in plain if name not in known]
         if unknown or len(set(plain)) < len(plain):
-            raise ValidationError(f"Sort by one or more of {', '.join(known)}, with - in front for descending.")
+            raise ValidationError(
+                gettext("Sort by one or more of %(names)s, with - in front for descending.", names=", ".join(known))
+            )
         return self.with_key(names)
 
     def default_order(self) -> tuple[str, ...]:
@@ -280,7 +289,7 @@ class Listing(Names):
                 raise ValueError
             return Cursor(tuple(map(self._cursor_value, sort, values)), back)
         except (ValueError, TypeError, binascii.Error, ValidationError):
-            message = "Not a cursor of this list in this order: take it from a link of an answer."
+            message = gettext("Not a cursor of this list in this order: take it from a link of an answer.")
             raise ValidationError(message) from None
 
     def _cursor_value(self, name: str, value: Any) -> Any:
@@ -380,17 +389,17 @@ def _page(text: str) -> int:
 
 def _whole(text: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 10 or not low <= int(text) <= high:
-        raise ValidationError(f"A whole number from {low} to {high}.")
+        raise ValidationError(gettext("A whole number from %(low)s to %(high)s.", low=low, high=high))
     return int(text)
 
 
 def _search(text: str) -> str:
     if len(text) > MAX_SEARCH:
-        raise ValidationError(f"At most {MAX_SEARCH} characters.")
+        raise ValidationError(gettext("At most %(max_search)s characters.", max_search=MAX_SEARCH))
     return text
 
 
 def _yes(text: str) -> bool:
     if text not in ("true", "false"):
-        raise ValidationError("Write true or false.")
+        raise ValidationError(gettext("Write true or false."))
     return text == "true"

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
+from flask_babel import lazy_gettext
 from sqlalchemy.orm import Mapper
 
 from services import db
@@ -23,7 +24,7 @@ from ..fields.words import noun
 from . import readers
 
 #: Message for a reference to no row, formatted with the key.
-NO_SUCH_ROW = "There is no such row."
+NO_SUCH_ROW = lazy_gettext("There is no such row.")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _faults(item: Any, values: Mapping[str, Any], seen: set[int]) -> Iterator[tu
     state = sa.inspect(item)
     for pointer in pointers(state.mapper):
         if not values.keys().isdisjoint(pointer.names) and not _exists(item, pointer, values):
-            yield from ((name, [NO_SUCH_ROW]) for name in pointer.names)
+            yield from ((name, [str(NO_SUCH_ROW)]) for name in pointer.names)
     for name in values.keys() & state.mapper.relationships.keys():
         rows = _rows(values[name])
         known = _rows(getattr(item, name)) if state.has_identity else []

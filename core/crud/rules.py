@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from sqlalchemy.sql.visitors import iterate
 
 from services import db
+
+from ..fields.words import derived
 
 #: A rule of a table that the database holds.
 Rule = sa.Constraint | sa.Index
@@ -62,15 +65,16 @@ def _texts(rule: Rule) -> list[str]:
     return [str(part) for part in parts if not any(isinstance(one, sa.Column) for one in iterate(part))]
 
 
-def rule_message(rule: Rule | None) -> str | None:
+def rule_message(rule: Rule | None, model: type[Any]) -> str | None:
     """Return the words that the model gives for a constraint, or what its name says; ``None`` if it has neither."""
     if rule is None:
         return None
-    said: str | None = rule.info.get("message")
-    if said or not isinstance(rule, sa.CheckConstraint):
-        return said
+    if rule.info.get("message"):
+        return derived(str(rule.info["message"]), model)
+    if not isinstance(rule, sa.CheckConstraint):
+        return None
     name = str(rule.name or "").removeprefix(f"ck_{rule.table.name}_").replace("_", " ")
-    return f"It breaks the rule “{name}”." if name else None
+    return gettext("It breaks the rule “%(name)s”.", name=name) if name else None
 
 
 def _broken(error: Any) -> str:

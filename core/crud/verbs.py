@@ -273,7 +273,7 @@ class Crud:
         self.require("update", item)
         writing.refuse_stale(self, item, version)
         for name in self.key.changed(item, data):
-            raise Invalid({name: ["The key of a row cannot be changed."]})
+            raise Invalid({name: [gettext("The key of a row cannot be changed.")]})
         self._assign(item, data)
         writing.flush(self.model, data)
         signals.row_updated.send(self.model, item=item)
@@ -353,7 +353,7 @@ class Crud:
         if back:
             rows.reverse()
         if query.page is not None and query.page > 1 and not rows:
-            raise NotFound(f"Page {query.page} is past the end.")
+            raise NotFound(gettext("Page %(page)s is past the end.", page=query.page))
         has_next = back or more
         has_previous = more if back else query.cursor is not None or (query.page or 1) > 1
         mark = self.listing.cursor_text

@@ -6,6 +6,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from sqlalchemy import event
 from sqlalchemy.exc import CircularDependencyError
 from sqlalchemy.exc import DataError
@@ -175,5 +176,5 @@ def flush(model: type[Any], data: Mapping[str, Any], *, deleting: bool = False) 
         # The ORM finds no order in which to write a row that points to itself.
         undo()
         if deleting:
-            raise InUse("It points to itself: change that first.") from error
-        raise Invalid({"": ["A row cannot point to itself here."]}) from error
+            raise InUse(gettext("It points to itself: change that first.")) from error
+        raise Invalid({"": [gettext("A row cannot point to itself here.")]}) from error

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped
@@ -91,7 +92,9 @@ def key_fault(key: str) -> str | None:
     """Return why no address can name a key, which is one segment of a path (RFC 3986, section 3.3)."""
     if not _UNNAMEABLE.fullmatch(key):
         return None
-    return "No address can name it: a key is not empty, not “.” or “..”, and has no “/” and no control characters."
+    return gettext(
+        "No address can name it: a key is not empty, not “.” or “..”, and has no “/” and no control characters."
+    )
 
 
 def numbered(table: sa.Table) -> list[sa.Column[Any]]:

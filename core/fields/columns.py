@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from marshmallow import fields
 from marshmallow import validate
 from sqlalchemy.dialects import mysql
@@ -199,7 +200,7 @@ def _of_texts(type_: Any) -> Chosen | None:
     if isinstance(type_, sa.CHAR | sa.NCHAR):
         # PostgreSQL fills a shorter one with spaces, MariaDB drops those at the end.
         full = validate.Length(equal=type_.length or 1)
-        return Text, {"validate": [full, validate.Regexp(UNPADDED, error="Must not end with a space.")]}
+        return Text, {"validate": [full, validate.Regexp(UNPADDED, error=gettext("Must not end with a space."))]}
     return Text, {"validate": [validate.Length(max=type_.length or _SIZES.get(type(type_), LONGEST_TEXT))]}
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 
 #: Digits that a float always keeps.
 KEPT_DIGITS = 15
@@ -22,9 +23,11 @@ def lost_digits(value: Any, type_: Any, engine_name: str) -> str | None:
     if not isinstance(value, Decimal) or not isinstance(type_, sa.Numeric) or not type_.asdecimal:
         return None
     if engine_name == "sqlite" and not _is_kept(value, type_.scale):
-        return f"SQLite keeps {KEPT_DIGITS} digits of a number: give fewer, or use PostgreSQL or MariaDB."
+        return gettext(
+            "SQLite keeps %(digits)s digits of a number: give fewer, or use PostgreSQL or MariaDB.", digits=KEPT_DIGITS
+        )
     if engine_name in ("mysql", "mariadb") and type_.precision is None and value != value.to_integral_value():
-        return "MariaDB keeps no decimal places here: declare the column's digits, Numeric(12, 2)."
+        return gettext("MariaDB keeps no decimal places here: declare the column's digits, Numeric(12, 2).")
     return None
 
 

@@ -66,13 +66,13 @@ class Related(fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if self.many and not isinstance(value, list):
-            raise ValidationError("Not a valid list.")
+            raise ValidationError(gettext("Not a valid list."))
         given = value if self.many else [value]
         if len(given) > MOST_RELATED:
-            raise ValidationError(f"At most {MOST_RELATED} rows.")
+            raise ValidationError(gettext("At most %(most_related)s rows.", most_related=MOST_RELATED))
         keys = [self._read(key) for key in given]
         if len(set(keys)) < len(keys):
-            raise ValidationError("Name each row once.")
+            raise ValidationError(gettext("Name each row once."))
         found = self._find(keys)
         unknown = [", ".join(map(str, key)) for key in keys if key not in found]
         if unknown:
@@ -84,7 +84,7 @@ class Related(fields.Field[Any]):
     def _read(self, value: Any) -> tuple[Hashable, ...]:
         parts = value if len(self.keys) > 1 else {next(iter(self.keys)): value}
         if not isinstance(parts, dict) or set(parts) != set(self.keys):
-            raise ValidationError(f"Give the key of a row: its {' and '.join(self.keys)}.")
+            raise ValidationError(gettext("Give the key of a row: its %(names)s.", names=" and ".join(self.keys)))
         return tuple(field.deserialize(parts[name]) for name, field in self.keys.items())
 
     def _find(self, keys: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:

@@ -13,9 +13,12 @@ from decimal import Context
 from decimal import Decimal
 from typing import Any
 
+from flask_babel import gettext
 from marshmallow import ValidationError
 from marshmallow import fields
 from marshmallow import validate
+
+from .messages import Message
 
 #: PostgreSQL's largest size of one value is 1 GB; a name of that length is a mistake.
 LONGEST_TEXT = 1_000_000
@@ -62,9 +65,9 @@ def check_text(value: str) -> None:
     :raises ValidationError: for NUL and for lone surrogates
     """
     if "\0" in value:
-        raise ValidationError("NUL characters are not allowed.")
+        raise ValidationError(gettext("NUL characters are not allowed."))
     if not value.isascii() and re.search("[\ud800-\udfff]", value):
-        raise ValidationError("Lone surrogates are not characters.")
+        raise ValidationError(gettext("Lone surrogates are not characters."))
 
 
 def require_visible(value: str) -> None:
@@ -73,7 +76,7 @@ def require_visible(value: str) -> None:
     :raises ValidationError: if there is nothing to see
     """
     if _INVISIBLE.fullmatch(value):
-        raise ValidationError("This field is required.")
+        raise ValidationError(gettext("This field is required."))
 
 
 class Spelled(fields.Field[Any]):
@@ -135,7 +138,7 @@ class Exact(fields.Decimal):
     :param scale: those after the point
     """
 
-    default_error_messages = {"invalid": 'Not a valid number: write it as a string of digits, "12.50".'}
+    default_error_messages = {"invalid": Message('Not a valid number: write it as a string of digits, "12.50".')}
 
     def __init__(self, *, precision: int | None = None, scale: int | None = None, **kwargs: Any) -> None:
         self.precision = precision
@@ -148,9 +151,9 @@ class Exact(fields.Decimal):
         whole, _, places = value.lstrip("+-").partition(".")
         most, most_places = self._digits()
         if len(places) > most_places:
-            raise ValidationError(f"At most {most_places} decimal places.")
+            raise ValidationError(gettext("At most %(most_places)s decimal places.", most_places=most_places))
         if len(whole) > max(most, 1) or (most < 1 and whole != "0"):
-            raise ValidationError(f"At most {most} digits before the point.")
+            raise ValidationError(gettext("At most %(most)s digits before the point.", most=most))
         # As the column will give it back: 2 is 2.00, and there is no -0.
         number = Decimal(value)
         if (self.precision, self.scale) != (None, None):
@@ -216,7 +219,9 @@ class Blob(fields.Field[bytes]):
     :param fixed: whether it must be as many
     """
 
-    default_error_messages = {"invalid": "Not valid base64: write the bytes in RFC 4648's alphabet, with padding."}
+    default_error_messages = {
+        "invalid": Message("Not valid base64: write the bytes in RFC 4648's alphabet, with padding.")
+    }
 
     def __init__(self, *, length: int = LONGEST_BLOB, fixed: bool = False, **kwargs: Any) -> None:
         self.length = length
@@ -228,12 +233,14 @@ class Blob(fields.Field[bytes]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bytes:
         if isinstance(value, str) and len(value) > self._characters():
-            raise ValidationError(f"At most {self.length} bytes.")
+            raise ValidationError(gettext("At most %(length)s bytes.", length=self.length))
         if not matches(_BASE64, value):
             raise self.make_error("invalid")
         found = base64.b64decode(value)
         if len(found) > self.length or (self.fixed and len(found) < self.length):
-            raise ValidationError(f"{'Exactly' if self.fixed else 'At most'} {self.length} bytes.")
+            if self.fixed:
+                raise ValidationError(gettext("Exactly %(length)s bytes.", length=self.length))
+            raise ValidationError(gettext("At most %(length)s bytes.", length=self.length))
         return found
 
     def _characters(self) -> int:
@@ -270,11 +277,11 @@ class Json(fields.Raw):
 
 def _check_nested(value: Any, depth: int = 0) -> None:
     if depth > DEEPEST:
-        raise ValidationError(f"At most {DEEPEST} levels deep.")
+        raise ValidationError(gettext("At most %(deepest)s levels deep.", deepest=DEEPEST))
     if isinstance(value, str):
         check_text(value)
     elif isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise ValidationError("Integers are of 64 bits.")
+        raise ValidationError(gettext("Integers are of 64 bits."))
     elif isinstance(value, dict):
         for name, item in value.items():
             check_text(name)

@@ -8,9 +8,11 @@ import datetime as dt
 import re
 from typing import Any
 
+from flask_babel import gettext
 from marshmallow import ValidationError
 from marshmallow import fields
 
+from .messages import Message
 from .strict import Spelled
 from .strict import matches
 
@@ -55,7 +57,7 @@ class Moment(_Matching, fields.AwareDateTime):
     :param places: digits of a fraction of a second that may be other than 0
     """
 
-    default_error_messages = {"invalid": "A date and time needs its seconds and a zone: 2026-01-31T12:00:00Z."}
+    default_error_messages = {"invalid": Message("A date and time needs its seconds and a zone: 2026-01-31T12:00:00Z.")}
 
     def __init__(self, *, places: int = 6, **kwargs: Any) -> None:
         self.pattern = rf"^[1-9][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR}:[0-5][0-9]{_fraction(places)}(Z|[+-]{_HOUR})$"
@@ -74,7 +76,7 @@ class Moment(_Matching, fields.AwareDateTime):
         except OverflowError:
             moment = dt.datetime.min
         if moment.year < 1000:
-            raise ValidationError("The year must be from 1000 to 9999, in UTC.")
+            raise ValidationError(gettext("The year must be from 1000 to 9999, in UTC."))
         return moment
 
     def json_schema(self, *, shown: bool = False) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class Local(_Matching, fields.NaiveDateTime):
     :param places: digits of a fraction of a second that may be other than 0
     """
 
-    default_error_messages = {"invalid": "Not a date and time without a zone: write 2026-01-31T12:00:00."}
+    default_error_messages = {"invalid": Message("Not a date and time without a zone: write 2026-01-31T12:00:00.")}
 
     def __init__(self, *, places: int = 6, **kwargs: Any) -> None:
         self.pattern = rf"^{_DATE}T{_HOUR}(:[0-5][0-9]{_fraction(places)})?$"
@@ -103,7 +105,7 @@ class Local(_Matching, fields.NaiveDateTime):
 class Day(_Matching, fields.Date):
     """A date, ``2026-01-31``."""
 
-    default_error_messages = {"invalid": "Not a date from the year 1000 on: write 2026-01-31."}
+    default_error_messages = {"invalid": Message("Not a date from the year 1000 on: write 2026-01-31.")}
 
     pattern = f"^{_DATE}$"
 
@@ -119,7 +121,7 @@ class Clock(_Matching, fields.Time):
     :param places: digits of a fraction of a second that may be other than 0
     """
 
-    default_error_messages = {"invalid": "Not a time of day without a zone: write 12:30:00."}
+    default_error_messages = {"invalid": Message("Not a time of day without a zone: write 12:30:00.")}
 
     def __init__(self, *, places: int = 6, **kwargs: Any) -> None:
         self.pattern = rf"^{_HOUR}(:[0-5][0-9]{_fraction(places)})?$"
@@ -133,7 +135,7 @@ class Clock(_Matching, fields.Time):
 class ZonedClock(Spelled, Clock):
     """A time of day with its zone, ``12:30:00+01:00``; only PostgreSQL keeps it."""
 
-    default_error_messages = {"invalid": "A time of day needs its seconds and a zone: 12:30:00+01:00."}
+    default_error_messages = {"invalid": Message("A time of day needs its seconds and a zone: 12:30:00+01:00.")}
 
     def __init__(self, *, places: int = 6, **kwargs: Any) -> None:
         super().__init__(places=places, **kwargs)
@@ -153,7 +155,7 @@ class Duration(Spelled):
     appendix A) knows neither a fraction of a second nor a span below zero: a pattern says it.
     """
 
-    default_error_messages = {"invalid": "Not a duration: write P1DT2H30M for a day, two hours and a half."}
+    default_error_messages = {"invalid": Message("Not a duration: write P1DT2H30M for a day, two hours and a half.")}
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else _iso_duration(value)

@@ -30,12 +30,13 @@ from ..fields.words import choice_label
 from ..fields.words import enum_choices
 from ..fields.words import label_text
 from ..fields.words import lazily
+from ..http.languages import zone_name
 from .inputs import ExactField
 from .inputs import FitsColumn
 from .inputs import JSONField
+from .inputs import MomentField
 from .inputs import Required
 from .inputs import RuledField
-from .inputs import UTCField
 from .inputs import as_uuid
 from .inputs import none_if_empty
 from .inputs import unix_lines
@@ -130,7 +131,7 @@ class Converter(ModelConverter):
     @converts("DateTime")
     def conv_DateTime(self, column: Any, arguments: Any) -> Any:
         if plain_type(column).timezone:
-            return UTCField(**{**arguments, "label": LazyString("{} (UTC)".format, arguments["label"])})
+            return MomentField(**{**arguments, "label": LazyString(_with_zone, arguments["label"])})
         return fields.DateTimeLocalField(format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **arguments)
 
     def conv_ruled(self, column: Any, arguments: Any) -> Any:
@@ -215,6 +216,10 @@ def _is_written(mapper: Any, prop: Any) -> bool:
         return False
     # A foreign key is written by choosing the row that it points to.
     return prop.key not in pointers(mapper)
+
+
+def _with_zone(label: str) -> str:
+    return f"{label} ({zone_name()})"
 
 
 def _arguments(model: type[Any], info: Mapping[str, Any], name: str, given: Any) -> dict[str, Any]:

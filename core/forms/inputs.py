@@ -3,19 +3,24 @@
 import json
 import uuid
 from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 import marshmallow
 import sqlalchemy as sa
+from flask_babel import gettext
+from flask_babel import to_user_timezone
 from marshmallow import validate
 from wtforms import Field
 from wtforms import fields
 from wtforms import validators
+from wtforms.widgets import TextInput
 
 from ..fields import schemas
 from ..fields.strict import from_text
 from ..fields.words import escaped_json
 from ..http.json import load_strictly
+from ..http.languages import moments
 
 #: Digits that a number may have before or after its point.
 MOST_DIGITS = 40
@@ -51,7 +56,7 @@ class FitsColumn:
 def _check_digits(text: str) -> None:
     # Python reads the digits of any script, and 1_000 as a number.
     if not text.isascii() or "_" in text:
-        raise marshmallow.ValidationError("Not a valid value.")
+        raise marshmallow.ValidationError(gettext("Not a valid value."))
 
 
 class Required(validators.InputRequired):
@@ -61,7 +66,7 @@ class Required(validators.InputRequired):
         if not field.raw_data or not str(field.raw_data[0]).strip():
             # That nothing is no number either need not be said.
             field.errors = []
-            raise validators.StopValidation("This field is required.")
+            raise validators.StopValidation(gettext("This field is required."))
 
 
 class JSONField(fields.TextAreaField):
@@ -92,7 +97,7 @@ class JSONField(fields.TextAreaField):
             try:
                 value = load_strictly(valuelist[0])
             except ValueError as error:
-                raise ValueError(f"Not valid JSON: {error}.") from error
+                raise ValueError(gettext("Not valid JSON: %(error)s.", error=error)) from error
             self.data = value if self.rule is None or value is None else _read(self.rule, value)
 
 
@@ -151,17 +156,52 @@ class ExactField(fields.DecimalField):
         return "" if self.data is None else format(self.data, "f")
 
 
-class UTCField(fields.DateTimeLocalField):
-    """A moment, shown and read in UTC."""
+class MomentField(fields.DateTimeLocalField):
+    """A moment, shown and read in the time zone of the reader."""
 
     def __init__(self, label: str | None = None, validators: Any = None, **kwargs: Any) -> None:
-        super().__init__(label, validators, format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], **kwargs)
+        formats = [f"%Y-%m-%d{mark}%H:%M{rest}" for rest in (":%S", "", ":%S%z", "%z") for mark in ("T", " ")]
+        super().__init__(label, validators, format=formats, **kwargs)
+
+    def process_data(self, value: datetime | None) -> None:
+        """Show a stored moment by the reader's clock."""
+        super().process_data(value)
+        self.stored = self.data
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return " ".join(self.raw_data)
+        return "" if self.data is None else f"{to_user_timezone(self.data):%Y-%m-%dT%H:%M:%S}"
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Read the time as one in UTC."""
+        """Read a time of the reader's clock.
+
+        :raises ValueError: also if clocks never show it, or twice
+        """
         super().process_formdata(valuelist)
-        if self.data is not None:
-            self.data = self.data.replace(tzinfo=UTC)
+        if self.data is None:
+            return
+        if self.data.tzinfo is not None:
+            self.data = self.data.astimezone(UTC)
+            return
+        local, self.data = self.data, None
+        found = moments(local)
+        stored = None if self.stored is None else self.stored.astimezone(UTC).replace(microsecond=0)
+        if stored in found or len(found) == 1:
+            self.data = stored if stored in found else found[0]
+            return
+        # The control for times cannot hold an offset.
+        self.widget = TextInput()
+        if found:
+            offsets = [f"{to_user_timezone(one):%z}" for one in found]
+            raise ValueError(
+                gettext(
+                    "Clocks show this time twice, as they are put back: add the offset, %(first)s or %(second)s.",
+                    first=offsets[0],
+                    second=offsets[1],
+                )
+            )
+        raise ValueError(gettext("Clocks never show this time: they are put forward over it."))
 
 
 def _flags(rule: marshmallow.fields.Field[Any]) -> dict[str, Any]:

@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from flask_babel import format_decimal
+from flask_babel import gettext
+from flask_babel import lazy_gettext
+from flask_babel import ngettext
 from wtforms.fields import Choice  # type: ignore[attr-defined]  # new in 3.3
 from wtforms.utils import unset_value
 from wtforms.validators import ValidationError
@@ -29,7 +33,7 @@ SEARCH, FIND, SEARCHED = "__search", "__find", "__searched"
 
 #: Stands for the stored row where that is none of the choices. No key is written like this.
 KEPT = ":kept"
-KEPT_TEXT = "(kept as it is)"
+KEPT_TEXT = lazy_gettext("(kept as it is)")
 
 
 class Searching:
@@ -70,11 +74,13 @@ class Searching:
     def search_note(self) -> str:
         """Return the result of the search in words."""
         if not self.search and not self.is_asking:
-            return f"There are more than {MOST}: find the one you need."
+            return gettext("There are more than %(most)s: find the one you need.", most=MOST)
         if not self.matches.rows:
-            return "Nothing was found."
+            return gettext("Nothing was found.")
         found = len(self.matches.rows)
-        return f"These are the first {found}: search for more of a name." if self.matches.more else f"{found} found."
+        if self.matches.more:
+            return gettext("These are the first %(found)s: search for more of a name.", found=found)
+        return ngettext("%(num)s found.", "%(num)s found.", found)
 
 
 class RowSelect(Searching, QuerySelectField):
@@ -115,7 +121,7 @@ class RowSelect(Searching, QuerySelectField):
     @property
     def kept_text(self) -> str:
         """Return the text for a stored row that is none of the choices."""
-        return str(self.object_data) if may_read(self.object_data) else KEPT_TEXT
+        return str(self.object_data) if may_read(self.object_data) else str(KEPT_TEXT)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the key of a row; the stored one stays where it was left as it is, or is not shown to the reader."""
@@ -316,7 +322,9 @@ class RowCheckboxes(Searching, QueryCheckboxField):
         if others < 1:
             return ""
         over = self.number_linked > settings.MAX_COUNT
-        return f"And {'over ' if over else ''}{settings.MAX_COUNT if over else others:,} more, which are kept."
+        if over:
+            return gettext("And over %(number)s more, which are kept.", number=format_decimal(settings.MAX_COUNT))
+        return gettext("And %(number)s more, which are kept.", number=format_decimal(others))
 
     def _is_checked(self, key: str) -> bool:
         return key in self.added or (key in self.shown_links and key not in self.removed)

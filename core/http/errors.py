@@ -17,6 +17,8 @@ from flask import current_app
 from flask import g
 from flask import render_template
 from flask import request
+from flask_babel import gettext
+from flask_babel import lazy_gettext
 from flask_wtf.csrf import CSRFError
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -64,7 +66,7 @@ RETRY_AFTER_SECONDS = 2
 #: The same while the site is being upgraded.
 UPGRADE_SECONDS = 10
 
-_CHANGED = "It has been changed since it was read."
+_CHANGED = lazy_gettext("It has been changed since it was read.")
 
 
 def init_app(app: Flask) -> None:
@@ -117,7 +119,7 @@ def answer_database(error: sqlalchemy.exc.SQLAlchemyError) -> Any:
 def answer_internal(error: InternalServerError) -> Any:
     """Answer an unhandled exception; Flask has logged it."""
     undo_changes()
-    return answer(Problem(KINDS["internal"], KINDS["internal"].hint))
+    return answer(Problem(KINDS["internal"], str(KINDS["internal"].hint)))
 
 
 def describe(error: Exception) -> Problem:
@@ -127,20 +129,20 @@ def describe(error: Exception) -> Problem:
             return error.problem
         case CSRFError():
             security_log.record("csrf.refused", security_log.DENIED, target=request.endpoint)
-            return Problem(KINDS["csrf"], str(error.description))
+            return Problem(KINDS["csrf"], gettext(str(error.description)))
         case HTTPException():
             return _describe_http(error)
         case ValidationError():
-            return Problem(KINDS["invalid"], "See the errors.", flatten(error.normalized_messages()))
+            return Problem(KINDS["invalid"], gettext("See the errors."), flatten(error.normalized_messages()))
         case exceptions.BadQuery():
-            return Problem(KINDS["bad-query"], "See the errors.", _placed(error), in_query=True)
+            return Problem(KINDS["bad-query"], gettext("See the errors."), _placed(error), in_query=True)
         case exceptions.Invalid():
-            return Problem(KINDS["invalid"], "See the errors.", _placed(error))
+            return Problem(KINDS["invalid"], gettext("See the errors."), _placed(error))
         case exceptions.NotFound():
-            return Problem(KINDS["not-found"], str(error) or "There is nothing at this address.")
+            return Problem(KINDS["not-found"], str(error) or gettext("There is nothing at this address."))
         case exceptions.Unauthenticated():
             security_log.record("access.unauthenticated", security_log.DENIED, target=request.endpoint)
-            return Problem(KINDS["unauthorized"], KINDS["unauthorized"].hint, headers=challenge())
+            return Problem(KINDS["unauthorized"], str(KINDS["unauthorized"].hint), headers=challenge())
         case exceptions.Forbidden():
             return _describe_forbidden(error)
         case exceptions.InUse():
@@ -149,12 +151,14 @@ def describe(error: Exception) -> Problem:
             return _describe_unnumbered(error)
         case exceptions.Stale():
             kind = KINDS["precondition-failed" if "If-Match" in request.headers else "stale"]
-            return Problem(kind, _CHANGED)
+            return Problem(kind, str(_CHANGED))
         case sqlalchemy.exc.SQLAlchemyError() if drivers.is_stale(error):
-            return Problem(KINDS["stale"], _CHANGED)
+            return Problem(KINDS["stale"], str(_CHANGED))
         case sqlalchemy.exc.IntegrityError() if drivers.is_conflict(error):
             logger.warning("a row collides with what is stored: %s", type(error.orig).__name__)
-            return Problem(KINDS["conflict"], "Another request has just stored, or deleted, what this one needs.")
+            return Problem(
+                KINDS["conflict"], gettext("Another request has just stored, or deleted, what this one needs.")
+            )
         case sqlalchemy.exc.SQLAlchemyError() if drivers.is_transient(error):
             return _describe_database(error)
         case sqlalchemy.exc.DBAPIError() if drivers.is_behind(error):
@@ -171,17 +175,17 @@ def _describe_database(error: sqlalchemy.exc.SQLAlchemyError) -> Problem:
         # It may not pass by itself: an operator has to make room, or to give the file to this process.
         if drivers.is_read_only(error.orig):
             logger.error("the database may not be written: %s. %s", cause, writability.explain(db.engine))
-            return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
+            return Problem(KINDS["unavailable"], gettext("The database can store nothing right now."), headers=headers)
         if drivers.cannot_write(error):
             logger.error("the database cannot write; look at its disk: %s", cause)
-            return Problem(KINDS["unavailable"], "The database can store nothing right now.", headers=headers)
+            return Problem(KINDS["unavailable"], gettext("The database can store nothing right now."), headers=headers)
     logger.warning("the database did not answer: %s", cause)
-    return Problem(KINDS["unavailable"], "The database does not answer right now.", headers=headers)
+    return Problem(KINDS["unavailable"], gettext("The database does not answer right now."), headers=headers)
 
 
 def _describe_unnumbered(error: exceptions.Unnumbered) -> Problem:
     logger.error("%s", error)
-    detail = "The database has no free number for a new row. Nothing is wrong with what was sent."
+    detail = gettext("The database has no free number for a new row. Nothing is wrong with what was sent.")
     if current_app.config["APP_ENV"] == "development":
         detail = str(error)
     return Problem(KINDS["unavailable"], detail, headers={"Retry-After": str(UPGRADE_SECONDS)})
@@ -198,7 +202,7 @@ def _describe_missing(error: sqlalchemy.exc.DBAPIError) -> Problem:
         raise error
     cause = str(error.orig).splitlines()[0]
     logger.error("code and database are out of step: %s %s (%s)", distance, distance.hint, cause)
-    detail = "The site is being upgraded."
+    detail = gettext("The site is being upgraded.")
     if current_app.config["APP_ENV"] == "development":
         detail = f"{distance} {distance.hint}"
     return Problem(KINDS["unavailable"], detail, headers={"Retry-After": str(UPGRADE_SECONDS)})
@@ -219,7 +223,7 @@ def _describe_http(error: HTTPException) -> Problem:
         # Werkzeug's own words say less than ours.
         detail = kind.hint if kind else None
     if kind is None:
-        kind = Kind(None, status, HTTP_STATUS_CODES.get(status, "Error"), "")
+        kind = Kind(None, status, HTTP_STATUS_CODES.get(status, gettext("Error")), "")
     return Problem(kind, str(detail or kind.title), headers=headers)
 
 
@@ -232,7 +236,7 @@ def _describe_forbidden(error: exceptions.Forbidden) -> Problem:
         headers = challenge("insufficient_scope", scopes=error.permissions)
     # The name of a permission is for programs and the log; a page has the hint.
     detail = str(error) if wants_problem() else ""
-    return Problem(KINDS["forbidden"], detail or KINDS["forbidden"].hint, headers=headers)
+    return Problem(KINDS["forbidden"], detail or str(KINDS["forbidden"].hint), headers=headers)
 
 
 def _placed(error: exceptions.Invalid) -> list[tuple[Path, str]]:

@@ -8,6 +8,8 @@ a text, a later module's is used.
 
 import functools
 import zoneinfo
+from datetime import UTC
+from datetime import datetime
 from pathlib import Path
 
 from flask import Flask
@@ -18,6 +20,7 @@ from flask import request
 from flask_babel import Babel
 from flask_babel import get_babel
 from flask_babel import get_locale
+from flask_babel import get_timezone
 
 import settings
 
@@ -81,6 +84,21 @@ def choose_time_zone() -> str | None:
         if chosen in time_zones():
             return chosen
     return None
+
+
+def zone_name() -> str:
+    """Return the name of the reader's time zone: ``UTC``, ``Europe/Madrid``."""
+    return str(get_timezone())
+
+
+def moments(local: datetime) -> list[datetime]:
+    """Return the moments at which clocks show a time in the reader's zone, the earlier first.
+
+    It is one, none where clocks are put forward over it, and two where they are put back.
+    """
+    zone = get_timezone()
+    found = {zone.localize(local, is_dst=is_dst).astimezone(UTC) for is_dst in (True, False)}
+    return sorted(one for one in found if one.astimezone(zone).replace(tzinfo=None) == local)
 
 
 @functools.cache

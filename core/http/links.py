@@ -6,6 +6,7 @@ from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask import request
+from flask_babel import gettext
 
 from ..exceptions import BadQuery
 
@@ -20,7 +21,7 @@ def single_args() -> dict[str, str]:
     args = request.args
     found = args.to_dict()
     if args and any(len(values) > 1 for values in args.listvalues()):
-        raise BadQuery({name: ["Give it once."] for name, values in args.lists() if len(values) > 1})
+        raise BadQuery({name: [gettext("Give it once.")] for name, values in args.lists() if len(values) > 1})
     return found
 
 
@@ -31,7 +32,9 @@ def refuse_args() -> None:
     """
     args = single_args()
     if args:
-        raise BadQuery({name: [f"{request.method} takes no parameters here."] for name in args})
+        raise BadQuery(
+            {name: [gettext("%(method)s takes no parameters here.", method=request.method)] for name in args}
+        )
 
 
 def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,9 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext
+
 #: Characters allowed unescaped in a fragment, besides letters and digits (RFC 3986, section 3.5).
 _IN_FRAGMENT = "-._~!$&'()*+,;=:@?"
 
@@ -47,70 +50,114 @@ _KINDS = (
     Kind(
         "bad-request",
         400,
-        "The request cannot be understood",
-        "Correct the request as the detail says; the same one again gets the same answer.",
+        lazy_gettext("The request cannot be understood"),
+        lazy_gettext("Correct the request as the detail says; the same one again gets the same answer."),
     ),
-    Kind("bad-query", 400, "The query string cannot be understood", "Correct the parameters named in `errors`."),
+    Kind(
+        "bad-query",
+        400,
+        lazy_gettext("The query string cannot be understood"),
+        lazy_gettext("Correct the parameters named in `errors`."),
+    ),
     Kind(
         "csrf",
         400,
-        "The form cannot be trusted",
-        "Load the page again and send its form once more: it carries a fresh token.",
+        lazy_gettext("The form cannot be trusted"),
+        lazy_gettext("Load the page again and send its form once more: it carries a fresh token."),
     ),
-    Kind("unauthorized", 401, "Sign in first", "Sign in, or as a program send a token as `Authorization: Bearer`."),
-    Kind("forbidden", 403, "Not allowed", "Ask an administrator for the permission."),
-    Kind("not-found", 404, "Not found", "Check the address; what it named may have been deleted or moved."),
-    Kind("method-not-allowed", 405, "The method is not served here", "Use one of the methods in the `Allow` header."),
-    Kind("not-acceptable", 406, "No acceptable representation", "Accept `application/json`."),
+    Kind(
+        "unauthorized",
+        401,
+        lazy_gettext("Sign in first"),
+        lazy_gettext("Sign in, or as a program send a token as `Authorization: Bearer`."),
+    ),
+    Kind("forbidden", 403, lazy_gettext("Not allowed"), lazy_gettext("Ask an administrator for the permission.")),
+    Kind(
+        "not-found",
+        404,
+        lazy_gettext("Not found"),
+        lazy_gettext("Check the address; what it named may have been deleted or moved."),
+    ),
+    Kind(
+        "method-not-allowed",
+        405,
+        lazy_gettext("The method is not served here"),
+        lazy_gettext("Use one of the methods in the `Allow` header."),
+    ),
+    Kind(
+        "not-acceptable", 406, lazy_gettext("No acceptable representation"), lazy_gettext("Accept `application/json`.")
+    ),
     Kind(
         "request-timeout",
         408,
-        "The request did not arrive in time",
-        "Send it again, on a line that is fast enough, or send less at once.",
+        lazy_gettext("The request did not arrive in time"),
+        lazy_gettext("Send it again, on a line that is fast enough, or send less at once."),
     ),
-    Kind("in-use", 409, "Others depend on it", "Delete or change what points to it first."),
-    Kind("stale", 409, "It has changed since it was read", "Read it again and decide what to keep."),
+    Kind("in-use", 409, lazy_gettext("Others depend on it"), lazy_gettext("Delete or change what points to it first.")),
+    Kind(
+        "stale",
+        409,
+        lazy_gettext("It has changed since it was read"),
+        lazy_gettext("Read it again and decide what to keep."),
+    ),
     Kind(
         "conflict",
         409,
-        "It collides with what is stored",
-        "Load it again and look: another request, perhaps the same one sent twice, was faster.",
+        lazy_gettext("It collides with what is stored"),
+        lazy_gettext("Load it again and look: another request, perhaps the same one sent twice, was faster."),
     ),
     Kind(
         "idempotency-in-flight",
         409,
-        "The same request is being answered",
-        "Send it again, with the same `Idempotency-Key`, after the seconds in `Retry-After`.",
+        lazy_gettext("The same request is being answered"),
+        lazy_gettext("Send it again, with the same `Idempotency-Key`, after the seconds in `Retry-After`."),
     ),
     Kind(
         "precondition-failed",
         412,
-        "It has changed since it was read",
-        "Get it again, apply the change to what it is now, and send the new `ETag` as `If-Match`.",
+        lazy_gettext("It has changed since it was read"),
+        lazy_gettext("Get it again, apply the change to what it is now, and send the new `ETag` as `If-Match`."),
     ),
-    Kind("too-large", 413, "The body is too large", "Send less at once."),
-    Kind("unsupported-media-type", 415, "The content type is not understood", "Send the body as `application/json`."),
-    Kind("invalid", 422, "The data is not valid", "Correct the fields named in `errors`."),
+    Kind("too-large", 413, lazy_gettext("The body is too large"), lazy_gettext("Send less at once.")),
+    Kind(
+        "unsupported-media-type",
+        415,
+        lazy_gettext("The content type is not understood"),
+        lazy_gettext("Send the body as `application/json`."),
+    ),
+    Kind("invalid", 422, lazy_gettext("The data is not valid"), lazy_gettext("Correct the fields named in `errors`.")),
     Kind(
         "idempotency-key-reused",
         422,
-        "The key belongs to another request",
-        "Make a new `Idempotency-Key` for each thing to be done; keep it only to send the very same again.",
+        lazy_gettext("The key belongs to another request"),
+        lazy_gettext(
+            "Make a new `Idempotency-Key` for each thing to be done; keep it only to send the very same again."
+        ),
     ),
     Kind(
         "precondition-required",
         428,
-        "A condition is missing",
-        "Get the resource first and send its `ETag` as `If-Match`, so that no change is lost.",
+        lazy_gettext("A condition is missing"),
+        lazy_gettext("Get the resource first and send its `ETag` as `If-Match`, so that no change is lost."),
     ),
-    Kind("too-many-requests", 429, "Too many requests", "Wait for the seconds in `Retry-After`."),
+    Kind(
+        "too-many-requests",
+        429,
+        lazy_gettext("Too many requests"),
+        lazy_gettext("Wait for the seconds in `Retry-After`."),
+    ),
     Kind(
         "internal",
         500,
-        "Something went wrong here",
-        "It has been logged. Try again later; if it stays, report it with the request id.",
+        lazy_gettext("Something went wrong here"),
+        lazy_gettext("It has been logged. Try again later; if it stays, report it with the request id."),
     ),
-    Kind("unavailable", 503, "Not available right now", "Try again after the seconds in `Retry-After`."),
+    Kind(
+        "unavailable",
+        503,
+        lazy_gettext("Not available right now"),
+        lazy_gettext("Try again after the seconds in `Retry-After`."),
+    ),
 )
 
 KINDS = {kind.name: kind for kind in _KINDS}
@@ -142,9 +189,9 @@ class Problem:
         """
         document: dict[str, Any] = {
             "type": self.kind.type_url(root),
-            "title": self.kind.title,
+            "title": str(self.kind.title),
             "status": self.kind.status,
-            "detail": self.detail,
+            "detail": str(self.detail),
         }
         if request_id is not None:
             document["request_id"] = request_id
@@ -155,7 +202,11 @@ class Problem:
     def listed(self) -> list[tuple[Path, str]]:
         """Return the errors that are listed: a body of thousands of wrong names gets a short answer."""
         more = len(self.errors) - MOST_ERRORS
-        return [*self.errors[:MOST_ERRORS], ((), f"And {more} more.")] if more > 0 else list(self.errors)
+        return (
+            [*self.errors[:MOST_ERRORS], ((), gettext("And %(number)s more.", number=more))]
+            if more > 0
+            else list(self.errors)
+        )
 
     def _error(self, path: Path, message: str) -> dict[str, str]:
         place = {"field": field_name(path), "message": message}

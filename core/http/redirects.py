@@ -10,6 +10,7 @@ from urllib.parse import urlunsplit
 from flask import Flask
 from flask import Request
 from flask import Response
+from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
@@ -86,7 +87,13 @@ def _without_slash(app: Flask, adapter: MapAdapter, request: Request) -> HTTPExc
     if request.method in ("GET", "HEAD") and not apis.is_exempt(app, endpoint):
         return RequestRedirect(adapter.make_redirect_url(url))
     root = request.script_root
-    return NotFound(f"There is nothing at {root}{url}/, but at {root}{url}: leave out the slash at the end.")
+    return NotFound(
+        gettext(
+            "There is nothing at %(root)s%(url)s/, but at %(root)s%(url)s: leave out the slash at the end.",
+            root=root,
+            url=url,
+        )
+    )
 
 
 def stay_here(redirect: RequestRedirect, request: Request) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import flask
+from flask_babel import format_decimal
+from flask_babel import gettext
 from gunicorn.http.errors import NoMoreData
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
@@ -28,8 +30,8 @@ class Request(flask.Request):
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Say what is wrong with the body, in production too: it is the caller's own text."""
         if e is None:
-            raise UnsupportedMediaType("The body must be JSON: send it as application/json.")
-        raise BadRequest(f"The body is not valid JSON: {e}.")
+            raise UnsupportedMediaType(gettext("The body must be JSON: send it as application/json."))
+        raise BadRequest(gettext("The body is not valid JSON: %(e)s.", e=e))
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:
         """Read the body; one that breaks off or is wrongly chunked is the caller's fault."""
@@ -54,7 +56,12 @@ class Request(flask.Request):
             _check_utf8("body", unquote_to_bytes(body))
             # Werkzeug counts the parts of multipart forms only.
             if self.max_form_parts is not None and body.count(b"&") >= self.max_form_parts:
-                raise RequestEntityTooLarge(f"The form has more than {self.max_form_parts:,} fields.")
+                raise RequestEntityTooLarge(
+                    gettext(
+                        "The form has more than %(max_form_parts)s fields.",
+                        max_form_parts=format_decimal(self.max_form_parts),
+                    )
+                )
         self._file_streams: list[IO[bytes]] = []
         try:
             _read(super()._load_form_data)
@@ -65,10 +72,10 @@ class Request(flask.Request):
             raise
         if None in self.form or None in self.files:
             # werkzeug gives the parts without a name under None, on which others fail.
-            raise BadRequest("A part of the form has no name.")
+            raise BadRequest(gettext("A part of the form has no name."))
         # Of the parts of a multipart form it makes U+FFFD, which no sender means.
         if self.mimetype == "multipart/form-data" and any("\ufffd" in text for _, text in self.form.items(multi=True)):
-            raise BadRequest("The body is not valid UTF-8.")
+            raise BadRequest(gettext("The body is not valid UTF-8."))
 
 
 def _read(read: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -76,7 +83,7 @@ def _read(read: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return read(*args, **kwargs)
     except (ParseException, NoMoreData, OSError) as error:
-        raise BadRequest("The body is incomplete or wrongly encoded.") from error
+        raise BadRequest(gettext("The body is incomplete or wrongly encoded.")) from error
 
 
 def init_app(app: flask.Flask) -> None:
@@ -99,7 +106,12 @@ def refuse_broken_text(environ: dict[str, Any]) -> None:
     """
     query = environ.get("QUERY_STRING", "")
     if query.count("&") >= MOST_PARAMETERS:
-        raise BadRequest(f"The query string has more than {MOST_PARAMETERS:,} parameters.")
+        raise BadRequest(
+            gettext(
+                "The query string has more than %(most_parameters)s parameters.",
+                most_parameters=format_decimal(MOST_PARAMETERS),
+            )
+        )
     if "%" in query or _BEYOND_ASCII_OR_NUL.search(query):
         _check("query string", unquote_to_bytes(query.encode("latin-1")))
     path = environ.get("PATH_INFO", "")
@@ -118,7 +130,9 @@ def distrust_end_of_body(environ: dict[str, Any]) -> None:
     """
     if "HTTP_TRANSFER_ENCODING" in environ:
         if environ.get("SERVER_SOFTWARE") == "Granian":
-            raise LengthRequired("This server cannot see whether a chunked body is whole: send its Content-Length.")
+            raise LengthRequired(
+                gettext("This server cannot see whether a chunked body is whole: send its Content-Length.")
+            )
     elif environ.get("CONTENT_LENGTH"):
         environ.pop("wsgi.input_terminated", None)
 
@@ -141,10 +155,10 @@ def _check_utf8(place: str, text: bytes) -> None:
     try:
         text.decode()
     except UnicodeDecodeError:
-        raise BadRequest(f"The {place} is not valid UTF-8.") from None
+        raise BadRequest(gettext("The %(place)s is not valid UTF-8.", place=place)) from None
 
 
 def _check(place: str, text: bytes) -> None:
     _check_utf8(place, text)
     if b"\0" in text:
-        raise BadRequest(f"The {place} has a NUL character.")
+        raise BadRequest(gettext("The %(place)s has a NUL character.", place=place))

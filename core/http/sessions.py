@@ -21,6 +21,7 @@ from flask.globals import request_ctx
 from flask.sessions import SecureCookieSession
 from flask.sessions import SecureCookieSessionInterface
 from flask.sessions import SessionMixin
+from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -187,9 +188,12 @@ def _check_token() -> None:
         if request.endpoint is not None and not is_exempt(current_app, request.endpoint):
             raise
         raise CSRFError(
-            f"{error.description} With the session cookie, send the page's token as X-CSRFToken; "
-            "or do without the cookie (fetch: `credentials: 'omit'`)."
+            gettext(
+                "%(fault)s With the session cookie, send the page's token as X-CSRFToken; "
+                "or do without the cookie (fetch: `credentials: 'omit'`).",
+                fault=gettext(str(error.description)),
+            )
         ) from error
     # It lets methods pass that it does not know.
     if not g.get("csrf_valid"):
-        raise CSRFError("This method cannot be used with the session cookie.")
+        raise CSRFError(gettext("This method cannot be used with the session cookie."))

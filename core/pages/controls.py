@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
+from flask_babel import lazy_gettext
 from marshmallow import ValidationError
 from sqlalchemy.orm import RelationshipProperty
 
@@ -31,10 +32,16 @@ from .typed import unit_of
 from .typed import wrong_of
 
 #: Suffix that an operator adds to the label of its control.
-_ENDINGS = {
-    "ne": " is not", "gt": " above", "gte": " from", "lt": " below", "lte": " to",
-    "startswith": " starts with", "isnull": " is empty",
-}  # fmt: skip
+#: The label of a control by its operator; a colon stands before what is looked for in languages with cases.
+_LABELS = {
+    "ne": lazy_gettext("%(label)s is not"),
+    "gt": lazy_gettext("%(label)s above"),
+    "gte": lazy_gettext("%(label)s from"),
+    "lt": lazy_gettext("%(label)s below"),
+    "lte": lazy_gettext("%(label)s to"),
+    "startswith": lazy_gettext("%(label)s starts with"),
+    "isnull": lazy_gettext("%(label)s is empty"),
+}
 
 #: The ending of the parameter in which the rows of a filter are looked for.
 SEARCH = "__search"
@@ -108,8 +115,8 @@ def control_messages(verbs: Crud, errors: Mapping[str, list[str]]) -> dict[str, 
 def _for_people(parameter: str, message: str) -> str:
     # The names of all parameters help programs only.
     if parameter == "sort":
-        return "Choose a column heading."
-    return "This filter does not exist." if message.startswith(UNKNOWN) else message
+        return gettext("Choose a column heading.")
+    return gettext("This filter does not exist.") if message.startswith(str(UNKNOWN)) else message
 
 
 def _parameters(verbs: Crud) -> dict[str, tuple[str, str]]:
@@ -126,7 +133,7 @@ def _parameters(verbs: Crud) -> dict[str, tuple[str, str]]:
 def _control(verbs: Crud, name: str, operator: str, given: Mapping[str, str], errors: Sequence[str]) -> Control:
     parameter = name if operator == "eq" else f"{name}__{operator}"
     column = verbs.listing.paths[name].column
-    value, text = given.get(parameter, ""), _label(verbs, name) + _ENDINGS.get(operator, "")
+    value, text = given.get(parameter, ""), _label(verbs, name, operator)
     if _chooses(verbs, name, operator):
         search = given.get(parameter + SEARCH, "").strip()
         options, more = _rows(verbs, name, value, search)
@@ -143,10 +150,11 @@ def _control(verbs: Crud, name: str, operator: str, given: Mapping[str, str], er
     return Control(parameter, text, kind, shown_typed(column, value), (), errors, step, note_of(column))
 
 
-def _label(verbs: Crud, name: str) -> str:
+def _label(verbs: Crud, name: str, operator: str) -> str:
     relation = name.rpartition(".")[0] or name
     pointing = _relation(verbs, name)
-    return label(verbs.model, pointing.key if pointing is not None else relation)
+    text = label(verbs.model, pointing.key if pointing is not None else relation)
+    return str(_LABELS[operator]) % {"label": text} if operator in _LABELS else text
 
 
 def _options(model: type[Any], column: Any, operator: str) -> Sequence[tuple[str, str]] | None:

@@ -4,6 +4,7 @@ import enum
 import json
 from collections.abc import Callable
 from collections.abc import Sequence
+from datetime import UTC
 from datetime import date
 from datetime import datetime
 from decimal import Decimal
@@ -11,14 +12,21 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from babel.numbers import get_decimal_symbol
 from flask import Flask
+from flask_babel import format_date
+from flask_babel import format_decimal
+from flask_babel import format_time
+from flask_babel import get_locale
 from flask_babel import gettext
+from flask_babel import to_user_timezone
 from markupsafe import Markup
 
 from ..crud.readers import may_read
 from ..fields import columns
 from ..fields import words
 from ..fields.words import choice_label
+from ..http.languages import language
 from .model_pages import page_of
 from .several import SHOWN
 from .several import Several
@@ -71,32 +79,59 @@ def _several(rows: Sequence[Any], others: int, url: str | None) -> Markup:
     if others < 1:
         return found
     if url is None:
-        return found + f" and {others:,} more"
-    return found + Markup(' and <a href="{}">{:,} more</a>').format(url, others)
+        return found + " " + gettext("and %(number)s more", number=format_decimal(others))
+    more = gettext("and %(number)s more", number=format_decimal(others))
+    return found + Markup(' <a href="{}">{}</a>').format(url, more)
 
 
 def _yes(value: bool) -> str:
     return gettext("Yes") if value else gettext("No")
 
 
+def _decimal(value: Decimal) -> str:
+    """Write a decimal with all its digits, and the language's point."""
+    text = format(value, "f")
+    return text if is_english() else text.replace(".", get_decimal_symbol(get_locale()))
+
+
 def _moment(value: datetime) -> Markup:
-    zone = " UTC" if value.tzinfo else ""
+    """Write a time in the zone of the reader, with the moment in UTC as its title; one without a zone as it is."""
     # HTML knows three digits of a second.
-    moment = value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
-    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M}{}</time>').format(moment, value, zone)
+    timespec = "milliseconds" if value.microsecond else "seconds"
+    if not value.tzinfo:
+        text = _clock(value)
+        return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec=timespec), text)
+    local = to_user_timezone(value)
+    zone = local.tzname()
+    exact = value.astimezone(UTC).isoformat(timespec=timespec)
+    return Markup('<time datetime="{}" title="{}">{} {}</time>').format(
+        value.isoformat(timespec=timespec), exact, _clock(local), zone
+    )
+
+
+def _clock(value: datetime) -> str:
+    if is_english():
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{format_date(value, 'medium', rebase=False)} {format_time(value, 'short', rebase=False)}"
 
 
 def _day(value: date) -> Markup:
-    return Markup('<time datetime="{0}">{0}</time>').format(value.isoformat())
+    text = value.isoformat() if is_english() else format_date(value, "medium")
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), text)
+
+
+def is_english() -> bool:
+    """Return whether the answer is in English, whose readers of all continents get dates as ISO 8601 has them."""
+    return language() == "en"
 
 
 _WRITERS: tuple[tuple[type, Callable[[Any], str | Markup]], ...] = (
     (bool, _yes),
     (enum.Enum, choice_label),
-    (Decimal, lambda value: format(value, "f")),
+    (Decimal, _decimal),
     (datetime, _moment),
     (date, _day),
-    (bytes, lambda value: f"{len(value):,} bytes"),
+    (bytes, lambda value: gettext("%(number)s bytes", number=format_decimal(len(value)))),
     (set, lambda value: ", ".join(sorted(map(str, value))) or _NOTHING),
 )
 

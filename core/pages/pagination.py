@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from flask_babel import format_decimal
+from flask_babel import gettext
+
 import settings
 
 from ..crud.listing import Query
@@ -44,8 +47,14 @@ def paginate(query: Query, page: Page, total: int, nouns: tuple[str, str]) -> Pa
     return Pagination(
         current=current,
         total=last,
-        total_text=f"over {settings.MAX_COUNT:,} {nouns[1]}" if over else f"{total:,} {nouns[total != 1]}",
+        total_text=_total_text(total, nouns, over=over),
         previous=query_url(page=current - 1, cursor=None) if current > 1 else None,
         next=query_url(page=current + 1, cursor=None) if page.next and in_reach else None,
         numbers=numbers,
     )
+
+
+def _total_text(total: int, nouns: tuple[str, str], *, over: bool) -> str:
+    if over:
+        return gettext("over %(number)s %(nouns)s", number=format_decimal(settings.MAX_COUNT), nouns=nouns[1])
+    return f"{format_decimal(total)} {nouns[total != 1]}"

@@ -5,16 +5,18 @@ listing reads what REST reads, which is strict: what a control sends is brought 
 """
 
 import re
-from datetime import UTC
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
+from flask_babel import to_user_timezone
 
 from ..fields.columns import field_class
 from ..fields.columns import is_number
 from ..fields.columns import plain_type
+from ..fields.messages import translated
 from ..fields.strict import Exact
 from ..fields.strict import Real
 from ..fields.temporal import Clock
@@ -22,6 +24,8 @@ from ..fields.temporal import Duration
 from ..fields.temporal import Local
 from ..fields.temporal import Moment
 from ..fields.temporal import ZonedClock
+from ..http.languages import moments
+from ..http.languages import zone_name
 
 #: HTML's valid floating-point number, with the final point that people type.
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?")
@@ -46,8 +50,8 @@ def note_of(column: Any) -> str:
     """Return how to write a value where its control does not say."""
     chosen = field_class(column)[0]
     if issubclass(chosen, Duration):
-        return "Hours and minutes, 26:30, or a duration, P1DT2H30M."
-    return "With its zone: 12:30:00+01:00." if issubclass(chosen, ZonedClock) else ""
+        return gettext("Hours and minutes, 26:30, or a duration, P1DT2H30M.")
+    return gettext("With its zone: 12:30:00+01:00.") if issubclass(chosen, ZonedClock) else ""
 
 
 def wrong_of(column: Any, message: str) -> str:
@@ -56,18 +60,20 @@ def wrong_of(column: Any, message: str) -> str:
     :param message: what the column's field says to a program
     """
     chosen = field_class(column)[0]
-    if issubclass(chosen, Exact) and message == Exact.default_error_messages["invalid"]:
-        return "Not a number: write 12.50."
+    if issubclass(chosen, Exact) and message == translated(Exact.default_error_messages["invalid"]):
+        return gettext("Not a number: write 12.50.")
     if issubclass(chosen, Moment | Local):
-        return "Not a date and time: write 2026-01-31 12:00."
+        return gettext("Not a date and time: write 2026-01-31 12:00.")
     return (
-        "Not a duration: write 26:30 for hours and minutes, or P1DT2H30M." if issubclass(chosen, Duration) else message
+        gettext("Not a duration: write 26:30 for hours and minutes, or P1DT2H30M.")
+        if issubclass(chosen, Duration)
+        else message
     )
 
 
 def unit_of(column: Any) -> str:
     """Return what is added to the label of a control: the zone in which times are meant."""
-    return " (UTC)" if issubclass(field_class(column)[0], Moment) else ""
+    return f" ({zone_name()})" if issubclass(field_class(column)[0], Moment) else ""
 
 
 def read_typed(column: Any, text: str) -> str:
@@ -78,23 +84,34 @@ def read_typed(column: Any, text: str) -> str:
         return _number(text, whole=not issubclass(chosen, Exact | Real))
     if issubclass(chosen, Moment | Local):
         found = _LOCAL.fullmatch(text)
-        zone = "Z" if issubclass(chosen, Moment) else ""
-        return text if found is None else f"{found[1]}T{found[2]}{found[3] or ':00'}{found[4] or ''}{zone}"
+        if found is None:
+            return text
+        local = f"{found[1]}T{found[2]}{found[3] or ':00'}{found[4] or ''}"
+        return _in_utc(local) if issubclass(chosen, Moment) else local
     if issubclass(chosen, Duration) and (found := _HOURS.fullmatch(text)):
         return f"PT{int(found[1])}H{int(found[2])}M{int(found[3] or 0)}S"
     return text
 
 
 def shown_typed(column: Any, text: str) -> str:
-    """Return the text of a query string as its control shows it: a moment without its zone, in UTC."""
+    """Return the text of a query string as its control shows it: a moment by the reader's clock, without its zone."""
     chosen = field_class(column)[0]
     if not issubclass(chosen, Moment):
         return text
     try:
-        moment = datetime.fromisoformat(read_typed(column, text)).astimezone(UTC)
+        moment = to_user_timezone(datetime.fromisoformat(read_typed(column, text)))
     except (ValueError, OverflowError):
         return text
     return moment.replace(tzinfo=None).isoformat()
+
+
+def _in_utc(local: str) -> str:
+    """Return a time of the reader's clock as a moment: of two the earlier; where clocks never show it, as in UTC."""
+    try:
+        found = moments(datetime.fromisoformat(local))
+    except (ValueError, OverflowError):
+        found = []
+    return f"{found[0].replace(tzinfo=None).isoformat()}Z" if found and zone_name() != "UTC" else f"{local}Z"
 
 
 def _number(text: str, *, whole: bool) -> str:

@@ -23,6 +23,7 @@ from flask import render_template
 from flask import request
 from flask import url_for
 from flask.blueprints import BlueprintSetupState
+from flask_babel import gettext
 from sqlalchemy.sql.base import ExecutableOption
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.exceptions import BadRequest
@@ -168,7 +169,7 @@ class Pages:
             page = self.verbs.list(query, self.loads())
         except NotFound:
             total = self.verbs.list(replace(query, page=1)).total or 0
-            last = f"The last page is {-(-total // query.limit)}."
+            last = gettext("The last page is %(total_query_limit)s.", total_query_limit=-(-total // query.limit))
             filled = controls(self.verbs, args, {})
             return self.render("list", 404, page=None, controls=filled, errors={"page": [last]})
         pagination = paginate(query, page, page.total or 0, (self.noun, self.title.lower()))
@@ -190,7 +191,8 @@ class Pages:
             try:
                 with transaction():
                     item = self.verbs.create(form.values())
-                    target, message = self.url_after(item), f"Created {self.noun} “{item}”."
+                    target = self.url_after(item)
+                    message = gettext("Created %(noun)s “%(name)s”.", noun=self.noun, name=item)
             except Invalid as error:
                 form.add_errors(error.errors)
             else:
@@ -219,10 +221,12 @@ class Pages:
                 item = self.verbs.get(key)
                 return self._ask_to_delete(item, 409, problem=str(error), is_refused=True)
             except Stale:
-                problem = f"This {self.noun} was changed since you opened the page. This is what it is now."
+                problem = gettext(
+                    "This %(noun)s was changed since you opened the page. This is what it is now.", noun=self.noun
+                )
                 return self._ask_to_delete(self.verbs.get(key), 409, problem=problem)
             else:
-                return _done(self.url_after(), f"Deleted {self.noun} “{name}”.")
+                return _done(self.url_after(), gettext("Deleted %(noun)s “%(name)s”.", noun=self.noun, name=name))
         return self._ask_to_delete(item)
 
     # --- parts ---
@@ -307,7 +311,8 @@ class Pages:
             try:
                 with transaction():
                     item = self.verbs.update(item, form.values(item), self.verbs.version(item))
-                    target, message = self.url_after(item), f"Saved {self.noun} “{item}”.{_merged(merge)}"
+                    target = self.url_after(item)
+                    message = gettext("Saved %(noun)s “%(name)s”.", noun=self.noun, name=item) + _merged(merge)
             except Invalid as error:
                 form.add_errors(error.errors)
                 item = self.verbs.get(key)
@@ -356,12 +361,15 @@ class Pages:
         # A browser sends the name of an empty file field among the files.
         unknown = sorted(_others(request.form, texts) | _others(request.files, files))
         if unknown:
-            more = f" and {len(unknown) - MOST_NAMES} more" if len(unknown) > MOST_NAMES else ""
-            raise BadRequest(f"The form has no field {', '.join(unknown[:MOST_NAMES])}{more}.")
+            others = len(unknown) - MOST_NAMES
+            more = gettext(" and %(number)s more", number=others) if others > 0 else ""
+            raise BadRequest(
+                gettext("The form has no field %(names)s%(more)s.", names=", ".join(unknown[:MOST_NAMES]), more=more)
+            )
         several = [pattern for pattern, field in known if isinstance(field, SelectMultipleField | RowCheckboxes)]
         twice = _others([name for name, texts in request.form.lists() if len(texts) > 1], several)
         if twice:
-            raise BadRequest(f"The form has {', '.join(sorted(twice))} more than once.")
+            raise BadRequest(gettext("The form has %(names)s more than once.", names=", ".join(sorted(twice))))
 
     def _version(self) -> int | None:
         """Read which version of the row the form was made from."""
@@ -369,7 +377,7 @@ class Pages:
             return None
         text = request.form.get("version", "")
         if not text.isascii() or not text.isdigit() or len(text) > 18:
-            raise BadRequest("The form does not say which version of the row it was made from: load it again.")
+            raise BadRequest(gettext("The form does not say which version of the row it was made from: load it again."))
         return int(text)
 
 
@@ -389,8 +397,10 @@ def _others(names: Iterable[str], known: Iterable["re.Pattern[str]"]) -> set[str
 
 def _merged(merge: Merge) -> str:
     """Return a sentence about what others have changed, and the form has left."""
-    names = ", ".join(field.label.text for field in merge.theirs)
-    return f" Another person had changed {names} since you opened the form: that is kept." if names else ""
+    names = ", ".join(str(field.label.text) for field in merge.theirs)
+    if not names:
+        return ""
+    return " " + gettext("Another person had changed %(names)s since you opened the form: that is kept.", names=names)
 
 
 def _declared(view: Callable[..., Answer], policy: Policy | None) -> Callable[..., Answer]:

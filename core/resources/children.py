@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from marshmallow import Schema
 from marshmallow import ValidationError
 from marshmallow import fields
@@ -88,13 +89,16 @@ class Children(fields.Field[Entries]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Entries:
         if isinstance(value, list | dict) and len(value) > MOST:
-            cure = ": name those that change by an object" if isinstance(value, list) else ""
-            raise ValidationError(f"At most {MOST} rows at once{cure}.")
+            if isinstance(value, list):
+                raise ValidationError(
+                    gettext("At most %(most)s rows at once: name those that change by an object.", most=MOST)
+                )
+            raise ValidationError(gettext("At most %(most)s rows at once.", most=MOST))
         if isinstance(value, list):
             return Entries(True, self._read_all([(str(place), None, one) for place, one in enumerate(value)]))
         if isinstance(value, dict):
             return Entries(False, self._read_all([(name, name, one) for name, one in value.items()]))
-        raise ValidationError("Give an array of rows, or an object of rows by their keys.")
+        raise ValidationError(gettext("Give an array of rows, or an object of rows by their keys."))
 
     def _read_all(self, sent: list[tuple[str, str | None, Any]]) -> list[Entry]:
         found: list[Entry] = []
@@ -103,7 +107,7 @@ class Children(fields.Field[Entries]):
             try:
                 entry = self._read(place, name, one)
                 if entry.key and any(entry.key == other.key for other in found):
-                    raise ValidationError({next(iter(self.keys)): ["Another row here has the same key."]})
+                    raise ValidationError({next(iter(self.keys)): [gettext("Another row here has the same key.")]})
                 found.append(entry)
             except ValidationError as error:
                 errors[place if name is not None else int(place)] = error.messages
@@ -116,7 +120,7 @@ class Children(fields.Field[Entries]):
             key = self._named(name)
             return Entry(place, key, None if one is None else self.visible.schema().load(one, partial=True))
         if not isinstance(one, dict):
-            raise ValidationError("Give a JSON object.")
+            raise ValidationError(gettext("Give a JSON object."))
         given = {key: one[key] for key in self.keys if key in one}
         if name is not None:
             # A new row cannot take the number of another one.
@@ -130,7 +134,7 @@ class Children(fields.Field[Entries]):
     def _named(self, text: str) -> tuple[Any, ...]:
         """Read the key of a row from the name of its entry."""
         if len(self.keys) > 1:
-            raise ValidationError("Rows with a key of several columns are given in an array.")
+            raise ValidationError(gettext("Rows with a key of several columns are given in an array."))
         return tuple(from_text(reader, text) for reader in self.keys.values())
 
     def _key(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -212,7 +216,7 @@ class ChildWriter:
             select = select.where(sa.or_(sa.false(), *(sa.and_(*(one == part for one, part in key)) for key in named)))
         rows = db.session.scalars(select.limit(MOST + 1)).unique().all()
         if len(rows) > MOST:
-            message = f"There are more than {MOST} rows: name those that change by an object."
+            message = gettext("There are more than %(most)s rows: name those that change by an object.", most=MOST)
             raise Invalid({self.relation.key: [message]})
         return {tuple(getattr(row, name) for name in self.children.keys): row for row in rows}
 
@@ -223,9 +227,9 @@ class ChildWriter:
         for entry in given.entries:
             message = ""
             if entry.is_new and entry.key in there:
-                message = "This row exists already: name it by its key."
+                message = gettext("This row exists already: name it by its key.")
             elif entry.key and entry.key not in there and not (may_be_new or entry.is_new):
-                message = "There is no such row here."
+                message = gettext("There is no such row here.")
             if message:
                 errors[f"{self.relation.key}.{entry.place}.{next(iter(self.children.keys))}"] = [message]
         if errors:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from marshmallow import Schema
 from marshmallow import ValidationError
 from marshmallow import fields
@@ -149,7 +150,7 @@ class Projections:
         found, faults = self.read(args)
         errors = {name: messages for name, messages in faults.items() if messages}
         unknown = [name for name, text in args.items() if text and name not in faults]
-        errors |= unknown_parameters(unknown, f"An item knows {', '.join(faults)}.")
+        errors |= unknown_parameters(unknown, gettext("An item knows %(names)s.", names=", ".join(faults)))
         if errors:
             raise BadQuery(errors)
         return found
@@ -158,7 +159,7 @@ class Projections:
 def _choose(text: str, names: Sequence[str]) -> tuple[str, ...]:
     chosen = set(text.split(","))
     if not chosen <= set(names):
-        raise ValidationError(f"Name one or more of {', '.join(names)}.")
+        raise ValidationError(gettext("Name one or more of %(names)s.", names=", ".join(names)))
     return tuple(name for name in names if name in chosen)
 
 

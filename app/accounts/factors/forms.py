@@ -3,6 +3,8 @@
 from typing import Any
 
 from flask import current_app
+from flask_babel import gettext
+from flask_babel import lazy_gettext
 from flask_security.forms import TwoFactorRescueForm
 from flask_security.forms import TwoFactorSetupForm
 from flask_security.forms import TwoFactorVerifyCodeForm
@@ -31,7 +33,7 @@ _WRONG_CODE = "This code is not valid, or was used already. Enter the one that t
 
 def _code_field() -> StringField:
     return StringField(
-        "Code",
+        gettext("Code"),
         validators=[InputRequired("Enter the code."), Length(max=20)],
         description="The six digits that your authenticator app shows now.",
         render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"},
@@ -55,7 +57,7 @@ class RecoveryCodeForm(ButtonInTemplate, Guess, MfRecoveryForm):
     """Takes a recovery code instead."""
 
     code = StringField(
-        "Recovery code",
+        lazy_gettext("Recovery code"),
         validators=[InputRequired("Enter a recovery code."), Length(max=60)],
         description="Each works once. Case, spaces and dashes do not matter.",
         render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import session
+from flask_babel import lazy_gettext
 from flask_login import current_user
 from flask_security import UserMixin
 from flask_security import WebauthnUtil
@@ -85,13 +86,13 @@ class NewPasskeyForm(ButtonInTemplate, WebAuthnRegisterForm):
     """Names a passkey before it is made."""
 
     name = StringField(
-        "Name",
+        lazy_gettext("Name"),
         validators=[InputRequired("Give it a name."), Length(max=64)],
         description="To distinguish it from others, such as “Phone” or “Blue key”.",
         render_kw={"autocomplete": "off"},
     )
     usage = RadioField(
-        "Use it",
+        lazy_gettext("Use it"),
         choices=[
             SelectChoice("first", "Instead of the password: it will ask for a PIN, a finger or a face"),
             SelectChoice("secondary", "After the password, as the second factor"),

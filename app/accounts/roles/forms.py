@@ -1,5 +1,6 @@
 """The forms of roles: what one is called, what it grants, who has it."""
 
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField
 from wtforms import StringField
@@ -16,26 +17,26 @@ class RoleForm(FlaskForm):
     """Asks what a new role is called."""
 
     name = StringField(
-        "Name",
+        lazy_gettext("Name"),
         [
             InputRequired("Give it a name."),
             Length(max=LONGEST_ROLE),
-            Regexp(r"[a-z][a-z0-9-]*\Z", message="Small letters, digits and hyphens; a letter first."),
-            NoneOf(["new"], message="This is the name of the page on which roles are made."),
+            Regexp(r"[a-z][a-z0-9-]*\Z", message=lazy_gettext("Small letters, digits and hyphens; a letter first.")),
+            NoneOf(["new"], message=lazy_gettext("This is the name of the page on which roles are made.")),
         ],
         description="One word, such as “editor”.",
         render_kw={"autocomplete": "off", "maxlength": LONGEST_ROLE},
     )
-    description = StringField("Description", [Length(max=200), is_one_line], render_kw={"maxlength": 200})
+    description = StringField(lazy_gettext("Description"), [Length(max=200), is_one_line], render_kw={"maxlength": 200})
 
 
 class GrantsForm(FlaskForm):
     """Asks what a role grants."""
 
-    permissions = SelectMultipleField("Permissions")
+    permissions = SelectMultipleField(lazy_gettext("Permissions"))
 
 
 class RolesForm(FlaskForm):
     """Form for a user's roles."""
 
-    roles = SelectMultipleField("Roles")
+    roles = SelectMultipleField(lazy_gettext("Roles"))

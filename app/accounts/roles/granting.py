@@ -8,6 +8,7 @@ from collections.abc import Collection
 from collections.abc import Iterable
 
 import sqlalchemy as sa
+from flask_babel import gettext
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
@@ -74,7 +75,7 @@ def get(name: str) -> Role:
     """
     found = db.session.scalar(sa.select(Role).where(Role.name == name).options(selectinload(Role.grants)))
     if found is None:
-        raise NotFound(f"There is no role {name!r}.")
+        raise NotFound(gettext("There is no role %(name)s.", name=name))
     return found
 
 
@@ -90,7 +91,7 @@ def create(name: str, description: str | None) -> Role:
     :raises Invalid: if there is one of this name
     """
     require(EDIT_ROLES)
-    taken = Invalid({"name": [f"There is a role {name!r} already."]})
+    taken = Invalid({"name": [gettext("There is a role %(name)s already.", name=name)]})
     if db.session.scalar(sa.select(Role.id).where(Role.name == name)) is not None:
         raise taken
     role = Role(name=name, description=description)
@@ -113,7 +114,7 @@ def delete(role: Role) -> None:
     """
     require(EDIT_ROLES)
     if role.name in BUILT_IN:
-        raise Invalid({"": [f"The platform needs the role {role.name!r}."]})
+        raise Invalid({"": [gettext("The platform needs the role %(name)s.", name=role.name)]})
     _check_reach(role.permissions)
     _change(role, [])
     db.session.delete(role)
@@ -130,12 +131,14 @@ def grant(role: Role, names: Collection[str]) -> None:
     """
     require(EDIT_ROLES)
     if role.name == ADMINISTRATOR:
-        raise Invalid({"permissions": ["Administrators may do everything; nothing can be taken from them or added."]})
+        raise Invalid(
+            {"permissions": [gettext("Administrators may do everything; nothing can be taken from them or added.")]}
+        )
     known, before = {*permissions()}, {*role.permissions}
     added, gone = {*names} - before, (before & known) - {*names}
     strange = sorted(added - known)
     if strange:
-        raise Invalid({"permissions": [f"No installed module asks for {', '.join(strange)}."]})
+        raise Invalid({"permissions": [gettext("No installed module asks for %(names)s.", names=", ".join(strange))]})
     _check_reach(added | gone)
     if not added and not gone:
         return
@@ -163,7 +166,7 @@ def give(user: User, names: Collection[str]) -> None:
     known = {role.name: role for role in every()}
     strange = sorted({*names} - known.keys())
     if strange:
-        raise Invalid({"roles": [f"There is no role {', '.join(strange)}."]})
+        raise Invalid({"roles": [gettext("There is no role %(names)s.", names=", ".join(strange))]})
     before = {role.name for role in user.roles}
     added, gone = {*names} - before, before - {*names}
     for name in sorted(added | gone):
@@ -211,4 +214,4 @@ def check_others_left(user: User) -> None:
     others = sa.select(User.id).join(user_role).where(user_role.c.role_id == role.id, User.id != user.id, User.active)
     # With a lock: on MariaDB a plain SELECT would still see what was before the wait.
     if db.session.scalar(others.limit(1).with_for_update()) is None:
-        raise Invalid({"roles": ["This is the only administrator: make another one first."]})
+        raise Invalid({"roles": [gettext("This is the only administrator: make another one first.")]})

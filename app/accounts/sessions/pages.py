@@ -6,6 +6,7 @@ from flask import redirect
 from flask import render_template
 from flask import request
 from flask import url_for
+from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -35,7 +36,7 @@ def end_session() -> Response:
     """Sign out of one other browser."""
     handle = request.form.get("handle", "")
     if handle == current():
-        abort(400, "This is the browser that you are using: sign out instead.")
+        abort(400, gettext("This is the browser that you are using: sign out instead."))
     with transaction():
         ended = end_one(current_user, handle)
     return _done("Signed out there." if ended else "That session had ended already.")

@@ -1,5 +1,6 @@
 """The form that makes a personal access token."""
 
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import SelectField
 from wtforms import SelectMultipleField
@@ -26,14 +27,14 @@ class TokenForm(FlaskForm):
     """Asks what a token is for, what it may do, and how long."""
 
     name = StringField(
-        "Name",
+        lazy_gettext("Name"),
         [DataRequired("Give it a name."), Length(max=LONGEST_NAME), is_one_line],
         filters=[_stripped],
         description="What it is for, such as “Backup on the office server”.",
         render_kw={"autocomplete": "off", "maxlength": LONGEST_NAME},
     )
     days = SelectField(
-        "Expires after",
+        lazy_gettext("Expires after"),
         [InputRequired()],
         choices=[SelectChoice(days, text) for days, text in _PERIODS.items()],
         coerce=int,
@@ -41,7 +42,7 @@ class TokenForm(FlaskForm):
         description="Then make a new one: every token expires.",
     )
     scopes = SelectMultipleField(
-        "What it may do",
+        lazy_gettext("What it may do"),
         [InputRequired("Choose what the token may do.")],
         description="Only as long as you may do it yourself. Choose as little as its work needs.",
     )

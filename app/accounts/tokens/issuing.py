@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
 
 from core.access.security_log import record
 from core.data.models import now
@@ -92,7 +93,7 @@ def get(user: User, token_id: int) -> Token:
     """
     found = db.session.scalar(sa.select(Token).where(Token.id == token_id, Token.user_id == user.id))
     if found is None:
-        raise NotFound(f"You have no token {token_id}.")
+        raise NotFound(gettext("You have no token %(token_id)s.", token_id=token_id))
     return found
 
 
