@@ -68,9 +68,14 @@ class _Comparison:
 
     def parameter(self, old: Part, new: Part, path: Path) -> Iterator[Change]:
         yield from _demands(old, new, path)
-        if any(old.get(name) != new.get(name) for name in ("style", "explode")):
+        before, after = old.get("schema", {}), new.get("schema", {})
+        if _is_repeatable(new) and resolve(self.old, before).get("type") != "array":
+            # Requests that send it once are accepted as before.
+            yield Change(path, "it may be repeated now")
+            after = after["items"]
+        elif any(old.get(name) != new.get(name) for name in ("style", "explode")):
             yield Change(path, "it is written in another way", is_breaking=True)
-        yield from self.schemas.compare(old.get("schema", {}), new.get("schema", {}), (*path, "schema"), sent=True)
+        yield from self.schemas.compare(before, after, (*path, "schema"), sent=True)
 
     def body(self, old: Part | None, new: Part | None, path: Path) -> Iterator[Change]:
         if old is not None and new is not None:
@@ -104,6 +109,12 @@ def _demands(old: Part, new: Part, path: Path) -> Iterator[Change]:
     if _is_required(old) != _is_required(new):
         required = _is_required(new)
         yield Change(path, "it is required now" if required else "it is no longer required", required)
+
+
+def _is_repeatable(parameter: Part) -> bool:
+    schema = parameter.get("schema", {})
+    takes_one = schema.get("type") == "array" and schema.get("minItems", 0) <= 1
+    return takes_one and (parameter.get("style"), parameter.get("explode")) == ("form", True)
 
 
 def _is_required(part: Part) -> bool:

@@ -8,9 +8,12 @@ from werkzeug.routing import Rule
 
 import settings
 from core.crud import Crud
+from core.crud.conditions import MAX_SEARCH
+from core.crud.conditions import MAX_VALUES
+from core.crud.conditions import joined
 from core.crud.listing import MAX_CURSOR
-from core.crud.listing import MAX_IN
-from core.crud.listing import MAX_SEARCH
+from core.crud.names import LISTED
+from core.crud.names import ONCE
 from core.fields.strict import WITHOUT_NUL
 
 from .schemas import INPUT
@@ -18,6 +21,9 @@ from .schemas import Components
 from .schemas import JsonSchema
 
 Parameter = dict[str, Any]
+
+#: The schema of a text to be found within others.
+_PART: JsonSchema = {"type": "string", "maxLength": MAX_SEARCH, "pattern": WITHOUT_NUL}
 
 #: Operator to what its parameter asks for.
 MEANINGS = {
@@ -27,8 +33,11 @@ MEANINGS = {
     "gte": "Only where {name} is this or greater.",
     "lt": "Only where {name} is less than this.",
     "lte": "Only where {name} is this or less.",
+    "between": "Only where {name} is the first of these, the second, or between them.",
     "in": "Only where {name} is one of these.",
+    "nin": "Only where {name} has a value, and it is none of these.",
     "startswith": "Only where {name} begins with this.",
+    "contains": "Only where {name} has this in it, in upper or lower case.",
     "isnull": "Only where {name} has no value (true), or where it has one (false).",
 }
 
@@ -102,15 +111,13 @@ def of_list(verbs: Crud, components: Components) -> list[Parameter]:
     hidden = listing.hidden()
     found = []
     if any(name not in hidden for name in listing.search):
-        schema = {"type": "string", "maxLength": MAX_SEARCH, "pattern": WITHOUT_NUL}
-        found.append(_query("q", "Only what has this text in it.", schema))
+        found.append(_query("q", "Only what has this text in it.", _PART))
     for name, operators in listing.filters.items():
         if name in hidden:
             continue
         one = components.property(listing.fields[name], INPUT)
         for operator in operators:
-            parameter = name if operator == "eq" else f"{name}__{operator}"
-            found.append(_filter(parameter, MEANINGS[operator].format(name=f"`{name}`"), operator, one))
+            found.append(_filter(joined(name, operator), MEANINGS[operator].format(name=f"`{name}`"), operator, one))
     sorts = [name for name in listing.sorts if name not in hidden]
     if sorts:
         order = [name for name in listing.order if name.removeprefix("-") not in hidden]
@@ -149,11 +156,16 @@ def _query(name: str, text: str, schema: JsonSchema) -> Parameter:
 
 
 def _filter(name: str, text: str, operator: str, one: JsonSchema) -> Parameter:
-    if operator == "isnull":
-        return _query(name, text, {"type": "boolean"})
-    if operator == "in":
-        return _several(name, text, {"type": "array", "items": _without_comma(one), "maxItems": MAX_IN})
-    return _query(name, text, one)
+    """Return the parameter of a filter: several values have commas between them, or repeat it."""
+    if operator in LISTED:
+        bounds = {"minItems": 2, "maxItems": 2} if operator == "between" else {"maxItems": MAX_VALUES}
+        return _several(name, text, {"type": "array", "items": _without_comma(one), **bounds})
+    if operator in ONCE:
+        return _query(name, text, {"type": "boolean"} if operator == "isnull" else one)
+    items = _PART if operator == "contains" else one
+    schema = {"type": "array", "items": items, "maxItems": MAX_VALUES}
+    text += " Repeated: none of them." if operator == "ne" else " Repeated: one of them."
+    return {**_query(name, text, schema), "style": "form", "explode": True}
 
 
 def _choice(name: str, text: str, names: list[str], **rules: Any) -> Parameter:

@@ -16,6 +16,8 @@ from marshmallow import ValidationError
 from marshmallow import fields
 
 from core.access import PUBLIC
+from core.crud.conditions import split
+from core.crud.names import LISTED
 from core.exceptions import BadQuery
 from core.exceptions import Invalid
 from core.fields.json_schema import json_schema
@@ -51,7 +53,7 @@ _SAMPLES = {
 _DOCS = {
     "list": """List {plural}, a page at a time.
 
-    :param filter: the parameters of REST's list by which to filter
+    :param filter: the parameters of REST's list by which to filter; a list of values for one that is repeated
     :param q: words to search for
     :param sort: columns with commas between them, ``-`` in front for descending
     :param limit: how many at most
@@ -159,8 +161,9 @@ class Calls:
         clash = [name for name in filter if name in asked or name == "count"]
         if clash:
             raise BadQuery({name: [gettext("This is a parameter of its own, no filter.")] for name in clash})
-        given = {**{name: _text(name, value) for name, value in filter.items()}, "count": "true" if count else ""}
-        args = given | {name: str(value) for name, value in asked.items() if value not in (None, "")}
+        filters = {name: _texts(name, value) for name, value in filter.items()}
+        args: dict[str, str | list[str]] = {**filters, "count": "true" if count else ""}
+        args |= {name: str(value) for name, value in asked.items() if value not in (None, "")}
         shown, read = self.items.projections.read(args)
         page = self.items.reader.page(self.verbs.listing.parse(args, read=read), shown)
         found = {"items": page.items, "next": page.next, "previous": page.previous}
@@ -205,13 +208,32 @@ def sample(field: fields.Field[Any]) -> Any:
     return {"boolean": True, "array": [], "object": {}}.get(kind, max(1, schema.get("minimum", 1)))
 
 
+def _texts(name: str, value: Any) -> str | list[str]:
+    """Write a value of a filter as a query string has it; a list as a parameter that is repeated."""
+    if not isinstance(value, list):
+        return _text(name, value)
+    if not value:
+        raise Invalid({name: [gettext("Give at least one value.")]})
+    if split(name)[1] not in LISTED:
+        return [_text(name, one) for one in value]
+    groups = value if all(isinstance(one, list) for one in value) else [value]
+    return [_listed(name, group) for group in groups]
+
+
+def _listed(name: str, values: Any) -> str:
+    texts = [_text(name, one) for one in values]
+    if not texts:
+        raise Invalid({name: [gettext("Give at least one value.")]})
+    if any("," in text for text in texts):
+        plain, operator = split(name)
+        cure = {"in": plain, "nin": f"{plain}__ne"}.get(operator)
+        message = gettext("A list cannot hold a value with a comma.")
+        advice = gettext("Give the list to %(name)s.", name=cure) if cure else ""
+        raise Invalid({name: [f"{message} {advice}".rstrip()]})
+    return ",".join(texts)
+
+
 def _text(name: str, value: Any) -> str:
-    """Write a value of a filter as a query string has it."""
-    if isinstance(value, list):
-        texts = [_text(name, one) for one in value]
-        if any("," in text for text in texts):
-            raise Invalid({name: [gettext("A list cannot hold a value with a comma.")]})
-        return ",".join(texts)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

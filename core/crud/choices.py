@@ -25,9 +25,9 @@ from ..fields.columns import plain_type
 from ..fields.strict import as_json
 from . import readers
 from . import texts
+from .conditions import MAX_SEARCH
 from .keys import among
 from .keys import attribute_of
-from .listing import MAX_SEARCH
 from .listing import Query
 
 #: Choices that one control prints at most.

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -33,14 +32,18 @@ from services import db
 from ..access import hidden_attributes
 from ..exceptions import BadQuery
 from ..exceptions import unknown_parameters
-from ..fields.columns import plain_type
-from ..fields.decimals import lost_digits
-from ..fields.strict import from_text
 from . import readers
 from . import texts
+from .conditions import MAX_SEARCH
+from .conditions import Args
+from .conditions import Filter
+from .conditions import given_values
+from .conditions import joined
+from .conditions import read_filters
+from .conditions import read_flag
+from .conditions import separate
 from .keyset import SortKey
 from .keyset import after
-from .names import LONGEST_SORTED
 from .names import Names
 
 #: Parameters that are not filters.
@@ -50,17 +53,6 @@ _NO_NAMES: frozenset[str] = frozenset()
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
 
 MAX_CURSOR = 3000
-MAX_IN = 100
-MAX_SEARCH = 200
-
-
-@dataclass(frozen=True)
-class Filter:
-    """One condition: ``column operator value``."""
-
-    name: str
-    operator: str
-    value: Any
 
 
 @dataclass(frozen=True)
@@ -99,12 +91,9 @@ class Query:
     @property
     def shape(self) -> tuple[Any, ...]:
         """Shape of the SQL."""
-        operators = tuple(
-            (f.name, f.operator, len(f.value) if f.operator == "in" else f.value if f.operator == "isnull" else None)
-            for f in self.filters
-        )
+        conditions = tuple(item.shape for item in self.filters)
         cursor = self.cursor and (self.cursor.back, tuple(value is None for value in self.cursor.values))
-        return (bool(self.q) and self.searched, operators, self.sort, self.limit, cursor, self.page is None)
+        return (bool(self.q) and self.searched, conditions, self.sort, self.limit, cursor, self.page is None)
 
     @property
     def names(self) -> set[str]:
@@ -133,24 +122,26 @@ class Listing(Names):
 
     # --- reading the question ---
 
-    def parse(self, args: Mapping[str, str], *, by_page: bool = False, read: Mapping[str, list[str]] = _NONE) -> Query:
+    def parse(self, args: Args, *, by_page: bool = False, read: Mapping[str, list[str]] = _NONE) -> Query:
         """Read a query string.
 
-        :param args: parameter to text; empty texts are the same as none, as forms send them
+        :param args: parameter to text, a filter also to several; empty texts are the same as none, as forms send them
         :param by_page: whether pages are meant where neither ``page`` nor ``cursor`` is given
         :param read: the parameters that the caller has read itself, each with what is wrong with it
         :raises BadQuery: naming every parameter that is unknown or malformed
         """
         errors = {name: messages for name, messages in read.items() if messages}
-        given = {name: text for name, text in args.items() if text != "" and name not in read}
+        given, asked = separate(args, (*RESERVED, *read))
         hidden = self.hidden()
         searched = tuple(name for name in self.search if name not in hidden)
         sort = self._read(errors, "sort", partial(self._sort, hidden), given.get("sort"), self.default_order())
         limit = self._read(errors, "limit", _limit, given.get("limit"), self.page_size)
         q = self._read(errors, "q", _search, given.get("q"), "")
-        filters = self._filters(given, errors, read, hidden)
+        filters, unknown = read_filters(self, asked, hidden, errors)
+        if unknown:
+            errors |= unknown_parameters(unknown, self._known(read, hidden))
         page = self._read(errors, "page", _page, given.get("page"), 1 if by_page else None)
-        count = self._read(errors, "count", _yes, given.get("count"), False)
+        count = self._read(errors, "count", read_flag, given.get("count"), False)
         cursor = None
         if "q" in given and not searched:
             errors["q"] = [gettext("This list cannot be searched.")]
@@ -178,56 +169,15 @@ class Listing(Names):
             errors[name] = [str(message) for message in error.messages]
             return default
 
-    def _filters(
-        self, given: Mapping[str, str], errors: dict[str, list[str]], others: Iterable[str], hidden: frozenset[str]
-    ) -> tuple[Filter, ...]:
-        found = []
-        unknown = []
-        for parameter, text in given.items():
-            if parameter in RESERVED:
-                continue
-            name, mark, operator = parameter.partition("__")
-            operator = operator if mark else "eq"
-            if name in hidden or name not in self.filters or operator not in self.filters[name]:
-                unknown.append(parameter)
-                continue
-            read = partial(self._operand, name, operator)
-            value = self._read(errors, parameter, read, text, None)
-            found.append(Filter(name, operator, value))
-        if unknown:
-            errors |= unknown_parameters(unknown, self._known(others, hidden))
-        # The order of parameters does not matter to SQL: one shape, one statement.
-        return tuple(sorted(found, key=lambda f: (f.name, f.operator)))
-
     def _known(self, others: Iterable[str], hidden: frozenset[str]) -> str:
         names = [
-            name if operator == "eq" else f"{name}__{operator}"
+            joined(name, operator)
             for name, operators in self.filters.items()
             for operator in operators
             if name not in hidden
         ]
         known = [*(["q"] if self.search else []), *RESERVED[1:], *others, *names]
         return gettext("This list knows %(names)s.", names=", ".join(known))
-
-    def _operand(self, name: str, operator: str, text: str) -> Any:
-        if operator == "isnull":
-            return _yes(text)
-        if operator == "in":
-            words = text.split(",")
-            if len(words) > MAX_IN:
-                raise ValidationError(gettext("At most %(max_in)s values.", max_in=MAX_IN))
-            return tuple(self._value(name, word) for word in words)
-        if operator == "startswith" and len(text) > LONGEST_SORTED:
-            raise ValidationError(gettext("At most %(longest_sorted)s characters.", longest_sorted=LONGEST_SORTED))
-        return self._value(name, text)
-
-    def _value(self, name: str, text: str) -> Any:
-        value = from_text(self.fields[name], text)
-        if isinstance(value, Decimal):
-            lost = lost_digits(value, plain_type(self.paths[name].column), db.engine.dialect.name)
-            if lost:
-                raise ValidationError(lost)
-        return value
 
     def _sort(self, hidden: frozenset[str], text: str) -> tuple[str, ...]:
         names = text.split(",")
@@ -307,7 +257,7 @@ class Listing(Names):
             found = {name: texts.contains(self.paths[name].column, pattern, dialect) for name in self._searched(query)}
             select = select.where(sa.or_(*(self._related(name, like) for name, like in found.items())))
         for number, item in enumerate(query.filters):
-            condition = texts.compare(self.paths[item.name].column, item.operator, f"f{number}", item.value, dialect)
+            condition = texts.compare(self.paths[item.name].column, item.operator, f"f{number}", item.values, dialect)
             select = select.where(self._related(item.name, condition))
         return select
 
@@ -366,13 +316,7 @@ class Listing(Names):
             values["offset"] = (query.page - 1) * query.limit
         if query.q:
             values["q"] = texts.part(self.fold(query.q))
-        for number, item in enumerate(query.filters):
-            if item.operator == "in":
-                values |= {f"f{number}_{i}": value for i, value in enumerate(item.value)}
-            elif item.operator == "startswith":
-                values[f"f{number}"] = texts.beginning(item.value, db.engine.dialect)
-            elif item.operator != "isnull":
-                values[f"f{number}"] = item.value
+        values |= given_values(query.filters, db.engine.dialect)
         for number, value in enumerate(query.cursor.values if query.cursor else ()):
             if value is not None:
                 values[f"c{number}"] = value
@@ -397,9 +341,3 @@ def _search(text: str) -> str:
     if len(text) > MAX_SEARCH:
         raise ValidationError(gettext("At most %(max_search)s characters.", max_search=MAX_SEARCH))
     return text
-
-
-def _yes(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValidationError(gettext("Write true or false."))
-    return text == "true"

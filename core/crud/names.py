@@ -20,7 +20,16 @@ from ..fields.columns import plain_type
 from . import texts
 
 #: Operator to the ending of its parameter: ``population__gte=100000``.
-OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull")
+OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "nin", "startswith", "contains", "isnull")
+
+#: Operators that take values with commas between them.
+LISTED = ("in", "nin", "between")
+
+#: Operators whose parameter is given once: of two bounds one says nothing.
+ONCE = ("gt", "gte", "lt", "lte", "isnull")
+
+#: Operators on texts.
+OF_TEXTS = ("startswith", "contains")
 
 #: Characters of a text by which a list is sorted: cursors carry it, in the URL.
 LONGEST_SORTED = 255
@@ -44,7 +53,7 @@ class Names:
     """The names of columns by which the rows of one model are searched, filtered and sorted.
 
     :param search: columns in which ``q`` is looked for
-    :param filters: columns, each with its operators
+    :param filters: columns, each with its operators; ``in`` brings ``nin``, ``gte`` with ``lte`` brings ``between``
     :param sorts: columns that ``sort`` may name
     :param order: the order where none is asked for, in the words of ``sort``
     :raises TypeError: if a name is none of the model's, or its column cannot be asked so
@@ -71,6 +80,7 @@ class Names:
         if unknown:
             raise TypeError(f"{self.model.__name__} has no filter {', '.join(unknown)}: use {', '.join(OPERATORS)}")
         self._refuse_no_texts()
+        self.filters = {name: _with_implied(operators) for name, operators in self.filters.items()}
         self.fields = {name: make_field(self.paths[name].column) for name in {*self.filters, *ordered}}
         #: Of the names that lead to other rows, the relationship.
         self.relations = {
@@ -80,12 +90,12 @@ class Names:
         self.guarded = {name: guarded for name in self.paths for guarded in self._guarded(name)}
 
     def _refuse_no_texts(self) -> None:
-        begun = [name for name, operators in self.filters.items() if "startswith" in operators]
+        begun = [name for name, operators in self.filters.items() if {*OF_TEXTS} & {*operators}]
         wrong = sorted(name for name in {*self.search, *begun} if not texts.is_text(self.paths[name].column))
         if wrong:
             raise TypeError(
                 f"{self.model.__name__} cannot be searched by {', '.join(wrong)}, which is no text: "
-                "take it out of search, and startswith out of its filters"
+                f"take it out of search, and {' and '.join(OF_TEXTS)} out of its filters"
             )
 
     def _path(self, name: str) -> ColumnRef:
@@ -118,6 +128,14 @@ class Names:
         named = {name.removeprefix("-") for name in names}
         mark = "-" if names and names[-1].startswith("-") else ""
         return (*names, *(f"{mark}{name}" for name in self.keys if name not in named))
+
+
+def _with_implied(operators: Iterable[str]) -> tuple[str, ...]:
+    """Return operators with those that ask for nothing else, in the order of all."""
+    given = {*operators}
+    implied = {"nin"} if "in" in given else set()
+    implied |= {"between"} if {"gte", "lte"} <= given else set()
+    return tuple(operator for operator in OPERATORS if operator in given | implied)
 
 
 def _unsortable(ref: ColumnRef) -> str | None:

@@ -7,6 +7,7 @@ database's language. A column of :func:`core.data.models.exact` needs none of wh
 every comparison; a collation that a column names itself is left as it is.
 """
 
+from collections.abc import Sequence
 from operator import ge
 from operator import gt
 from operator import le
@@ -45,23 +46,27 @@ def ordered(column: Any, dialect: Dialect) -> Any:
     return _by_code_point(column, dialect)
 
 
-def compare(column: Any, operator: str, name: str, value: Any, dialect: Dialect) -> ColumnElement[bool]:
-    """Return the condition of a filter, its value to be given by parameters.
+def compare(column: Any, operator: str, name: str, values: Sequence[Any], dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition of a filter, its values to be given by parameters: one of them, of a negative operator none.
 
-    :param name: of the parameter, or the beginning of those of an ``in``
-    :param value: what a statement is made for: whether it is NULL, or how many values there are
+    :param name: the beginning of the names of the parameters
+    :param values: what a statement is made for: how many there are, and of ``isnull`` whether it is NULL
     """
+    if operator == "isnull":
+        return column.is_(None) if values[0] else column.is_not(None)  # type: ignore[no-any-return]  # Any in SQLAlchemy
+    type_ = sa.String() if operator in _PATTERNS else column.type
+    marks = [sa.bindparam(f"{name}_{place}", type_=type_) for place in range(len(values))]
     match operator:
-        case "isnull":
-            return column.is_(None) if value else column.is_not(None)  # type: ignore[no-any-return]  # Any in SQLAlchemy
-        case "in":
-            return one_of(column, [sa.bindparam(f"{name}_{i}", type_=column.type) for i in range(len(value))], dialect)
-        case "startswith":
-            return begins(column, sa.bindparam(name, type_=sa.String), dialect)
-    mark = sa.bindparam(name, type_=column.type)
-    if operator in _ORDERED:
-        return _ORDERED[operator](ordered(column, dialect), mark)  # type: ignore[no-any-return]  # Any in SQLAlchemy
-    return unequal(column, mark, dialect) if operator == "ne" else equal(column, mark, dialect)
+        case "eq" | "in":
+            return one_of(column, marks, dialect)
+        case "ne" | "nin":
+            return none_of(column, marks, dialect)
+        case "between":
+            by = ordered(column, dialect)
+            return sa.or_(*(sa.and_(by >= low, by <= high) for low, high in zip(marks[::2], marks[1::2], strict=True)))
+    if operator in _PATTERNS:
+        return sa.or_(*(_PATTERNS[operator](column, mark, dialect) for mark in marks))
+    return _ORDERED[operator](ordered(column, dialect), marks[0])  # type: ignore[no-any-return]  # Any in SQLAlchemy
 
 
 _ORDERED = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
@@ -72,14 +77,17 @@ def equal(column: Any, value: Any, dialect: Dialect) -> ColumnElement[bool]:
     return _refined(column == value, _exactly(column, dialect) == value, column, dialect)
 
 
-def unequal(column: Any, value: Any, dialect: Dialect) -> ColumnElement[bool]:
-    """Return the condition that a column has another value."""
-    return _exactly(column, dialect) != value  # type: ignore[no-any-return]  # Any there
-
-
 def one_of(column: Any, values: list[Any], dialect: Dialect) -> ColumnElement[bool]:
     """Return the condition that a column equals one of some values."""
+    if len(values) == 1:
+        return equal(column, values[0], dialect)
     return _refined(column.in_(values), _exactly(column, dialect).in_(values), column, dialect)
+
+
+def none_of(column: Any, values: list[Any], dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition that a column has another value than each of these; NULL is none."""
+    exactly = _exactly(column, dialect)
+    return exactly != values[0] if len(values) == 1 else exactly.not_in(values)  # type: ignore[no-any-return]  # Any there
 
 
 def begins(column: Any, pattern: Any, dialect: Dialect) -> ColumnElement[bool]:
@@ -108,6 +116,9 @@ def contains(column: Any, pattern: Any, dialect: Dialect) -> ColumnElement[bool]
     # "C" knows the case of ASCII only.
     cased = sa.collate(column, "default") if _collation(column, dialect) == "C" else column
     return cased.ilike(pattern, escape="/")
+
+
+_PATTERNS = {"startswith": begins, "contains": contains}
 
 
 def part(text: str) -> str:

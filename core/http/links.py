@@ -25,6 +25,13 @@ def single_args() -> dict[str, str]:
     return found
 
 
+def list_args() -> dict[str, str | list[str]]:
+    """Return the query string of a list: parameter to its text, or to several texts where it is repeated."""
+    if not request.environ.get("QUERY_STRING"):
+        return {}
+    return {name: texts if len(texts) > 1 else texts[0] for name, texts in request.args.lists()}
+
+
 def refuse_args() -> None:
     """Refuse any query string, for a method that takes no parameters.
 
@@ -41,7 +48,8 @@ def cursor_urls(cursors: Mapping[str, str]) -> dict[str, str]:
     """Return this request's URL for each cursor; a cursor needs no quoting."""
     if not cursors:
         return {}
-    kept = {name: text for name, text in request.args.items() if text and name not in ("page", "cursor")}
+    asked = request.args.items(multi=True)
+    kept = [(name, text) for name, text in asked if text and name not in ("page", "cursor")]
     base = f"{request.script_root}{request.path}?{urlencode(kept)}{'&' if kept else ''}cursor="
     return {name: base + text for name, text in cursors.items()}
 
@@ -63,8 +71,8 @@ def own_url() -> str:
 
 def query_url(**changes: Any) -> str:
     """Return this request's URL with some parameters changed; ``None`` leaves one out."""
-    args = {**request.args.to_dict(), **changes}
-    kept = {name: value for name, value in args.items() if value not in (None, "")}
+    args = request.args.to_dict(flat=False) | {name: [value] for name, value in changes.items()}
+    kept = [(name, value) for name, values in args.items() for value in values if value not in (None, "")]
     path = f"{request.script_root}{request.path}"
     return f"{path}?{urlencode(kept)}" if kept else path
 

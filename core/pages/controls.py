@@ -1,8 +1,11 @@
 """The controls by which a person filters a list: one for each filter that its verbs declare."""
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +18,11 @@ from services import db
 
 from ..crud.choices import MOST
 from ..crud.choices import Choices
+from ..crud.conditions import MAX_VALUES
+from ..crud.conditions import Args
+from ..crud.conditions import joined
+from ..crud.names import LISTED
+from ..crud.names import OF_TEXTS
 from ..crud.readers import may_list
 from ..crud.readers import narrow
 from ..crud.verbs import Crud
@@ -31,7 +39,6 @@ from .typed import shown_typed
 from .typed import unit_of
 from .typed import wrong_of
 
-#: Suffix that an operator adds to the label of its control.
 #: The label of a control by its operator; a colon stands before what is looked for in languages with cases.
 _LABELS = {
     "ne": lazy_gettext("%(label)s is not"),
@@ -40,6 +47,7 @@ _LABELS = {
     "lt": lazy_gettext("%(label)s below"),
     "lte": lazy_gettext("%(label)s to"),
     "startswith": lazy_gettext("%(label)s starts with"),
+    "contains": lazy_gettext("%(label)s contains"),
     "isnull": lazy_gettext("%(label)s is empty"),
 }
 
@@ -58,6 +66,8 @@ class Control:
     :param step: of an ``input`` of numbers or times
     :param note: how to write a value
     :param search: what is looked for among the rows of a select; ``None`` where it shows all of them
+    :param chosen: the values of a select; it takes several where its parameter is repeated
+    :param number: of an ``input`` for a further value of a parameter that is repeated
     """
 
     name: str
@@ -69,32 +79,38 @@ class Control:
     step: str = ""
     note: str = ""
     search: str | None = None
+    chosen: Sequence[str] = ()
+    number: int = 0
 
 
-def controls(verbs: Crud, given: Mapping[str, str], errors: Mapping[str, list[str]]) -> list[Control]:
+def controls(verbs: Crud, given: Args, errors: Mapping[str, list[str]]) -> list[Control]:
     """Return the controls of a list, filled with what was asked.
 
     :param given: the query string
     :param errors: parameter to what is wrong with it
     """
     return [
-        _control(verbs, name, operator, given, errors.get(parameter, ()))
+        control
         for parameter, (name, operator) in _parameters(verbs).items()
+        for control in _controls(verbs, name, operator, given, errors.get(parameter, ()))
     ]
 
 
-def read_controls(verbs: Crud, given: Mapping[str, str]) -> dict[str, str]:
+def read_controls(verbs: Crud, given: Args) -> Args:
     """Return the query string that a program would send for what the controls of a list have sent."""
     known = _parameters(verbs)
     searches = {parameter + SEARCH for parameter, asked in known.items() if _chooses(verbs, *asked)}
-    found = {}
-    for parameter, text in given.items():
+    found: dict[str, str | Sequence[str]] = {}
+    for parameter, texts in given.items():
         if parameter in searches:
             # The text of a control's search is not a filter of the list.
             continue
         name, operator = known.get(parameter, ("", ""))
-        typed = name and _is_typed(verbs, name, operator)
-        found[parameter] = read_typed(verbs.listing.paths[name].column, text) if typed and text else text
+        if name and _is_typed(verbs, name, operator):
+            column = verbs.listing.paths[name].column
+            found[parameter] = [text and read_typed(column, text) for text in _texts(texts)]
+        else:
+            found[parameter] = texts
     return found
 
 
@@ -120,34 +136,49 @@ def _for_people(parameter: str, message: str) -> str:
 
 
 def _parameters(verbs: Crud) -> dict[str, tuple[str, str]]:
-    """Return the parameters that have a control, each with its name and operator; a set of values is for programs."""
+    """Return the parameters that have a control, each with its name and operator; sets and ranges are for programs."""
     hidden = verbs.listing.hidden()
     return {
-        name if operator == "eq" else f"{name}__{operator}": (name, operator)
+        joined(name, operator): (name, operator)
         for name, operators in verbs.filters.items()
         for operator in operators
-        if operator != "in" and name not in hidden
+        if operator not in LISTED and name not in hidden
     }
 
 
-def _control(verbs: Crud, name: str, operator: str, given: Mapping[str, str], errors: Sequence[str]) -> Control:
-    parameter = name if operator == "eq" else f"{name}__{operator}"
-    column = verbs.listing.paths[name].column
-    value, text = given.get(parameter, ""), _label(verbs, name, operator)
+def _texts(given: str | Sequence[str]) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given
+
+
+def _controls(verbs: Crud, name: str, operator: str, given: Args, errors: Sequence[str]) -> Iterator[Control]:
+    """Yield the control of a parameter: a select, or an ``input`` for each value."""
+    parameter, column = joined(name, operator), verbs.listing.paths[name].column
+    values = [text for text in _texts(given.get(parameter, "")) if text][:MAX_VALUES]
+    value, text = next(iter(values), ""), _label(verbs, name, operator)
     if _chooses(verbs, name, operator):
-        search = given.get(parameter + SEARCH, "").strip()
-        options, more = _rows(verbs, name, value, search)
-        return Control(parameter, text, "select", value, options, errors, search=search if more else None)
-    if (fixed := _options(verbs.model, column, operator)) is not None:
-        return Control(parameter, text, "select", value, fixed, errors)
-    if operator == "startswith":
-        return Control(parameter, text, "text", value, (), errors)
+        search = _texts(given.get(parameter + SEARCH, ""))[0].strip()
+        options, more = _rows(verbs, name, values, search)
+        searched = search if more else None
+        yield Control(parameter, text, "select", value, options, errors, search=searched, chosen=values)
+    elif (fixed := _options(verbs.model, column, operator)) is not None:
+        yield Control(parameter, text, "select", value, fixed, errors, chosen=values)
+    else:
+        further = gettext("and %(label)s", label=text) if operator == "ne" else gettext("or %(label)s", label=text)
+        for number, one in enumerate(values or [""]):
+            shown = _input(column, operator, further if number else text, one, errors)
+            yield replace(shown, name=parameter, number=number)
+
+
+def _input(column: Any, operator: str, text: str, value: str, errors: Sequence[str]) -> Control:
+    """Return the ``input`` for a value, without its name."""
+    if operator in OF_TEXTS:
+        return Control("", text, "text", value, (), errors)
     kind, step = input_of(column)
     text += unit_of(column)
     if errors:
         # A browser shows nothing of what is no value of the control's kind.
-        return Control(parameter, text, "text", value, (), errors, note=note_of(column))
-    return Control(parameter, text, kind, shown_typed(column, value), (), errors, step, note_of(column))
+        return Control("", text, "text", value, (), errors, note=note_of(column))
+    return Control("", text, kind, shown_typed(column, value), (), errors, step, note_of(column))
 
 
 def _label(verbs: Crud, name: str, operator: str) -> str:
@@ -172,7 +203,7 @@ def _chooses(verbs: Crud, name: str, operator: str) -> bool:
 
 def _is_typed(verbs: Crud, name: str, operator: str) -> bool:
     """Return whether a person writes the value, in the words of a control; a key is chosen, and sent as it is."""
-    return operator not in ("isnull", "startswith") and not _chooses(verbs, name, operator)
+    return operator not in ("isnull", *OF_TEXTS) and not _chooses(verbs, name, operator)
 
 
 def _relation(verbs: Crud, name: str) -> RelationshipProperty[Any] | None:
@@ -186,16 +217,17 @@ def _relation(verbs: Crud, name: str) -> RelationshipProperty[Any] | None:
     return next((relation for relation in found if relation.local_columns == {path.column}), None)
 
 
-def _rows(verbs: Crud, name: str, value: str, search: str) -> tuple[list[tuple[str, str]], bool]:
-    """Return the rows to choose from, or of many the chosen one and what was found; and whether they are many."""
+def _rows(verbs: Crud, name: str, values: Sequence[str], search: str) -> tuple[list[tuple[str, str]], bool]:
+    """Return the rows to choose from, or of many the chosen ones and what was found; and whether they are many."""
     relation: Any = _relation(verbs, name)
     choices = Choices(relation.mapper.class_)
     first = choices.find()
     rows = first.rows if not first.more else choices.find(search).rows if search else ()
     options = [(_written(verbs, name, relation, row), str(row)) for row in rows]
-    if value and value not in dict(options):
-        chosen = _chosen(verbs, name, relation, value)
-        options = [(value, value if chosen is None else str(chosen)), *options[: MOST - 1]]
+    missing = [value for value in dict.fromkeys(values) if value not in dict(options)]
+    if missing:
+        chosen = {_written(verbs, name, relation, row): str(row) for row in _chosen(verbs, name, relation, missing)}
+        options = [*((value, chosen.get(value, value)) for value in missing), *options[: MOST - 1]]
     return options, first.more
 
 
@@ -213,13 +245,14 @@ def _pointed(verbs: Crud, name: str, relation: RelationshipProperty[Any]) -> str
     return str(relation.mapper.get_property_by_column(column).key)
 
 
-def _chosen(verbs: Crud, name: str, relation: RelationshipProperty[Any], value: str) -> Any:
+def _chosen(verbs: Crud, name: str, relation: RelationshipProperty[Any], values: Sequence[str]) -> Sequence[Any]:
+    """Return the rows of some values; without those that are none."""
     model = relation.mapper.class_
-    try:
-        key = from_text(verbs.listing.fields[name], value)
-    except ValidationError:
-        return None
-    if not may_list(model):
-        return None
-    wanted = narrow(sa.select(model), model).where(getattr(model, _pointed(verbs, name, relation)) == key).limit(1)
-    return db.session.scalars(wanted).first()
+    keys = []
+    for value in values:
+        with suppress(ValidationError):
+            keys.append(from_text(verbs.listing.fields[name], value))
+    if not keys or not may_list(model):
+        return ()
+    column = getattr(model, _pointed(verbs, name, relation))
+    return db.session.scalars(narrow(sa.select(model), model).where(column.in_(keys))).all()

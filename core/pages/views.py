@@ -67,8 +67,8 @@ from ..forms.rows import RowCheckboxes
 from ..forms.rows import RowSelect
 from ..forms.rows import Searching
 from ..forms.walking import sent_names
+from ..http.links import list_args
 from ..http.links import query_url
-from ..http.links import single_args
 from . import model_pages
 from .controls import control_messages
 from .controls import controls
@@ -157,9 +157,9 @@ class Pages:
 
     def list(self) -> Answer:
         """Show one page of the list; with 400 and its form if the question is wrong."""
-        args = request.args.to_dict()
+        args = list_args()
         try:
-            query = self.verbs.listing.parse(read_controls(self.verbs, single_args()), by_page=True)
+            query = self.verbs.listing.parse(read_controls(self.verbs, args), by_page=True)
             query = replace(query, count=True, count_limit=settings.MAX_COUNT + 1)
         except BadQuery as error:
             errors = control_messages(self.verbs, error.errors)

@@ -218,7 +218,7 @@ def _operators(mapper: Any, column: Any) -> Sequence[str]:
         return ()
     if is_number(column) or isinstance(type_, _DATES):
         return ("eq", "gte", "lte", *empty)
-    return ("eq", "in", *empty) if is_text(column) and not is_long(column) else ()
+    return ("eq", "in", "contains", *empty) if is_text(column) and not is_long(column) else ()
 
 
 def _is_technical(mapper: Any, name: str, column: Any) -> bool:

@@ -18,6 +18,7 @@ from marshmallow import fields
 
 from ..access import column_policies
 from ..access import hidden_attributes
+from ..crud.conditions import Args
 from ..exceptions import BadQuery
 from ..exceptions import unknown_parameters
 
@@ -120,7 +121,7 @@ class Projections:
             found["include"] = [name for name in self.includes if name not in hidden]
         return found
 
-    def read(self, args: Mapping[str, str]) -> tuple[Projection, dict[str, list[str]]]:
+    def read(self, args: Args) -> tuple[Projection, dict[str, list[str]]]:
         """Read the parameters of projections, for :meth:`core.crud.listing.Listing.parse`.
 
         :return: (projection, what is wrong with each of these parameters)
@@ -132,7 +133,8 @@ class Projections:
         faults: dict[str, list[str]] = {name: [] for name in parameters}
         for parameter, names in parameters.items():
             text = args.get(parameter)
-            if not text:
+            # One that is repeated is refused with the others of the list.
+            if not text or not isinstance(text, str):
                 continue
             try:
                 found[parameter] = _choose(text, names)

@@ -51,6 +51,7 @@ from ..http.json import dump_bytes
 from ..http.links import cursor_urls
 from ..http.links import item_url
 from ..http.links import link_header
+from ..http.links import list_args
 from ..http.links import query_url
 from ..http.links import refuse_args
 from ..http.links import single_args
@@ -216,7 +217,7 @@ class ModelResource(Resource):  # type: ignore[misc]  # it has no types
 
     def list(self) -> Response:
         """Answer with one page."""
-        args = single_args()
+        args = list_args()
         shown, read = self.projections.read(args)
         query = self.verbs.listing.parse(args, read=read)
         page = self.reader.page(query, shown)

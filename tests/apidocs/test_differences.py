@@ -89,6 +89,10 @@ def parameter(**values: Any) -> dict[str, Any]:
     return {"name": "new", "in": "query", "schema": {"type": "string"}, **values}
 
 
+def repeatable(items: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "array", "items": items}, "style": "form", "explode": True}
+
+
 BREAKING: dict[str, Change] = {
     "path gone": lambda d: d["paths"].pop("/stock"),
     "operation gone": lambda d: d["paths"]["/orders"].pop("get"),
@@ -101,6 +105,7 @@ BREAKING: dict[str, Change] = {
     "parameter required now": lambda d: d["components"]["parameters"]["Key"].update(required=True),
     "parameter of another type": lambda d: post(d)["parameters"][0].update(schema={"type": "integer"}),
     "parameter written otherwise": lambda d: post(d)["parameters"][0].update(explode=False),
+    "parameter repeatable and narrower": lambda d: post(d)["parameters"][0].update(repeatable({"type": "integer"})),
     "content type taken no more": lambda d: post(d)["requestBody"].update(content={"text/plain": {}}),
     "body taken no more": lambda d: post(d).pop("requestBody"),
     "body demanded": lambda d: d["paths"]["/stock"]["get"].update(
@@ -144,6 +149,7 @@ COMPATIBLE: dict[str, Change] = {
     "words of a schema": lambda d: answered(d).update(description="What was ordered."),
     "example": lambda d: post(d)["responses"]["201"]["content"]["application/json"].update(example={"number": 2}),
     "optional parameter": lambda d: post(d)["parameters"].append(parameter()),
+    "parameter repeatable now": lambda d: post(d)["parameters"][0].update(repeatable({"type": "boolean"})),
     "body optional now": lambda d: post(d)["requestBody"].update(required=False),
     "content type taken too": lambda d: post(d)["requestBody"]["content"].update({"text/plain": {}}),
     "problem new": lambda d: post(d)["responses"].update({"429": {"description": "Too many."}}),

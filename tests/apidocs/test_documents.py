@@ -167,8 +167,8 @@ def test_filters_have_column_types(thing_operations):
 
     assert parameters["rank__gte"] == {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
     assert parameters["rank__isnull"] == {"type": "boolean"}
-    assert parameters["live"] == {"type": "boolean"}
-    assert parameters["color"]["enum"] == ["RED", "GREEN"]
+    assert parameters["live"]["items"] == {"type": "boolean"}
+    assert parameters["color"]["items"]["enum"] == ["RED", "GREEN"]
     assert parameters["uid__in"]["items"]["format"] == "uuid"
     assert parameters["sort"]["items"]["enum"][:4] == ["id", "-id", "name", "-name"]
     assert parameters["include"]["items"]["enum"] == ["maker", "owner"]

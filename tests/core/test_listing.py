@@ -162,7 +162,7 @@ def test_empty_parameters_are_none(app: Flask, list_names: Any) -> None:
         ("rank__=1", {"rank__"}),
         ("__eq=1", {"__eq"}),
         ("rank=one&limit=x&sort=nothing", {"rank", "limit", "sort"}),
-        ("rank=1&rank=2", {"rank"}),
+        ("rank=1&rank=x", {"rank"}),
         ("limit=1&limit=1", {"limit"}),
         ("rank=1.0", {"rank"}),
         ("rank=2147483648", {"rank"}),

@@ -162,7 +162,7 @@ class Things(Crud):
     model = Thing
     search = ("name", "notes")
     filters = {
-        "name": ("eq", "ne", "in", "startswith"),
+        "name": ("eq", "ne", "in", "startswith", "contains"),
         "rank": ("eq", "ne", "gt", "gte", "lt", "lte", "in", "isnull"),
         "big": ("eq",),
         "price": ("eq", "gte", "lte"),
@@ -170,12 +170,12 @@ class Things(Crud):
         "color": ("eq", "ne", "in", "isnull"),
         "size": ("eq",),
         "live": ("eq",),
-        "day": ("eq", "gte"),
+        "day": ("eq", "gte", "lte"),
         "clock": ("eq",),
         "moment": ("eq", "lt"),
         "uid": ("eq", "in"),
         "maker_id": ("eq",),
-        "maker.name": ("eq", "startswith"),
+        "maker.name": ("eq", "in", "startswith", "contains"),
     }
     sorts = (
         "id", "name", "rank", "big", "price", "weight", "color", "live", "day", "clock", "moment", "uid",

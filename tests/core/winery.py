@@ -111,8 +111,8 @@ class Wines(Crud):
     model = Wine
     search = ("name", "label")
     filters = {
-        "name": ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull"),
-        "label": ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "isnull"),
+        "name": ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "contains", "isnull"),
+        "label": ("eq", "ne", "gt", "gte", "lt", "lte", "in", "startswith", "contains", "isnull"),
         "sort": ("gt", "lt"),
     }
     sorts = ("id", "name", "label", "sort")
