@@ -227,9 +227,12 @@ def _listed(name: str, values: Any) -> str:
     if any("," in text for text in texts):
         plain, operator = split(name)
         cure = {"in": plain, "nin": f"{plain}__ne"}.get(operator)
-        message = gettext("A list cannot hold a value with a comma.")
-        advice = gettext("Give the list to %(name)s.", name=cure) if cure else ""
-        raise Invalid({name: [f"{message} {advice}".rstrip()]})
+        message = (
+            gettext("A list cannot hold a value with a comma. Give the list to %(name)s.", name=cure)
+            if cure
+            else gettext("A list cannot hold a value with a comma.")
+        )
+        raise Invalid({name: [message]})
     return ",".join(texts)
 
 

@@ -4,7 +4,6 @@ A parameter is ``<name>``, which is equality, or ``<name>__<operator>``. Repeate
 negative operator for none of them; a bound is given once. Parameters of different names hold at once.
 """
 
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,28 +65,32 @@ class Filter:
         return self.name, self.operator, self.values if self.operator == "isnull" else len(self.values)
 
 
-def separate(args: Args, singles: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+def separate(args: Args, singles: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Return the texts of the parameters that are single by nature, and those of the others; without empty texts.
 
     :raises BadQuery: if a single one is repeated, or if the others are longer than a list takes
     """
-    found = {name: [given] if isinstance(given, str) else given for name, given in args.items()}
-    repeated = [name for name in singles if len(found.get(name, ())) > 1]
+    single: dict[str, str] = {}
+    others: dict[str, list[str]] = {}
+    repeated, size = [], 0
+    for name, given in args.items():
+        several = [given] if isinstance(given, str) else given
+        left = [text for text in several if text]
+        if name not in singles:
+            size += sum(_size(name) + _size(text) for text in left)
+            others |= {name: left} if left else {}
+        elif len(several) > 1:
+            repeated.append(name)
+        elif left:
+            single[name] = left[0]
     if repeated:
         raise BadQuery({name: [gettext("Give it once.")] for name in repeated})
-    kept = {name: left for name, given in found.items() if (left := [text for text in given if text])}
-    single = {name: kept.pop(name)[0] for name in singles if name in kept}
-    if sum(_size(name) + _size(text) for name, given in kept.items() for text in given) > MAX_QUERY:
-        raise BadQuery(
-            {
-                "": [
-                    gettext(
-                        "The filters of a list take at most %(number)s bytes together.", number=format(MAX_QUERY, ",")
-                    )
-                ]
-            }
+    if size > MAX_QUERY:
+        message = gettext(
+            "The filters of a list take at most %(number)s bytes together.", number=format(MAX_QUERY, ",")
         )
-    return single, kept
+        raise BadQuery({"": [message]})
+    return single, others
 
 
 def read_filters(
@@ -141,12 +144,13 @@ def given_values(filters: Sequence[Filter], dialect: Dialect) -> dict[str, Any]:
     for number, item in enumerate(filters):
         if item.operator == "isnull":
             continue
-        values: Iterable[Any] = item.values
-        if item.operator == "startswith":
-            values = (texts.beginning(text, dialect) for text in values)
-        elif item.operator == "contains":
-            values = map(texts.part, values)
-        found |= {f"f{number}_{place}": value for place, value in enumerate(values)}
+        for place, value in enumerate(item.values):
+            written = value
+            if item.operator == "startswith":
+                written = texts.beginning(value, dialect)
+            elif item.operator == "contains":
+                written = texts.part(value)
+            found[f"f{number}_{place}"] = written
     return found
 
 
@@ -162,7 +166,7 @@ def read_flag(text: str) -> bool:
 
 def _size(text: str) -> int:
     # With the character that follows it.
-    return len(text.encode("utf-8", "surrogatepass")) + 1
+    return (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))) + 1
 
 
 def _operands(names: Names, name: str, operator: str, words: Sequence[Sequence[str]]) -> tuple[Any, ...]:

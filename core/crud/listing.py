@@ -316,7 +316,8 @@ class Listing(Names):
             values["offset"] = (query.page - 1) * query.limit
         if query.q:
             values["q"] = texts.part(self.fold(query.q))
-        values |= given_values(query.filters, db.engine.dialect)
+        if query.filters:
+            values |= given_values(query.filters, db.engine.dialect)
         for number, value in enumerate(query.cursor.values if query.cursor else ()):
             if value is not None:
                 values[f"c{number}"] = value
