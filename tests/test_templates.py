@@ -10,6 +10,7 @@ from flask import Flask
 from flask import flash
 from flask import render_template
 from flask import render_template_string
+from flask_babel import Babel
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from wtforms.validators import InputRequired
@@ -52,11 +53,14 @@ class Everything(wtforms.Form):
 def app() -> Iterator[Flask]:
     app = Flask("app")
     app.secret_key = "of no importance"
+    Babel(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True  # as core.pages.layout does
     app.jinja_env.globals.update(
         site_name="Site",
         menu=lambda: [SimpleNamespace(label="A & B", url="/ab", active=True)],
         header_templates=list,
+        footer_templates=list,
+        language=lambda: "en",
         notices=list,
         static_url=lambda name: f"/static/{name}?v=1",
         bootstrap_css_url=lambda: "/bootstrap.css",
@@ -141,7 +145,7 @@ def test_error_page_says_nothing_twice(app: Flask) -> None:
     html = render_template("error.html", kind=kind, detail=kind.title, errors={})
     assert html.count(str(Markup.escape(kind.title))) == 2  # the window's title and the h1
     kind = KINDS["internal"]
-    assert render_template("error.html", kind=kind, detail=kind.hint, errors={}).count(kind.hint) == 1
+    assert render_template("error.html", kind=kind, detail=kind.hint, errors={}).count(str(kind.hint)) == 1
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -66,7 +66,9 @@ def unmarked_in_template(source: str) -> list[str]:
             strings += [] if _marks(tokens, number) else [value]
     parser = Texts()
     parser.feed(html)
-    return [*(text.strip() for text in parser.found if A_WORD.search(SAME.sub("", text))), *strings]
+    # Attributes that a template puts together, and addresses, are no text.
+    found = [re.sub(r'[\w-]+="[^"]*"|/\w+', "", SAME.sub("", text)) for text in parser.found]
+    return [*(text.strip() for text in found if A_WORD.search(re.sub("required|data-rest", "", text))), *strings]
 
 
 def _marks(tokens: list[tuple[str, str]], number: int) -> bool:
@@ -96,6 +98,9 @@ def _marks(tokens: list[tuple[str, str]], number: int) -> bool:
 def _is_text(text: str) -> bool:
     """Return whether a string is for people: it has a space between words, or begins with a capital letter."""
     plain = SAME.sub("", text)
+    if re.fullmatch(r"([a-z]+(-[a-z]+)* ?)+", text) and "-" in text:
+        # Classes.
+        return False
     return (
         bool(re.search(r"[A-Za-z]{2,} [A-Za-z]", plain) or re.fullmatch(r"[A-Z][a-z]+[.…]?", plain))
         and "%Y" not in text
@@ -171,6 +176,9 @@ def _texts(node: ast.AST) -> Iterator[str]:
         return
     if isinstance(node, ast.Constant | ast.JoinedStr):
         text = ast.unparse(node)
+        if re.fullmatch("'[A-Z_]+'", text):
+            # The name of a setting.
+            return
         if A_WORD.search(SAME.sub("", text)) and (" " in text or text[1:2].isupper()):
             yield f"{node.lineno}: {text}"
         return

@@ -15,6 +15,7 @@ from flask import make_response
 from flask import render_template
 from flask import request
 from flask import session
+from flask_babel import ngettext
 from flask_login import current_user
 
 from core.access import security_log
@@ -132,7 +133,9 @@ def _account(throttle: Throttle) -> str:
 
 def in_words(seconds: int) -> str:
     """Write how long to wait."""
-    minutes = math.ceil(seconds / 60)
+    minutes, hours = math.ceil(seconds / 60), math.ceil(seconds / 3600)
     if seconds <= 90:
-        return f"{seconds} seconds" if seconds != 1 else "a second"
-    return f"{minutes} minutes" if minutes < 100 else f"{math.ceil(minutes / 60)} hours"
+        return ngettext("a second", "%(num)s seconds", seconds)
+    if minutes < 100:
+        return ngettext("%(num)s minute", "%(num)s minutes", minutes)
+    return ngettext("%(num)s hour", "%(num)s hours", hours)

@@ -42,7 +42,7 @@ def choosing(view: Callable[..., Any]) -> Callable[..., Any]:
         confirm_user(user)
         if current_user.is_authenticated:
             logout_user()
-        flash(*get_message(gettext("EMAIL_CONFIRMED")))
+        flash(*get_message("EMAIL_CONFIRMED"))
         return redirect(url_for("security.login"))
 
     return choose
@@ -61,6 +61,6 @@ def owner_only(view: Callable[..., Any]) -> Callable[..., Any]:
             return redirect(url_for("accounts.index"))
         if request.method == "POST":
             return view(token)
-        return render_template("security/change_email_confirm.html", button="Change the address")
+        return render_template("security/change_email_confirm.html", button=gettext("Change the address"))
 
     return ask

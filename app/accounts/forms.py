@@ -46,7 +46,9 @@ from .passwords import LONGEST
 from .passwords import SHORTEST
 from .timing import ConstantTimeMixin
 
-ADVICE = f"At least {SHORTEST} characters. A few words in a row are good; spaces count."
+ADVICE = lazy_gettext(
+    "At least %(shortest)s characters. A few words in a row are good; spaces count.", shortest=SHORTEST
+)
 
 
 def _email(*checks: Callable[..., object], autocomplete: str = "email", label: str = "Email address") -> EmailField:
@@ -66,7 +68,7 @@ def _new_password(label: str = "Password") -> PasswordField:
 
 def _again(name: str) -> PasswordField:
     """Make the field in which a new password is typed once more."""
-    same = EqualToLocalize(name, message=gettext("RETYPE_PASSWORD_MISMATCH"))
+    same = EqualToLocalize(name, message="RETYPE_PASSWORD_MISMATCH")
     return PasswordField(
         gettext("Repeat the password"), [same, password_required], render_kw={"autocomplete": "new-password"}
     )
@@ -85,8 +87,8 @@ def is_one_line(form: Form, field: Field) -> None:
 def _name() -> StringField:
     return StringField(
         gettext("Name"),
-        [DataRequired("Enter your name."), Length(max=LONGEST_NAME), is_one_line],
-        description="Visible to other users.",
+        [DataRequired(gettext("Enter your name.")), Length(max=LONGEST_NAME), is_one_line],
+        description=gettext("Visible to other users."),
         render_kw={"autocomplete": "name"},
     )
 
@@ -103,7 +105,7 @@ class SignInForm(ButtonInTemplate, Guess, LoginForm):
     password = _password()
     # Not Flask-Login's cookie for it, which no sign-out ends; see `sessions/lifetimes.py`.
     remember = BooleanField(
-        lazy_gettext("Stay signed in when the browser is closed"), description="Only on your own device."
+        lazy_gettext("Stay signed in when the browser is closed"), description=lazy_gettext("Only on your own device.")
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -5,9 +5,11 @@ There are no rules about kinds of characters, and none grows old.
 
 from typing import Any
 
+from flask_babel import gettext
 from flask_security import PasswordUtil
 
 import settings
+from core.fields.messages import Message
 
 from .common_passwords import estimate
 from .common_passwords import is_common
@@ -21,6 +23,38 @@ LONGEST = 1024
 LOWEST_SCORE = 3
 #: zxcvbn reads no more; its time grows with the square of the length.
 READ = 72
+
+
+#: What zxcvbn says of a password, to be translated.
+FEEDBACK = (
+    Message("Use a few words, avoid common phrases."),
+    Message("No need for symbols, digits, or uppercase letters."),
+    Message("Add another word or two. Uncommon words are better."),
+    Message("Straight rows of keys are easy to guess."),
+    Message("Short keyboard patterns are easy to guess."),
+    Message("Use a longer keyboard pattern with more turns."),
+    Message('Repeats like "aaa" are easy to guess.'),
+    Message('Repeats like "abcabcabc" are only slightly harder to guess than "abc".'),
+    Message("Avoid repeated words and characters."),
+    Message('Sequences like "abc" or "6543" are easy to guess.'),
+    Message("Avoid sequences."),
+    Message("Recent years are easy to guess."),
+    Message("Avoid recent years."),
+    Message("Avoid years that are associated with you."),
+    Message("Dates are often easy to guess."),
+    Message("Avoid dates and years that are associated with you."),
+    Message("This is a top-10 common password."),
+    Message("This is a top-100 common password."),
+    Message("This is a very common password."),
+    Message("This is similar to a commonly used password."),
+    Message("A word by itself is easy to guess."),
+    Message("Names and surnames by themselves are easy to guess."),
+    Message("Common names and surnames are easy to guess."),
+    Message("Capitalization doesn't help very much."),
+    Message("All-uppercase is almost as easy to guess as all-lowercase."),
+    Message("Reversed words aren't much harder to guess."),
+    Message("Predictable substitutions like '@' instead of 'a' don't help very much."),
+)
 
 
 class Passwords(PasswordUtil):
@@ -37,11 +71,18 @@ class Passwords(PasswordUtil):
         """Return (what is wrong or ``None``, the password as it is hashed)."""
         chosen = self.normalize(password)
         if len(chosen) < SHORTEST:
-            return [f"Use at least {SHORTEST} characters; a few words in a row are easy to remember."], chosen
+            return [
+                gettext(
+                    "Use at least %(shortest)s characters; a few words in a row are easy to remember.",
+                    shortest=SHORTEST,
+                )
+            ], chosen
         if len(chosen) > LONGEST:
-            return [f"Use at most {LONGEST} characters."], chosen
+            return [gettext("Use at most %(longest)s characters.", longest=LONGEST)], chosen
         if is_common(chosen[:READ]):
-            return ["This is too easy to guess: many people use it, or one like it. Use a few words in a row."], chosen
+            return [
+                gettext("This is too easy to guess: many people use it, or one like it. Use a few words in a row.")
+            ], chosen
         return _guessable(chosen, _known(**kwargs)), chosen
 
 
@@ -56,5 +97,6 @@ def _guessable(password: str, known: list[str]) -> list[str] | None:
     if found["score"] >= LOWEST_SCORE:
         return None
     feedback = found["feedback"]
-    said = " ".join(text.rstrip(".") + "." for text in [feedback["warning"], *feedback["suggestions"]] if text)
-    return [f"This is too easy to guess. {said}".strip()]
+    sentences = (text.rstrip(".") + "." for text in [feedback["warning"], *feedback["suggestions"]] if text)
+    said = " ".join(map(gettext, sentences))
+    return [gettext("This is too easy to guess. %(said)s", said=said).strip()]

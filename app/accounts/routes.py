@@ -8,6 +8,7 @@ from flask import redirect
 from flask import render_template
 from flask import url_for
 from flask_babel import gettext
+from flask_babel import lazy_gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -33,21 +34,49 @@ class Section:
 
 #: Those that there are, under the headings of the account's page.
 SECTIONS = {
-    "You": (
-        Section("accounts.profile", "Profile", "Your name, visible to other users."),
-        Section("security.change_email", "Email address", "The address for mails and for signing in."),
+    lazy_gettext("You"): (
+        Section("accounts.profile", lazy_gettext("Profile"), lazy_gettext("Your name, visible to other users.")),
+        Section(
+            "security.change_email",
+            lazy_gettext("Email address"),
+            lazy_gettext("The address for mails and for signing in."),
+        ),
     ),
-    "Signing in": (
-        Section("security.change_password", "Password", "Change your password. This signs out other browsers."),
-        Section("accounts.second_factor", "Second factor", "An additional step when signing in."),
-        Section("security.wan_register", "Passkeys", "Sign in with your device instead of a password."),
-        Section("accounts.sessions", "Sessions", "Your signed-in browsers. Sign out of one or all."),
+    lazy_gettext("Signing in"): (
+        Section(
+            "security.change_password",
+            lazy_gettext("Password"),
+            lazy_gettext("Change your password. This signs out other browsers."),
+        ),
+        Section(
+            "accounts.second_factor", lazy_gettext("Second factor"), lazy_gettext("An additional step when signing in.")
+        ),
+        Section(
+            "security.wan_register",
+            lazy_gettext("Passkeys"),
+            lazy_gettext("Sign in with your device instead of a password."),
+        ),
+        Section(
+            "accounts.sessions",
+            lazy_gettext("Sessions"),
+            lazy_gettext("Your signed-in browsers. Sign out of one or all."),
+        ),
     ),
-    "Programs": (Section("accounts.token_list", "Access tokens", "Let a program use the API on your behalf."),),
-    "Administration": (
-        Section("accounts.user_list", "People", "All accounts, and their roles."),
-        Section("accounts.role_list", "Roles", "The permissions of each role."),
-        Section("accounts.access_matrix", "Access by role", "Pages and methods, with the roles that may use them."),
+    lazy_gettext("Programs"): (
+        Section(
+            "accounts.token_list",
+            lazy_gettext("Access tokens"),
+            lazy_gettext("Let a program use the API on your behalf."),
+        ),
+    ),
+    lazy_gettext("Administration"): (
+        Section("accounts.user_list", lazy_gettext("People"), lazy_gettext("All accounts, and their roles.")),
+        Section("accounts.role_list", lazy_gettext("Roles"), lazy_gettext("The permissions of each role.")),
+        Section(
+            "accounts.access_matrix",
+            lazy_gettext("Access by role"),
+            lazy_gettext("Pages and methods, with the roles that may use them."),
+        ),
     ),
 }
 

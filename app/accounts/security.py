@@ -16,6 +16,7 @@ from flask import Response
 from flask import abort
 from flask import render_template
 from flask import request
+from flask_babel import get_babel
 from flask_babel import gettext
 from flask_login import current_user
 from flask_principal import identity_changed
@@ -173,6 +174,9 @@ def options(app: Flask) -> dict[str, Any]:
         "PASSWORD_SCHEMES": ["argon2"],
         "PASSWORD_SINGLE_HASH": ["argon2"],
         "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
+        # Its messages are looked up in our catalogues.
+        "I18N_DOMAIN": "messages",
+        "I18N_DIRNAME": get_babel(app).translation_directories,
         **{f"MSG_{name}": message for name, message in MESSAGES.items()},
     }
     # A session has a record of its own. Flask-Login's guess by the browser's name would write a cookie
@@ -209,7 +213,7 @@ def unchanged(app: Flask) -> Iterator[None]:
 @change_email_confirmed.connect
 def notify_old_address(app: Flask, *, user: User, old_email: str, **details: object) -> None:
     """Write to the address that an account had: its owner is who must know."""
-    subject = "Your email address was changed"
+    subject = gettext("Your email address was changed")
     send(old_email, subject, render_template("security/email/email_changed.txt", user=user))
 
 

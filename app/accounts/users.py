@@ -40,7 +40,7 @@ def normalized(email: str) -> str:
     """
     address = email.strip()
     if len(address) > LONGEST_EMAIL:
-        raise ValueError(f"An address has at most {LONGEST_EMAIL} characters.")
+        raise ValueError(gettext("An address has at most %(longest_email)s characters.", longest_email=LONGEST_EMAIL))
     return validate_email(address, check_deliverability=False).normalized.lower()
 
 

@@ -2,6 +2,7 @@
 
 from flask import render_template
 from flask import url_for
+from flask_babel import lazy_gettext
 
 from core.access import PUBLIC
 from core.access import access
@@ -10,10 +11,10 @@ from . import bp
 
 #: Examples on the page: a sentence and the query string of the list of cities.
 SAMPLES = (
-    ("The largest cities", ""),
-    ("Cities of Spain with more than half a million people", "country_code=ES&population__gte=500000"),
-    ("Search without accents", "q=sao paulo"),
-    ("By name, five at a time, with the total", "sort=name&limit=5&count=true"),
+    (lazy_gettext("The largest cities"), ""),
+    (lazy_gettext("Cities of Spain with more than half a million people"), "country_code=ES&population__gte=500000"),
+    (lazy_gettext("Search without accents"), "q=sao paulo"),
+    (lazy_gettext("By name, five at a time, with the total"), "sort=name&limit=5&count=true"),
 )
 
 

@@ -146,7 +146,9 @@ class Batch:
         version = self.verbs.version(item)
         if version is not None:
             if "version" not in operation:
-                raise PreconditionRequired("Give the `version` of what you have seen, so that no change is lost.")
+                raise PreconditionRequired(
+                    gettext("Give the `version` of what you have seen, so that no change is lost.")
+                )
             if operation["version"] != version:
                 raise changed()
         return item, version

@@ -1,5 +1,6 @@
 """Schemas of requests and responses."""
 
+from flask_babel import lazy_gettext
 from marshmallow import Schema
 from marshmallow import fields
 from marshmallow import validate
@@ -100,7 +101,9 @@ class EventQuerySchema(PeriodSchema):
         metadata={"description": "Events on a page."},
     )
     cursor = Text(
-        validate=validate.Regexp(rf"^{PLACE.pattern}{END}", error="Not a cursor of this list: take it from a link."),
+        validate=validate.Regexp(
+            rf"^{PLACE.pattern}{END}", error=lazy_gettext("Not a cursor of this list: take it from a link.")
+        ),
         metadata={"description": "From a link of an answer: the page after or before."},
     )
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext
+
 from core.fields.strict import Text
 
 from .bounds import LISTED_CHARACTERS
@@ -23,7 +26,11 @@ from .plans import Plan
 from .undos import Undo
 
 #: Past tense of each verb.
-DONE = {"create": "Created", "update": "Updated", "delete": "Deleted"}
+DONE = {
+    "create": lazy_gettext("Created"),
+    "update": lazy_gettext("Updated"),
+    "delete": lazy_gettext("Deleted"),
+}
 
 
 @dataclass(frozen=True)
@@ -70,14 +77,14 @@ class Entry:
     @property
     def done(self) -> str:
         """Verb in the past tense."""
-        return DONE[self.change.verb]
+        return str(DONE[self.change.verb])
 
     @property
     def who(self) -> str:
         """Name of the user who made it."""
         if self.change.actor_key is not None:
             return self.change.actor_name or self.change.actor_key
-        return "a command" if self.change.via == "command" else "a visitor who was not signed in"
+        return gettext("a command") if self.change.via == "command" else gettext("a visitor who was not signed in")
 
 
 def describe_changes(changes: Sequence[Change], undone: dict[int, int], most: int = LISTED_CHARACTERS) -> list[Entry]:

@@ -26,4 +26,4 @@ def row_entries(item: Any) -> list[Entry]:
     if plan is None or not may_see(type(item), item):
         return []
     key = plan.key_text(sa.inspect(item).identity)
-    return [Entry("History", url_for("history.row", table=plan.table, key=key))]
+    return [Entry(gettext("History"), url_for("history.row", table=plan.table, key=key))]

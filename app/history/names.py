@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import format_decimal
+from flask_babel import gettext
 
 from core.crud import readers
 from core.crud.readers import without_long
@@ -68,7 +70,7 @@ class Names:
         if not rest:
             return found
         # The key of a row that one may not read can be its name.
-        named = rest if self.sight.reads_all else [f"{len(rest):,} more"]
+        named = rest if self.sight.reads_all else [gettext("%(number)s more", number=format_decimal(len(rest)))]
         return ", ".join(filter(None, [_text(found), *named]))
 
     def _places(self, change: Change) -> Iterator[Place]:

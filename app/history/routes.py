@@ -169,7 +169,7 @@ def _part(args: Mapping[str, str]) -> int:
     :raises BadQuery: if it is no number
     """
     text = args.get("part", "1")
-    unknown = {name: ["This page knows part only."] for name in args if name != "part"}
+    unknown = {name: [gettext("This page knows part only.")] for name in args if name != "part"}
     if unknown or not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) < 1:
         raise BadQuery(unknown or {"part": [gettext("Not a part: write 1, 2, 3 …")]})
     return int(text)
@@ -214,8 +214,8 @@ def _left(found: undos.Undo) -> str:
     """Return a sentence about what an undo has left as it was."""
     labels = [label_of(found.plan, name) for name in (*found.later, *found.left) if found.shows(name)]
     if found.left_unseen:
-        labels.append("values that you may not read")
-    return f" Left as it is: {', '.join(labels)}." if labels else ""
+        labels.append(gettext("values that you may not read"))
+    return " " + gettext("Left as it is: %(names)s.", names=", ".join(labels)) if labels else ""
 
 
 def _plan(table: str) -> Plan:

@@ -12,6 +12,8 @@ from dataclasses import field
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext
+from flask_babel import lazy_gettext
 
 from core.crud import Crud
 from core.crud import readers
@@ -39,13 +41,13 @@ from .writable import makes_the_row
 from .writable import why_not
 
 #: Why nothing can be done.
-EFFECT = (
+EFFECT = lazy_gettext(
     "The application made this change itself, as part of something else that was done: undo that instead, where it "
     "was done."
 )
-NOTHING_WRITTEN = "There is nothing to set back: what it changed stays as it is."
-NOTHING_LEFT = "Everything that it changed has been changed since."
-UNREAD = "you may not read it"
+NOTHING_WRITTEN = lazy_gettext("There is nothing to set back: what it changed stays as it is.")
+NOTHING_LEFT = lazy_gettext("Everything that it changed has been changed since.")
+UNREAD = lazy_gettext("you may not read it")
 
 #: The reverse of each verb.
 REVERSE = {"create": "delete", "update": "update", "delete": "create"}
@@ -58,8 +60,8 @@ class Refused(Exception):
     """
 
     def __init__(self, *reasons: str) -> None:
-        self.reasons = reasons
-        super().__init__(" ".join(reasons))
+        self.reasons = tuple(map(str, reasons))
+        super().__init__(" ".join(self.reasons))
 
 
 @dataclass
@@ -123,7 +125,7 @@ class Undo:
 
     def named(self, name: str) -> str:
         """Return the name of a value for a message to the current identity."""
-        return name if not name or self.shows(name) else "A value that you may not read"
+        return name if not name or self.shows(name) else gettext("A value that you may not read")
 
     def require(self) -> None:
         """Raise unless the current identity may undo it, where it can be undone at all.
@@ -159,12 +161,12 @@ def prepare(plan: Plan, change: Change, *, lock: bool = False) -> Undo:
     """
     undo = Undo(change, plan, served().get(plan.mapper.class_), Sight([change]))
     if undo.verbs is None or undo.verb not in undo.verbs.allow:
-        undo.faults.append("Nothing here writes these rows: the change can only be seen.")
+        undo.faults.append(gettext("Nothing here writes these rows: the change can only be seen."))
         return undo
     if change.is_effect:
         undo.faults.append(EFFECT)
     if change.is_long:
-        undo.faults.append("What it recorded is too long to be read back by a page.")
+        undo.faults.append(gettext("What it recorded is too long to be read back by a page."))
     verbs = undo.verbs.verbs
     key = plan.key_of(change.row_key)
     if key is not None:
@@ -180,7 +182,7 @@ def prepare(plan: Plan, change: Change, *, lock: bool = False) -> Undo:
 
 def _of_update(undo: Undo, served: Served) -> None:
     if undo.item is None:
-        undo.faults.append("The row is gone: undo its deletion first.")
+        undo.faults.append(gettext("The row is gone: undo its deletion first."))
         return
     for name in undo.before:
         reason = why_not(undo.plan, served, "update", name, undo.before, undo.item)
@@ -193,12 +195,14 @@ def _of_update(undo: Undo, served: Served) -> None:
         undo.leave(name, TOO_LONG)
     if not undo.names and not undo.later:
         left = undo.left or undo.left_unseen
-        undo.faults.append(NOTHING_WRITTEN if left else "None of these values is kept: there is nothing to set back.")
+        undo.faults.append(
+            NOTHING_WRITTEN if left else gettext("None of these values is kept: there is nothing to set back.")
+        )
 
 
 def _of_create(undo: Undo, served: Served) -> None:
     if undo.item is None:
-        undo.faults.append("The row is gone already.")
+        undo.faults.append(gettext("The row is gone already."))
         return
     for name in undo.after:
         if name not in undo.plan.counted:
@@ -207,18 +211,23 @@ def _of_create(undo: Undo, served: Served) -> None:
         undo.faults.append(f"{_too_long(undo)}, so that later changes of it cannot be seen: delete it on its own page.")
     if undo.later:
         # Their work would go with it unseen.
-        undo.faults.append("It has been changed since: delete it on its own page, if that is what you want.")
+        undo.faults.append(gettext("It has been changed since: delete it on its own page, if that is what you want."))
 
 
 def _of_delete(undo: Undo, served: Served) -> None:
     if undo.item is not None:
-        undo.faults.append("There is such a row again.")
+        undo.faults.append(gettext("There is such a row again."))
     elif _is_not_the_last(undo.change):
         # Decisions about the row after it had come back would be passed over.
-        undo.faults.append("The row has come back since, and is gone again: undo its last deletion.")
+        undo.faults.append(gettext("The row has come back since, and is gone again: undo its last deletion."))
     secrets = undo.sight.secrets(undo.change)
     if undo.change.hidden:
-        undo.faults.append(f"What is secret of it is not kept: {', '.join(secrets) or 'it has no name for you'}.")
+        undo.faults.append(
+            gettext(
+                "What is secret of it is not kept: %(names)s.",
+                names=", ".join(secrets) or gettext("it has no name for you"),
+            )
+        )
     if undo.change.cut:
         undo.faults.append(f"{_too_long(undo)}.")
     for name, value in undo.before.items():
@@ -228,7 +237,7 @@ def _of_delete(undo: Undo, served: Served) -> None:
 
 def _too_long(undo: Undo) -> str:
     labels = [label_of(undo.plan, name) for name in undo.sight.cut(undo.change)]
-    return f"A part of it is too long to be kept: {', '.join(labels) or 'you may not read it'}"
+    return gettext("A part of it is too long to be kept: %(names)s", names=", ".join(labels) or str(UNREAD))
 
 
 def _sort_deleted(undo: Undo, served: Served, name: str, value: Any) -> None:
@@ -239,7 +248,8 @@ def _sort_deleted(undo: Undo, served: Served, name: str, value: Any) -> None:
     elif reason == GONE or not is_as_in_a_new_row(undo.plan, name, value):
         undo.leave(name, reason)
         if reason == LEADS_NOWHERE and not undo.plan.mapper.columns[name].nullable:
-            undo.faults.append(f"“{label_of(undo.plan, name)}” cannot be left empty: {reason}.")
+            label = label_of(undo.plan, name)
+            undo.faults.append(gettext("“%(label)s” cannot be left empty: %(reason)s.", label=label, reason=reason))
 
 
 def _is_not_the_last(change: Change) -> bool:
@@ -268,7 +278,7 @@ def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
     if not undo.is_possible or undo.verbs is None:
         raise Refused(*(undo.faults or [NOTHING_LEFT]))
     if undo.later and not partly:
-        raise Refused("Some of what it changed has been changed since.")
+        raise Refused(gettext("Some of what it changed has been changed since."))
     verbs = undo.verbs.verbs
     try:
         with undoing(undo.change):
@@ -279,7 +289,7 @@ def run(undo: Undo, version: int | None, *, partly: bool = False) -> Any:
             verbs.delete(undo.item, version)
             return None
     except Stale:
-        raise Refused("The row was changed since you opened the page.") from None
+        raise Refused(gettext("The row was changed since you opened the page.")) from None
     except InUse as error:
         raise Refused(str(error)) from error
     except Invalid as error:
@@ -292,7 +302,7 @@ def _values(undo: Undo) -> dict[str, Any]:
     try:
         read = {name: plan.read(name, before[name]) for name in undo.names}
     except Unreadable as error:
-        raise Refused(f"What was in “{error}” does not fit there any more.") from error
+        raise Refused(gettext("What was in “%(error)s” does not fit there any more.", error=error)) from error
     return {name: _links(undo, name, value) if name in plan.links else value for name, value in read.items()}
 
 

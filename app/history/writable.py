@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import lazy_gettext
 
 from core.access import Policy
 from core.crud import readers
@@ -19,12 +20,12 @@ from .plans import Plan
 from .plans import Unreadable
 
 #: Why a value stays as it is.
-ONLY_SET_BY_THE_APPLICATION = "only the application sets it"
-GONE = "there is no such value any more"
-NOT_KEPT = "it is not kept"
-TOO_LONG = "it is too long to be kept"
-LEADS_NOWHERE = "it leads to a row that is gone or that you may not read"
-LINKS_NOWHERE = "without rows that are gone or that you may not read"
+ONLY_SET_BY_THE_APPLICATION = lazy_gettext("only the application sets it")
+GONE = lazy_gettext("there is no such value any more")
+NOT_KEPT = lazy_gettext("it is not kept")
+TOO_LONG = lazy_gettext("it is too long to be kept")
+LEADS_NOWHERE = lazy_gettext("it leads to a row that is gone or that you may not read")
+LINKS_NOWHERE = lazy_gettext("without rows that are gone or that you may not read")
 
 #: Types of values that say when or under which number a row was made.
 _STAMPS = (sa.DateTime, sa.Date, sa.Uuid)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Response
 from flask import current_app
 from flask import render_template
+from flask_babel import pgettext
 
 from core.modules import Module
 from core.modules import describe
@@ -34,7 +35,7 @@ def index() -> str:
 
 def card(module: Module) -> Card:
     """Describe a module by its docstring and its entries of the menu."""
-    title, text = describe(module)
+    title, text = (pgettext(module.label, part) if part else "" for part in describe(module))
     return Card(title, text, module.name, entries(module.name))
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from flask_babel import format_decimal
+from flask_babel import gettext
 
 from core.http.json import dump_bytes
 from core.http.json import load_strictly
@@ -107,7 +109,9 @@ class Dispatcher:
         if not sent:
             return _refuse(CallError(INVALID_REQUEST))
         if len(sent) > self.most_calls:
-            return _refuse(_invalid(f"A batch has at most {self.most_calls} calls: send several."))
+            return _refuse(
+                _invalid(gettext("A batch has at most %(most_calls)s calls: send several.", most_calls=self.most_calls))
+            )
         self.count(len(sent))
         seconds = self.seconds()
         end = time.monotonic() + seconds
@@ -164,17 +168,20 @@ def _check_request(request: Any) -> None:
     if not isinstance(request, dict) or "jsonrpc" not in request or not isinstance(request.get("method"), str):
         raise CallError(INVALID_REQUEST)
     if request["jsonrpc"] != "2.0":
-        raise _invalid('The member "jsonrpc" must be exactly "2.0".')
+        raise _invalid(gettext('The member "jsonrpc" must be exactly "2.0".'))
     if not isinstance(request.get("params", []), list | dict):
-        raise _invalid('The member "params" must be an array or an object; leave it out where there are none.')
+        raise _invalid(gettext('The member "params" must be an array or an object; leave it out where there are none.'))
     if "id" in request and not _is_id(request["id"]):
-        raise _invalid('The member "id" must be a text, a whole number of 64 bits, or null.')
+        raise _invalid(gettext('The member "id" must be a text, a whole number of 64 bits, or null.'))
     if not request.keys() <= MEMBERS:
         raise _invalid(f"A request has no members but {', '.join(sorted(MEMBERS))}.")
 
 
 def _late(seconds: float) -> CallError:
-    detail = f"The batch has taken its {seconds:g} seconds: this call was not begun. Send it again, with fewer."
+    detail = gettext(
+        "The batch has taken its %(seconds)s seconds: this call was not begun. Send it again, with fewer.",
+        seconds=format_decimal(seconds),
+    )
     return CallError(PROBLEM_CODES["unavailable"], "Not available right now", {"detail": detail})
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from inspect import Parameter as Kind
 from typing import Any
 
+from flask_babel import gettext
 from marshmallow import ValidationError
 from marshmallow import fields
 
@@ -91,7 +92,7 @@ class Signature:
     def _by_position(self, binding: "_Binding", params: Sequence[Any]) -> None:
         placed = [one for one in self.parameters if one.kind is not Kind.KEYWORD_ONLY]
         if len(params) > len(placed) and self.rest is None:
-            binding.refuse((), f"At most {len(placed)} values by position, not {len(params)}.")
+            binding.refuse((), gettext("At most %(most)s values by position, not %(number)s.", most=len(placed), number=len(params)))
             return
         for place, one in enumerate(self.parameters):
             if one in placed and place < len(params):
@@ -122,7 +123,7 @@ class _Binding:
 
     def leave_out(self, parameter: Parameter) -> None:
         if parameter.required:
-            self.refuse((parameter.name,), "Missing data for required parameter.", ())
+            self.refuse((parameter.name,), gettext("Missing data for required parameter."), ())
         else:
             self._set(parameter, parameter.default)
 

@@ -19,6 +19,7 @@ from flask import Response
 from flask import after_this_request
 from flask import g
 from flask import request
+from flask_babel import gettext
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
@@ -113,7 +114,7 @@ class Meter:
         """
         for item in self.items:
             if not self.counters.ask(methodcaller("hit", item, *self.key)):
-                self._refuse(item, f"The limit is {self.text}.")
+                self._refuse(item, gettext("The limit is %(text)s.", text=self.text))
 
     def charge(self, parts: int) -> None:
         """Count what the request does beyond the one that is counted already.
@@ -123,8 +124,12 @@ class Meter:
         more = parts - 1
         for item in self.items:
             if not self.counters.ask(methodcaller("test", item, *self.key, cost=more)):
-                what = f"The request counts as {parts}, and the limit is {self.text}."
-                self._refuse(item, f"{what} Wait, or send fewer at once.")
+                what = gettext(
+                    "The request counts as %(parts)s, and the limit is %(text)s. Wait, or send fewer at once.",
+                    parts=parts,
+                    text=self.text,
+                )
+                self._refuse(item, what)
         for item in self.items:
             self.counters.ask(methodcaller("hit", item, *self.key, cost=more))
 

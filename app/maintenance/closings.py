@@ -20,10 +20,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flask_babel import format_date
+from flask_babel import gettext
+from flask_babel import lazy_gettext
+
 logger = logging.getLogger(__name__)
 
 #: Default message to visitors.
-MESSAGE = "The site is being maintained, and will be back soon."
+MESSAGE = lazy_gettext("The site is being maintained, and will be back soon.")
 
 #: Characters of a message.
 LONGEST_MESSAGE = 500
@@ -47,12 +51,13 @@ class Maintenance:
     @property
     def text(self) -> str:
         """Return the message to visitors."""
-        message = self.message or MESSAGE
+        message = self.message or str(MESSAGE)
         if self.until is None:
             return message
         end = "" if message[-1] in ".!?…" else "."
         # Without a zero, which not every platform's strftime can leave out.
-        return f"{message}{end} Expected back by {self.until.day} {self.until:%B %Y, %H:%M} UTC."
+        moment = f"{format_date(self.until, 'd MMMM y', rebase=False)}, {self.until:%H:%M} UTC"
+        return f"{message}{end} " + gettext("Expected back by %(moment)s.", moment=moment)
 
     def seconds_left(self) -> int | None:
         """Return how long it should take from now; ``None`` if no time was given, below 0 if it takes longer."""

@@ -10,6 +10,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS
 from babel.messages.extract import extract_from_dir
 from flask import Flask
 
+from core.access import permissions
 from core.crud.readers import served
 from core.fields.messages import marshmallow_messages
 from core.fields.words import choice_text
@@ -17,6 +18,7 @@ from core.fields.words import enum_choices
 from core.fields.words import label_text
 from core.fields.words import module_of
 from core.fields.words import plural
+from core.fields.words import right_text
 from core.fields.words import words
 from core.modules import describe
 from core.modules import installed
@@ -68,6 +70,7 @@ def derived_texts(app: Flask, label: str) -> set[str]:
         if module_of(model) == label:
             name = words(model.__name__)
             found |= {name, plural(name), plural(name).capitalize(), *_labels(model), *_choices(model)}
+    found |= {right_text(name) for name in permissions() if name.startswith(f"{label}.")}
     shown = platform_of(app).model_pages.values()
     return found | {pages.title for pages in shown if module_of(pages.verbs.model) == label}
 

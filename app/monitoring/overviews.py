@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from flask_babel import gettext
+
 from . import totals
 from .minutes import Minute
 from .plots import Line
@@ -94,43 +96,47 @@ def _plots(records: Sequence[Totals], step: int, passed: float) -> list[Plot]:
         return Line(label, values, kind)
 
     return [
-        Plot("requests", "Requests", [a_minute("Requests a minute", partial(_all, "requests"))], number),
+        Plot("requests", "Requests", [a_minute(gettext("Requests a minute"), partial(_all, "requests"))], number),
         Plot("errors", "Errors", [a_minute("Errors (5xx) a minute", partial(_all, "errors"), "bad")], number),
         Plot(
             "latency",
-            "Time to answer",
+            gettext("Time to answer"),
             [
-                line("Half are faster than", lambda one: _percentile(one, 0.5)),
-                line("95 % are faster than", lambda one: _percentile(one, 0.95), "second"),
-                line("99 % are faster than", lambda one: _percentile(one, 0.99), "third"),
+                line(gettext("Half are faster than"), lambda one: _percentile(one, 0.5)),
+                line(gettext("95 % are faster than"), lambda one: _percentile(one, 0.95), "second"),
+                line(gettext("99 % are faster than"), lambda one: _percentile(one, 0.99), "third"),
             ],
             duration,
         ),
         Plot(
             "time",
-            "Where the time goes",
+            gettext("Where the time goes"),
             [
-                a_minute("Seconds a minute, of all workers", partial(_all, "seconds")),
-                a_minute("of it in SQL", partial(_all, "sql"), "second"),
+                a_minute(gettext("Seconds a minute, of all workers"), partial(_all, "seconds")),
+                a_minute(gettext("of it in SQL"), partial(_all, "sql"), "second"),
             ],
             duration,
         ),
         Plot(
             "database",
-            "Database connections",
+            gettext("Database connections"),
             [
-                a_minute("In use, on average", lambda one: _other(one, "database_connection_seconds_total") / 60),
+                a_minute(
+                    gettext("In use, on average"), lambda one: _other(one, "database_connection_seconds_total") / 60
+                ),
                 line("Open", lambda one: one["now"].get("database_connections"), "second"),
-                a_minute("Waits a minute", partial(_other, name="database_connection_waits_total"), "bad"),
+                a_minute(gettext("Waits a minute"), partial(_other, name="database_connection_waits_total"), "bad"),
             ],
             number,
         ),
         Plot(
             "memory",
-            "Memory of the workers",
+            gettext("Memory of the workers"),
             [
-                line("The largest", lambda one: max(map(_mebibytes, one["memory"].values()), default=None)),
-                line("All together", lambda one: sum(map(_mebibytes, one["memory"].values())) or None, "second"),
+                line(gettext("The largest"), lambda one: max(map(_mebibytes, one["memory"].values()), default=None)),
+                line(
+                    gettext("All together"), lambda one: sum(map(_mebibytes, one["memory"].values())) or None, "second"
+                ),
             ],
             memory,
         ),
@@ -170,9 +176,9 @@ def _facts(whole: Totals) -> list[tuple[str, str]]:
     seconds, sql = sum(whole["seconds"].values()), sum(whole["sql"].values())
     p95 = _percentile(whole, 0.95)
     facts = [("Requests", number(asked)), ("Errors (5xx)", f"{number(failed)} ({share(failed, asked)})")]
-    facts.append(("95 % are faster than", "–" if p95 is None else duration(p95)))
-    facts.append(("Spent in SQL", share(sql, seconds)))
-    facts.append(("Waits for a connection", number(_other(whole, "database_connection_waits_total"))))
+    facts.append((gettext("95 % are faster than"), "–" if p95 is None else duration(p95)))
+    facts.append((gettext("Spent in SQL"), share(sql, seconds)))
+    facts.append((gettext("Waits for a connection"), number(_other(whole, "database_connection_waits_total"))))
     return facts
 
 

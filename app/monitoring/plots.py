@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import floor
 from math import log10
 
+from flask_babel import gettext
+
 #: The space of the picture; it is stretched to its place, its lines are not.
 WIDTH, HEIGHT = 600, 100
 
@@ -59,7 +61,7 @@ class Plot:
         known = [value for value in line.values if value is not None]
         if not known:
             return "nothing"
-        return f"at most {self.text(max(known))}, last {self.text(known[-1])}"
+        return gettext("at most %(most)s, last %(last)s", most=self.text(max(known)), last=self.text(known[-1]))
 
 
 def path(values: Sequence[Value], top: float) -> str:

@@ -4,7 +4,6 @@
 
   const root = document.documentElement;
   const order = ["auto", "light", "dark"];
-  const words = { auto: "as the system", light: "light", dark: "dark" };
 
   function stored() {
     // Storage may be forbidden; then the choice lasts for the page.
@@ -34,8 +33,9 @@
   }
 
   function label(button) {
-    button.setAttribute("aria-label", `Theme: ${words[root.dataset.theme]}`);
-    button.title = `Theme: ${words[root.dataset.theme]}`;
+    const text = button.dataset[root.dataset.theme];
+    button.setAttribute("aria-label", text);
+    button.title = text;
   }
 
   function showThemeButton() {

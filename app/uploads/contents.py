@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import puremagic
 from flask import Response
 from flask import send_file
+from flask_babel import format_decimal
+from flask_babel import gettext
 from werkzeug.datastructures import FileStorage
 
 from core.exceptions import Invalid
@@ -63,12 +65,14 @@ def check_upload(file: FileStorage, kinds: Collection[str], max_bytes: int) -> U
         raise ValueError(f"{sorted(unknown)} cannot be recognized by the content: choose from {', '.join(KINDS)}.")
     content = file.stream.read(max_bytes + 1)
     if not content:
-        raise _refusal(file, "The file is empty.")
+        raise _refusal(file, gettext("The file is empty."))
     if len(content) > max_bytes:
-        raise _refusal(file, f"The file is larger than {max_bytes:,} bytes.")
+        raise _refusal(
+            file, gettext("The file is larger than %(max_bytes)s bytes.", max_bytes=format_decimal(max_bytes))
+        )
     kind = next((kind for kind in KINDS if kind in kinds and _is(kind, content)), None)
     if kind is None:
-        raise _refusal(file, f"The file's content is none of {', '.join(kinds)}.")
+        raise _refusal(file, gettext("The file's content is none of %(kinds)s.", kinds=", ".join(kinds)))
     return Upload(safe_name(file.filename or "", kind), kind, content)
 
 

@@ -77,6 +77,12 @@ def label(name: str, info: Mapping[str, Any], model: type[Any]) -> str:
     return derived(label_text(name, info), model)
 
 
+def right_text(permission: str) -> str:
+    """Return what a permission allows in English: ``Edit product`` for ``shop.product.edit``."""
+    _, noun, verb = permission.split(".")
+    return f"{verb.capitalize()} {words(noun)}"
+
+
 def choice_text(member: Any) -> str:
     """Return what people read for a choice in English: its ``label``, or its name in words."""
     name = getattr(member, "name", member)

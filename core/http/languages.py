@@ -18,15 +18,20 @@ from flask import g
 from flask import has_request_context
 from flask import request
 from flask_babel import Babel
+from flask_babel import format_decimal
 from flask_babel import get_babel
 from flask_babel import get_locale
 from flask_babel import get_timezone
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 
 import settings
 
 from ..access import identity
+from ..exceptions import VerbError
 from ..modules import installed
 from .apis import is_for_programs
+from .problems import Refusal
 
 #: The cookies of what a visitor has chosen.
 LANGUAGE = "language"
@@ -51,7 +56,11 @@ def init_app(app: Flask) -> None:
         locale_selector=choose_language,
         timezone_selector=choose_time_zone,
     )
-    app.jinja_env.globals |= {"language": language, "language_names": settings.LANGUAGES}
+    app.jinja_env.globals |= {
+        "format_decimal": format_decimal,
+        "language": language,
+        "language_names": settings.LANGUAGES,
+    }
 
 
 def collect(app: Flask) -> None:
@@ -115,5 +124,7 @@ def _preferred(name: str) -> str:
     g.is_choosing = True
     try:
         return str(getattr(identity(), name))
+    except (HTTPException, Refusal, SQLAlchemyError, VerbError):
+        return ""
     finally:
         g.is_choosing = False

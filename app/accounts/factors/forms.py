@@ -28,14 +28,14 @@ from ..forms import VerifyForm
 from ..models import User
 from .app_codes import WINDOW_SECONDS
 
-_WRONG_CODE = "This code is not valid, or was used already. Enter the one that the app shows now."
+_WRONG_CODE = lazy_gettext("This code is not valid, or was used already. Enter the one that the app shows now.")
 
 
 def _code_field() -> StringField:
     return StringField(
         gettext("Code"),
-        validators=[InputRequired("Enter the code."), Length(max=20)],
-        description="The six digits that your authenticator app shows now.",
+        validators=[InputRequired(gettext("Enter the code.")), Length(max=20)],
+        description=gettext("The six digits that your authenticator app shows now."),
         render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"},
     )
 
@@ -49,7 +49,7 @@ class CodeForm(ButtonInTemplate, Guess, TwoFactorVerifyCodeForm):
         """Return whether the code is right."""
         is_valid = super().validate(*args, **kwargs)
         if not is_valid and self.code.data and len(self.code.data) <= 20:
-            self.code.errors = [_WRONG_CODE]
+            self.code.errors = [str(_WRONG_CODE)]
         return is_valid
 
 
@@ -58,8 +58,8 @@ class RecoveryCodeForm(ButtonInTemplate, Guess, MfRecoveryForm):
 
     code = StringField(
         lazy_gettext("Recovery code"),
-        validators=[InputRequired("Enter a recovery code."), Length(max=60)],
-        description="Each works once. Case, spaces and dashes do not matter.",
+        validators=[InputRequired(lazy_gettext("Enter a recovery code.")), Length(max=60)],
+        description=lazy_gettext("Each works once. Case, spaces and dashes do not matter."),
         render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
     )
 
@@ -80,7 +80,7 @@ class SetupForm(ButtonInTemplate, TwoFactorSetupForm):
 
 
 #: Second factors to choose between, in words.
-_WAYS = {"authenticator": "A code of the authenticator app", "webauthn": "A passkey"}
+_WAYS = {"authenticator": lazy_gettext("A code of the authenticator app"), "webauthn": lazy_gettext("A passkey")}
 
 #: A property since WTForms 3.3; its types have an attribute still.
 _CHOICES: Any = RadioField.choices
@@ -101,7 +101,7 @@ class _Ways(RadioField):
 class FactorForm(ButtonInTemplate, TwoFactorSelectForm):
     """Chooses between an app and a passkey, for who has both."""
 
-    which = _Ways("Second factor", validators=[InputRequired("Choose one.")])
+    which = _Ways(lazy_gettext("Second factor"), validators=[InputRequired(lazy_gettext("Choose one."))])
 
 
 class HelpForm(ButtonInTemplate, TwoFactorRescueForm):
@@ -146,7 +146,7 @@ class AgainForm(VerifyForm):
         wait = throttles.attempt(throttles.CODES, account)
         if wait:
             record("sign-in.throttled", DENIED, who=self.user.key, by=throttles.CODES.name)
-            self.code.errors = [f"Too many codes were tried. Wait {attempts.in_words(wait)}."]
+            self.code.errors = [gettext("Too many codes were tried. Wait %(time)s.", time=attempts.in_words(wait))]
             return False
         codes = current_app.extensions["security"].totp_factory
         if codes.verify_totp(self.code.data, self.user.tf_totp_secret, self.user, WINDOW_SECONDS):
@@ -154,5 +154,5 @@ class AgainForm(VerifyForm):
             return True
         throttles.failed(throttles.CODES, account)
         self.user.track_failed_authn("code", True)
-        self.code.errors = [_WRONG_CODE]
+        self.code.errors = [str(_WRONG_CODE)]
         return False

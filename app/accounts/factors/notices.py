@@ -8,6 +8,9 @@ from typing import Any
 
 from flask import Flask
 from flask import render_template
+from flask_babel import gettext
+from flask_babel import lazy_gettext
+from flask_babel import ngettext
 from flask_security import tf_disabled
 from flask_security import tf_profile_changed
 from flask_security import wan_deleted
@@ -19,54 +22,75 @@ from ..mails import send
 from ..models import User
 from ..sessions import lifetimes
 
+_APP_SET_UP = lazy_gettext("An authenticator app was set up"), lazy_gettext("signing in now asks for its codes")
+_APP_OFF = (
+    lazy_gettext("The authenticator app was turned off"),
+    lazy_gettext("signing in does not ask for its codes any more"),
+)
+_PASSKEY_ADDED = lazy_gettext("A passkey was added"), lazy_gettext("one more passkey now opens it")
+_PASSKEY_DELETED = lazy_gettext("A passkey was deleted"), lazy_gettext("a passkey was deleted")
+_CODES_MADE = (
+    lazy_gettext("New recovery codes were made"),
+    lazy_gettext("the earlier recovery codes no longer work"),
+)
+
 
 @tf_profile_changed.connect
 def app_is_set_up(app: Flask, user: User, **more: Any) -> None:
     """Notify the owner of a new authenticator app."""
-    changed(user, "An authenticator app was set up", "signing in now asks for its codes")
+    changed(user, _APP_SET_UP)
 
 
 @tf_disabled.connect
 def app_is_turned_off(app: Flask, user: User, **more: Any) -> None:
     """Notify the owner that codes are no longer asked for."""
-    changed(user, "The authenticator app was turned off", "signing in does not ask for its codes any more")
+    changed(user, _APP_OFF)
     drop_unused_codes(user, has_app=False)
 
 
 @wan_registered.connect
 def passkey_is_made(app: Flask, user: User, **more: Any) -> None:
     """Report a new passkey; its name was typed by a person, and goes into no mail."""
-    changed(user, "A passkey was added", "one more passkey now opens it")
+    changed(user, _PASSKEY_ADDED)
 
 
 @wan_deleted.connect
 def passkey_is_deleted(app: Flask, user: User, name: str, **more: Any) -> None:
     """Notify the owner of a deleted passkey."""
-    changed(user, "A passkey was deleted", "a passkey was deleted")
+    changed(user, _PASSKEY_DELETED)
     drop_unused_codes(user, without=name)
 
 
 def codes_are_made(user: User) -> None:
     """Record new recovery codes."""
     record("recovery-codes.made", who=user.key)
-    changed(user, "New recovery codes were made", "the earlier recovery codes no longer work")
+    changed(user, _CODES_MADE)
 
 
 def code_is_used(user: User, left: int) -> None:
     """Notify the owner that a recovery code was used."""
     record("recovery-code.used", who=user.key)
-    notify(user, "A recovery code was used", f"a sign-in used a recovery code; {left or 'none'} are left")
+    what = gettext("a sign-in used a recovery code; none are left")
+    if left:
+        what = ngettext(
+            "a sign-in used a recovery code; %(num)s are left", "a sign-in used a recovery code; %(num)s are left", left
+        )
+    notify(user, gettext("A recovery code was used"), what)
 
 
-def changed(user: User, subject: str, what: str) -> None:
-    """Write to the owner, and end all sessions but this one."""
+def changed(user: User, notice: tuple[str, str]) -> None:
+    """Write to the owner, and end all sessions but this one.
+
+    :param notice: subject, and what has changed
+    """
     lifetimes.end_others(user, "factor changed")
-    notify(user, subject, what)
+    notify(user, *notice)
 
 
 def notify(user: User, subject: str, what: str) -> None:
     """Write to the owner."""
-    send(user.email, subject, render_template("security/email/factor_changed.txt", user=user, what=what))
+    text = render_template("security/email/factor_changed.txt", user=user, what=what)
+    send(user.email, str(subject), text)
 
 
 def drop_unused_codes(user: User, *, has_app: bool | None = None, without: str = "") -> None:

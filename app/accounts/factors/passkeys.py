@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import session
+from flask_babel import gettext
 from flask_babel import lazy_gettext
 from flask_login import current_user
 from flask_security import UserMixin
@@ -78,7 +79,7 @@ class PasskeyRules(WebauthnUtil):
         # Flask-Security's own takes it for HTML, and would show “Tom &amp; Ada” where pages escape.
         name = unicodedata.normalize("NFC", value).strip()
         if not name or not name.isprintable():
-            return "Use letters, digits, spaces and punctuation.", None
+            return gettext("Use letters, digits, spaces and punctuation."), None
         return None, name
 
 
@@ -87,18 +88,18 @@ class NewPasskeyForm(ButtonInTemplate, WebAuthnRegisterForm):
 
     name = StringField(
         lazy_gettext("Name"),
-        validators=[InputRequired("Give it a name."), Length(max=64)],
-        description="To distinguish it from others, such as “Phone” or “Blue key”.",
+        validators=[InputRequired(lazy_gettext("Give it a name.")), Length(max=64)],
+        description=lazy_gettext("To distinguish it from others, such as “Phone” or “Blue key”."),
         render_kw={"autocomplete": "off"},
     )
     usage = RadioField(
         lazy_gettext("Use it"),
         choices=[
-            SelectChoice("first", "Instead of the password: it will ask for a PIN, a finger or a face"),
-            SelectChoice("secondary", "After the password, as the second factor"),
+            SelectChoice("first", lazy_gettext("Instead of the password: it will ask for a PIN, a finger or a face")),
+            SelectChoice("secondary", lazy_gettext("After the password, as the second factor")),
         ],
         default="first",
-        validators=[InputRequired("Choose one.")],
+        validators=[InputRequired(lazy_gettext("Choose one."))],
     )
 
 
@@ -147,7 +148,7 @@ class UsedPasskeyForm(ButtonInTemplate, WebAuthnSigninResponseForm):
         # It also takes any account's key after any account's password, and signs in the owner of the
         # key: who has found one would need their own password only.
         if self.is_secondary and self.user.fs_uniquifier != session["tf_user_id"]:
-            return _refuse(self.credential, "This passkey belongs to another account.")
+            return _refuse(self.credential, gettext("This passkey belongs to another account."))
         return True
 
     def _is_first_use(self) -> bool:
@@ -160,7 +161,7 @@ class UsedPasskeyForm(ButtonInTemplate, WebAuthnSigninResponseForm):
         db.session.refresh(self.cred, with_for_update=True)
         made_at = int(self.challenge.partition(".")[0])
         if made_at <= self.cred.lastuse_datetime.timestamp() * 1_000_000:
-            return _refuse(self.credential, "This was used already. Start again.")
+            return _refuse(self.credential, gettext("This was used already. Start again."))
         return True
 
 

@@ -19,12 +19,12 @@ class RoleForm(FlaskForm):
     name = StringField(
         lazy_gettext("Name"),
         [
-            InputRequired("Give it a name."),
+            InputRequired(lazy_gettext("Give it a name.")),
             Length(max=LONGEST_ROLE),
             Regexp(r"[a-z][a-z0-9-]*\Z", message=lazy_gettext("Small letters, digits and hyphens; a letter first.")),
             NoneOf(["new"], message=lazy_gettext("This is the name of the page on which roles are made.")),
         ],
-        description="One word, such as “editor”.",
+        description=lazy_gettext("One word, such as “editor”."),
         render_kw={"autocomplete": "off", "maxlength": LONGEST_ROLE},
     )
     description = StringField(lazy_gettext("Description"), [Length(max=200), is_one_line], render_kw={"maxlength": 200})

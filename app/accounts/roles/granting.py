@@ -21,6 +21,7 @@ from core.access import security_log
 from core.exceptions import Forbidden
 from core.exceptions import Invalid
 from core.exceptions import NotFound
+from core.fields.messages import Message
 from core.signals import row_created
 from core.signals import row_deleted
 from core.signals import row_updated
@@ -42,9 +43,9 @@ EDIT_PEOPLE: Policy = permission("accounts.user.edit")
 
 #: Roles that the platform itself needs, by name.
 BUILT_IN = {
-    "member": "Everyone who has an account.",
-    "staff": "Who keeps what others have entered in order.",
-    "administrator": "Who may do everything, and says what the others may.",
+    "member": Message("Has an account."),
+    "staff": Message("Maintains what other users have entered."),
+    "administrator": Message("May do everything, and grants permissions to the others."),
 }
 
 

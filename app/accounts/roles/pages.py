@@ -6,6 +6,7 @@ from flask import redirect
 from flask import render_template
 from flask import request
 from flask import url_for
+from flask_babel import gettext
 from werkzeug.wrappers import Response
 from wtforms import Form
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
@@ -69,7 +70,10 @@ def role_create() -> Answer:
         except Invalid as error:
             _show(form, error)
         else:
-            return _done(f"Made the role “{role.name}”; it grants nothing yet.", url_for(".role_edit", name=role.name))
+            return _done(
+                gettext("Made the role “%(name)s”; it grants nothing yet.", name=role.name),
+                url_for(".role_edit", name=role.name),
+            )
     return render_template("accounts/roles/new.html", form=form), 422 if form.errors else 200
 
 
@@ -88,7 +92,7 @@ def role_edit(name: str) -> Answer:
         except Invalid as error:
             _show(form, error)
         else:
-            return _done(f"Saved what “{role.name}” grants.", url_for(".role_list"))
+            return _done(gettext("Saved what “%(name)s” grants.", name=role.name), url_for(".role_list"))
     groups = grouped(permissions())
     fixed = role.name == ADMINISTRATOR
     page = render_template("accounts/roles/edit.html", form=form, role=role, groups=groups, fixed=fixed)
@@ -109,7 +113,7 @@ def role_delete(name: str) -> Answer:
         except Invalid as error:
             flash(str(error), "danger")
             return redirect(url_for(".role_list"), 303)
-        return _done(f"Deleted the role “{name}”.", url_for(".role_list"))
+        return _done(gettext("Deleted the role “%(name)s”.", name=name), url_for(".role_list"))
     return render_template("accounts/roles/delete.html", role=role, form=form)
 
 
@@ -129,7 +133,7 @@ def person_roles(key: str) -> Answer:
         except Invalid as error:
             _show(form, error)
         else:
-            return _done(f"Saved the roles of {user.name}.", url_for(".user_detail", key=user.id))
+            return _done(gettext("Saved the roles of %(name)s.", name=user.name), url_for(".user_detail", key=user.id))
     page = render_template("accounts/roles/person.html", form=form, user=user, roles=every)
     return page, 422 if form.errors else 200
 

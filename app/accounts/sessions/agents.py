@@ -2,6 +2,8 @@
 
 import re
 
+from flask_babel import gettext
+
 #: The first that is found counts: most browsers claim to be others as well.
 BROWSERS = (
     ("Edge", r"\bEdg(?:e|A|iOS)?/"),
@@ -29,8 +31,8 @@ def describe(agent: str | None) -> str:
     """Return which browser this is, and on what."""
     browser, system = (_first(kinds, agent or "") for kinds in (BROWSERS, SYSTEMS))
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or (f"A browser on {system}" if system else "An unknown program")
+        return gettext("%(browser)s on %(system)s", browser=browser, system=system)
+    return browser or (gettext("A browser on %(system)s", system=system) if system else gettext("An unknown program"))
 
 
 def _first(kinds: tuple[tuple[str, str], ...], agent: str) -> str:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import redis
+from flask_babel import gettext
 
 from core.data import cursors
 from core.data.circuit_breaker import CircuitBreaker
@@ -110,7 +111,7 @@ class RedisStore(Store):
         try:
             return self._breaker.call(partial(ask, *args))
         except (redis.RedisError, CircuitOpenError) as error:
-            detail = "The records of who is signed in cannot be read right now."
+            detail = gettext("The records of who is signed in cannot be read right now.")
             raise Refusal(Problem(KINDS["unavailable"], detail, headers={"Retry-After": RETRY_AFTER})) from error
 
     def _ends_at(self, record: Record, seen_at: datetime) -> int:

@@ -7,6 +7,7 @@ from flask import render_template
 from flask import request
 from flask import url_for
 from flask_babel import gettext
+from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -39,7 +40,7 @@ def end_session() -> Response:
         abort(400, gettext("This is the browser that you are using: sign out instead."))
     with transaction():
         ended = end_one(current_user, handle)
-    return _done("Signed out there." if ended else "That session had ended already.")
+    return _done(gettext("Signed out there.") if ended else gettext("That session had ended already."))
 
 
 @bp.post("/sessions/end-others")
@@ -48,7 +49,7 @@ def end_other_sessions() -> Response:
     """Sign out everywhere else."""
     with transaction():
         count = end_others(current_user, "all others by the owner")
-    return _done(f"Signed out of {count} other browser{'' if count == 1 else 's'}.")
+    return _done(ngettext("Signed out of %(num)s other browser.", "Signed out of %(num)s other browsers.", count))
 
 
 def _done(message: str) -> Response:

@@ -2,13 +2,6 @@
 (() => {
   "use strict";
 
-  const reasons = {
-    NotAllowedError: "No passkey was chosen, or it took too long.",
-    InvalidStateError: "This passkey belongs to your account already.",
-    NotSupportedError: "This device cannot make such a passkey.",
-    SecurityError: "Passkeys need an address with a name, such as localhost instead of 127.0.0.1.",
-  };
-
   // WebAuthn speaks in bytes, JSON in base64url (RFC 4648, section 5).
   function bytes(text) {
     const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
@@ -71,14 +64,14 @@
     again.hidden = true;
     try {
       if (!window.PublicKeyCredential) {
-        throw new Error("This browser knows no passkeys, or the page has not come by https.");
+        throw new Error(fault.dataset.noPasskeys);
       }
       const options = JSON.parse(form.dataset.options);
       const credential = await (form.dataset.passkey === "create" ? create(options) : use(options));
       form.elements.credential.value = JSON.stringify(credential);
       form.submit();
     } catch (error) {
-      fault.textContent = reasons[error.name] ?? error.message;
+      fault.textContent = fault.dataset[error.name[0].toLowerCase() + error.name.slice(1)] ?? error.message;
       again.hidden = false;
     }
   }

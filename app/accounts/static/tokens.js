@@ -9,10 +9,10 @@
   async function copy() {
     try {
       await navigator.clipboard.writeText(token.value);
-      said.textContent = "Copied.";
+      said.textContent = said.dataset.copied;
     } catch {
       token.select();
-      said.textContent = "Press Ctrl+C, or ⌘C.";
+      said.textContent = said.dataset.press;
     }
   }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import current_app
 from flask import request
+from flask_babel import gettext
 from sqlalchemy.exc import DBAPIError
 
 from core.access import Identity
@@ -76,12 +77,12 @@ def find() -> Identity:
     moments = cursors.moments(now=moment, before=moment - USED_EVERY)
     rows = cursors.read_tuples(_FIND, {"digest": digest(token), **moments})
     if not rows:
-        raise _refused("The token is unknown, or was revoked.")
+        raise _refused(gettext("The token is unknown, or was revoked."))
     token_id, scopes, key, name, is_active, is_live, is_rested, *_ = rows[0]
     if not is_active:
-        raise _refused("The token does not count any more.", who=key, target=token_id)
+        raise _refused(gettext("The token does not count any more."), who=key, target=token_id)
     if not is_live:
-        raise _refused("The token has expired.", who=key, target=token_id)
+        raise _refused(gettext("The token has expired."), who=key, target=token_id)
     if is_rested:
         _write_use({"id": token_id, **moments})
     roles, permissions = held(rows)
@@ -96,14 +97,14 @@ def read_header(text: str) -> str:
     scheme, _, rest = text.strip(" \t").partition(" ")
     if scheme.lower() != "bearer":
         # No error code where no token was sent (RFC 6750, section 3.1).
-        detail = "Only tokens are taken here: Authorization: Bearer TOKEN."
+        detail = gettext("Only tokens are taken here: Authorization: Bearer TOKEN.")
         raise Refusal(Problem(KINDS["unauthorized"], detail, headers=challenge()))
     token = rest.strip(" ")
     if not _TOKEN68.fullmatch(token):
-        detail = "Authorization: Bearer takes one token, and nothing else."
+        detail = gettext("Authorization: Bearer takes one token, and nothing else.")
         raise Refusal(Problem(KINDS["bad-request"], detail, headers=challenge("invalid_request", detail)))
     if not is_token(token):
-        raise _refused("This is not a token of this site: copy all of it.")
+        raise _refused(gettext("This is not a token of this site: copy all of it."))
     return token
 
 
@@ -112,7 +113,7 @@ def _refused(detail: str, **known: Any) -> Refusal:
     record("token.refused", FAILURE, **known)
     seconds = throttles.bad_token() if current_app.config["RATE_LIMITS"] else 0
     if seconds:
-        detail = "Too many tokens from your address do not count."
+        detail = gettext("Too many tokens from your address do not count.")
         return Refusal(Problem(KINDS["too-many-requests"], detail, headers={"Retry-After": str(seconds)}))
     return Refusal(Problem(KINDS["unauthorized"], detail, headers=challenge("invalid_token", detail)))
 

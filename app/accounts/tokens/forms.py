@@ -16,7 +16,7 @@ from .issuing import LONGEST_NAME
 from .issuing import MOST_DAYS
 
 #: Periods to choose from; :data:`MOST_DAYS` at most.
-_PERIODS = {7: "7 days", 30: "30 days", DAYS: f"{DAYS} days", 180: "180 days", MOST_DAYS: "One year"}
+_PERIODS = {7: "7 days", 30: "30 days", DAYS: f"{DAYS} days", 180: "180 days", MOST_DAYS: lazy_gettext("One year")}
 
 
 def _stripped(text: str | None) -> str | None:
@@ -28,9 +28,9 @@ class TokenForm(FlaskForm):
 
     name = StringField(
         lazy_gettext("Name"),
-        [DataRequired("Give it a name."), Length(max=LONGEST_NAME), is_one_line],
+        [DataRequired(lazy_gettext("Give it a name.")), Length(max=LONGEST_NAME), is_one_line],
         filters=[_stripped],
-        description="What it is for, such as “Backup on the office server”.",
+        description=lazy_gettext("What it is for, such as “Backup on the office server”."),
         render_kw={"autocomplete": "off", "maxlength": LONGEST_NAME},
     )
     days = SelectField(
@@ -39,10 +39,10 @@ class TokenForm(FlaskForm):
         choices=[SelectChoice(days, text) for days, text in _PERIODS.items()],
         coerce=int,
         default=DAYS,
-        description="Then make a new one: every token expires.",
+        description=lazy_gettext("Then make a new one: every token expires."),
     )
     scopes = SelectMultipleField(
         lazy_gettext("What it may do"),
-        [InputRequired("Choose what the token may do.")],
-        description="Only as long as you may do it yourself. Choose as little as its work needs.",
+        [InputRequired(lazy_gettext("Choose what the token may do."))],
+        description=lazy_gettext("Only as long as you may do it yourself. Choose as little as its work needs."),
     )

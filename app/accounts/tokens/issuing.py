@@ -46,17 +46,23 @@ def make(user: User, name: str, scopes: Collection[str], days: int = DAYS) -> tu
     errors: dict[str, list[str]] = {}
     unknown = sorted(set(scopes) - offered_names(identity_of(user, "session")))
     if unknown or not scopes:
-        refused = f"{', '.join(unknown)}: nothing that “{user}” may do." if unknown else "Choose what the token may do."
+        refused = (
+            gettext("%(names)s: nothing that “%(user)s” may do.", names=", ".join(unknown), user=user)
+            if unknown
+            else gettext("Choose what the token may do.")
+        )
         errors["scopes"] = [refused]
     if not 1 <= len(name) <= LONGEST_NAME:
-        errors["name"] = [f"A name has 1 to {LONGEST_NAME} characters."]
+        errors["name"] = [gettext("A name has 1 to %(longest_name)s characters.", longest_name=LONGEST_NAME)]
     if not 1 <= days <= MOST_DAYS:
-        errors["days"] = [f"A token counts for 1 to {MOST_DAYS} days."]
+        errors["days"] = [gettext("A token counts for 1 to %(most_days)s days.", most_days=MOST_DAYS)]
     mine = _locked(user)
     if any(token.name == name for token in mine):
-        errors["name"] = ["There is a token of this name already."]
+        errors["name"] = [gettext("There is a token of this name already.")]
     if len(mine) >= MOST_TOKENS:
-        errors[""] = [f"An account has at most {MOST_TOKENS} tokens: revoke one first."]
+        errors[""] = [
+            gettext("An account has at most %(most_tokens)s tokens: revoke one first.", most_tokens=MOST_TOKENS)
+        ]
     if errors:
         raise Invalid(errors)
     text = new_text()

@@ -6,6 +6,7 @@ from flask import redirect
 from flask import render_template
 from flask import request
 from flask import url_for
+from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # new in 3.3
@@ -75,7 +76,7 @@ def token_revoke_all() -> Answer:
     if request.method == "POST":
         with transaction():
             count = issuing.revoke_all(current_user)
-        return _done(f"Revoked {count} tokens." if count != 1 else "Revoked one token.")
+        return _done(f"Revoked {count} tokens." if count != 1 else gettext("Revoked one token."))
     return render_template("accounts/tokens/revoke_all.html", tokens=issuing.of(current_user))
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from flask import current_app
+from flask_babel import gettext
+from flask_babel import pgettext
 
 from core.access import Identity
 from core.access import owners_permissions
 from core.access import permissions
-from core.fields.words import words
+from core.fields.words import right_text
 from core.modules import installed
 
 
@@ -61,9 +63,10 @@ def names(who: Identity) -> set[str]:
 def _title(label: str) -> str:
     """Return what a module says of itself, up to the colon."""
     doc = next((module.package.__doc__ for module in installed(current_app) if module.label == label), None)
-    return (doc or label).strip().partition("\n")[0].partition(":")[0]
+    title = (doc or label).strip().partition("\n")[0].partition(":")[0]
+    return pgettext(label, title)
 
 
 def _words(name: str, *, own_only: bool) -> str:
-    _, noun, verb = name.split(".")
-    return f"{verb.capitalize()} {words(noun)}{', where it is yours' if own_only else ''}"
+    text = pgettext(name.partition(".")[0], right_text(name))
+    return gettext("%(right)s, where it is yours", right=text) if own_only else text

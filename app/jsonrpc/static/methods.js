@@ -85,8 +85,8 @@
     if (!/json/.test(answer.headers.get("Content-Type"))) {
       throw new Error(`${answer.status} ${answer.statusText}`);
     }
-    const outcome = text.startsWith('{"jsonrpc":"2.0","result"') ? "The result" : "It failed";
-    show(form, `${outcome}, after ${took} ms:`, indented(text));
+    const outcome = text.startsWith('{"jsonrpc":"2.0","result"') ? access.dataset.result : access.dataset.failure;
+    show(form, outcome.replace("{ms}", took), indented(text));
   }
 
   async function submit(event) {
@@ -97,7 +97,7 @@
     try {
       await call(form);
     } catch (error) {
-      const words = error instanceof SyntaxError ? "A value is no valid JSON" : "The call was not answered";
+      const words = error instanceof SyntaxError ? access.dataset.noJson : access.dataset.noAnswer;
       show(form, `${words}: ${error.message}`);
     } finally {
       button.disabled = false;
