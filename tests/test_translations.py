@@ -7,8 +7,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
 from jinja2 import Environment
 
+from app.messages.catalogues import File
+from app.messages.catalogues import catalogues
 from config import ROOT
 
 #: Functions that mark a text.
@@ -224,3 +227,27 @@ def test_marked_text_passes(template):
 )
 def test_unmarked_text_is_found_in_python(text):
     assert [*unmarked_in_python(ast.parse(text))] != []
+
+
+# --- catalogues ---------------------------------------------------------------------------------
+
+
+def test_catalogues_are_complete(sqlite_app):
+    """Each text has a translation in each language, with its values and plural forms, compiled."""
+    with sqlite_app.app_context():
+        faults = [fault for file in catalogues(sqlite_app, ROOT) for fault in file.faults()]
+    assert faults == []
+
+
+def test_missing_translation_is_found(sqlite_app, tmp_path):
+    template = Catalog()
+    template.add("Hello %(name)s")
+    file = File("es", tmp_path / "messages.po", template)
+    file.write()
+    assert [fault.partition(": ")[2] for fault in file.faults()] == ["not translated: 'Hello %(name)s'"]
+    file.path.write_text(
+        file.path.read_text()
+        .replace('msgstr ""\n', 'msgstr "Hola %(nombre)s"\n')
+        .replace('msgstr "Hola %(nombre)s"\n"', 'msgstr ""\n"', 1)
+    )
+    assert any("placeholder" in fault for fault in file.faults())

@@ -25,7 +25,7 @@ LOWEST_SCORE = 3
 READ = 72
 
 
-#: What zxcvbn says of a password, to be translated.
+#: The sentences of zxcvbn, to be translated.
 FEEDBACK = (
     Message("Use a few words, avoid common phrases."),
     Message("No need for symbols, digits, or uppercase letters."),

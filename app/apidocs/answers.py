@@ -118,7 +118,7 @@ def component_name(kinds: Iterable[Kind]) -> str:
 def problem_component(name: str) -> Answer:
     """Describe the answer that :func:`component_name` names."""
     kinds = [KINDS[one] for one in name.split(".")]
-    examples = {str(kind.name): {"summary": kind.title, "value": problem_example(kind)} for kind in kinds}
+    examples = {str(kind.name): {"summary": str(kind.title), "value": problem_example(kind)} for kind in kinds}
     more = _MORE_HEADERS.get(kinds[0].status, ())
     return {
         "description": " Or: ".join(f"{kind.title}. {kind.hint}" for kind in kinds),
@@ -129,7 +129,8 @@ def problem_component(name: str) -> Answer:
 
 def problem_example(kind: Kind) -> Mapping[str, Any]:
     """Return what a problem of this kind looks like."""
-    found: dict[str, Any] = {"type": kind.type_url(""), "title": kind.title, "status": kind.status, "detail": kind.hint}
+    found: dict[str, Any] = {"type": kind.type_url(""), "title": str(kind.title), "status": kind.status}
+    found["detail"] = str(kind.hint)
     found["request_id"] = "5f0c6a1d2b3e4f70"
     if kind.name == "bad-query":
         error = {"field": "limit", "message": "A whole number from 1 to 100.", "parameter": "limit"}

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Flask
 from flask import has_app_context
+from flask_babel import force_locale
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
@@ -19,6 +20,7 @@ import settings
 from core.access import hidden_attributes
 from core.declarations import declared
 from core.http.apis import is_api_endpoint
+from core.http.languages import SOURCE
 from core.modules import installed
 from core.rest import ModelResource
 from core.rest.projections import Visible
@@ -54,7 +56,7 @@ def build(app: Flask) -> Document:
     tags: dict[str, str] = {}
     paths: dict[str, dict[str, Any]] = {}
     # Not in a context of its own within a request: what is shown depends on the current identity.
-    with nullcontext() if has_app_context() else app.app_context():
+    with nullcontext() if has_app_context() else app.app_context(), force_locale(SOURCE):
         components.includes = includes(app)
         for rule in rules(app):
             name, text = tag(app, rule)

@@ -174,7 +174,7 @@ def _check_request(request: Any) -> None:
     if "id" in request and not _is_id(request["id"]):
         raise _invalid(gettext('The member "id" must be a text, a whole number of 64 bits, or null.'))
     if not request.keys() <= MEMBERS:
-        raise _invalid(f"A request has no members but {', '.join(sorted(MEMBERS))}.")
+        raise _invalid(gettext("A request has no members but %(names)s.", names=", ".join(sorted(MEMBERS))))
 
 
 def _late(seconds: float) -> CallError:

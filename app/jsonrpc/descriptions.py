@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from inspect import Parameter as Kind
 from typing import Any
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext
+
 from core.fields.json_schema import json_schema
 from core.http.problems import KINDS
 
@@ -27,16 +30,16 @@ JsonSchema = dict[str, Any]
 
 #: Hints that are the same for every method, by code.
 HINTS = {
-    PARSE_ERROR: "The body is no JSON. Send valid JSON, in UTF-8.",
-    INVALID_REQUEST: "It is no request. Its `data` says why, where the message does not.",
-    METHOD_NOT_FOUND: "`App.index` names all methods.",
-    INVALID_PARAMS: "Correct the parameters that `data.errors` names.",
+    PARSE_ERROR: lazy_gettext("The body is no JSON. Send valid JSON, in UTF-8."),
+    INVALID_REQUEST: lazy_gettext("It is no request. Its `data` says why, where the message does not."),
+    METHOD_NOT_FOUND: lazy_gettext("`App.index` names all methods."),
+    INVALID_PARAMS: lazy_gettext("Correct the parameters that `data.errors` names."),
     INTERNAL_ERROR: KINDS["internal"].hint,
-    PROBLEM_CODES["not-found"]: "What `data.detail` names is not there, or no longer.",
-    PROBLEM_CODES["invalid"]: "Correct what `data.errors` names.",
-    PROBLEM_CODES["unavailable"]: "Nothing was done. Try again after `data.retry_after` seconds.",
-    PROBLEM_CODES["too-many-requests"]: "Wait for a while, then try again.",
-    OTHER_PROBLEM: "`data.type` says what it is.",
+    PROBLEM_CODES["not-found"]: lazy_gettext("What `data.detail` names is not there, or no longer."),
+    PROBLEM_CODES["invalid"]: lazy_gettext("Correct what `data.errors` names."),
+    PROBLEM_CODES["unavailable"]: lazy_gettext("Nothing was done. Try again after `data.retry_after` seconds."),
+    PROBLEM_CODES["too-many-requests"]: lazy_gettext("Wait for a while, then try again."),
+    OTHER_PROBLEM: lazy_gettext("`data.type` says what it is."),
 }
 
 #: How the formats of texts are called.
@@ -175,4 +178,4 @@ def codes() -> list[tuple[int, str, str]]:
     found = [(code, MESSAGES[code], HINTS[code]) for code in MESSAGES]
     kinds = {code: KINDS[name] for name, code in reversed(PROBLEM_CODES.items())}
     found += [(code, kind.title, HINTS.get(code, kind.hint)) for code, kind in sorted(kinds.items(), reverse=True)]
-    return [*found, (OTHER_PROBLEM, "Another problem", HINTS[OTHER_PROBLEM])]
+    return [*found, (OTHER_PROBLEM, gettext("Another problem"), HINTS[OTHER_PROBLEM])]

@@ -109,6 +109,6 @@ def _problems(method: Method) -> list[str]:
 
 def _errors() -> dict[str, Any]:
     return {
-        name: {"code": code, "message": KINDS[name].title, "data": {"type": KINDS[name].type_url("")}}
+        name: {"code": code, "message": str(KINDS[name].title), "data": {"type": KINDS[name].type_url("")}}
         for name, code in PROBLEM_CODES.items()
     }

@@ -92,7 +92,10 @@ class Signature:
     def _by_position(self, binding: "_Binding", params: Sequence[Any]) -> None:
         placed = [one for one in self.parameters if one.kind is not Kind.KEYWORD_ONLY]
         if len(params) > len(placed) and self.rest is None:
-            binding.refuse((), gettext("At most %(most)s values by position, not %(number)s.", most=len(placed), number=len(params)))
+            binding.refuse(
+                (),
+                gettext("At most %(most)s values by position, not %(number)s.", most=len(placed), number=len(params)),
+            )
             return
         for place, one in enumerate(self.parameters):
             if one in placed and place < len(params):

@@ -77,4 +77,4 @@ def _call_error(problem: Problem) -> CallError:
     for error in data.get("errors", ()):
         # It would point into a body that the method has never seen.
         error.pop("pointer", None)
-    return CallError(PROBLEM_CODES.get(kind.name or "", OTHER_PROBLEM), kind.title, data)
+    return CallError(PROBLEM_CODES.get(kind.name or "", OTHER_PROBLEM), str(kind.title), data)

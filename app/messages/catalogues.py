@@ -15,6 +15,7 @@ from flask import Flask
 
 import settings
 from core.http.languages import FOLDER
+from core.http.languages import SOURCE
 
 from .extraction import extract
 from .extraction import packages
@@ -81,7 +82,7 @@ def catalogues(app: Flask, root: Path) -> Iterator[File]:
     for name, folder in packages(app, root).items():
         template = extract(app, name, folder)
         for language in settings.LANGUAGES if len(template) else ():
-            if language != "en":
+            if language != SOURCE:
                 path = folder / FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
                 yield File(language, path, template)
 

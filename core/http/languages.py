@@ -33,6 +33,9 @@ from ..modules import installed
 from .apis import is_for_programs
 from .problems import Refusal
 
+#: The language of the texts in the code, and of documents for programs.
+SOURCE = "en"
+
 #: The cookies of what a visitor has chosen.
 LANGUAGE = "language"
 CHOSEN_TIME_ZONE = "chosen_timezone"

@@ -26,6 +26,7 @@ from ..crud.readers import may_read
 from ..fields import columns
 from ..fields import words
 from ..fields.words import choice_label
+from ..http.languages import SOURCE
 from ..http.languages import language
 from .model_pages import page_of
 from .several import SHOWN
@@ -122,7 +123,7 @@ def _day(value: date) -> Markup:
 
 def is_english() -> bool:
     """Return whether the answer is in English, whose readers of all continents get dates as ISO 8601 has them."""
-    return language() == "en"
+    return language() == SOURCE
 
 
 _WRITERS: tuple[tuple[type, Callable[[Any], str | Markup]], ...] = (
