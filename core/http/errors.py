@@ -45,6 +45,7 @@ from ..platform import platform_of
 from .apis import is_for_programs
 from .challenges import challenge
 from .json import dump_bytes
+from .languages import language
 from .problems import BY_STATUS
 from .problems import KINDS
 from .problems import Kind
@@ -264,7 +265,8 @@ def answer(problem: Problem) -> Response:
 
 def _document(problem: Problem) -> Response:
     document = problem.document(request.script_root, request_id())
-    return Response(dump_bytes(document), mimetype="application/problem+json")
+    headers = {"Content-Language": language(), "Vary": "Accept-Language"}
+    return Response(dump_bytes(document), mimetype="application/problem+json", headers=headers)
 
 
 def _page(problem: Problem) -> Response:

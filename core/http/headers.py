@@ -109,9 +109,12 @@ class Completion:
             chosen = self._page
             if "content-security-policy" not in known:
                 headers.append(("Content-Security-Policy", self._policy()))
-            # Signed-in users see their name at the top of every page, also of one that shared caches may keep.
-            if "cookie" not in known.get("vary", "").lower():
-                headers.append(("Vary", "Cookie"))
+            # Signed-in users see their name at the top of every page, also of one that shared caches may keep, and
+            # all readers their language.
+            varies = known.get("vary", "").lower()
+            missing = [name for name in ("Cookie", "Accept-Language") if name.lower() not in varies]
+            if missing:
+                headers.append(("Vary", ", ".join(missing)))
         else:
             chosen = self._unchanged if status.startswith("304") else self._data
         headers += [header for name, header in chosen[environ["wsgi.url_scheme"]] if name not in known]

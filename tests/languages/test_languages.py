@@ -1,11 +1,22 @@
 """The language of an answer: chosen by a person, by the cookie, by ``Accept-Language``, in this order."""
 
-import pytest
+from datetime import UTC
+from datetime import datetime
+from decimal import Decimal
 
+import pytest
+from flask_babel import gettext
+from flask_wtf import FlaskForm
+
+from core.forms.inputs import MomentField
 from core.http.languages import choose_language
 from core.http.languages import choose_time_zone
+from core.http.languages import moments
+from core.pages.display import show
+from tests.accounts.users import mails
 from tests.accounts.users import make_user
 from tests.accounts.users import sign_in
+from tests.accounts.users import text
 from tests.forms import open_form
 from tests.forms import submit
 
@@ -99,3 +110,106 @@ def test_user_keeps_choice_in_other_browsers(app):
     second.set_cookie("language", "ru")
     assert lang_of(second.get("/accounts/")) == "es"
     assert open_form(second, "/language")["time_zone"] == "America/Bogota"
+
+
+# --- the answers --------------------------------------------------------------------------------
+
+API = {"Accept": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "title"),
+    [("es", "No encontrado"), ("ru", "Не найдено"), ("en", "Not found"), ("de", "Not found")],
+)
+def test_problem_is_in_language_asked_for(client, accepted, title):
+    answer = client.get("/no-such-page", headers={**API, "Accept-Language": accepted})
+    assert (answer.json["type"], answer.json["title"]) == ("/problems/not-found", title)
+    assert answer.headers["Content-Language"] == (accepted if accepted != "de" else "en")
+    assert "Accept-Language" in answer.headers["Vary"]
+
+
+def test_page_varies_by_language(client):
+    assert ", ".join(client.get("/").headers.getlist("Vary")) == "Cookie, Accept-Language"
+
+
+def test_page_of_a_module_is_translated(make_app):
+    client = make_app(None, ["app.home", "app.languages"]).test_client()
+    assert "Módulos instalados" in client.get("/", headers={"Accept-Language": "es"}).text
+    assert "Установленные модули" in client.get("/", headers={"Accept-Language": "ru"}).text
+
+
+def test_applications_have_own_catalogues(make_app):
+    """Translations of one application are not those of another in the same process."""
+    first = make_app(None, ["app.home"])
+    second = make_app(None, ["app.home", "app.languages"])
+    page = second.test_client().get("/language", headers={"Accept-Language": "es"})
+    assert "Idioma y zona horaria" in page.text
+    with first.test_request_context("/", headers={"Accept-Language": "es"}):
+        assert gettext("Language and time zone") == "Language and time zone"
+
+
+def test_times_are_in_the_zone_of_the_reader(sqlite_app):
+    with sqlite_app.test_request_context("/", headers={"Cookie": "timezone=Europe/Madrid"}):
+        shown = show(datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
+    assert str(shown) == (
+        '<time datetime="2026-07-01T22:30:00+00:00" title="2026-07-01T22:30:00+00:00">2026-07-02 00:30 CEST</time>'
+    )
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en", "1234.50"), ("es", "1234,50"), ("ru", "1234,50")])
+def test_decimals_keep_their_digits(sqlite_app, language, shown):
+    with sqlite_app.test_request_context("/", headers={"Accept-Language": language}):
+        assert show(Decimal("1234.50")) == shown
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [
+        ("2026-07-01T12:00", [datetime(2026, 7, 1, 10, tzinfo=UTC)]),
+        # Clocks go from 2:00 to 3:00, and from 3:00 to 2:00.
+        ("2026-03-29T02:30", []),
+        ("2026-10-25T02:30", [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)]),
+    ],
+)
+def test_moments_of_a_clock(sqlite_app, local, expected):
+    with sqlite_app.test_request_context("/", headers={"Cookie": "timezone=Europe/Madrid"}):
+        assert moments(datetime.fromisoformat(local)) == expected
+
+
+class Form(FlaskForm):
+    """A form with a moment."""
+
+    class Meta:
+        csrf = False
+
+    when = MomentField("When")
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored", "saved"),
+    [
+        ("2026-07-01T12:00", None, datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ("2026-10-25T02:30", None, None),
+        ("2026-10-25T02:30+0200", None, datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        ("2026-03-29T02:30", None, None),
+        # What was not touched stays as it is stored.
+        ("2026-10-25T02:30", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_form_reads_times_of_the_reader(sqlite_app, typed, stored, saved):
+    cookie = {"Cookie": "timezone=Europe/Madrid"}
+    with sqlite_app.test_request_context("/", method="POST", data={"when": typed}, headers=cookie):
+        form = Form(data={"when": stored})
+        assert (form.validate(), form.when.data) == (saved is not None, saved)
+        # An offset cannot be written in a control for times.
+        assert ('type="text"' in form.when()) is (saved is None)
+
+
+def test_mail_is_in_language_of_its_reader(sqlite_app):
+    make_user(sqlite_app)
+    client = sqlite_app.test_client()
+    client.set_cookie("language", "es")
+    submit(client, "/accounts/reset", email="ada@example.org")
+    (mail,) = mails(sqlite_app)
+    assert mail["Subject"] == "Elija una nueva contraseña"
+    assert text(mail).startswith("Hola:\n\nElija una nueva contraseña para su cuenta")
