@@ -163,7 +163,7 @@ def _site_name() -> str:
 def _page(name: str) -> Page:
     kind_name, detail, retry = PAGES[name]
     kind = KINDS[kind_name]
-    document = {"type": kind.type_url(""), "title": kind.title, "status": kind.status, "detail": detail}
+    document = {"type": kind.type_url(""), "title": str(kind.title), "status": kind.status, "detail": detail}
     text = json.dumps({**document, "request_id": "$request_id"}, ensure_ascii=False)
     return Page(name, kind, detail, retry, text.replace("\\", "\\\\").replace("'", "\\'"))
 

@@ -148,7 +148,7 @@ def test_applications_have_own_catalogues(make_app):
         assert gettext("Language and time zone") == "Language and time zone"
 
 
-def test_times_are_in_the_zone_of_the_reader(sqlite_app):
+def test_times_shown_in_zone_of_reader(sqlite_app):
     with sqlite_app.test_request_context("/", headers={"Cookie": "timezone=Europe/Madrid"}):
         shown = show(datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
     assert str(shown) == (
@@ -192,7 +192,7 @@ class Form(FlaskForm):
         ("2026-10-25T02:30", None, None),
         ("2026-10-25T02:30+0200", None, datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
         ("2026-03-29T02:30", None, None),
-        # What was not touched stays as it is stored.
+        # An untouched time stays as it is stored.
         ("2026-10-25T02:30", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
     ],
 )
@@ -205,7 +205,7 @@ def test_form_reads_times_of_the_reader(sqlite_app, typed, stored, saved):
         assert ('type="text"' in form.when()) is (saved is None)
 
 
-def test_mail_is_in_language_of_its_reader(sqlite_app):
+def test_mail_has_language_of_request(sqlite_app):
     make_user(sqlite_app)
     client = sqlite_app.test_client()
     client.set_cookie("language", "es")
@@ -213,3 +213,11 @@ def test_mail_is_in_language_of_its_reader(sqlite_app):
     (mail,) = mails(sqlite_app)
     assert mail["Subject"] == "Elija una nueva contraseña"
     assert text(mail).startswith("Hola:\n\nElija una nueva contraseña para su cuenta")
+
+
+def test_headers_stay_in_english(sqlite_client):
+    headers = {"Accept-Language": "ru", "Authorization": "Bearer andamio_unknown"}
+    answer = sqlite_client.post("/rpc", json={"jsonrpc": "2.0", "id": 1, "method": "App.index"}, headers=headers)
+    assert answer.status_code == 401
+    assert 'error_description="This is not a token of this site' in answer.headers["WWW-Authenticate"]
+    assert answer.json["detail"] == "Это не токен этого сайта: скопируйте его целиком."

@@ -22,6 +22,8 @@ from core.access.security_log import FAILURE
 from core.access.security_log import record
 from core.data import cursors
 from core.data.models import now
+from core.fields.messages import Message
+from core.fields.messages import translated
 from core.http.apis import is_api
 from core.http.challenges import challenge
 from core.http.problems import KINDS
@@ -77,12 +79,12 @@ def find() -> Identity:
     moments = cursors.moments(now=moment, before=moment - USED_EVERY)
     rows = cursors.read_tuples(_FIND, {"digest": digest(token), **moments})
     if not rows:
-        raise _refused(gettext("The token is unknown, or was revoked."))
+        raise _refused(Message("The token is unknown, or was revoked."))
     token_id, scopes, key, name, is_active, is_live, is_rested, *_ = rows[0]
     if not is_active:
-        raise _refused(gettext("The token does not count any more."), who=key, target=token_id)
+        raise _refused(Message("The token does not count any more."), who=key, target=token_id)
     if not is_live:
-        raise _refused(gettext("The token has expired."), who=key, target=token_id)
+        raise _refused(Message("The token has expired."), who=key, target=token_id)
     if is_rested:
         _write_use({"id": token_id, **moments})
     roles, permissions = held(rows)
@@ -101,21 +103,22 @@ def read_header(text: str) -> str:
         raise Refusal(Problem(KINDS["unauthorized"], detail, headers=challenge()))
     token = rest.strip(" ")
     if not _TOKEN68.fullmatch(token):
-        detail = gettext("Authorization: Bearer takes one token, and nothing else.")
-        raise Refusal(Problem(KINDS["bad-request"], detail, headers=challenge("invalid_request", detail)))
+        detail = Message("Authorization: Bearer takes one token, and nothing else.")
+        raise Refusal(Problem(KINDS["bad-request"], translated(detail), headers=challenge("invalid_request", detail)))
     if not is_token(token):
-        raise _refused(gettext("This is not a token of this site: copy all of it."))
+        raise _refused(Message("This is not a token of this site: copy all of it."))
     return token
 
 
-def _refused(detail: str, **known: Any) -> Refusal:
+def _refused(detail: Message, **known: Any) -> Refusal:
     """Return the refusal of an invalid token, and record it in the security log."""
     record("token.refused", FAILURE, **known)
     seconds = throttles.bad_token() if current_app.config["RATE_LIMITS"] else 0
     if seconds:
-        detail = gettext("Too many tokens from your address do not count.")
-        return Refusal(Problem(KINDS["too-many-requests"], detail, headers={"Retry-After": str(seconds)}))
-    return Refusal(Problem(KINDS["unauthorized"], detail, headers=challenge("invalid_token", detail)))
+        text = gettext("Too many tokens from your address do not count.")
+        return Refusal(Problem(KINDS["too-many-requests"], text, headers={"Retry-After": str(seconds)}))
+    # A header is in ASCII, and thereby in English.
+    return Refusal(Problem(KINDS["unauthorized"], translated(detail), headers=challenge("invalid_token", detail)))
 
 
 def _write_use(values: Mapping[str, Any]) -> None:
