@@ -110,7 +110,15 @@ def _is_text(text: str) -> bool:
     )
 
 
-TEMPLATES = sorted(path for path in (ROOT / "app").rglob("templates/**/*.html") if "deploy" not in path.parts)
+def is_translated(path: Path) -> bool:
+    """Return whether the package of a file has catalogues: a product may leave its own modules in English."""
+    package = ROOT / Path(*path.relative_to(ROOT).parts[: 1 if path.is_relative_to(ROOT / "core") else 2])
+    return package.name in ("templates", "static") or (package / "translations").is_dir()
+
+
+TEMPLATES = sorted(
+    path for path in (ROOT / "app").rglob("templates/**/*.html") if "deploy" not in path.parts and is_translated(path)
+)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.relative_to(ROOT / "app").as_posix())
@@ -152,7 +160,9 @@ SOURCES = sorted(
     path
     for folder in ("core", "app")
     for path in (ROOT / folder).rglob("*.py")
-    if path.name != "cli.py" and not {"cli", "configuration", "deploy", "doctor", "backups", "transfer"} & {*path.parts}
+    if is_translated(path)
+    and path.name != "cli.py"
+    and not {"cli", "configuration", "deploy", "doctor", "backups", "transfer"} & {*path.parts}
 )
 
 
@@ -237,6 +247,19 @@ def test_catalogues_are_complete(sqlite_app):
     with sqlite_app.app_context():
         faults = [fault for file in catalogues(sqlite_app, ROOT) for fault in file.faults()]
     assert faults == []
+
+
+def test_platform_is_translated():
+    """Each module that stands above the demos has a catalogue in each language."""
+    modules = re.findall(r'"app\.(\w+)"', (ROOT / "settings.py").read_text().partition("# demos")[0])
+    folders = [ROOT / "core", ROOT / "app", *(ROOT / "app" / name for name in modules)]
+    assert len(modules) > 10
+    assert [
+        f"{folder.name}: {language}"
+        for folder in folders
+        for language in ("es", "ru")
+        if not (folder / "translations" / language / "LC_MESSAGES" / "messages.mo").is_file()
+    ] == []
 
 
 def test_missing_translation_is_found(sqlite_app, tmp_path):

@@ -77,14 +77,18 @@ class File:
         self.compiled.write_bytes(_compiled(catalog))
 
 
-def catalogues(app: Flask, root: Path) -> Iterator[File]:
-    """Yield the catalogues of all packages of a project that have texts, in each language but that of the code."""
+def catalogues(app: Flask, root: Path, *, also_missing: bool = False) -> Iterator[File]:
+    """Yield the catalogues of a project's packages, in each language but that of the code.
+
+    :param also_missing: whether of packages that are not translated, too
+    """
     for name, folder in packages(app, root).items():
         template = extract(app, name, folder)
         for language in settings.LANGUAGES if len(template) else ():
             if language != SOURCE:
                 path = folder / FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
-                yield File(language, path, template)
+                if also_missing or path.is_file():
+                    yield File(language, path, template)
 
 
 def _faults(message: Message, catalog: Catalog) -> Iterator[str]:

@@ -21,7 +21,7 @@ def messages() -> None:
 @messages.command()
 def update() -> None:
     """Extract the texts, update the catalogues, compile them, and count what is to be translated."""
-    for file in catalogues(current_app, ROOT):
+    for file in catalogues(current_app, ROOT, also_missing=True):
         file.write()
         missing = sum("not translated" in fault for fault in file.faults())
         click.echo(
