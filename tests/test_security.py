@@ -81,11 +81,15 @@ def test_scripts_make_no_markup_of_text() -> None:
     assert found == []
 
 
-def test_scripts_store_nothing_but_the_theme() -> None:
+def test_scripts_store_theme_and_zone() -> None:
     uses = re.compile(r"(?:local|session)Storage\.\w+\([^,)]*|indexedDB|document\.cookie")
     found = {use for path in SCRIPTS for use in uses.findall(path.read_text())}
 
-    assert found <= {f'localStorage.{verb}Item("theme"' for verb in ("get", "set", "remove")}
+    assert found <= {"document.cookie", *(f'localStorage.{verb}Item("theme"' for verb in ("get", "set", "remove"))}
+    cookies = {path.name: re.findall(r"document\.cookie = (.*);", path.read_text()) for path in SCRIPTS}
+    assert {name: written for name, written in cookies.items() if written} == {
+        "site.js": ["`${cookie}; path=/; max-age=31536000; samesite=lax`"]
+    }
 
 
 # --- what is served -----------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """Marshmallow's messages, translated when they are written; it knows one language and formats them itself."""
 
+from string import Formatter
 from typing import Any
 
 from flask_babel import gettext
 from marshmallow import fields
 from marshmallow import schema
 from marshmallow import validate
+
+_FORMATTER = Formatter()
 
 
 class Message(str):
@@ -15,7 +18,8 @@ class Message(str):
 
     def format(self, *args: Any, **kwargs: Any) -> "Message":
         """Return it in the language of the answer, with its values; validators do so in two steps."""
-        return Message(translated(self).format(*args, **kwargs))
+        # The text is of the code or of a catalogue, never of a request.
+        return Message(_FORMATTER.vformat(translated(self), args, kwargs))
 
 
 def translated(text: Any) -> str:

@@ -21,6 +21,7 @@ from flask_babel import get_locale
 from flask_babel import gettext
 from flask_babel import to_user_timezone
 from markupsafe import Markup
+from markupsafe import escape
 
 from ..crud.readers import may_read
 from ..fields import columns
@@ -81,8 +82,8 @@ def _several(rows: Sequence[Any], others: int, url: str | None) -> Markup:
         return found
     if url is None:
         return found + " " + gettext("and %(number)s more", number=format_decimal(others))
-    more = gettext("and %(number)s more", number=format_decimal(others))
-    return found + Markup(' <a href="{}">{}</a>').format(url, more)
+    more = Markup('<a href="{}">{}</a>').format(url, gettext("%(number)s more", number=format_decimal(others)))
+    return found + " " + escape(gettext("and %(more)s")) % {"more": more}
 
 
 def _yes(value: bool) -> str:

@@ -31,6 +31,9 @@ OF_OTHERS = (
     "Not a valid integer.",
     # After so many errors no more are listed.
     "And ",
+    # All parameters count together.
+    "The filters of a list take at most ",
+    "A list takes at most ",
 )
 
 
